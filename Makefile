@@ -1,0 +1,63 @@
+# Every target does its own set-up: Python 3.11 or newer and make are all that must be there.
+
+VENV   ?= .venv
+RUN     = $(VENV)/bin/python -m
+GRAPHSPEC = $(VENV)/bin/graphspec
+READY   = $(VENV)/.graphspec-installed
+PYTEST  = OMP_NUM_THREADS=1 $(RUN) pytest -n 2
+FASHION = /usr/share/datasets/fashion-mnist
+RAW     = data/FashionMNIST/raw
+
+.DEFAULT_GOAL = help
+.PHONY: help setup demo test slow check format data clean
+
+help: ## say what the targets do
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 — /p' Makefile
+
+setup: $(READY) ## create .venv and install graphspec with its tests' tools
+
+demo: $(READY) ## train, export, verify and use specs/digits.toml (run folder runs/demo, export exports/digits)
+	@rm -rf runs/demo
+	$(GRAPHSPEC) compile specs/digits.toml
+	$(GRAPHSPEC) train specs/digits.toml --run runs/demo
+	$(GRAPHSPEC) export runs/demo -o exports/digits
+	$(GRAPHSPEC) predict exports/digits
+
+test: check ## make check, then the default tests
+	$(PYTEST) -m "not slow" $(ARGS)
+
+slow: $(READY) ## all tests, the slow ones too (ARGS="-m slow" runs those alone)
+	$(PYTEST) $(ARGS)
+
+check: $(READY) ## ruff, mypy and the import contracts
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(VENV)/bin/lint-imports
+
+format: $(READY) ## let ruff format and sort what it can
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+data: ## unpack Debian's Fashion-MNIST (package dataset-fashion-mnist) into data/
+	@if [ -d $(RAW) ]; then echo "$(RAW): already there"; \
+	elif [ -d $(FASHION) ]; then set -e; rm -rf $(RAW).part; mkdir -p $(RAW).part; \
+	  for file in $(FASHION)/*.gz; do gunzip -c "$$file" > $(RAW).part/`basename "$$file" .gz`; done; \
+	  mv $(RAW).part $(RAW); echo "$(RAW): unpacked from $(FASHION)"; \
+	else echo "$(FASHION): not here. On Debian or Ubuntu: apt-get install dataset-fashion-mnist;"; \
+	  echo "elsewhere add --download to the train command, which lets torchvision fetch it."; fi
+
+clean: ## remove caches; runs, exports, data and .venv stay
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find graphspec tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The first Python of 3.11 to 3.13 that has venv and ensurepip, else a newer one (TorchScript ends with 3.13).
+$(READY): pyproject.toml
+	@if [ ! -x $(VENV)/bin/python ]; then \
+	  for python in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	    if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	      || { [ $$python = python3.14 ] && $$python -c 'import venv, ensurepip' 2>/dev/null; }; then \
+	      echo "creating $(VENV) with $$python (`$$python --version`)"; exec $$python -m venv $(VENV); fi; done; \
+	  echo "graphspec needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv)" >&2; exit 1; fi
+	$(RUN) pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@

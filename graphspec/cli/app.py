@@ -1,0 +1,39 @@
+"""The commands and their names."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from graphspec.cli import compile as compile_module
+
+app = typer.Typer(
+    name="graphspec",
+    help="A spec file becomes a trained, exported and verified PyTorch model.",
+    epilog="Exit codes: 0 done, 1 the input is wrong, 2 usage, 3 verification failed, 130/143 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"graphspec {metadata.version('graphspec')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """A spec file becomes a trained, exported and verified PyTorch model."""
+
+
+app.command("compile")(compile_module.compile_)

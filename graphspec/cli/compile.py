@@ -1,0 +1,55 @@
+"""``graphspec compile``: check a spec, infer every shape, build the module, and show it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphspec.cli import options, summary
+from graphspec.cli.files import write_text
+from graphspec.cli.screen import Screen, screen
+
+
+class Emit(StrEnum):
+    """What to print: the table of layers, or the resolved spec as TOML."""
+
+    summary = "summary"
+    spec = "spec"
+
+
+def compile_(
+    spec: options.Spec,
+    emit: Annotated[Emit, typer.Option(help="The table of layers, or the resolved spec as TOML.")] = Emit.summary,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write there instead of stdout.", show_default=False)
+    ] = None,
+    variant: options.Variant = None,
+    set_: options.Overrides = None,
+    all_: Annotated[bool, typer.Option("--all", help="Show every layer of a large network.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Check SPEC, infer every shape, build the module, and show it."""
+    with screen(as_json, quiet) as here:
+        from graphspec import pipeline
+        from graphspec.spec import dump
+
+        network = pipeline.load(options.source(spec), variant=variant, overrides=set_ or ())
+        shaped = pipeline.shape(network)
+        pipeline.build(shaped)
+        if emit is Emit.spec:
+            _emit_text(here, dump(network), output)
+        else:
+            here.show(summary.document(shaped), *summary.tables(shaped, whole=all_))
+
+
+def _emit_text(here: Screen, text: str, output: Path | None) -> None:
+    """`text` to the file `output`, or to stdout (as a JSON string with ``--json``)."""
+    if output:
+        write_text(output, text)
+        here.show({"output": str(output)}, f"wrote {output}")
+    else:
+        here.show({"text": text}, text.rstrip("\n"))

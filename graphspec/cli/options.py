@@ -1,0 +1,28 @@
+"""The arguments and options that several commands share, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Spec = Annotated[
+    str, typer.Argument(metavar="SPEC", help="A spec file (.toml or .json), or - for stdin.", show_default=False)
+]
+Variant = Annotated[
+    str | None, typer.Option("--variant", metavar="NAME", help="Apply the spec's variant NAME.", show_default=False)
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Override anything; the value is read as TOML.", show_default=False
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, everything else on stderr.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")]
+
+
+def source(spec: str) -> str | Path:
+    """The SPEC argument as the pipeline takes it: ``-`` for stdin, else always a path, never the text of a spec."""
+    return spec if spec == "-" else Path(spec)

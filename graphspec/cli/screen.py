@@ -1,0 +1,129 @@
+"""Where a command's words go, and how it ends: the result on stdout, everything else on stderr, one exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, TextIO
+
+import typer
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from graphspec.diagnostics import Diagnostic, GraphspecError, GraphspecWarning, render
+
+#: Wide enough that nothing wraps in a file or a pipe, where no window limits a line.
+_PIPE_WIDTH = 1000
+_COLOURS = {"error": "bold red", "warning": "bold yellow"}
+
+
+class Screen:
+    """One command's output. ``out`` gets what the user asked for, ``err`` progress, warnings and errors."""
+
+    def __init__(self, stdout: TextIO, as_json: bool, quiet: bool) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self.out = _console(stdout)
+        self.err = _console(sys.stderr)
+        self.seen: list[Diagnostic] = []
+
+    def show(self, document: dict[str, Any], *tables: RenderableType) -> None:
+        """The command's result: `document` with ``--json``, else `tables`, which ``--quiet`` leaves out."""
+        if self.as_json:
+            self.dump({"ok": True, **document})
+        elif not self.quiet:
+            for table in tables:
+                self.out.print(table)
+
+    def dump(self, document: dict[str, Any]) -> None:
+        """One JSON document on stdout, with the diagnostics so far."""
+        document = {**document, "diagnostics": [diagnostic.as_dict() for diagnostic in self.seen]}
+        self.out.file.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def say(self, text: RenderableType) -> None:
+        """Something about the work itself, on stderr; silent with ``--quiet``."""
+        if not self.quiet:
+            self.err.print(text)
+
+    def complain(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        """Errors or warnings on stderr, as :func:`graphspec.diagnostics.render` words them."""
+        self.seen += diagnostics
+        self.err.print(_coloured(render(diagnostics)), soft_wrap=True)
+
+
+@contextlib.contextmanager
+def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
+    """Run a command's body: what libraries print goes to stderr, the user's mistakes become diagnostics and an exit code.
+
+    A fault of our own is not caught: its traceback is what a bug report needs.
+    """
+    stdout = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr), _warnings_to(here := Screen(stdout, as_json, quiet)), _terminable():
+        try:
+            yield here
+        except GraphspecError as error:
+            here.complain(error.diagnostics)
+            if as_json:
+                here.dump({"ok": False})
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            here.err.print("interrupted")
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # the reader (`head`) has gone: end in silence, at interpreter shutdown too
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+            raise typer.Exit(0) from None
+
+
+def _console(file: TextIO) -> Console:
+    """A console that wraps at the window's width or at COLUMNS, and not at all in a pipe."""
+    if hasattr(file, "reconfigure"):
+        file.reconfigure(errors="replace")
+    width = None if file.isatty() or os.environ.get("COLUMNS", "").isdigit() else _PIPE_WIDTH
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+
+
+def _coloured(text: str) -> Text:
+    """Rendered diagnostics with ``error[code]`` and the caret line in colour."""
+    whole = Text(text)
+    for severity, style in _COLOURS.items():
+        whole.highlight_regex(rf"{severity}\[[a-z-]+\]", style)
+    whole.highlight_regex(r"(?m)^ +\^+$", "bold green")
+    return whole
+
+
+@contextlib.contextmanager
+def _warnings_to(here: Screen) -> Iterator[None]:
+    """Print graphspec's own warnings as diagnostics and leave all others as Python has them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", GraphspecWarning)
+        usual = warnings.showwarning
+
+        def show(message: Any, category: Any, *place: Any, **more: Any) -> None:
+            if isinstance(message, GraphspecWarning):
+                here.complain((message.diagnostic,))
+            else:
+                usual(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM unwinds the stack, so that temporary files go, and ends with 143. Training sets its own handler."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        sys.exit(143)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

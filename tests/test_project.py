@@ -1,0 +1,118 @@
+"""What holds for the whole project: cheap imports, no code run from text, every public name documented."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import graphspec
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "graphspec").rglob("*.py"))
+
+HEAVY = {"torch", "torchvision", "onnx", "onnxruntime", "sklearn", "matplotlib", "networkx"}
+#: Builtins and modules that turn text or bytes into running code.
+RUNS_TEXT = {"eval", "exec", "compile", "__import__", "breakpoint"}
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "yaml", "runpy", "code", "joblib"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import graphspec",
+        "import graphspec.spec",
+        "import graphspec.diagnostics",
+        "import sys; sys.argv = ['graphspec', '--help']; import graphspec.cli; run = graphspec.cli.main",
+        "import sys; sys.argv = ['graphspec', 'compile', '--help']; import graphspec.cli; run = graphspec.cli.main",
+    ],
+)
+def test_starting_imports_nothing_heavy(code):
+    """torch alone costs over two seconds; asking for help must not."""
+    script = f"""{code}
+try:
+    globals().get("run", lambda: None)()
+except SystemExit as end:
+    assert not end.code, end.code
+import sys
+print("loaded:", *sorted({HEAVY!r} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].split() == ["loaded:"]
+
+
+@pytest.mark.parametrize("name", graphspec.__all__)
+def test_every_public_name_is_documented(name):
+    documented = getattr(graphspec, name)
+    assert inspect.getdoc(documented), f"graphspec.{name} has no docstring"
+
+
+def test_every_module_says_what_it_holds():
+    bare = [path.relative_to(ROOT) for path in SOURCES if path.stat().st_size and not ast.get_docstring(tree(path))]
+    assert not bare
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_runs_text_or_unpickles(path):
+    """A spec is a stranger's: nothing in the package may turn text into code (the list of what that takes is above)."""
+    found = [f"{path.name}:{node.lineno}: {what}" for node in ast.walk(tree(path)) if (what := unsafe(node))]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "eval('1')",
+        "exec(text)",
+        "compile(text, '', 'exec')",
+        "__import__(name)",
+        "import pickle",
+        "from yaml import load",
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "np.load(path, allow_pickle=True)",
+        "subprocess.run(line, shell=True)",
+        "os.system(line)",
+        "importlib.import_module(name)",
+    ],
+)
+def test_the_guard_sees(code):
+    assert any(unsafe(node) for node in ast.walk(ast.parse(code)))
+
+
+@pytest.mark.parametrize(
+    "code", ["re.compile(pattern)", "module.eval()", "torch.load(path, weights_only=True)", "np.load(path)"]
+)
+def test_the_guard_allows(code):
+    assert not any(unsafe(node) for node in ast.walk(ast.parse(code)))
+
+
+def test_no_path_of_one_machine():
+    text = "".join(path.read_text() for path in SOURCES)
+    assert not [folder for folder in ("/work/", "/home/", "/root/") if folder in text]
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def unsafe(node: ast.AST) -> str | None:
+    """What is unsafe about one node of a syntax tree, or None."""
+    if isinstance(node, ast.Import):
+        return next((alias.name for alias in node.names if alias.name.split(".")[0] in UNSAFE_MODULES), None)
+    if isinstance(node, ast.ImportFrom):
+        return node.module if node.module and node.module.split(".")[0] in UNSAFE_MODULES else None
+    if not isinstance(node, ast.Call):
+        return None
+    name = ast.unparse(node.func)
+    options = {keyword.arg: keyword.value for keyword in node.keywords}
+    constants = {key: value.value for key, value in options.items() if isinstance(value, ast.Constant)}
+    if name in RUNS_TEXT or name in ("os.system", "os.popen") or name.endswith("import_module"):
+        return name
+    if name == "torch.load" and constants.get("weights_only") is not True:
+        return "torch.load without weights_only=True"
+    if constants.get("allow_pickle") or constants.get("shell"):
+        return f"{name} with {'allow_pickle' if 'allow_pickle' in constants else 'shell'}"
+    return None
