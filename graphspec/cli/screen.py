@@ -59,7 +59,7 @@ class Screen:
 
 @contextlib.contextmanager
 def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
-    """Run a command's body: what libraries print goes to stderr, the user's mistakes become diagnostics and an exit code.
+    """Run a command's body: library prints go to stderr, mistakes become diagnostics and an exit code.
 
     A fault of our own is not caught: its traceback is what a bug report needs.
     """
