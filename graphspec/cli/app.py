@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from graphspec.cli import compile as compile_module
+from graphspec.cli.ops import ops
 
 app = typer.Typer(
     name="graphspec",
@@ -37,3 +38,4 @@ def _root(
 
 
 app.command("compile")(compile_module.compile_)
+app.command("ops")(ops)

@@ -20,7 +20,7 @@ def size(count: float) -> str:
 
 def seconds(value: float) -> str:
     """A duration: ``0.42 s``, ``12.3 s``, ``2 min 05 s``, ``1 h 02 min``."""
-    if value < 60:
+    if value < 59.95:
         return f"{value:.2f} s" if value < 9.995 else f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)

@@ -1,0 +1,107 @@
+"""``graphspec ops``: the layer types, and what one of them takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import box
+from rich.columns import Columns
+from rich.console import RenderableType
+from rich.constrain import Constrain
+from rich.table import Table
+from rich.text import Text
+
+from graphspec.cli import options
+from graphspec.cli.screen import screen
+from graphspec.diagnostics import fail, quoted, suggest
+
+if TYPE_CHECKING:
+    from graphspec.ops import Op, Parameter
+
+_LIST_WIDTH = 100
+
+
+def ops(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One layer type.", show_default=False)] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """List the layer types, or show what NAME takes."""
+    with screen(as_json, quiet) as here:
+        from graphspec.ops import lookup, names
+
+        if name is None:
+            groups = _grouped([lookup(each) for each in names()])
+            here.show(
+                {"ops": {origin: [op.name for op in group] for origin, group in groups.items()}}, *_listing(groups)
+            )
+        elif name not in names():
+            raise fail("unknown-layer", f"no layer type {quoted(name)}", hint=suggest(name, names()))
+        else:
+            here.show(_document(lookup(name)), *_page(lookup(name)))
+
+
+def _grouped(found: list[Op]) -> dict[str, list[Op]]:
+    groups: dict[str, list[Op]] = {}
+    for op in sorted(found, key=lambda op: op.name.lower()):
+        groups.setdefault(op.origin, []).append(op)
+    return groups
+
+
+def _listing(groups: dict[str, list[Op]]) -> Iterator[RenderableType]:
+    for origin, group in groups.items():
+        yield Text(f"{origin} ({len(group)})", style="bold")
+        yield Constrain(Columns([op.name for op in group], padding=(0, 2), column_first=True), width=_LIST_WIDTH)
+        yield ""
+    yield Text("`graphspec ops NAME` shows a type's arguments.")
+
+
+def _document(op: Op) -> dict[str, Any]:
+    return {
+        "name": op.name,
+        "origin": op.origin,
+        "summary": op.summary,
+        "arguments": {name: _argument(name, parameter) for name, parameter in _arguments(op).items()},
+        "inputs": [port.name for port in op.ports],
+        "outputs": list(op.values),
+    }
+
+
+def _arguments(op: Op) -> dict[str, Parameter]:
+    return {**op.arguments, **op.options}
+
+
+def _argument(name: str, parameter: Parameter) -> dict[str, Any]:
+    from graphspec.ops.arguments import describe
+    from graphspec.ops.inferred import INFERRED
+
+    row: dict[str, Any] = {"takes": describe(parameter), "required": parameter.required, "inferred": False}
+    if parameter.required and name in INFERRED:
+        return row | {"required": False, "inferred": True}
+    return row if parameter.required else row | {"default": _plain(parameter.default)}
+
+
+def _plain(value: Any) -> Any:
+    """A default as JSON has it."""
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def _page(op: Op) -> Iterator[RenderableType]:
+    yield Text(f"{op.name} ({op.origin})", style="bold")
+    yield Text(op.summary)
+    yield Text(f"\nInputs   {', '.join(port.name + ('' if port.required else ' (optional)') for port in op.ports)}")
+    if op.values:
+        yield Text(f"Outputs  {', '.join(op.values)}")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in ("Argument", "Takes", "Default"):
+        table.add_column(heading, overflow="fold")
+    for name, parameter in _arguments(op).items():
+        row = _argument(name, parameter)
+        default = "from the input" if row["inferred"] else "required" if row["required"] else json.dumps(row["default"])
+        table.add_row(name, row["takes"], "" if default == "null" else default)
+    if table.row_count:
+        yield ""
+        yield table

@@ -1,0 +1,128 @@
+"""How every command ends: its exit code, what goes to stdout and what to stderr."""
+
+import subprocess
+import sys
+
+import pytest
+
+GOOD = """
+graphspec = 1
+[inputs]
+x = ["N", 4]
+[layers]
+fc = { type = "Linear", out_features = 3 }
+"""
+BAD = GOOD.replace("out_features", "out_feature")
+ESCAPES = GOOD.replace('x = ["N", 4]', '"\\u001b[31mx" = ["N", 4]')
+
+
+@pytest.fixture
+def spec(tmp_path):
+    def write(text=GOOD, name="tiny.toml"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_done_is_0_with_the_result_on_stdout(command, spec):
+    ended = command("compile", spec())
+    assert ended.code == 0
+    assert "N × 3" in ended.out
+    assert ended.err == ""
+
+
+def test_a_wrong_spec_is_1_with_file_line_and_column_on_stderr(command, spec):
+    ended = command("compile", spec(BAD).name)
+    assert (ended.code, ended.out) == (1, "")
+    first, line, caret = ended.err.splitlines()[:3]
+    assert first.startswith('tiny.toml:6:24: error[unknown-argument]: layer "fc": Linear has no argument "out_feature"')
+    assert 'did you mean "out_features"?' in first
+    assert line.strip() == 'fc = { type = "Linear", out_feature = 3 }'
+    assert line[caret.index("^") : caret.rindex("^") + 1] == "out_feature"
+
+
+def test_no_traceback_for_a_mistake(command, spec):
+    assert "Traceback" not in command("compile", spec(BAD)).err + command("compile", "no/such.toml").err
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("compile",), ("compile", "a", "b"), ("compil", "a"), ("compile", "--emt=spec", "a")]
+)
+def test_wrong_usage_is_2(command, arguments):
+    ended = command(*arguments)
+    assert ended.code == 2
+    assert "Usage: " in ended.out + ended.err
+
+
+def test_our_own_fault_shows_its_traceback():
+    """Only a user's mistake is put in words; a bug must stay visible. The fault is injected under the command."""
+    script = """
+import sys
+from graphspec import cli, pipeline
+pipeline.load = None
+sys.argv = ["graphspec", "compile", "x.toml"]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "TypeError" in done.stderr
+
+
+class TestJson:
+    def test_is_one_document(self, command, spec):
+        document = command("compile", "--json", spec()).document
+        assert document["ok"] is True
+        assert document["diagnostics"] == []
+        assert document["layers"][0] | {"flops": None} == {
+            "name": "fc",
+            "type": "Linear",
+            "outputs": ["N × 3"],
+            "parameters": 15,
+            "flops": None,
+        }
+
+    def test_of_an_error_has_the_same_as_the_text(self, command, spec):
+        ended = command("compile", "--json", spec(BAD).name)
+        (fault,) = ended.document["diagnostics"]
+        assert ended.code == 1
+        assert ended.document["ok"] is False
+        assert (fault["code"], fault["file"], fault["line"], fault["column"]) == (
+            "unknown-argument",
+            "tiny.toml",
+            6,
+            24,
+        )
+        assert "error[unknown-argument]" in ended.err
+
+
+def test_quiet_leaves_the_exit_code_and_errors(command, spec):
+    assert command("compile", "--quiet", spec()) == command("compile", "-q", spec())
+    assert command("compile", "--quiet", spec()).out == ""
+    assert "unknown-argument" in command("compile", "--quiet", spec(BAD)).err
+
+
+def test_a_spec_comes_from_stdin(command):
+    assert command("compile", "-", stdin=GOOD).code == 0
+    assert command("compile", "-", stdin=BAD).err.startswith("<stdin>:6:")
+
+
+def test_a_spec_cannot_drive_the_terminal(command, spec):
+    ended = command("compile", spec(ESCAPES))
+    assert ended.code == 1
+    assert "\x1b" not in ended.err
+
+
+def test_a_name_is_never_taken_for_the_text_of_a_spec(command):
+    assert "no-such-file" in command("compile", "a{b}.toml").err
+
+
+def test_a_closed_pipe_ends_in_silence(spec):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "graphspec", "compile", str(spec())], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 0
