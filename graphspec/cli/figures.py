@@ -1,0 +1,62 @@
+"""Tables of losses and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from graphspec.cli.numbers import seconds
+from graphspec.diagnostics import printable
+
+if TYPE_CHECKING:
+    from graphspec.train import EvaluateReport, TrainReport
+
+#: More classes than this are not listed one by one; evaluation.json in the run folder has them all.
+_MOST_CLASSES = 40
+
+
+def trained(report: TrainReport) -> Iterator[RenderableType]:
+    """The figures of the best weights by part, and how they came about."""
+    yield _by_part(report.figures)
+    yield ""
+    yield Text(f"Best epoch  {report.best_epoch} of {report.epochs}, by {report.monitor.replace('_', ' ')}")
+    yield Text(f"Time        {seconds(report.seconds)}, {report.samples_per_second:,.0f} samples/s")
+    yield Text(f"Run         {report.run}")
+
+
+def evaluated(report: EvaluateReport) -> Iterator[RenderableType]:
+    """The figures by part and, for a classifier, by class of the last part."""
+    yield _by_part(report.parts)
+    if report.per_class and len(report.per_class) <= _MOST_CLASSES:
+        yield ""
+        yield _by_class(report.per_class)
+    yield ""
+    yield Text(f"Run  {report.run}")
+
+
+def _by_part(parts: Mapping[str, Mapping[str, float]]) -> Table:
+    table = _table("Part", next(iter(parts.values())))
+    for part, figures in parts.items():
+        table.add_row(part, *(f"{value:.4f}" for value in figures.values()))
+    return table
+
+
+def _by_class(classes: Mapping[str, Mapping[str, float]]) -> Table:
+    table = _table("Class", next(iter(classes.values())))
+    for name, figures in classes.items():
+        cells = (f"{value:,.0f}" if figure == "support" else f"{value:.4f}" for figure, value in figures.items())
+        table.add_row(printable(name), *cells)
+    return table
+
+
+def _table(first: str, rest: Mapping[str, float]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column(first, overflow="fold")
+    for heading in rest:
+        table.add_column(heading.replace("_", " "), justify="right")
+    return table
