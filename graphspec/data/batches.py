@@ -1,0 +1,66 @@
+"""Batches by index out of resident samples; their order is a function of (seed, epoch) and of nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from graphspec.data.augment import Augmentation
+from graphspec.data.samples import Samples
+from graphspec.data.seeds import generator
+from graphspec.data.transforms import Normalize, to_float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Batches:
+    """What the loop iterates over: `samples` in batches of `batch_size`, floats, augmented and transformed."""
+
+    samples: Samples
+    batch_size: int
+    transforms: Sequence[Normalize] = ()
+    augment: Sequence[Augmentation] = ()
+    seed: int = 0
+    drop_last: bool = False
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        whole, rest = divmod(len(self.samples), self.batch_size)
+        return whole + int(rest > 0 and not self.drop_last)
+
+    def order(self, epoch: int) -> Tensor:
+        """The permutation of `epoch`, int64 on the CPU."""
+        return torch.randperm(len(self.samples), generator=generator(self.seed, "order", epoch))
+
+    def shuffled(self, epoch: int, start: int = 0) -> Iterator[Samples]:
+        """The training batches of `epoch` from the one numbered `start` on; any start gives the batches a whole epoch has."""
+        order = self.order(epoch).to(self._device)
+        for number in range(start, len(self)):
+            chosen = self.samples.take(order[number * self.batch_size : (number + 1) * self.batch_size])
+            draw = generator(self.seed, "augment", epoch, number) if self.augment else None
+            yield self._ready(chosen, draw)
+
+    def in_order(self, batch_size: int | None = None) -> Iterator[Samples]:
+        """Every sample once, in the order they are stored, without augmentation."""
+        size = batch_size or self.batch_size
+        for start in range(0, len(self.samples), size):
+            stop = min(start + size, len(self.samples))
+            yield self._ready(self.samples.take(torch.arange(start, stop, device=self._device)))
+
+    def _ready(self, batch: Samples, draw: torch.Generator | None = None) -> Samples:
+        return Samples({name: self._input(value, draw) for name, value in batch.inputs.items()}, batch.targets)
+
+    def _input(self, value: Tensor, draw: torch.Generator | None) -> Tensor:
+        if draw is not None:
+            for augmentation in self.augment:
+                value = augmentation(value, draw)
+        value = to_float(value)
+        for transform in self.transforms:
+            value = transform(value)
+        return value
+
+    @property
+    def _device(self) -> torch.device:
+        return next(iter(self.samples.inputs.values())).device

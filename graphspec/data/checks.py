@@ -1,0 +1,49 @@
+"""What must hold of samples before anything is computed from them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphspec.data.samples import Samples
+from graphspec.diagnostics import fail, quoted
+
+AT = ("data", "dataset")
+
+
+def check_samples(samples: Samples, classes: tuple[str, ...] | None, part: str) -> None:
+    """At least one sample, no value that is not finite, no label outside the classes; else ``GraphspecError``."""
+    if len(samples) == 0:
+        raise fail("no-data", f"the {part} part has no samples", at=AT)
+    for name, value in samples.inputs.items():
+        _check_finite(name, value, part)
+    for name, value in samples.targets.items():
+        _check_finite(name, value, part)
+        if classes is not None and not value.is_floating_point():
+            _check_labels(name, value, len(classes), part)
+
+
+def _check_finite(name: str, value: Tensor, part: str) -> None:
+    if value.is_floating_point() and not (finite := value.isfinite()).all():
+        row, *column = (~finite).nonzero()[0].tolist()
+        where = f"row {row}" + (f", column {', '.join(map(str, column))}" if column else "")
+        raise fail("bad-data", f"{quoted(name)} of the {part} part is not finite at {where}", at=AT)
+
+
+def _check_labels(name: str, labels: Tensor, count: int, part: str) -> None:
+    wrong = ((labels < 0) | (labels >= count)).nonzero().flatten()
+    if len(wrong):
+        row = int(wrong[0])
+        message = f"{quoted(name)} of the {part} part is {int(labels[row])} at row {row}, the classes are 0 to {count - 1}"
+        raise fail("bad-data", message, at=AT)
+
+
+def shared_samples(one: Samples, other: Samples) -> int:
+    """How many samples of `other` have inputs that also stand in `one`, to the bit."""
+    seen = set(_row_hashes(one))
+    return sum(row in seen for row in _row_hashes(other))
+
+
+def _row_hashes(samples: Samples) -> list[int]:
+    columns = [value.reshape(len(samples), -1).contiguous().view(torch.uint8).numpy() for value in samples.inputs.values()]
+    return [hash(tuple(column[i].tobytes() for column in columns)) for i in range(len(samples))]

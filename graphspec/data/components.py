@@ -1,0 +1,100 @@
+"""From ``{ type = "Adam", lr = 0.01 }`` to the call it stands for, checked against the live signature."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, TypeVar
+
+from graphspec.diagnostics import Diagnostic, GraphspecError, Path, fail, quoted, suggest
+from graphspec.spec.base import Component
+
+T = TypeVar("T")
+
+
+def choose(component: Component, table: Mapping[str, T], what: str, at: Path) -> T:
+    """The entry of `table` that `component` names; `what` is what such entries are called (``"optimizer"``)."""
+    if component.type not in table:
+        hint = suggest(component.type, table) or f"known: {', '.join(sorted(table))}"
+        raise fail("unknown-component", f"unknown {what} {quoted(component.type)}", at=at, hint=hint)
+    return table[component.type]
+
+
+def construct(component: Component, function: Callable[..., T], at: Path, **given: Any) -> T:
+    """``function(**given, **component.args)``, every argument checked by name and by the type of its default.
+
+    `given` are arguments that graphspec fills in; a spec may override them only where it may name them at all, which is
+    where `function` has them as keywords and they are not tensors. Faults raise ``GraphspecError``, all at once.
+    """
+    parameters = check_arguments(component, function, at, given)
+    arguments = {name: _like_default(value, parameters[name].default) for name, value in component.args.items()}
+    try:
+        return function(**given, **arguments)
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise fail("bad-value", f"{component.type}: {_first_line(error)}", at=at) from error
+
+
+def check_arguments(
+    component: Component, function: Callable[..., Any], at: Path, given: Collection[str] = ()
+) -> Mapping[str, inspect.Parameter]:
+    """The parameters of `function`, after checking the component's arguments against them, all faults at once."""
+    parameters = inspect.signature(function).parameters
+    faults = list(_faults(component, parameters, given, at))
+    if faults:
+        raise GraphspecError(faults)
+    return parameters
+
+
+def required(function: Callable[..., Any]) -> list[str]:
+    """The names of the parameters of `function` that have no default."""
+    return [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is parameter.empty and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+
+
+def _faults(
+    component: Component, parameters: Mapping[str, inspect.Parameter], given: Collection[str], at: Path
+) -> Iterator[Diagnostic]:
+    free = {name: p for name, p in parameters.items() if name not in given and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    for name, value in component.args.items():
+        place = (*at, name)
+        if name not in free:
+            hint = suggest(name, free) or (f"it has: {', '.join(free)}" if free else "it takes no arguments")
+            yield Diagnostic("unknown-argument", f"{component.type} has no argument {quoted(name)}", place, hint)
+        elif message := _wrong_type(value, free[name].default) or _out_of_bounds(name, value):
+            yield Diagnostic("bad-value", f"{component.type}: {name} {message}", place)
+    for name, parameter in free.items():
+        if parameter.default is parameter.empty and name not in component.args:
+            yield Diagnostic("missing-argument", f"{component.type} needs {quoted(name)}", at)
+
+
+def _wrong_type(value: Any, default: Any) -> str:
+    """Why `value` cannot stand where `default` stands; empty where it can, or where the default says nothing."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, bool):
+        return "" if isinstance(value, bool) else f"must be true or false, not {value!r}"
+    if isinstance(default, int | float):
+        return "" if number else f"must be a number, not {value!r}"
+    if isinstance(default, str):
+        return "" if isinstance(value, str) else f"must be a string, not {value!r}"
+    if isinstance(default, tuple):
+        fits = isinstance(value, list | tuple) and len(value) == len(default)
+        return "" if fits else f"must be a list of {len(default)}, not {value!r}"
+    return ""
+
+
+def _out_of_bounds(name: str, value: Any) -> str:
+    """Bounds that torch itself does not check."""
+    if name in ("lr", "max_lr", "base_lr") and isinstance(value, int | float) and not 0 < value <= 1000:
+        return f"must be above 0 and at most 1000, not {value!r}"
+    return ""
+
+
+def _like_default(value: Any, default: Any) -> Any:
+    return tuple(value) if isinstance(default, tuple) and isinstance(value, list) else value
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

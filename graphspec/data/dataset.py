@@ -1,0 +1,176 @@
+"""A data set ready for training: parts, transforms and class names; the test part stays sealed."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import Any, Literal
+
+import torch
+
+from graphspec.data.augment import Augmentation, augmentations
+from graphspec.data.batches import Batches
+from graphspec.data.checks import check_samples
+from graphspec.data.samples import Samples
+from graphspec.data.sources import read
+from graphspec.data.sources.source import Place, Source
+from graphspec.data.split import split_indices
+from graphspec.data.transforms import Normalize, SizeTransforms, size_transforms, value_transforms
+from graphspec.diagnostics import fail, quoted
+from graphspec.spec.data import DataSpec
+
+Part = Literal["train", "validation", "test"]
+
+
+class SealedPart:
+    """The test part. Nothing reads it before :meth:`open`, which only evaluation calls."""
+
+    def __init__(self, read_samples: Callable[[], Samples] | None) -> None:
+        self._read = read_samples
+        self._samples: Samples | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the data set has a test part at all."""
+        return self._read is not None
+
+    @property
+    def opened(self) -> bool:
+        """Whether the samples have been read."""
+        return self._samples is not None
+
+    def open(self) -> Samples:
+        """The samples, read now if they were not. Raises ``GraphspecError`` where there is no test part."""
+        if self._read is None:
+            raise fail("no-data", "there is no test part", at=("data", "test"), hint="set test to a fraction above 0")
+        if self._samples is None:
+            self._samples = self._read()
+        return self._samples
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+    """What :func:`graphspec.data.load` gives. ``validation`` is empty (None) where the spec splits none off."""
+
+    name: str
+    train: Samples
+    validation: Samples | None
+    test: SealedPart
+    classes: tuple[str, ...] | None
+    sizes: SizeTransforms
+    values: tuple[Normalize, ...]
+    augment: tuple[Augmentation, ...]
+    batch_size: int
+    drop_last: bool
+    seed: int
+
+    @property
+    def transforms(self) -> list[dict[str, Any]]:
+        """Every transform with its numbers, as a spec would write it: what an export ships."""
+        return self.sizes.as_dicts() + [step.as_dict() for step in self.values]
+
+    def samples(self, part: Part) -> Samples:
+        """The samples of one part. Asking for ``"test"`` opens it."""
+        if part == "test":
+            return self.test.open()
+        found = self.train if part == "train" else self.validation
+        if found is None:
+            raise fail("no-data", f"there is no {part} part", at=("data", part), hint="set validation to a fraction above 0")
+        return found
+
+    def batches(self, part: Part, device: torch.device | None = None) -> Batches:
+        """One part in batches, its samples on `device`; only ``"train"`` is augmented."""
+        samples = self.samples(part) if device is None else self.samples(part).to(device)
+        training = part == "train"
+        augment, drop_last = (self.augment, self.drop_last) if training else ((), False)
+        return Batches(samples, self.batch_size, self.values, augment, self.seed, drop_last)
+
+    def batch(self, count: int, part: Part = "validation") -> Samples:
+        """The first `count` samples of a part as a network sees them: floats, transformed, not augmented."""
+        return next(self.batches(part).in_order(count))
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A sha256 over the training and validation samples: two loads with equal fingerprints train alike."""
+        parts = [self.train.fingerprint(), self.validation.fingerprint() if self.validation else ""]
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+
+def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, download: bool = False) -> DataSet:
+    """Read the data set that ``[data]`` names, and split it.
+
+    `seed` decides the splits and the order of batches. `root` replaces ``[data] root``, which must stay inside the working
+    directory. Files are fetched from the network only with `download`. Raises ``GraphspecError`` for whatever is missing or
+    wrong; the test part is checked when it is opened.
+    """
+    place = Place(Path(root) if root is not None else _inside(spec), download, seed)
+    sizes = size_transforms(spec.transforms)
+    augment = augmentations(spec.augment)
+    source = read(spec.dataset, place, sizes)
+    if spec.dataset.type != "ImageFolder":  # whose images have been resized while they were decoded
+        source = _resized(source, sizes)
+    check_samples(source.train, source.classes, "training")
+    training, test = _test_part(source, spec, seed)
+    training, validation = _split(training, source.classes, spec.validation, seed, "validation")
+    check_samples(training, source.classes, "training")
+    values = value_transforms(spec.transforms, len(sizes.steps), next(iter(training.inputs.values())))
+    return DataSet(
+        spec.dataset.type, training, validation, test, source.classes, sizes, values, augment,
+        spec.batch_size, spec.drop_last, seed,
+    )  # fmt: skip
+
+
+def _inside(spec: DataSpec) -> Path:
+    """``[data] root`` and ImageFolder's ``folder``, refused where they lead out of the working directory."""
+    for at, text in ((("data", "root"), spec.root), (("data", "dataset", "folder"), str(spec.dataset.args.get("folder", "")))):
+        path = PurePath(text)
+        if path.is_absolute() or ".." in path.parts:
+            message = f"the path {quoted(text)} leads out of the working directory"
+            raise fail("outside", message, at=at, hint="--data DIR allows it")
+    return Path(spec.root)
+
+
+def _resized(source: Source, sizes: SizeTransforms) -> Source:
+    """`source` with its images brought to size; tables have no sizes to bring them to."""
+    if not sizes.steps:
+        return source
+
+    def apply(samples: Samples) -> Samples:
+        image = next(iter(samples.inputs.values()))
+        if image.ndim != 4:
+            raise fail("bad-value", f"{sizes.components[0].type} is for images", at=("data", "transforms", 0))
+        return Samples({name: sizes(value) for name, value in samples.inputs.items()}, samples.targets)
+
+    test = source.test
+    return Source(apply(source.train), None if test is None else lambda: apply(test()), source.classes)
+
+
+def _test_part(source: Source, spec: DataSpec, seed: int) -> tuple[Samples, SealedPart]:
+    """The training samples, and the test part: the source's own, or split off."""
+    own = source.test
+    if own is None:
+        training, test = _split(source.train, source.classes, spec.test, seed, "test")
+        return training, SealedPart(None if test is None else lambda: test)
+
+    def opened() -> Samples:
+        samples = own()
+        check_samples(samples, source.classes, "test")
+        return samples
+
+    return source.train, SealedPart(opened)
+
+
+def _split(
+    samples: Samples, classes: tuple[str, ...] | None, fraction: float, seed: int, name: str
+) -> tuple[Samples, Samples | None]:
+    """`samples` in two: what stays, and `fraction` of them (None where that is nothing)."""
+    labels = next(iter(samples.targets.values())) if classes is not None else None
+    kept, taken = split_indices(labels, len(samples), fraction, seed, name)
+    if len(taken) == 0:
+        return samples, None
+    if len(kept) == 0:
+        raise fail("no-data", f"{name} = {fraction} leaves no samples to train on", at=("data", name))
+    return samples.take(kept), samples.take(taken)

@@ -1,0 +1,115 @@
+"""torchvision's ImageFolder layout: ``root/train/CLASS/…`` and ``root/test/CLASS/…``, decoded once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphspec.data.samples import Samples
+from graphspec.data.sources.source import Place, Source
+from graphspec.diagnostics import fail, quoted
+
+#: Pixels an image may have before it counts as a decompression bomb (Pillow's own limit is a warning).
+LARGEST_IMAGE = 64 * 1024 * 1024
+AT = ("data", "dataset")
+
+
+def image_folder(place: Place, resize: Callable[[Tensor], Tensor], folder: str = "") -> Source:
+    """The images below ``root/folder``, converted to RGB: ``N × 3 × H × W`` uint8.
+
+    ``train/`` and ``test/`` (or ``val/``) hold one folder a class; without them the class folders stand directly below and
+    the test part is split off. `resize` brings each decoded image (3 × H × W uint8) to one size; without it all
+    must have the same. Hidden folders are passed over and symbolic links are not followed.
+    """
+    top = place.root / folder
+    if not top.is_dir():
+        problem = "is a file" if top.exists() else "does not exist"
+        raise fail("no-data", f"the image folder {top} {problem}", at=AT, hint="--data DIR names another folder")
+    training = top / "train" if (top / "train").is_dir() else top
+    classes = _classes(training)
+    test = next((top / name for name in ("test", "val") if training != top and (top / name).is_dir()), None)
+    return Source(
+        _read(training, classes, resize),
+        test=None if test is None else lambda: _read(test, _same_classes(test, classes, training), resize),
+        classes=classes,
+    )
+
+
+def _classes(folder: Path) -> tuple[str, ...]:
+    names = sorted(e.name for e in os.scandir(folder) if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
+    if len(names) < 2:
+        found = f"only the class {quoted(names[0])}" if names else "no class folders"
+        raise fail("bad-data", f"{folder} has {found}", at=AT, hint="put the images into one folder a class")
+    return tuple(names)
+
+
+def _same_classes(test: Path, classes: tuple[str, ...], training: Path) -> tuple[str, ...]:
+    found = _classes(test)
+    if found != classes:
+        odd = sorted(set(found) ^ set(classes))
+        raise fail("bad-data", f"{training} and {test} differ in their classes: {', '.join(map(quoted, odd))}", at=AT)
+    return found
+
+
+def _read(folder: Path, classes: tuple[str, ...], resize: Callable[[Tensor], Tensor]) -> Samples:
+    from torchvision.datasets import ImageFolder
+
+    class Folder(ImageFolder):
+        def find_classes(self, directory: Any) -> tuple[list[str], dict[str, int]]:
+            return list(classes), {name: index for index, name in enumerate(classes)}
+
+    try:
+        listing = Folder(str(folder), is_valid_file=lambda path: _is_image(path, folder), allow_empty=True).samples
+    except OSError as error:
+        raise fail("unreadable", f"{folder}: {error}", at=AT) from error
+    counts = [0] * len(classes)
+    for _, label in listing:
+        counts[label] += 1
+    if 0 in counts:
+        raise fail("bad-data", f"the class folder {folder / classes[counts.index(0)]} has no images", at=AT)
+    with ThreadPoolExecutor() as pool:  # Pillow releases the GIL while it decodes
+        images = list(pool.map(lambda entry: resize(_decode(entry[0])), listing))
+    _one_size(images, [path for path, _ in listing])
+    labels = torch.tensor([label for _, label in listing], dtype=torch.int64)
+    return Samples({"image": torch.stack(images)}, {"label": labels})
+
+
+def _is_image(path: str, folder: Path) -> bool:
+    """An image by its name, not hidden, and reached through no symbolic link below `folder`."""
+    from torchvision.datasets.folder import is_image_file
+
+    below = Path(path).relative_to(folder)
+    hidden = any(part.startswith(".") for part in below.parts)
+    return is_image_file(path) and not hidden and Path(path).resolve() == folder.resolve() / below
+
+
+def _decode(path: str) -> Tensor:
+    """The image at `path` as 3 × H × W uint8; grey, palette, CMYK, alpha and 16 bits are converted to RGB."""
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > LARGEST_IMAGE:
+                raise fail("bad-data", f"{path} claims {image.width} × {image.height} pixels", at=AT)
+            if image.mode.startswith("I;16"):  # convert("RGB") would cut at 255 instead of scaling
+                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
+    except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise fail("bad-data", f"{path} cannot be read as an image: {error}", at=AT) from error
+
+
+def _one_size(images: list[Tensor], paths: list[str]) -> None:
+    for image, path in zip(images, paths, strict=True):
+        if image.shape != images[0].shape:
+            first, other = (" × ".join(map(str, one.shape[1:])) for one in (images[0], image))
+            raise fail(
+                "bad-data", f"the images differ in size: {paths[0]} is {first}, {path} is {other}", at=("data", "transforms"),
+                hint='add { type = "Resize", size = [64, 64] } to transforms',
+            )  # fmt: skip

@@ -1,0 +1,25 @@
+"""Data made up by a formula, from the seed."""
+
+from __future__ import annotations
+
+import torch
+
+from graphspec.data.samples import Samples
+from graphspec.data.seeds import generator
+from graphspec.data.sources.source import Place, Source
+
+
+def line(
+    place: Place,
+    samples: int = 100,
+    slope: float = 3.0,
+    intercept: float = 2.0,
+    noise: float = 0.5,
+    low: float = 0.0,
+    high: float = 2.0,
+) -> Source:
+    """`samples` points of y = slope · x + intercept + noise · ε, with x uniform on [low, high] and ε standard normal."""
+    draw = generator(place.seed, "line")
+    x = torch.rand(samples, 1, generator=draw) * (high - low) + low
+    y = slope * x + intercept + noise * torch.randn(samples, 1, generator=draw)
+    return Source(Samples({"x": x}, {"y": y}))

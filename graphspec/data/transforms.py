@@ -1,0 +1,128 @@
+"""What is done to every sample, in training and after: sizes once when the data are read, values batch by batch.
+
+Images become floats in [0, 1] exactly as ToTensor makes them, and Normalize gives ToTensor + Normalize's own bits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphspec.data.components import choose, construct
+from graphspec.diagnostics import fail
+from graphspec.spec.base import Component
+
+#: torchvision.transforms.v2's deterministic transforms of an image's size or channels: uint8 in, uint8 out.
+SIZE_TRANSFORMS = ("Resize", "CenterCrop", "Grayscale", "Pad")
+
+
+def normalize(mean: Sequence[float], std: Sequence[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """``(x - mean) / std`` by channel (dimension 1); `mean` and `std` have one number a channel, `std` none that is 0."""
+    if not isinstance(mean, Sequence) or not isinstance(std, Sequence) or isinstance(mean, str) or isinstance(std, str):
+        raise ValueError("mean and std are lists, one number a channel")
+    if len(mean) != len(std):
+        raise ValueError(f"mean has {len(mean)} numbers, std has {len(std)}")
+    if not all(value > 0 for value in std):
+        raise ValueError("std must be above 0")
+    return tuple(map(float, mean)), tuple(map(float, std))
+
+
+def standard_scaler() -> None:
+    """Normalize with the mean and standard deviation of the training part (scikit-learn's StandardScaler)."""
+
+
+VALUE_TRANSFORMS = {"Normalize": normalize, "StandardScaler": standard_scaler}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Normalize:
+    """``(x - mean) / std`` by channel, on a float batch ``N × C × …``, in place."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        shape = (1, -1) + (1,) * (batch.ndim - 2)
+        mean = torch.tensor(self.mean, dtype=batch.dtype, device=batch.device).view(shape)
+        std = torch.tensor(self.std, dtype=batch.dtype, device=batch.device).view(shape)
+        return batch.sub_(mean).div_(std)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As a spec writes it, numbers resolved: what an export ships."""
+        return {"type": "Normalize", "mean": list(self.mean), "std": list(self.std)}
+
+
+def to_float(batch: Tensor) -> Tensor:
+    """uint8 images as floats in [0, 1], bit-equal to torchvision's ToTensor; anything else as it is."""
+    return batch.to(torch.float32).div_(255) if batch.dtype == torch.uint8 else batch
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SizeTransforms:
+    """Transforms of torchvision.transforms.v2 that are applied once, when the data are read."""
+
+    components: tuple[Component, ...]
+    steps: tuple[Any, ...]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        for step in self.steps:
+            images = step(images)
+        return images
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """As a spec writes them."""
+        return [{"type": component.type, **component.args} for component in self.components]
+
+
+def size_transforms(components: Sequence[Component]) -> SizeTransforms:
+    """Those of `components` that change an image's size or channels; they stand before all others."""
+    last = max((i for i, component in enumerate(components) if component.type in SIZE_TRANSFORMS), default=-1)
+    for i, component in enumerate(components[: last + 1]):
+        if component.type in VALUE_TRANSFORMS:
+            later = components[last].type
+            raise fail("bad-value", f"{component.type} stands before {later}", at=("data", "transforms", i), hint=f"{later} goes first")
+    chosen = tuple(components[: last + 1])
+    return SizeTransforms(chosen, tuple(_size_step(component, i) for i, component in enumerate(chosen)))
+
+
+def _size_step(component: Component, index: int) -> Any:
+    from torchvision.transforms import v2
+
+    at = ("data", "transforms", index)
+    table = {name: getattr(v2, name) for name in SIZE_TRANSFORMS} | dict.fromkeys(VALUE_TRANSFORMS)
+    return construct(component, choose(component, table, "transform", at), at)
+
+
+def value_transforms(components: Sequence[Component], offset: int, sample: Tensor) -> tuple[Normalize, ...]:
+    """The transforms behind the size transforms (of which there are `offset`), statistics taken from `sample`.
+
+    `sample` is the training part's input, ``N × C × …``; Normalize must have one number for each of its C channels.
+    """
+    steps: list[Normalize] = []
+    for i, component in enumerate(components[offset:], offset):
+        at = ("data", "transforms", i)
+        if component.type in ("ToTensor", "ToImage", "ToDtype"):
+            raise fail("unknown-component", f"{component.type} is not needed: images arrive as floats in [0, 1]", at, "remove it")
+        known = dict.fromkeys(SIZE_TRANSFORMS) | VALUE_TRANSFORMS
+        numbers = construct(component, choose(component, known, "transform", at), at)
+        step = Normalize(*numbers) if numbers else _statistics(sample, steps)
+        channels = sample.shape[1] if sample.ndim > 1 else 1
+        if len(step.mean) not in (1, channels):
+            raise fail("shape-mismatch", f"{component.type} has {len(step.mean)} channels, the data have {channels}", at=at)
+        steps.append(step)
+    return tuple(steps)
+
+
+def _statistics(sample: Tensor, before: Sequence[Normalize]) -> Normalize:
+    """Mean and (population) standard deviation by channel; a constant channel keeps a scale of 1."""
+    values = to_float(sample).clone()
+    for step in before:
+        values = step(values)
+    values = values.to(torch.float64).transpose(0, 1).flatten(1)
+    std, mean = torch.std_mean(values, dim=1, correction=0)
+    std = torch.where(std > 0, std, torch.ones_like(std))
+    return Normalize(tuple(mean.tolist()), tuple(std.tolist()))

@@ -1,0 +1,27 @@
+"""The ``[data]`` section: which data set, how it is split, and what is done to every sample."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from graphspec.spec.base import Component, SpecModel
+
+
+class DataSpec(SpecModel):
+    """Where samples come from.
+
+    ``transforms`` are always applied (and shipped with an export); ``augment`` only while training.
+    ``validation`` and ``test`` are fractions split off, seeded by ``[train] seed``; ``test`` is used only where the data
+    set has no test part of its own.
+    """
+
+    dataset: Component
+    root: str = "data"
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    test: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    drop_last: bool = False
+    transforms: tuple[Component, ...] = ()
+    augment: tuple[Component, ...] = ()

@@ -1,0 +1,67 @@
+"""Which field of the data feeds which input and output of the network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphspec.data import DataSet, Samples
+from graphspec.diagnostics import fail, quoted
+from graphspec.shapes.shaped import ShapedGraph, TensorType
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fields:
+    """The data fields in the order of forward's parameters with their dtypes, and the target's field."""
+
+    inputs: tuple[tuple[str, torch.dtype], ...]
+    target: str
+
+    def inputs_of(self, batch: Samples) -> list[Tensor]:
+        """forward's arguments."""
+        return [batch.inputs[name].to(dtype) for name, dtype in self.inputs]
+
+    def target_of(self, batch: Samples) -> Tensor:
+        """What the output is compared with."""
+        return batch.targets[self.target]
+
+
+def match_fields(shaped: ShapedGraph, data: DataSet) -> Fields:
+    """By position where the network has one input and one output, by name otherwise.
+
+    Raises ``GraphspecError`` where a name or a shape does not fit.
+    """
+    if len(shaped.outputs) != 1:
+        names = ", ".join(shaped.outputs)
+        raise fail("bad-loss", f"the network has several outputs ({names}), a loss takes one", at=("train", "loss"))
+    pairs = _pair("input", shaped.inputs, data.train.inputs)
+    ((_, target),) = _pair("output", shaped.outputs, data.train.targets)
+    for name, field in pairs:
+        _check_shape(name, shaped.inputs[name], field, data)
+    return Fields(tuple((field, shaped.inputs[name].dtype) for name, field in pairs), target)
+
+
+def _pair(kind: str, names: Iterable[str], fields: Iterable[str]) -> list[tuple[str, str]]:
+    wanted, known = list(names), list(fields)
+    if len(wanted) == len(known) == 1:
+        return [(wanted[0], known[0])]
+    for name in wanted:
+        if name not in known:
+            message = f"the {kind} {quoted(name)} has no field in the data, which have {', '.join(map(quoted, known))}"
+            raise fail("field-mismatch", message, at=(f"{kind}s", name))
+    return [(name, name) for name in wanted]
+
+
+def _check_shape(name: str, wanted: TensorType, field: str, data: DataSet) -> None:
+    """The sizes of one sample against the input's, dynamic dims fitting everything."""
+    sample: tuple[Any, ...] = tuple(data.batch(1, "train").inputs[field].shape[1:])
+    sizes = wanted.shape[1:]
+    fits = len(sample) == len(sizes) and all(not isinstance(b, int) or a == b for a, b in zip(sample, sizes, strict=True))
+    if not fits:
+        given, asked = (" × ".join(map(str, shape)) or "a number" for shape in (sample, sizes))
+        hint = "" if len(sample) != 3 or len(sizes) != 3 else "a Resize or Grayscale transform changes images"
+        raise fail("shape-mismatch", f"a sample of {data.name} is {given}, the input {quoted(name)} {asked}", ("inputs", name), hint)

@@ -1,0 +1,56 @@
+"""What training and evaluation give back."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EvaluateReport:
+    """Figures of the best weights: ``parts`` maps train, validation and test to ``loss`` and the metrics.
+
+    For a classifier ``confusion`` counts (true, predicted) on the last of the parts and ``per_class`` has precision, recall,
+    f1 and support by class name.
+    """
+
+    run: Path
+    parts: dict[str, dict[str, float]]
+    classes: tuple[str, ...] | None
+    confusion: list[list[int]] | None
+    per_class: dict[str, dict[str, float]] | None
+    files: tuple[Path, ...]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as data, for ``--json`` and ``evaluation.json``."""
+        return {
+            "run": str(self.run), "parts": self.parts, "classes": self.classes, "confusion": self.confusion,
+            "per_class": self.per_class, "files": [path.name for path in self.files], "seconds": round(self.seconds, 3),
+        }  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrainReport:
+    """How a run went. ``seconds`` is the time spent in epochs, validation included; ``samples_per_second`` follows from it."""
+
+    run: Path
+    epochs: int
+    steps: int
+    best_epoch: int
+    monitor: str
+    history: list[dict[str, Any]]
+    seconds: float
+    samples_per_second: float
+    evaluation: EvaluateReport
+
+    @property
+    def figures(self) -> dict[str, dict[str, float]]:
+        """``loss`` and the metrics of the best weights, by part."""
+        return self.evaluation.parts
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as data, for ``--json``."""
+        row = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return row | {"run": str(self.run), "evaluation": self.evaluation.as_dict()}

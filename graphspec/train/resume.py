@@ -1,0 +1,50 @@
+"""Whether a checkpoint belongs to the run that wants to go on from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphspec.diagnostics import Diagnostic, GraphspecError, fail, warn
+
+#: What may change: how long to train, where the files are, what is exported, and the name.
+_FREE = (("train", "epochs"), ("data", "root"), ("export",), ("name",), ("variants",), ("tune",))
+
+
+def check_same_run(saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise ``GraphspecError`` where spec or data differ; warn where a difference only costs bit-identity."""
+    odd = [(path, a, b) for path, a, b in _differences(saved["spec"], now["spec"]) if not _is_free(path)]
+    if odd:
+        raise GraphspecError(
+            Diagnostic(
+                "checkpoint-mismatch",
+                f"{'.'.join(path)} was {_text(a)} when the run began and is {_text(b)} now",
+                at=tuple(path),
+                hint="train into another folder",
+            )
+            for path, a, b in odd
+        )
+    if saved["data"] != now["data"]:
+        raise fail("checkpoint-mismatch", "the training data changed since the run began", at=("data",))
+    keys = ("device", "threads", "versions")
+    changed = [key for key in keys if saved["environment"][key] != now["environment"][key]]
+    if changed:
+        warn("checkpoint-mismatch", f"{', '.join(changed)} changed since the run began: what follows is not bit-identical")
+
+
+def _differences(a: Any, b: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in [*a, *(key for key in b if key not in a)]:
+            yield from _differences(a.get(key), b.get(key), (*path, str(key)))
+        if list(a) != list(b) and set(a) == set(b) and path == ("layers",):
+            yield path, list(a), list(b)
+    elif a != b:
+        yield path, a, b
+
+
+def _is_free(path: tuple[str, ...]) -> bool:
+    return any(path[: len(free)] == free for free in _FREE)
+
+
+def _text(value: Any) -> str:
+    return "not set" if value is None else str(value)
