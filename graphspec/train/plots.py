@@ -22,12 +22,12 @@ def curves(history: Sequence[Mapping[str, Any]], best_epoch: int, path: Path) ->
     names = [key.removeprefix("train_") for key in history[0] if key.startswith("train_")]
     figure, panels = _panels(len(names))
     epochs = [row["epoch"] for row in history]
-    marker = "o" if len(epochs) <= 30 else None
+    marker = "o" if len(epochs) <= 30 else ""
     for panel, name in zip(panels, names, strict=True):
         for part, colour in (("train", TRAINING), ("validation", VALIDATION)):
             if f"{part}_{name}" in history[0]:
                 label = "training" if part == "train" else part
-                panel.plot(epochs, [row[f"{part}_{name}"] for row in history], marker, ls="-", ms=3.5, color=colour, label=label)
+                panel.plot(epochs, [row[f"{part}_{name}"] for row in history], marker=marker, ms=3.5, color=colour, label=label)
         if best_epoch and best_epoch != epochs[-1]:
             panel.axvline(best_epoch, color=INK, lw=0.8, ls=":", label="best weights")
         panel.set(xlabel="epoch", title=_title(name))

@@ -31,6 +31,7 @@ from graphspec.train.report import EvaluateReport, TrainReport
 from graphspec.train.resume import check_same_run
 from graphspec.train.run_folder import RunFolder, environment
 from graphspec.train.signals import StopFlag, stop_flag
+from graphspec.train.threads import calibrate, restored_threads
 
 #: A checkpoint is written when the time since the last one is this many times what writing it took.
 SAVE_INTERVAL = 20
@@ -68,7 +69,8 @@ def train(
     learner = _learner(module, shaped, data, choose_device(device), total)
     batches = data.batches("train", learner.device)
     preflight(module, learner.objective, learner.fields, batches, data)
-    with folder, stop_flag() as flag:
+    with folder, stop_flag() as flag, restored_threads():
+        _choose_threads(learner, batches, folder, resume)
         _start(learner, spec, data, folder, resume)
         _fit(learner, batches, data, total, _Saver(learner, spec, data, folder), flag, reporter or default_reporter())
         plots.curves(learner.history, learner.best.epoch, folder.path / "curves.png")
@@ -135,6 +137,18 @@ def _learner(module: nn.Module, shaped: ShapedGraph, data: DataSet, device: torc
     optimizer = build_optimizer(settings.optimizer, module)
     schedule = Schedule(settings.scheduler, optimizer, epochs, len(data.batches("train")), monitor)
     return Learner(module, objective, optimizer, schedule, metrics, fields, device, Best(monitor))
+
+
+def _choose_threads(learner: Learner, batches: Batches, folder: RunFolder, resume: bool) -> None:
+    """The thread count of a resumed run as it was, of a new one as a few trial steps advise."""
+    if learner.device.type != "cpu":
+        return
+    if resume:
+        torch.set_num_threads(folder.read_json("environment")["threads"])
+        return
+    batch = next(batches.in_order())
+    inputs, target = learner.fields.inputs_of(batch), learner.fields.target_of(batch)
+    calibrate(learner.module, lambda trial: learner.objective(trial(*inputs), target).backward())
 
 
 class _Saver:
