@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from graphspec.data.components import choose, construct
+from graphspec.data.transforms import to_float
 from graphspec.spec.base import Component
 
 
 class Augmentation(Protocol):
-    """One random transform of a batch of images ``N × C × H × W``, uint8 or float, with draws from `draw` (on the CPU)."""
+    """One random transform of images ``N × C × H × W``, uint8 or float in [0, 1]; `draw` is a CPU generator."""
 
     def __call__(self, images: Tensor, draw: torch.Generator) -> Tensor: ...
 
@@ -56,9 +57,10 @@ class RandomCrop:
         return self.apply(padded, top, left)
 
     def pad(self, images: Tensor) -> Tensor:
-        """`images` with the padding around them."""
+        """`images` with the padding around them; a `fill` is of floats in [0, 1], as all of augmentation is."""
         from torchvision.transforms.v2 import functional
 
+        images = to_float(images) if self.fill else images
         return functional.pad(images, list(self.padding), fill=self.fill, padding_mode=self.padding_mode)
 
     def apply(self, padded: Tensor, top: Tensor, left: Tensor) -> Tensor:
@@ -78,7 +80,7 @@ class PerSample:
         seed = int(torch.randint(2**62, (), generator=draw))
         with torch.random.fork_rng(devices=[]):  # v2 draws from the global generator, which dropout needs untouched
             torch.manual_seed(seed)
-            return torch.stack([self.transform(image) for image in images])
+            return torch.stack([self.transform(image) for image in to_float(images)])
 
 
 def _horizontal_flip(p: float = 0.5) -> Augmentation:
@@ -125,11 +127,11 @@ BATCHED: dict[str, Callable[..., Augmentation]] = {
 }
 #: v2's transforms of one image that draw at random (or need no draw), and take numbers and names only.
 PER_SAMPLE = (
-    "RandomResizedCrop RandomRotation RandomAffine RandomPerspective ElasticTransform ColorJitter RandomGrayscale "
-    "RandomInvert RandomPosterize RandomSolarize RandomAdjustSharpness RandomAutocontrast RandomEqualize "
-    "RandomPhotometricDistort RandomChannelPermutation GaussianBlur GaussianNoise RandomErasing RandomZoomOut "
-    "AutoAugment RandAugment TrivialAugmentWide AugMix"
-).split()
+    "RandomResizedCrop", "RandomRotation", "RandomAffine", "RandomPerspective", "ElasticTransform", "ColorJitter",
+    "RandomGrayscale", "RandomInvert", "RandomPosterize", "RandomSolarize", "RandomAdjustSharpness",
+    "RandomAutocontrast", "RandomEqualize", "RandomPhotometricDistort", "RandomChannelPermutation", "GaussianBlur",
+    "GaussianNoise", "RandomErasing", "RandomZoomOut", "AutoAugment", "RandAugment", "TrivialAugmentWide", "AugMix",
+)  # fmt: skip
 
 
 def augmentations(components: Sequence[Component]) -> tuple[Augmentation, ...]:

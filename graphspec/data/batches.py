@@ -35,7 +35,7 @@ class Batches:
         return torch.randperm(len(self.samples), generator=generator(self.seed, "order", epoch))
 
     def shuffled(self, epoch: int, start: int = 0) -> Iterator[Samples]:
-        """The training batches of `epoch` from the one numbered `start` on; any start gives the batches a whole epoch has."""
+        """The training batches of `epoch` from number `start` on, the same ones whatever `start` is."""
         order = self.order(epoch).to(self._device)
         for number in range(start, len(self)):
             chosen = self.samples.take(order[number * self.batch_size : (number + 1) * self.batch_size])

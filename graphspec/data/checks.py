@@ -34,7 +34,9 @@ def _check_labels(name: str, labels: Tensor, count: int, part: str) -> None:
     wrong = ((labels < 0) | (labels >= count)).nonzero().flatten()
     if len(wrong):
         row = int(wrong[0])
-        message = f"{quoted(name)} of the {part} part is {int(labels[row])} at row {row}, the classes are 0 to {count - 1}"
+        message = (
+            f"{quoted(name)} of the {part} part is {int(labels[row])} at row {row}, the classes are 0 to {count - 1}"
+        )
         raise fail("bad-data", message, at=AT)
 
 
@@ -45,5 +47,7 @@ def shared_samples(one: Samples, other: Samples) -> int:
 
 
 def _row_hashes(samples: Samples) -> list[int]:
-    columns = [value.reshape(len(samples), -1).contiguous().view(torch.uint8).numpy() for value in samples.inputs.values()]
+    columns = [
+        value.reshape(len(samples), -1).contiguous().view(torch.uint8).numpy() for value in samples.inputs.values()
+    ]
     return [hash(tuple(column[i].tobytes() for column in columns)) for i in range(len(samples))]

@@ -50,14 +50,19 @@ def required(function: Callable[..., Any]) -> list[str]:
     return [
         name
         for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is parameter.empty and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     ]
 
 
 def _faults(
     component: Component, parameters: Mapping[str, inspect.Parameter], given: Collection[str], at: Path
 ) -> Iterator[Diagnostic]:
-    free = {name: p for name, p in parameters.items() if name not in given and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    free = {
+        name: p
+        for name, p in parameters.items()
+        if name not in given and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    }
     for name, value in component.args.items():
         place = (*at, name)
         if name not in free:

@@ -78,7 +78,9 @@ class DataSet:
             return self.test.open()
         found = self.train if part == "train" else self.validation
         if found is None:
-            raise fail("no-data", f"there is no {part} part", at=("data", part), hint="set validation to a fraction above 0")
+            raise fail(
+                "no-data", f"there is no {part} part", at=("data", part), hint="set validation to a fraction above 0"
+            )
         return found
 
     def batches(self, part: Part, device: torch.device | None = None) -> Batches:
@@ -102,9 +104,9 @@ class DataSet:
 def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, download: bool = False) -> DataSet:
     """Read the data set that ``[data]`` names, and split it.
 
-    `seed` decides the splits and the order of batches. `root` replaces ``[data] root``, which must stay inside the working
-    directory. Files are fetched from the network only with `download`. Raises ``GraphspecError`` for whatever is missing or
-    wrong; the test part is checked when it is opened.
+    `seed` decides the splits and the order of batches. `root` replaces ``[data] root``, which must stay inside the
+    working directory. Files are fetched from the network only with `download`. Raises ``GraphspecError`` for whatever
+    is missing or wrong; the test part is checked when it is opened.
     """
     place = Place(Path(root) if root is not None else _inside(spec), download, seed)
     sizes = size_transforms(spec.transforms)
@@ -125,7 +127,10 @@ def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, downl
 
 def _inside(spec: DataSpec) -> Path:
     """``[data] root`` and ImageFolder's ``folder``, refused where they lead out of the working directory."""
-    for at, text in ((("data", "root"), spec.root), (("data", "dataset", "folder"), str(spec.dataset.args.get("folder", "")))):
+    for at, text in (
+        (("data", "root"), spec.root),
+        (("data", "dataset", "folder"), str(spec.dataset.args.get("folder", ""))),
+    ):
         path = PurePath(text)
         if path.is_absolute() or ".." in path.parts:
             message = f"the path {quoted(text)} leads out of the working directory"

@@ -44,5 +44,5 @@ class Samples:
         for kind, fields in (("input", self.inputs), ("target", self.targets)):
             for name, value in fields.items():
                 digest.update(f"{kind} {name} {tuple(value.shape)} {value.dtype}\n".encode())
-                digest.update(value.contiguous().cpu().numpy())
+                digest.update(value.contiguous().cpu().numpy().data)
         return digest.hexdigest()

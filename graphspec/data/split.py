@@ -12,8 +12,8 @@ def split_indices(labels: Tensor | None, count: int, fraction: float, seed: int,
     """Indices of what stays and of what is split off, each ascending.
 
     `fraction` of the `count` samples goes to the second part, rounded to whole samples and at least one where the
-    fraction is not 0. With `labels` (int64, one a sample) each class gives its share, by largest remainder. `name` names the
-    part split off, so that test and validation parts are drawn independently of each other.
+    fraction is not 0. With `labels` (int64, one a sample) each class gives its share, by largest remainder. `name`
+    names the part split off, so that test and validation parts are drawn independently of each other.
     """
     wanted = round(fraction * count) or int(fraction > 0 and count > 1)
     draw = generator(seed, "split", name)

@@ -6,7 +6,7 @@ Images become floats in [0, 1] exactly as ToTensor makes them, and Normalize giv
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ SIZE_TRANSFORMS = ("Resize", "CenterCrop", "Grayscale", "Pad")
 
 
 def normalize(mean: Sequence[float], std: Sequence[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """``(x - mean) / std`` by channel (dimension 1); `mean` and `std` have one number a channel, `std` none that is 0."""
+    """``(x - mean) / std`` by channel (dimension 1): one number a channel, `std` above 0."""
     if not isinstance(mean, Sequence) or not isinstance(std, Sequence) or isinstance(mean, str) or isinstance(std, str):
         raise ValueError("mean and std are lists, one number a channel")
     if len(mean) != len(std):
@@ -35,7 +35,7 @@ def standard_scaler() -> None:
     """Normalize with the mean and standard deviation of the training part (scikit-learn's StandardScaler)."""
 
 
-VALUE_TRANSFORMS = {"Normalize": normalize, "StandardScaler": standard_scaler}
+VALUE_TRANSFORMS: dict[str, Callable[..., Any]] = {"Normalize": normalize, "StandardScaler": standard_scaler}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,7 +84,12 @@ def size_transforms(components: Sequence[Component]) -> SizeTransforms:
     for i, component in enumerate(components[: last + 1]):
         if component.type in VALUE_TRANSFORMS:
             later = components[last].type
-            raise fail("bad-value", f"{component.type} stands before {later}", at=("data", "transforms", i), hint=f"{later} goes first")
+            raise fail(
+                "bad-value",
+                f"{component.type} stands before {later}",
+                at=("data", "transforms", i),
+                hint=f"{later} goes first",
+            )
     chosen = tuple(components[: last + 1])
     return SizeTransforms(chosen, tuple(_size_step(component, i) for i, component in enumerate(chosen)))
 
@@ -106,13 +111,19 @@ def value_transforms(components: Sequence[Component], offset: int, sample: Tenso
     for i, component in enumerate(components[offset:], offset):
         at = ("data", "transforms", i)
         if component.type in ("ToTensor", "ToImage", "ToDtype"):
-            raise fail("unknown-component", f"{component.type} is not needed: images arrive as floats in [0, 1]", at, "remove it")
-        known = dict.fromkeys(SIZE_TRANSFORMS) | VALUE_TRANSFORMS
-        numbers = construct(component, choose(component, known, "transform", at), at)
+            raise fail(
+                "unknown-component",
+                f"{component.type} is not needed: images arrive as floats in [0, 1]",
+                at,
+                "remove it",
+            )
+        numbers = construct(component, choose(component, VALUE_TRANSFORMS, "transform", at), at)
         step = Normalize(*numbers) if numbers else _statistics(sample, steps)
         channels = sample.shape[1] if sample.ndim > 1 else 1
         if len(step.mean) not in (1, channels):
-            raise fail("shape-mismatch", f"{component.type} has {len(step.mean)} channels, the data have {channels}", at=at)
+            raise fail(
+                "shape-mismatch", f"{component.type} has {len(step.mean)} channels, the data have {channels}", at=at
+            )
         steps.append(step)
     return tuple(steps)
 

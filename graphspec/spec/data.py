@@ -13,8 +13,8 @@ class DataSpec(SpecModel):
     """Where samples come from.
 
     ``transforms`` are always applied (and shipped with an export); ``augment`` only while training.
-    ``validation`` and ``test`` are fractions split off, seeded by ``[train] seed``; ``test`` is used only where the data
-    set has no test part of its own.
+    ``validation`` and ``test`` are fractions split off, seeded by ``[train] seed``; ``test`` is used only where the
+    data set has no test part of its own.
     """
 
     dataset: Component

@@ -49,7 +49,9 @@ def load(folder: Path) -> dict[str, Any] | None:
         try:
             return _read(folder, step)
         except _Damaged as damage:
-            warn("checkpoint-damaged", f"the checkpoint of step {step} is damaged ({damage}); the one before it is used")
+            warn(
+                "checkpoint-damaged", f"the checkpoint of step {step} is damaged ({damage}); the one before it is used"
+            )
     if steps:
         raise fail("checkpoint-damaged", f"every checkpoint in {folder} is damaged", hint="train into another folder")
     return None

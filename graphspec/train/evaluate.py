@@ -20,7 +20,7 @@ from graphspec.train.scores import per_class
 
 
 def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder) -> EvaluateReport:
-    """Load ``best.safetensors`` into the learner's module, measure it, and write ``evaluation.json`` and the pictures."""
+    """Load ``best.safetensors`` into the module, measure it, and write ``evaluation.json`` and the pictures."""
     started = time.perf_counter()
     load_weights(learner.module, read_weights(folder.path, "best"))
     parts: dict[str, dict[str, float]] = {}
@@ -66,7 +66,13 @@ def _per_class(confusion: Tensor, classes: tuple[str, ...]) -> dict[str, dict[st
 
 
 def _picture(
-    learner: Learner, data: DataSet, part: Part, outputs: Tensor, targets: Tensor, confusion: Tensor | None, folder: Path
+    learner: Learner,
+    data: DataSet,
+    part: Part,
+    outputs: Tensor,
+    targets: Tensor,
+    confusion: Tensor | None,
+    folder: Path,
 ) -> Path | None:
     """The one picture that fits the task; none for regression with several outputs."""
     if confusion is not None and data.classes:

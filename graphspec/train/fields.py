@@ -60,8 +60,15 @@ def _check_shape(name: str, wanted: TensorType, field: str, data: DataSet) -> No
     """The sizes of one sample against the input's, dynamic dims fitting everything."""
     sample: tuple[Any, ...] = tuple(data.batch(1, "train").inputs[field].shape[1:])
     sizes = wanted.shape[1:]
-    fits = len(sample) == len(sizes) and all(not isinstance(b, int) or a == b for a, b in zip(sample, sizes, strict=True))
+    fits = len(sample) == len(sizes) and all(
+        not isinstance(b, int) or a == b for a, b in zip(sample, sizes, strict=True)
+    )
     if not fits:
         given, asked = (" × ".join(map(str, shape)) or "a number" for shape in (sample, sizes))
         hint = "" if len(sample) != 3 or len(sizes) != 3 else "a Resize or Grayscale transform changes images"
-        raise fail("shape-mismatch", f"a sample of {data.name} is {given}, the input {quoted(name)} {asked}", ("inputs", name), hint)
+        raise fail(
+            "shape-mismatch",
+            f"a sample of {data.name} is {given}, the input {quoted(name)} {asked}",
+            ("inputs", name),
+            hint,
+        )

@@ -35,7 +35,7 @@ class Best:
 
 @dataclasses.dataclass
 class Learner:
-    """The module with what trains it, and how far it is: `epoch` whole epochs, then `batch` batches; `step` steps in all."""
+    """The module with what trains it, `epoch` epochs and `batch` batches on; `step` counts optimiser steps."""
 
     module: nn.Module
     objective: Objective

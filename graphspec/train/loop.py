@@ -51,11 +51,9 @@ def _not_finite(learner: Learner, inputs: list[Tensor], loss: float) -> Graphspe
     """The error for a loss of `loss`, naming the first layer whose output is not finite."""
     layer = _first_not_finite(learner.module, inputs)
     where = f'layer "{layer}" gives the first value that is not finite' if layer else "every layer's output is finite"
-    return fail(
-        "non-finite",
-        f"the loss is {loss} at step {learner.step + 1} (epoch {learner.epoch + 1}, batch {learner.batch + 1}): {where}",
-        at=("train",), hint="nothing was updated; a smaller lr often helps",
-    )  # fmt: skip
+    place = f"step {learner.step + 1} (epoch {learner.epoch + 1}, batch {learner.batch + 1})"
+    hint = "nothing was updated; a smaller lr often helps"
+    return fail("non-finite", f"the loss is {loss} at {place}: {where}", at=("train",), hint=hint)
 
 
 @torch.no_grad()

@@ -89,7 +89,7 @@ Statistic = Confusion | Scores | Moments
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Kind:
-    """A metric: the statistic it reads, its formula, and which way is better. ``for_classes`` says for what task it is."""
+    """A metric: the statistic it reads, its formula, which way is better, and whether it is for classes."""
 
     statistic: type[Statistic]
     formula: Callable[..., float]

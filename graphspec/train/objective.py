@@ -63,7 +63,8 @@ def build_objective(component: Component, classes: int | None, device: torch.dev
     if component.args.get("reduction", "mean") != "mean":
         raise fail("bad-loss", "the loss of a batch is its mean", at=(*AT, "reduction"), hint="remove reduction")
     tensors = {
-        name: torch.tensor(value) if isinstance(value, list | tuple) else value for name, value in component.args.items()
+        name: torch.tensor(value) if isinstance(value, list | tuple) else value
+        for name, value in component.args.items()
     }
     checked = Component.model_construct(type=component.type, args=tensors)
     loss = construct(checked, choose(checked, known, "loss", AT), AT).to(device)

@@ -30,12 +30,14 @@ def optimizer_table() -> dict[str, type[Optimizer]]:
 
 def scheduler_table() -> dict[str, type[Any]]:
     """Every scheduler of torch.optim.lr_scheduler that numbers and names describe."""
-    found = {n: c for n, c in vars(lr_scheduler).items() if inspect.isclass(c) and issubclass(c, lr_scheduler.LRScheduler)}
+    found = {
+        n: c for n, c in vars(lr_scheduler).items() if inspect.isclass(c) and issubclass(c, lr_scheduler.LRScheduler)
+    }
     return {name: cls for name, cls in found.items() if name[0] != "_" and name not in ("LRScheduler", *_NOT_FROM_TEXT)}
 
 
 def build_optimizer(component: Component, module: nn.Module) -> Optimizer:
-    """The optimiser over the parameters of `module` that are not frozen. Raises ``GraphspecError`` on a wrong argument."""
+    """The optimiser over the parameters of `module` that are not frozen; a fault is a ``GraphspecError``."""
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not parameters:
         raise fail("no-training", "the network has no parameters to train", at=("train",))
@@ -46,7 +48,9 @@ def build_optimizer(component: Component, module: nn.Module) -> Optimizer:
 class Schedule:
     """A learning-rate scheduler that knows when it steps; without one the rate stays."""
 
-    def __init__(self, component: Component | None, optimizer: Optimizer, epochs: int, batches: int, monitor: str) -> None:
+    def __init__(
+        self, component: Component | None, optimizer: Optimizer, epochs: int, batches: int, monitor: str
+    ) -> None:
         self.optimizer = optimizer
         self.per_batch = component is not None and component.type in PER_BATCH
         self.scheduler: Any = None

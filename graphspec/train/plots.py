@@ -19,6 +19,8 @@ _NAMES = {"roc_auc": "ROC AUC", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2"
 
 def curves(history: Sequence[Mapping[str, Any]], best_epoch: int, path: Path) -> Path:
     """Loss and each metric over the epochs, training and validation; the epoch of the best weights is marked."""
+    from matplotlib.ticker import MaxNLocator
+
     names = [key.removeprefix("train_") for key in history[0] if key.startswith("train_")]
     figure, panels = _panels(len(names))
     epochs = [row["epoch"] for row in history]
@@ -27,11 +29,13 @@ def curves(history: Sequence[Mapping[str, Any]], best_epoch: int, path: Path) ->
         for part, colour in (("train", TRAINING), ("validation", VALIDATION)):
             if f"{part}_{name}" in history[0]:
                 label = "training" if part == "train" else part
-                panel.plot(epochs, [row[f"{part}_{name}"] for row in history], marker=marker, ms=3.5, color=colour, label=label)
+                panel.plot(
+                    epochs, [row[f"{part}_{name}"] for row in history], marker=marker, ms=3.5, color=colour, label=label
+                )
         if best_epoch and best_epoch != epochs[-1]:
             panel.axvline(best_epoch, color=INK, lw=0.8, ls=":", label="best weights")
         panel.set(xlabel="epoch", title=_title(name))
-        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.legend(frameon=False)
     return _save(figure, path)
 
@@ -50,7 +54,9 @@ def confusion_matrix(counts: Tensor, classes: Sequence[str], part: str, path: Pa
     ticks = list(range(0, size, step))
     labels = [_short(classes[i]) for i in ticks]
     upright = max(map(len, labels)) > 3
-    panel.set_xticks(ticks, labels, rotation=45 if upright else 0, ha="right" if upright else "center", rotation_mode="anchor")
+    panel.set_xticks(
+        ticks, labels, rotation=45 if upright else 0, ha="right" if upright else "center", rotation_mode="anchor"
+    )
     panel.set_yticks(ticks, labels)
     right = int(counts.diagonal().sum())
     panel.set(xlabel="predicted", ylabel="true", title=f"{part} part: {right:,} of {int(counts.sum()):,} right")
@@ -59,7 +65,15 @@ def confusion_matrix(counts: Tensor, classes: Sequence[str], part: str, path: Pa
             for j in range(size):
                 if counts[i, j]:
                     colour = "white" if share[i, j] > 0.5 else INK
-                    panel.text(j, i, str(int(counts[i, j])), ha="center", va="center", color=colour, fontsize=8 if size > 12 else 9)
+                    panel.text(
+                        j,
+                        i,
+                        str(int(counts[i, j])),
+                        ha="center",
+                        va="center",
+                        color=colour,
+                        fontsize=8 if size > 12 else 9,
+                    )
     figure.colorbar(image, ax=panel, label="share of the true class", shrink=0.8)
     return _save(figure, path)
 
@@ -108,4 +122,3 @@ def _title(name: str) -> str:
 
 def _short(name: str, longest: int = 18) -> str:
     return name if len(name) <= longest else name[: longest - 1] + "…"
-

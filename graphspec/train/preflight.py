@@ -46,7 +46,11 @@ def _check_output(output: Tensor, target: Tensor, objective: Objective, data: Da
     if objective.classes is None:
         if output.shape != target.shape:
             wanted = " × ".join(["N", *map(str, target.shape[1:])])
-            raise fail("shape-mismatch", f"the output is {given}, the targets of {data.name} are {wanted}", at=("train", "loss"))
+            raise fail(
+                "shape-mismatch",
+                f"the output is {given}, the targets of {data.name} are {wanted}",
+                at=("train", "loss"),
+            )
         return
     count = objective.classes
     one_column = count == 2 and objective.name not in OF_CLASSES

@@ -49,13 +49,23 @@ class Bar(Lines):
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            ProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         self._console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"),
-            TimeRemainingColumn(), console=self._console, transient=True,
-        )  # fmt: skip
+        columns: tuple[ProgressColumn, ...] = (
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+        )
+        columns += (TextColumn("loss {task.fields[loss]}"), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=self._console, transient=True)
 
     def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None:
         self._batches, self._epochs, self._epoch = batches, epochs, epoch

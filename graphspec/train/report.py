@@ -11,8 +11,8 @@ from typing import Any
 class EvaluateReport:
     """Figures of the best weights: ``parts`` maps train, validation and test to ``loss`` and the metrics.
 
-    For a classifier ``confusion`` counts (true, predicted) on the last of the parts and ``per_class`` has precision, recall,
-    f1 and support by class name.
+    For a classifier ``confusion`` counts (true, predicted) on the last of the parts and ``per_class`` has precision,
+    recall, f1 and support by class name.
     """
 
     run: Path
@@ -33,7 +33,7 @@ class EvaluateReport:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TrainReport:
-    """How a run went. ``seconds`` is the time spent in epochs, validation included; ``samples_per_second`` follows from it."""
+    """How a run went. ``seconds`` were spent in epochs, validation included; the rate follows from it."""
 
     run: Path
     epochs: int

@@ -29,7 +29,10 @@ def check_same_run(saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     keys = ("device", "threads", "versions")
     changed = [key for key in keys if saved["environment"][key] != now["environment"][key]]
     if changed:
-        warn("checkpoint-mismatch", f"{', '.join(changed)} changed since the run began: what follows is not bit-identical")
+        warn(
+            "checkpoint-mismatch",
+            f"{', '.join(changed)} changed since the run began: what follows is not bit-identical",
+        )
 
 
 def _differences(a: Any, b: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:

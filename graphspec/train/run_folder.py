@@ -21,7 +21,8 @@ from graphspec.train.files import tensors_to_bytes, write_atomically
 
 
 class RunFolder:
-    """``runs/NAME``: ``best.safetensors``, ``last.safetensors``, ``checkpoints/``, ``metrics.csv``, ``environment.json``, pictures.
+    """``runs/NAME``: ``best.safetensors``, ``last.safetensors``, ``checkpoints/``, ``metrics.csv``,
+    ``environment.json``, pictures.
 
     Use it as a context: inside, this process holds the folder's lock.
     """
@@ -43,7 +44,9 @@ class RunFolder:
         if resume and not self.is_run:
             raise fail("no-run", f"{self.path} holds no run to resume", hint="leave --resume away to start one")
         if self.is_run and not resume:
-            raise fail("run-exists", f"{self.path} holds a run already", hint="--resume goes on with it, --run names another")
+            raise fail(
+                "run-exists", f"{self.path} holds a run already", hint="--resume goes on with it, --run names another"
+            )
         if not self.is_run and self.path.is_dir() and any(e.name != ".lock" for e in self.path.iterdir()):
             raise fail("exists", f"{self.path} holds other files", hint="--run names a new or empty folder")
 
@@ -101,7 +104,9 @@ def read_weights(run: Path, name: str = "best") -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(path)
     except FileNotFoundError as error:
-        raise fail("no-run", f"{run} holds no trained weights ({path.name})", hint="graphspec train makes them") from error
+        raise fail(
+            "no-run", f"{run} holds no trained weights ({path.name})", hint="graphspec train makes them"
+        ) from error
     except (OSError, safetensors.SafetensorError) as error:
         raise fail("checkpoint-damaged", f"{path} cannot be read: {error}") from error
 

@@ -66,7 +66,7 @@ def roc_auc(statistic: Scores) -> float:
 
 def _auc(score: Tensor, positive: Tensor) -> float:
     """The probability that a positive sample scores above a negative one, ties counting half (Mann–Whitney)."""
-    values, inverse, counts = score.unique(return_inverse=True, return_counts=True)
+    _, inverse, counts = score.unique(return_inverse=True, return_counts=True)
     rank = counts.cumsum(0).to(torch.float64) - (counts - 1) / 2
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if not positives or not negatives:
@@ -75,7 +75,7 @@ def _auc(score: Tensor, positive: Tensor) -> float:
 
 
 def calibration_error(statistic: Scores, n_bins: int = 15) -> float:
-    """Expected calibration error (Guo et al. 2017): \\|accuracy - confidence\\| over equal bins of the top probability."""
+    """Expected calibration error (Guo et al. 2017): accuracy against confidence over equal bins."""
     outputs, targets = torch.cat(statistic.outputs).to(torch.float64), torch.cat(statistic.targets)
     if outputs.shape[1] == 1:
         outputs = torch.cat([torch.zeros_like(outputs), outputs], dim=1)

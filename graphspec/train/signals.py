@@ -35,7 +35,9 @@ class StopFlag:
         assert self.signal is not None
         kind = Terminated if self.signal == signal.SIGTERM else Interrupted
         name = signal.Signals(self.signal).name
-        return kind([Diagnostic("interrupted", f"{name} after step {step}; the state is saved", hint="--resume goes on")])
+        return kind(
+            [Diagnostic("interrupted", f"{name} after step {step}; the state is saved", hint="--resume goes on")]
+        )
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """How many threads torch uses for a step: measured, because its default is a trap.
 
 With as many threads as cores, each operation waits for the slowest of them; beside one busy process that was 4 to 40
-times slower than one thread on the small networks of specs/. Thread counts also change the last bits of a sum (losses differ by about
-1e-8), so the count is chosen once, written down, and taken up again by a resumed run.
+times slower than one thread on the small networks of specs/. Thread counts also change the last bits of a sum (losses
+differ by about 1e-8), so the count is chosen once, written down, and taken up again by a resumed run.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def restored_threads() -> Iterator[None]:
 def calibrate(module: nn.Module, step: Callable[[nn.Module], None]) -> int:
     """The better of one thread and torch's present count for `step` (a forward and backward pass), which is then set.
 
-    Measured on a copy, in turns, the median of three rounds after a warm-up; the random generators stay untouched. Where
-    torch has one thread already (``OMP_NUM_THREADS=1``) there is nothing to choose.
+    Measured on a copy, in turns, the median of three rounds after a warm-up; the random generators stay untouched.
+    Where torch has one thread already (``OMP_NUM_THREADS=1``) there is nothing to choose.
     """
     most = torch.get_num_threads()
     if most == 1:

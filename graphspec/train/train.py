@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,11 @@ from torch import nn
 from graphspec.data import Batches, DataSet, load
 from graphspec.diagnostics import fail, warn
 from graphspec.shapes.shaped import ShapedGraph
-from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.train import TrainSpec
 from graphspec.train import checkpoint, plots
 from graphspec.train.evaluate import evaluate_run
 from graphspec.train.fields import match_fields
-from graphspec.train.files import write_atomically
 from graphspec.train.learner import Best, Learner
 from graphspec.train.loop import measure, train_step
 from graphspec.train.metrics import MetricSet
@@ -29,14 +27,10 @@ from graphspec.train.preflight import check_monitor, preflight
 from graphspec.train.progress import Reporter, default_reporter
 from graphspec.train.report import EvaluateReport, TrainReport
 from graphspec.train.resume import check_same_run
-from graphspec.train.run_folder import RunFolder, environment
+from graphspec.train.run_folder import RunFolder
+from graphspec.train.saver import SAVE_SECONDS, Saver
 from graphspec.train.signals import StopFlag, stop_flag
 from graphspec.train.threads import calibrate, restored_threads
-
-#: A checkpoint is written when the time since the last one is this many times what writing it took.
-SAVE_INTERVAL = 20
-#: In the middle of an epoch, seconds between checkpoints at least.
-SAVE_SECONDS = 60.0
 
 
 def train(
@@ -53,28 +47,30 @@ def train(
 ) -> TrainReport:
     """Train `module` as the spec of `shaped` says, into the folder `run`.
 
-    `epochs` replaces the spec's; with `resume` a run goes on where it stopped, bit-identical on the CPU at the same thread
-    count. `device` is auto, cpu, cuda or mps. `data_root` replaces ``[data] root``; only with `download` is anything fetched.
-    `module` ends with the best weights.
+    `epochs` replaces the spec's; with `resume` a run goes on where it stopped, bit-identical on the CPU at the same
+    thread count. `device` is auto, cpu, cuda or mps. `data_root` replaces ``[data] root``; only with `download` is
+    anything fetched. `module` ends with the best weights.
 
-    Raises ``GraphspecError`` before the first step for everything that can be known by then; ``Interrupted`` or ``Terminated`` (exit
-    codes 130 and 143) after a signal, with the state saved.
+    Raises ``GraphspecError`` before the first step for everything that can be known by then; ``Interrupted`` or
+    ``Terminated`` (exit codes 130 and 143) after a signal, with the state saved.
     """
     spec = shaped.spec
-    settings = _settings(spec)
-    total = epochs or settings.epochs
+    total = epochs or _settings(spec).epochs
+    where = choose_device(device)
     folder = RunFolder(run)
     folder.check(resume)
     data = load_data(spec, data_root, download)
-    learner = _learner(module, shaped, data, choose_device(device), total)
-    batches = data.batches("train", learner.device)
-    preflight(module, learner.objective, learner.fields, batches, data)
-    with folder, stop_flag() as flag, restored_threads():
-        _choose_threads(learner, batches, folder, resume)
-        _start(learner, spec, data, folder, resume)
-        _fit(learner, batches, data, total, _Saver(learner, spec, data, folder), flag, reporter or default_reporter())
-        plots.curves(learner.history, learner.best.epoch, folder.path / "curves.png")
-        evaluation = evaluate_run(learner, data, folder)
+    with restored_threads(), _own_random_state(where):
+        learner = _learner(module, shaped, data, where, total)
+        batches = data.batches("train", where)
+        preflight(module, learner.objective, learner.fields, batches, data)
+        with folder, stop_flag() as flag:
+            _choose_threads(learner, batches, folder, resume)
+            saver = Saver(learner, spec, data, folder)
+            _start(learner, saver, resume)
+            _fit(learner, batches, data, total, saver, flag, reporter or default_reporter())
+            plots.curves(learner.history, learner.best.epoch, folder.path / "curves.png")
+            evaluation = evaluate_run(learner, data, folder)
     return _report(learner, folder, data, evaluation)
 
 
@@ -91,11 +87,14 @@ def evaluate(
 
     Writes ``evaluation.json`` and the pictures into the run folder; `module` ends with those weights.
     """
-    _settings(shaped.spec)
+    where = choose_device(device)
     folder = RunFolder(run)
     folder.check(resume=True)
     data = load_data(shaped.spec, data_root, download)
-    return evaluate_run(_learner(module, shaped, data, choose_device(device), 1), data, folder)
+    with restored_threads(), _own_random_state(where):
+        learner = _learner(module, shaped, data, where, epochs=1)
+        _choose_threads(learner, data.batches("train"), folder, resume=True)
+        return evaluate_run(learner, data, folder)
 
 
 def load_data(spec: NetworkSpec, data_root: Path | None = None, download: bool = False) -> DataSet:
@@ -107,7 +106,7 @@ def load_data(spec: NetworkSpec, data_root: Path | None = None, download: bool =
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` is CUDA where there is one, then Apple's MPS, then the CPU. Raises ``GraphspecError`` for one that is absent."""
+    """The device called `name`; ``auto`` is CUDA where there is one, then Apple's MPS, then the CPU."""
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if present[kind]))
@@ -116,6 +115,11 @@ def choose_device(name: str) -> torch.device:
     if not present[name]:
         raise fail("bad-value", f"this machine has no {name} device", hint="--device auto takes what there is")
     return torch.device(name)
+
+
+def _own_random_state(device: torch.device) -> AbstractContextManager[None]:
+    """Inside this context torch's generators may be seeded; the caller's go on untouched afterwards."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
 def _settings(spec: NetworkSpec) -> TrainSpec:
@@ -151,38 +155,12 @@ def _choose_threads(learner: Learner, batches: Batches, folder: RunFolder, resum
     calibrate(learner.module, lambda trial: learner.objective(trial(*inputs), target).backward())
 
 
-class _Saver:
-    """Writes checkpoints, weights and metrics, as often as it costs little."""
-
-    def __init__(self, learner: Learner, spec: NetworkSpec, data: DataSet, folder: RunFolder) -> None:
-        self.learner, self.folder = learner, folder
-        self.run = {"spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True), "data": data.fingerprint}
-        self.run["environment"] = environment(learner.device, spec.train.seed if spec.train else 0)
-        self._saved = time.perf_counter()
-        self._took = 0.0
-
-    def due(self, least: float = 0.0) -> bool:
-        """Whether enough time has passed, `least` seconds at least."""
-        return time.perf_counter() - self._saved >= max(least, SAVE_INTERVAL * self._took)
-
-    def save(self) -> None:
-        """Write everything that a run can go on from, and what it has reached."""
-        learner, started = self.learner, time.perf_counter()
-        checkpoint.save(self.folder.checkpoints, learner.step, {"run": self.run, **learner.state_dict()})
-        self.folder.write_weights("last", learner.module.state_dict())
-        self.folder.write_weights("best", learner.best.weights or learner.module.state_dict())
-        self.folder.write_metrics(learner.history)
-        self._saved = time.perf_counter()
-        self._took = self._saved - started
-
-
-def _start(learner: Learner, spec: NetworkSpec, data: DataSet, folder: RunFolder, resume: bool) -> None:
+def _start(learner: Learner, saver: Saver, resume: bool) -> None:
     """Write what a run is known by, or take up its newest checkpoint."""
-    saver = _Saver(learner, spec, data, folder)
     if not resume:
-        write_atomically(folder.path / "spec.toml", dump(spec).encode())
-        folder.write_json("environment", saver.run["environment"])
+        saver.begin()
         return
+    folder = saver.folder
     state = checkpoint.load(folder.checkpoints)
     if state is None:
         warn("no-run", f"{folder.path} was stopped before its first checkpoint; it starts from the beginning")
@@ -192,7 +170,7 @@ def _start(learner: Learner, spec: NetworkSpec, data: DataSet, folder: RunFolder
 
 
 def _fit(
-    learner: Learner, batches: Batches, data: DataSet, epochs: int, saver: _Saver, flag: StopFlag, reporter: Reporter
+    learner: Learner, batches: Batches, data: DataSet, epochs: int, saver: Saver, flag: StopFlag, reporter: Reporter
 ) -> None:
     """Train until `epochs` epochs are done, or a signal comes."""
     validation = data.batches("validation", learner.device) if data.validation is not None else None
@@ -209,7 +187,7 @@ def _fit(
         reporter.close()
 
 
-def _epoch(learner: Learner, batches: Batches, saver: _Saver, flag: StopFlag, reporter: Reporter) -> None:
+def _epoch(learner: Learner, batches: Batches, saver: Saver, flag: StopFlag, reporter: Reporter) -> None:
     """The rest of the running epoch."""
     started = time.perf_counter()
     for batch in batches.shuffled(learner.epoch, learner.batch):

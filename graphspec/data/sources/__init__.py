@@ -30,5 +30,7 @@ def read(dataset: Component, place: Place, resize: Callable[[Tensor], Tensor]) -
     """The data set that a spec names. `resize` is applied to images that are decoded one by one."""
     at = ("data", "dataset")
     function = choose(dataset, SOURCES, "data set", at)
-    given = {"resize": resize} if function is image_folder else {"name": dataset.type} if dataset.type in ARRAY_SETS else {}
+    given = (
+        {"resize": resize} if function is image_folder else {"name": dataset.type} if dataset.type in ARRAY_SETS else {}
+    )
     return construct(dataset, function, at, place=place, **given)

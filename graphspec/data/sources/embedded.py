@@ -8,7 +8,6 @@ from graphspec.data.samples import Samples
 from graphspec.data.sources.source import Place, Source
 
 
-
 def digits(place: Place) -> Source:
     """1,797 hand-written digits, 1 × 8 × 8 in [0, 1] (0 to 16 as stored), 10 classes."""
     from sklearn.datasets import load_digits
@@ -16,7 +15,9 @@ def digits(place: Place) -> Source:
     bunch = load_digits()
     images = torch.from_numpy(bunch.images).to(torch.float32).div(16).unsqueeze(1)
     labels = torch.from_numpy(bunch.target).to(torch.int64)
-    return Source(Samples({"image": images}, {"label": labels}), classes=tuple(str(name) for name in bunch.target_names))
+    return Source(
+        Samples({"image": images}, {"label": labels}), classes=tuple(str(name) for name in bunch.target_names)
+    )
 
 
 def _table(place: Place, name: str) -> Source:

@@ -23,9 +23,9 @@ AT = ("data", "dataset")
 def image_folder(place: Place, resize: Callable[[Tensor], Tensor], folder: str = "") -> Source:
     """The images below ``root/folder``, converted to RGB: ``N × 3 × H × W`` uint8.
 
-    ``train/`` and ``test/`` (or ``val/``) hold one folder a class; without them the class folders stand directly below and
-    the test part is split off. `resize` brings each decoded image (3 × H × W uint8) to one size; without it all
-    must have the same. Hidden folders are passed over and symbolic links are not followed.
+    ``train/`` and ``test/`` (or ``val/``) hold one folder a class; without them the class folders stand directly
+    below and the test part is split off. `resize` brings each decoded image (3 × H × W uint8) to one size; without it
+    all must have the same. Hidden folders are passed over and symbolic links are not followed.
     """
     top = place.root / folder
     if not top.is_dir():
@@ -95,7 +95,8 @@ def _decode(path: str) -> Tensor:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path) as file:
+            image: Image.Image = file
             if image.width * image.height > LARGEST_IMAGE:
                 raise fail("bad-data", f"{path} claims {image.width} × {image.height} pixels", at=AT)
             if image.mode.startswith("I;16"):  # convert("RGB") would cut at 255 instead of scaling
@@ -109,7 +110,6 @@ def _one_size(images: list[Tensor], paths: list[str]) -> None:
     for image, path in zip(images, paths, strict=True):
         if image.shape != images[0].shape:
             first, other = (" × ".join(map(str, one.shape[1:])) for one in (images[0], image))
-            raise fail(
-                "bad-data", f"the images differ in size: {paths[0]} is {first}, {path} is {other}", at=("data", "transforms"),
-                hint='add { type = "Resize", size = [64, 64] } to transforms',
-            )  # fmt: skip
+            message = f"the images differ in size: {paths[0]} is {first}, {path} is {other}"
+            hint = 'add { type = "Resize", size = [64, 64] } to transforms'
+            raise fail("bad-data", message, at=("data", "transforms"), hint=hint)

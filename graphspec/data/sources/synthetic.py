@@ -18,7 +18,7 @@ def line(
     low: float = 0.0,
     high: float = 2.0,
 ) -> Source:
-    """`samples` points of y = slope · x + intercept + noise · ε, with x uniform on [low, high] and ε standard normal."""
+    """`samples` points of y = slope · x + intercept + noise · ε; x is uniform on [low, high], ε standard normal."""
     draw = generator(place.seed, "line")
     x = torch.rand(samples, 1, generator=draw) * (high - low) + low
     y = slope * x + intercept + noise * torch.randn(samples, 1, generator=draw)

@@ -43,8 +43,8 @@ ARRAY_SETS = {
 def array_set(place: Place, name: str) -> Source:
     """The set called `name`, images as ``N × C × H × W`` uint8.
 
-    The files lie under ``place.root`` as torchvision puts them there; without them, and without ``place.download``, the error
-    says so.
+    The files lie under ``place.root`` as torchvision puts them there; without them, and without ``place.download``,
+    the error says so.
     """
     asked = ARRAY_SETS[name]
     dataset = _open(name, asked.train, place)
