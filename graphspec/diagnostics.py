@@ -1,0 +1,210 @@
+"""What graphspec says when something is wrong: one type, one renderer, one error tree.
+
+A stage raises :class:`GraphspecError` with one or more :class:`Diagnostic`; it names the place by its *path* in the
+spec (``("layers", "fc2", "out_features")``) and knows nothing of files. :func:`located` turns paths into lines and columns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import dataclasses
+import difflib
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, Literal, Protocol
+
+Path = tuple[str | int, ...]
+MOST_SHOWN = 20
+LONGEST_NAME = 80
+
+_KINDS = {
+    "PARSE": "empty syntax encoding duplicate-key not-finite",
+    "LIMIT": "too-large too-deep too-many-layers too-many-parameters too-much-memory",
+    "FILE": "no-such-file not-a-file wrong-extension unreadable outside unwritable exists",
+    "SCHEMA": "unknown-key missing-key wrong-type bad-value format-version unknown-layer unknown-argument "
+    "missing-argument unknown-component bad-expression unknown-variable no-such-path",
+    "NAME": "bad-name reserved-name name-clash",
+    "GRAPH": "unknown-reference cycle recursion unused-layer unused-input unused-block arity",
+    "SHAPE": "shape-mismatch wrong-dtype wrong-rank broadcast dynamic-dim inferred-mismatch linear-after-conv "
+    "softmax-before-loss bias-before-norm",
+    "DATA": "no-data bad-data class-count batch-of-one download field-mismatch",
+    "TRAIN": "bad-loss bad-metric non-finite out-of-memory interrupted no-training",
+    "CKPT": "run-exists no-run run-locked checkpoint-mismatch checkpoint-damaged",
+    "EXPORT": "not-exportable mismatch inconclusive tampered runtime-missing runtime-failed deprecated",
+}
+#: Every code with its kind; tests/invalid holds a bad spec for each that a spec alone can cause.
+CODES = {code: kind for kind, codes in _KINDS.items() for code in codes.split()}
+
+
+#: These point at a key, all others at its value.
+_AT_KEY = frozenset(
+    (
+        "unknown-key unknown-argument missing-key missing-argument bad-name reserved-name name-clash "
+        "cycle recursion unused-layer unused-input unused-block arity shape-mismatch wrong-rank dynamic- "
+        "dim"
+    ).split()
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a text; line and columns count from 1, `end_column` is exclusive."""
+
+    line: int
+    column: int
+    end_column: int
+    text: str = ""
+
+
+class Locator(Protocol):
+    """What knows where a path stands in a file: :class:`graphspec.spec.source.Source`."""
+
+    def origin(self, path: Path) -> str: ...
+
+    def locate(self, path: Path, at_key: bool = False) -> Position | None: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One fault: what is wrong (`message`), where (`at`, a path in the spec), and what to do (`hint`)."""
+
+    code: str
+    message: str
+    at: Path = ()
+    hint: str = ""
+    notes: tuple[str, ...] = ()
+    severity: Literal["error", "warning"] = "error"
+    file: str = ""
+    position: Position | None = None
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise ValueError(f"undeclared diagnostic code {self.code!r}")
+
+    def located(self, source: Locator) -> Diagnostic:
+        """This diagnostic with the file and position that `source` knows for its path."""
+        if self.file:
+            return self
+        place = self.position or source.locate(self.at, self.code in _AT_KEY)
+        return dataclasses.replace(self, file=source.origin(self.at), position=place)
+
+    def __str__(self) -> str:
+        where = f"{self.file}:" if self.file else ""
+        if self.position:
+            where += f"{self.position.line}:{self.position.column}:"
+        lines = [f"{where} {self.severity}[{self.code}]: {self.message}".lstrip()]
+        if self.hint:
+            lines[0] += f"; {self.hint}"
+        if self.position and self.position.text:
+            lines += _excerpt(self.position)
+        lines += [f"  note: {note}" for note in self.notes]
+        return "\n".join(printable(line) for line in lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as data, for ``--json``."""
+        row: dict[str, Any] = {"code": self.code, "kind": CODES[self.code], "severity": self.severity}
+        row |= {
+            "message": printable(self.message),
+            "hint": printable(self.hint),
+            "path": [str(part) for part in self.at],
+        }
+        row |= {"notes": [printable(note) for note in self.notes], "file": self.file or None}
+        place = self.position
+        return row | {"line": place.line if place else None, "column": place.column if place else None}
+
+
+def _excerpt(place: Position, width: int = 120) -> list[str]:
+    """The source line and a caret line under it, cut around the caret when the line is long."""
+    start = max(0, place.column - 1 - width // 2) if len(place.text) > width else 0
+    text = printable(place.text[start : start + width].replace("\t", " "))
+    caret = place.column - 1 - start
+    length = max(1, min(place.end_column - place.column, len(text) - caret))
+    return [f"  {text}", f"  {' ' * caret}{'^' * length}"]
+
+
+class GraphspecError(Exception):
+    """The user's input is wrong: every fault that a stage found, in order.
+
+    ``diagnostics`` holds them; ``exit_code`` is what the command line ends with.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(render(self.diagnostics))
+
+
+class VerificationError(GraphspecError):
+    """An exported file does not compute the module's function: nothing was published."""
+
+    exit_code = 3
+
+
+class GraphspecWarning(UserWarning):
+    """A :class:`Diagnostic` that does not stop the work; ``str()`` renders it."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        self.diagnostic = diagnostic
+        super().__init__(str(diagnostic))
+
+
+def fail(code: str, message: str, at: Path = (), hint: str = "", notes: Iterable[str] = ()) -> GraphspecError:
+    """One fault as an error ready to raise: ``raise fail("bad-value", …, at=("train", "lr"))``."""
+    return GraphspecError([Diagnostic(code, message, at, hint, tuple(notes))])
+
+
+_source: contextvars.ContextVar[Locator | None] = contextvars.ContextVar("graphspec_source", default=None)
+
+
+def warn(code: str, message: str, at: Path = (), hint: str = "") -> None:
+    """Warn through the standard :mod:`warnings`, with the position in the spec where one is known."""
+    diagnostic = Diagnostic(code, message, at, hint, severity="warning")
+    source = _source.get()
+    warnings.warn(GraphspecWarning(diagnostic.located(source) if source else diagnostic), stacklevel=2)
+
+
+@contextlib.contextmanager
+def located(source: Locator) -> Iterator[None]:
+    """Inside this context every diagnostic gets its file, line and column from `source`."""
+    token = _source.set(source)
+    try:
+        yield
+    except GraphspecError as error:
+        found = [diagnostic.located(source) for diagnostic in error.diagnostics]
+        raise type(error)(found) from error.__cause__
+    finally:
+        _source.reset(token)
+
+
+def render(diagnostics: Iterable[Diagnostic]) -> str:
+    """All of `diagnostics` as text: the first 20, then a count of the rest."""
+    rows = list(diagnostics)
+    shown = [str(row) for row in rows[:MOST_SHOWN]]
+    if len(rows) > MOST_SHOWN:
+        shown.append(f"… and {len(rows) - MOST_SHOWN} more")
+    return "\n".join(shown)
+
+
+def suggest(word: str, known: Iterable[str], most: int = 1000) -> str:
+    """``did you mean "…"?`` for the nearest of `known`, or an empty string."""
+    names = [name for name in known if isinstance(name, str)]
+    if len(names) > most or len(word) > LONGEST_NAME:
+        return ""
+    lowered = {name.lower(): name for name in reversed(names)}
+    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return f'did you mean "{lowered[close[0]]}"?' if close else ""
+
+
+def quoted(name: object) -> str:
+    """`name` in double quotes, control characters escaped, cut to 80 characters."""
+    text = printable(str(name))
+    return f'"{text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"}"'
+
+
+def printable(text: str) -> str:
+    """`text` with control, bidirectional and unpaired characters escaped, so that it cannot drive a terminal."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -1,0 +1,79 @@
+"""``manifest.json``: what is in a bundle, with the hash of every file and of itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graphspec.shapes.dims import dim_text
+from graphspec.shapes.shaped import ShapedGraph, TensorType
+
+NAME = "manifest.json"
+FORMAT_VERSION = 1
+
+
+def signature(shaped: ShapedGraph) -> dict[str, list[dict[str, Any]]]:
+    """Inputs and outputs in order: name, shape (a named dim as text) and dtype."""
+    return {
+        "inputs": [_value(name, kind) for name, kind in shaped.inputs.items()],
+        "outputs": [_value(name, kind) for name, kind in shaped.output_types.items()],
+    }
+
+
+def _value(name: str, kind: TensorType) -> dict[str, Any]:
+    shape = [dim if isinstance(dim, int) else dim_text(dim) for dim in kind.shape]
+    return {"name": name, "shape": shape, "dtype": str(kind.dtype).removeprefix("torch.")}
+
+
+def versions(packages: Sequence[str] = ("graphspec", "torch", "onnx", "onnxscript", "onnxruntime")) -> dict[str, str]:
+    """The installed versions of `packages`; one that is not installed is left out."""
+    from importlib import metadata
+
+    found = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def files_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """sha256 and size of every file of `folder` but the manifest, by name."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != NAME)
+    return {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in files}
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Write `manifest` with the hash of its own text as its last key, and return what was written."""
+    plain = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
+    whole = plain | {"manifest_sha256": hashlib.sha256(_text(plain).encode()).hexdigest()}
+    (folder / NAME).write_text(_text(whole) + "\n", encoding="utf-8")
+    return whole
+
+
+def changed_files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the files of `folder`, `manifest.json` among them, by the hashes in `manifest`."""
+    plain = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
+    own = hashlib.sha256(_text(plain).encode()).hexdigest()
+    if (folder / NAME).read_text(encoding="utf-8") != _text(plain | {"manifest_sha256": own}) + "\n":
+        yield f"{NAME} was changed"
+    for name, entry in manifest["files"].items():
+        path = folder / name
+        if not path.is_file():
+            yield f"{name} is missing"
+        elif sha256(path) != entry["sha256"]:
+            yield f"{name} was changed"
+
+
+def _text(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(manifest, indent=2, ensure_ascii=False)
+
+
+def sha256(path: Path) -> str:
+    """The file's sha256 in hex, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
