@@ -1,7 +1,8 @@
 """What graphspec says when something is wrong: one type, one renderer, one error tree.
 
 A stage raises :class:`GraphspecError` with one or more :class:`Diagnostic`; it names the place by its *path* in the
-spec (``("layers", "fc2", "out_features")``) and knows nothing of files. :func:`located` turns paths into lines and columns.
+spec (``("layers", "fc2", "out_features")``) and knows nothing of files. :func:`located` turns paths into lines and
+columns.
 """
 
 from __future__ import annotations

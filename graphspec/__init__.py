@@ -1,0 +1,28 @@
+"""graphspec: a neural network as a TOML or JSON spec, compiled, trained, exported and verified.
+
+>>> import graphspec
+>>> module = graphspec.compile("specs/digits.toml")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from graphspec.diagnostics import GraphspecError, GraphspecWarning, VerificationError
+
+if TYPE_CHECKING:
+    from graphspec.ops import layer
+    from graphspec.pipeline import build, compile, load, shape
+
+__version__ = "0.1.0"
+__all__ = ["GraphspecError", "GraphspecWarning", "VerificationError", "build", "compile", "layer", "load", "shape"]
+
+#: Public name → the module that has it: imported when first used, so that `import graphspec` stays cheap.
+_HOMES = {"layer": "graphspec.ops", **dict.fromkeys(["build", "compile", "load", "shape"], "graphspec.pipeline")}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'graphspec' has no attribute {name!r}")
+    return vars(importlib.import_module(_HOMES[name]))[name]

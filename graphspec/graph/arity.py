@@ -1,0 +1,50 @@
+"""Which value goes to which of forward's parameters."""
+
+from __future__ import annotations
+
+from graphspec.diagnostics import Diagnostic, Path, quoted, suggest
+from graphspec.graph.layers import Ref, Sources
+from graphspec.ops import Op
+
+Bound = dict[str | int, Ref | tuple[Ref, ...]]
+
+
+def bind(op: Op, name: str, sources: Sources, at: Path) -> tuple[list[Diagnostic], Bound]:
+    """`sources` by forward's parameter names, and what is wrong with their number or names."""
+    ports = {port.name: port for port in op.ports}
+    positional = [source for key, source in sources.items() if isinstance(key, int)]
+    bound: Bound = {key: source for key, source in sources.items() if not isinstance(key, int)}
+    faults = []
+    for key in bound:
+        if key not in ports:
+            hint = suggest(str(key), ports) or f"its inputs: {', '.join(ports)}"
+            faults.append(
+                Diagnostic("arity", f"layer {quoted(name)}: {op.name} has no input {quoted(key)}", (*at, "from"), hint)
+            )
+    many = next((port for port in op.ports if port.many), None)
+    if many and positional:
+        bound[many.name] = tuple(
+            ref for source in positional for ref in (source if isinstance(source, tuple) else (source,))
+        )
+    elif len(positional) > len(ports):
+        if ports or "from" in at:
+            faults.append(_count(op, name, len(positional), at))
+    else:
+        bound |= dict(zip(ports, positional, strict=False))
+    missing = [port for port in op.ports if port.required and port.name not in bound]
+    if missing and not faults:
+        faults.append(_count(op, name, len(bound), at))
+    return faults, {port: bound[port] for port in ports if port in bound}
+
+
+def _count(op: Op, name: str, got: int, at: Path) -> Diagnostic:
+    required = [port.name for port in op.ports if port.required]
+    optional = len(op.ports) - len(required)
+    wanted = f"{len(required)} input{'s' * (len(required) != 1)} ({', '.join(required)})" if required else "no input"
+    if optional:
+        wanted += f" and up to {optional} more"
+    many = any(port.many for port in op.ports)
+    wanted = "at least 1 input" if many else wanted
+    example = ", ".join(f'"{port}"' for port in required)
+    hint = f"name them with from = [{example}]" if len(required) > got else "take the others out of `from`"
+    return Diagnostic("arity", f"layer {quoted(name)}: {op.name} takes {wanted}, not {got}", at, hint)

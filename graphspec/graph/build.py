@@ -1,0 +1,129 @@
+"""Stage 2: a spec becomes a layer graph: expanded, resolved, acyclic, with nothing dangling and nothing unused."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import networkx as nx
+
+from graphspec.diagnostics import Diagnostic, GraphspecError, Path, quoted, warn
+from graphspec.graph.arity import bind
+from graphspec.graph.expand import MOST_LAYERS, Expansion
+from graphspec.graph.layers import Choice, Layer, LayerGraph, Ref, UnknownOutput, follow
+from graphspec.spec.model import NetworkSpec
+
+
+def build(spec: NetworkSpec, most_layers: int = MOST_LAYERS) -> LayerGraph:
+    """Expand blocks and repeats, resolve names and order the layers.
+
+    Raises:
+        GraphspecError: with every fault found; only the first cycle is shown.
+    """
+    expansion = Expansion(spec, most_layers)
+    outputs = expansion.network()
+    _raise(expansion.faults)
+    resolver = _Resolver(expansion)
+    nodes = {name: resolver.node(node) for name, node in expansion.nodes.items()}
+    outputs = {name: resolver.follow(ref, ("outputs", name)) for name, ref in outputs.items()}
+    _raise(resolver.faults)
+    graph = _graph(spec, nodes, outputs)
+    _raise(_cycle(graph, nodes))
+    _raise([*_unused_layers(graph, nodes, outputs), *_unused_inputs(graph, spec)])
+    _warn_unused_blocks(expansion)
+    position = {name: index for index, name in enumerate(nodes)}
+    order = nx.lexicographical_topological_sort(graph, lambda name: position.get(name, -1))
+    return LayerGraph(spec, {name: nodes[name] for name in order if name in nodes}, outputs, graph, expansion.aliases)
+
+
+def _raise(faults: list[Diagnostic]) -> None:
+    if faults:
+        raise GraphspecError(faults)
+
+
+class _Resolver:
+    """Follows names of block instances, repeats and passed-through inputs to the layers behind them."""
+
+    def __init__(self, expansion: Expansion) -> None:
+        self.aliases = expansion.aliases
+        self.faults: list[Diagnostic] = []
+
+    def node(self, node: Layer | Choice) -> Layer | Choice:
+        """`node` with every reference followed."""
+        if isinstance(node, Choice):
+            then, otherwise = (self.follow(ref, node.gate.at) for ref in (node.then, node.otherwise))
+            return dataclasses.replace(node, then=then, otherwise=otherwise)
+        at = (*node.at, "from")
+        sources = {
+            key: tuple(self.follow(ref, at) for ref in source) if isinstance(source, tuple) else self.follow(source, at)
+            for key, source in node.sources.items()
+        }
+        faults, bound = bind(node.op, node.name.removesuffix("?"), sources, node.at)
+        self.faults += faults
+        return dataclasses.replace(node, sources=bound)
+
+    def follow(self, ref: Ref, at: Path) -> Ref:
+        """The layer, choice or input that `ref` ends at."""
+        try:
+            return follow(ref, self.aliases)
+        except UnknownOutput as error:
+            self.faults.append(Diagnostic("unknown-reference", str(error), at, error.hint))
+            return ref
+
+
+def _graph(spec: NetworkSpec, nodes: Mapping[str, Layer | Choice], outputs: Mapping[str, Ref]) -> nx.MultiDiGraph:
+    graph = nx.MultiDiGraph()
+    graph.add_nodes_from([*spec.inputs, *nodes])
+    graph.add_edges_from((ref.name, name) for name, node in nodes.items() for ref in node.references())
+    layers = [node for node in nodes.values() if isinstance(node, Layer)]
+    # a reused module exists because its owner does
+    graph.add_edges_from(
+        (node.module, node.name) for node in layers if node.module in nodes and node.module != node.name
+    )
+    return graph
+
+
+def _cycle(graph: nx.MultiDiGraph, nodes: Mapping[str, Layer | Choice]) -> list[Diagnostic]:
+    """The first cycle, as a path."""
+    try:
+        edges = nx.find_cycle(graph)
+    except nx.NetworkXNoCycle:
+        return []
+    members = [edge[0] for edge in edges]
+    first = next(node for node in map(nodes.get, members) if node)
+    path = " → ".join(quoted(name) for name in [*members, members[0]][:20])
+    at = first.at if isinstance(first, Layer) else first.gate.at[:-1]
+    return [
+        Diagnostic(
+            "cycle", f"layers take each other's output: {path}", at, "a network has no loops; unroll it with repeat"
+        )
+    ]
+
+
+def _unused_layers(
+    graph: nx.MultiDiGraph, nodes: Mapping[str, Layer | Choice], outputs: Mapping[str, Ref]
+) -> Iterator[Diagnostic]:
+    """Layers whose values reach no output; one line of the spec is reported once."""
+    used = set()
+    for ref in outputs.values():
+        used |= {ref.name} | nx.ancestors(graph, ref.name)
+    seen: set[Path] = set()
+    for name, node in nodes.items():
+        if name not in used and isinstance(node, Layer) and node.at not in seen:
+            seen.add(node.at)
+            message = f"nothing uses layer {quoted(name.removesuffix('?'))}"
+            yield Diagnostic("unused-layer", message, node.at, "name it in a `from` or in [outputs], or remove it")
+
+
+def _unused_inputs(graph: nx.MultiDiGraph, spec: NetworkSpec) -> Iterator[Diagnostic]:
+    for name in spec.inputs:
+        if not graph.out_degree(name):
+            yield Diagnostic(
+                "unused-input", f"nothing uses input {quoted(name)}", ("inputs", name), "name it in a `from`"
+            )
+
+
+def _warn_unused_blocks(expansion: Expansion) -> None:
+    for name in expansion.spec.blocks:
+        if name not in expansion.used_blocks:
+            warn("unused-block", f"nothing uses block {quoted(name)}", ("blocks", name))

@@ -1,0 +1,327 @@
+"""Blocks and repeats written out: every layer by its full name, every reference by the full name of what it means."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphspec.diagnostics import Diagnostic, GraphspecError, Path, fail, quoted, suggest
+from graphspec.graph.layers import Choice, Frame, Gate, Layer, Ref, Sources
+from graphspec.graph.names import check_layer_name
+from graphspec.ops import Op, UnknownOp, lookup, names
+from graphspec.spec.expressions import ExpressionError, NeedsShape
+from graphspec.spec.model import RESERVED, BlockSpec, LayerSpec, NetworkBody, NetworkSpec
+from graphspec.spec.names import fault_in
+from graphspec.spec.scope import Bindings
+
+MOST_LAYERS = 10_000
+DEEPEST = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a body is written out: name prefixes, its path in the spec, the enclosing gates and blocks."""
+
+    prefix: str
+    modules: str
+    at: Path
+    gates: tuple[Gate, ...] = ()
+    blocks: tuple[str, ...] = ()
+    freeze: bool = False
+
+    def inside(self, name: str, module: str, block: str, gates: tuple[Gate, ...], freeze: bool) -> Place:
+        """The place of the body of `block`, used as the layer `name`."""
+        return Place(f"{name}.", f"{module}.", ("blocks", block, "layers"), gates, (*self.blocks, block), freeze)
+
+
+class Expansion:
+    """Collects the nodes of a network, and what the name of each block instance or pass-through stands for."""
+
+    def __init__(self, spec: NetworkSpec, most_layers: int = MOST_LAYERS) -> None:
+        self.spec = spec
+        self.most = most_layers
+        self.nodes: dict[str, Layer | Choice] = {}
+        #: full name of an instance → its outputs by name; the first is what the bare name means
+        self.aliases: dict[str, dict[str, Ref]] = {}
+        self.used_blocks: set[str] = set()
+        self.faults: list[Diagnostic] = []
+
+    def network(self) -> dict[str, Ref]:
+        """Write the whole network out; the outputs' references, not yet followed through aliases."""
+        spec = self.spec
+        place = Place("", "", ("layers",))
+        inputs = {name: Ref(name) for name in spec.inputs}
+        return self.body(spec, {}, inputs, place, ("outputs",))
+
+    def body(
+        self,
+        body: NetworkBody,
+        given: Mapping[str, tuple[Any, Bindings]],
+        inputs: Mapping[str, Ref],
+        place: Place,
+        at: Path,
+    ) -> dict[str, Ref]:
+        """Write out one body whose inputs are `inputs`; its outputs by name."""
+        values: dict[str, Ref] = dict(inputs)
+        frame = Frame(body.vars, given, None, values)
+        uses = [use for key, layer in body.layers.items() for use in self.uses(key, layer, frame, place)]
+        self.check_local_names(uses, inputs, place)
+        values |= {use.local: Ref(place.prefix + use.local) for use in uses}
+        last: Ref | None = next(iter(inputs.values())) if len(inputs) == 1 else None
+        for use in uses:
+            self.use(use, body, frame, last, place)
+            last = values[use.local]
+        if body.outputs is None:
+            return {"output": values[uses[-1].local]} if uses else {}
+        found = {}
+        for name, reference in body.outputs.items():
+            ref = self.reference(reference, frame, (*at, name))
+            if ref:
+                found[name] = ref
+            if name in values and place.prefix == "":
+                self.fault("name-clash", f"the output {quoted(name)} has the name of a layer or an input", (*at, name))
+        return found
+
+    def uses(self, key: str, layer: LayerSpec, frame: Frame, place: Place) -> Iterator[Use]:
+        """The layers that one line stands for: several where a repeated name has ``${i}`` in it."""
+        at = (*place.at, key)
+        count = self.closed(layer.repeat, frame, (*at, "repeat"))
+        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= self.most):
+            self.fault("bad-value", f'"repeat" is {quoted(count)}, not from 1 to {self.most}', (*at, "repeat"))
+            return
+        if "${" not in key:
+            yield Use(key, layer, at, count)
+            return
+        for i in range(count or 1):
+            indexed = Frame({}, {"i": (i, frame)}, frame, frame.values)
+            name = self.closed(key, indexed, at)
+            if name is not None:
+                fault = fault_in(str(name), "layer", at)
+                if fault:
+                    self.faults.append(fault)
+                yield Use(str(name), layer, at, None, i, i > 0)
+
+    def use(self, use: Use, body: NetworkBody, frame: Frame, last: Ref | None, place: Place) -> None:
+        """Write out one use of one line: once, or `repeat` copies in a chain."""
+        full = place.prefix + use.local
+        if use.copies is None:
+            scope = frame if use.index is None else Frame({}, {"i": (use.index, frame)}, frame, frame.values)
+            self.call(use.layer, body, scope, full, place.modules + use.local, use.chained, last, use, place)
+            return
+        for i in range(use.copies):
+            scope = Frame({}, {"i": (i, frame)}, frame, frame.values)
+            last = Ref(f"{full}.{i - 1}") if i else last
+            self.call(use.layer, body, scope, f"{full}.{i}", f"{place.modules}{use.local}.{i}", i > 0, last, use, place)
+        self.aliases[full] = {"": Ref(f"{full}.{use.copies - 1}")}
+
+    def call(
+        self, spec: LayerSpec, body: NetworkBody, scope: Frame, name: str, module: str, chained: bool,
+        last: Ref | None, use: Use, place: Place,
+    ) -> None:  # fmt: skip
+        """Write out one layer or block instance called `name`."""
+        self.check_count(use.at)
+        condition = self.condition(spec, scope, use.at)
+        sources = self.sources(spec, scope, chained, last, use.at)
+        first = next(
+            (ref for source in sources.values() for ref in (source if isinstance(source, tuple) else (source,))), None
+        )
+        if condition is False:
+            if first is None:
+                self.fault(
+                    "arity", f"layer {quoted(name)}: an `if` passes the first input through, and there is none", use.at
+                )
+            else:
+                self.aliases[name] = {"": first}
+            return
+        gates = place.gates
+        target = name
+        if isinstance(condition, Gate):
+            gates = (*gates, condition)
+            target = f"{name}?"
+            if first is not None:
+                self.nodes[name] = Choice(name, condition, Ref(target), first, place.gates)
+        if spec.reuse is not None:
+            spec, module = self.reused(spec, body, place, use)
+        kind = self.closed(spec.type, scope, (*use.at, "type"))
+        if kind in self.spec.blocks:
+            self.block(str(kind), spec, scope, name, target, module, sources, gates, place, use)
+        elif isinstance(kind, str):
+            self.layer(kind, spec, scope, name, target, module, sources, gates, place, use)
+        elif kind is not None or spec.type is None:
+            self.fault("missing-key", f"layer {quoted(name)} has no type", use.at, 'add type = "…"')
+
+    def reused(self, spec: LayerSpec, body: NetworkBody, place: Place, use: Use) -> tuple[LayerSpec, str]:
+        """The line that `reuse` names, and the module it made."""
+        original = body.layers.get(spec.reuse or "")
+        at = (*use.at, "reuse")
+        if spec.type is not None or spec.args:
+            extra = "type" if spec.type is not None else next(iter(spec.args))
+            self.fault("unknown-argument", f"a layer with `reuse` takes no {quoted(extra)}", (*use.at, extra))
+        if original is None:
+            hint = suggest(spec.reuse or "", body.layers)
+            self.fault("unknown-reference", f"no layer {quoted(spec.reuse)} to reuse here", at, hint)
+            return LayerSpec.model_validate({"type": "Identity"}), use.local
+        if original.reuse is not None or original.repeat is not None:
+            what = "reuses another itself" if original.reuse is not None else "is repeated"
+            self.fault("bad-value", f"{quoted(spec.reuse)} {what}; reuse one single layer or block", at)
+        return original, f"{place.modules}{spec.reuse}"
+
+    def layer(
+        self, kind: str, spec: LayerSpec, scope: Frame, name: str, target: str, module: str, sources: Sources,
+        gates: tuple[Gate, ...], place: Place, use: Use,
+    ) -> None:  # fmt: skip
+        """Enter one layer."""
+        op = self.op(kind, spec, use.at)
+        if op is None:
+            return
+        freeze = place.freeze or self.closed(spec.freeze, scope, (*use.at, "freeze")) is True
+        self.nodes[target] = Layer(
+            target, module, op, spec.args, sources, scope, use.at, gates, spec.init, freeze, spec.tie
+        )  # fmt: skip
+
+    def op(self, kind: str, spec: LayerSpec, at: Path) -> Op | None:
+        """The vocabulary's entry; for a function whose second operand is a number, that variant."""
+        try:
+            op = lookup(kind)
+        except UnknownOp:
+            known = [*names(), *self.spec.blocks]
+            self.fault("unknown-layer", f"no layer type {quoted(kind)}", (*at, "type"), suggest(kind, known))
+            return None
+        return op.scalar[1] if op.scalar and op.scalar[0] in spec.args else op
+
+    def block(
+        self, kind: str, spec: LayerSpec, scope: Frame, name: str, target: str, module: str, sources: Sources,
+        gates: tuple[Gate, ...], place: Place, use: Use,
+    ) -> None:  # fmt: skip
+        """Write out one instance of a block."""
+        block = self.spec.blocks[kind]
+        self.used_blocks.add(kind)
+        if kind in place.blocks:
+            chain = " → ".join([*place.blocks[place.blocks.index(kind) :], kind])
+            raise fail("recursion", f"block {quoted(kind)} uses itself: {chain}", (*use.at, "type"))
+        if len(place.blocks) >= DEEPEST:
+            raise fail("too-deep", f"blocks are nested more than {DEEPEST} deep", use.at)
+        for key in ("init", "tie"):
+            if getattr(spec, key) is not None:
+                self.fault("unknown-argument", f"a block takes no {quoted(key)}; give it to its layers", (*use.at, key))
+        for key in spec.args:
+            if key not in block.vars:
+                hint = suggest(key, [*block.vars, *RESERVED]) or f"its variables: {', '.join(block.vars) or 'none'}"
+                message = f"layer {quoted(use.local)}: block {quoted(kind)} has no variable {quoted(key)}"
+                self.fault("unknown-argument", message, (*use.at, key), hint)
+        inputs = self.block_inputs(kind, block, sources, use)
+        if inputs is None:
+            return
+        given = {key: (value, scope) for key, value in spec.args.items()}
+        freeze = place.freeze or self.closed(spec.freeze, scope, (*use.at, "freeze")) is True
+        inside = place.inside(name, module, kind, gates, freeze)
+        self.aliases[target] = self.body(block, given, inputs, inside, ("blocks", kind, "outputs"))
+
+    def block_inputs(self, kind: str, block: BlockSpec, sources: Sources, use: Use) -> dict[str, Ref] | None:
+        """What each input of the block is given, None where that is not clear."""
+        inputs: dict[str, Ref] = {}
+        for key, source in sources.items():
+            name = block.inputs[key] if isinstance(key, int) and key < len(block.inputs) else key
+            if not isinstance(name, str) or name not in block.inputs or isinstance(source, tuple):
+                takes = f"block {quoted(kind)} takes {', '.join(block.inputs)}"
+                got = f"{len(sources)} inputs" if isinstance(key, int) else f"an input {quoted(key)}"
+                hint = suggest(key, block.inputs) if isinstance(key, str) else ""
+                self.fault("arity", f"layer {quoted(use.local)} gives {got}, but {takes}", (*use.at, "from"), hint)
+                return None
+            inputs[name] = source
+        missing = [name for name in block.inputs if name not in inputs]
+        if missing:
+            message = f"layer {quoted(use.local)}: block {quoted(kind)} also needs the input {quoted(missing[0])}"
+            self.fault("arity", message, (*use.at, "from"), 'name all with from = ["…", "…"]')
+            return None
+        return inputs
+
+    def sources(self, spec: LayerSpec, scope: Frame, chained: bool, last: Ref | None, at: Path) -> Sources:
+        """What the layer takes. In a chain of copies the first input is the previous copy."""
+        where = (*at, "from")
+        if spec.source is None:
+            return {0: last} if last else {}
+        found: dict[str | int, Ref | tuple[Ref, ...]] = {}
+        table = spec.source if isinstance(spec.source, dict) else dict(enumerate(_listed(spec.source)))
+        for key, names_ in table.items():
+            refs = [self.reference(text, scope, where) for text in _listed(names_)]
+            if None not in refs:
+                found[key] = tuple(refs) if isinstance(names_, tuple) else refs[0]  # type: ignore[arg-type, assignment]
+        if chained and last and found:
+            found[next(iter(found))] = last
+        return found
+
+    def reference(self, text: str, scope: Frame, at: Path) -> Ref | None:
+        """What a name in ``from`` or ``outputs`` means in `scope`."""
+        closed = self.closed(text, scope, at)
+        if not isinstance(closed, str):
+            return None
+        name, _, selector = closed.partition(".")
+        if name not in scope.values:
+            hint = suggest(name, scope.values) or "" if len(scope.values) <= 1000 else ""
+            self.fault("unknown-reference", f"no layer or input {quoted(name)} here", at, hint)
+            return None
+        ref = scope.values[name]
+        return Ref(ref.name, selector or ref.selector)
+
+    def condition(self, spec: LayerSpec, scope: Frame, at: Path) -> bool | Gate:
+        """Whether the layer exists, as far as that can be said without shapes."""
+        if spec.condition is None:
+            return True
+        try:
+            return bool(scope.close(spec.condition))
+        except NeedsShape:
+            return Gate(spec.condition, scope, (*at, "if"))
+        except ExpressionError as error:
+            self.fault("bad-expression", f"{quoted(spec.condition)}: {error}", (*at, "if"))
+            return True
+
+    def closed(self, value: Any, scope: Bindings, at: Path) -> Any:
+        """`value` without expressions, None (and a fault) where it has no value or needs a shape."""
+        try:
+            return scope.close(value)
+        except NeedsShape:
+            self.fault("bad-expression", f"{quoted(value)} reads a shape, which only `if` and arguments can", at)
+        except ExpressionError as error:
+            self.fault("bad-expression", f"{quoted(value)}: {error}", at)
+        return None
+
+    def check_local_names(self, uses: list[Use], inputs: Mapping[str, Ref], place: Place) -> None:
+        """Names of one body: not taken twice, not torch's own."""
+        seen: set[str] = set()
+        for use in uses:
+            if use.local in seen or use.local in inputs:
+                what = "an input" if use.local in inputs else "another layer"
+                self.fault("name-clash", f"layer {quoted(use.local)} has the name of {what}", use.at)
+            seen.add(use.local)
+            self.faults += check_layer_name(use.local, use.at)
+
+    def check_count(self, at: Path) -> None:
+        if len(self.nodes) >= self.most:
+            message = f"the network has more than {self.most:,} layers"
+            raise GraphspecError(
+                [*self.faults, Diagnostic("too-many-layers", message, at, "raise it with --max-layers")]
+            )
+
+    def fault(self, code: str, message: str, at: Path, hint: str = "") -> None:
+        """Note one fault and go on, so that all of them come at once."""
+        fault = Diagnostic(code, message, at, hint)
+        if fault not in self.faults:
+            self.faults.append(fault)
+
+
+@dataclasses.dataclass(frozen=True)
+class Use:
+    """One name that one line of a body defines: `copies` chained under it, or the `index`-th of several siblings."""
+
+    local: str
+    layer: LayerSpec
+    at: Path
+    copies: int | None
+    index: int | None = None
+    chained: bool = False
+
+
+def _listed(value: Any) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else (value,)

@@ -1,0 +1,187 @@
+"""Stage 4: the shaped graph as an ordinary ``torch.fx.GraphModule``, every layer a submodule under its own name."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sympy
+import torch
+from torch import Tensor, fx, nn
+from torch.utils._sympy.functions import FloorDiv, Mod
+
+from graphspec.ops.initializers import initialize
+from graphspec.shapes.dims import SizeExpr
+from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
+
+
+def build(shaped: ShapedGraph, seed: int = 0) -> fx.GraphModule:
+    """The network with seeded weights, in training mode.
+
+    forward takes the inputs in order, by name, and returns the output, or a dict of the outputs by name if there are
+    several. state_dict keys are the layers' names. torch's global random state is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        root = nn.Module()
+        for layer in shaped.layers:
+            if layer.module == layer.name:
+                _add(root, layer)
+    for layer in shaped.layers:
+        _share(root, layer)
+    return fx.GraphModule(root, _Tracer(shaped).graph(), class_name(shaped.spec.name))
+
+
+def class_name(name: str) -> str:
+    """A Python class name from a model's name: ``mnist_mlp`` is ``MnistMlp``."""
+    words = re.findall(r"[A-Za-z0-9]+", name)
+    joined = "".join(word[0].upper() + word[1:] for word in words)
+    return joined if joined[:1].isalpha() else f"Model{joined}"
+
+
+def _add(root: nn.Module, layer: ShapedLayer) -> None:
+    """Construct one layer's module (or tensor) and put it into `root` under its dotted name."""
+    module = layer.op.factory(**layer.arguments)
+    parameters = dict(module.named_parameters())
+    for name, (function, arguments) in layer.init.items():
+        with torch.no_grad():
+            initialize(function, parameters[name], arguments)
+    if layer.freeze:
+        module.requires_grad_(False)
+    parent, _, leaf = layer.name.rpartition(".")
+    container = _container(root, parent)
+    if not layer.op.is_leaf:
+        container.add_module(leaf, module)
+    elif parameters:
+        container.register_parameter(leaf, parameters["value"])
+    else:
+        container.register_buffer(leaf, next(module.buffers()))
+
+
+def _container(root: nn.Module, path: str) -> nn.Module:
+    """The plain module at `path`, made where it is missing."""
+    module = root
+    for part in path.split(".") if path else ():
+        if part not in module._modules:
+            module.add_module(part, nn.Module())
+        module = module.get_submodule(part)
+    return module
+
+
+def _share(root: nn.Module, layer: ShapedLayer) -> None:
+    """Replace the tied parameters of `layer` by those of their owners."""
+    for own, owner in layer.tie.items():
+        path, _, name = own.rpartition(".")
+        module = root.get_submodule(layer.name).get_submodule(path)
+        module.register_parameter(name, root.get_parameter(owner))
+
+
+class _Tracer:
+    """Writes the fx graph: one call a layer, sizes read from the inputs where an argument needs them."""
+
+    def __init__(self, shaped: ShapedGraph) -> None:
+        self.shaped = shaped
+        self.fx = fx.Graph()
+        self.values: dict[ValueRef, fx.Node] = {}
+        self.sizes: dict[sympy.Expr, Any] = {}
+        self.read = {ref for layer in shaped.layers for ref in references(layer)} | set(shaped.outputs.values())
+
+    def graph(self) -> fx.Graph:
+        for name in self.shaped.inputs:
+            self.values[ValueRef(name)] = self.fx.placeholder(name, type_expr=Tensor)
+        for layer in self.shaped.layers:
+            self.call(layer)
+        outputs = {name: self.values[ref] for name, ref in self.shaped.outputs.items()}
+        if len(outputs) == 1:
+            self.fx.output(next(iter(outputs.values())), type_expr=Tensor)
+        else:
+            self.fx.output(outputs, type_expr=dict[str, Tensor])
+        return self.fx
+
+    def call(self, layer: ShapedLayer) -> None:
+        """One layer's call, and its several values taken apart."""
+        if layer.op.is_leaf:
+            node = self.fx.get_attr(layer.module)
+        else:
+            args, kwargs = positional(layer)
+            operands = [self.operand(value) for value in args]
+            node = self.fx.call_module(
+                layer.module, tuple(operands), {name: self.operand(value) for name, value in kwargs.items()}
+            )
+        for index in layer.outputs:
+            value = node
+            for depth, number in enumerate(index):
+                known = self.values.get(ValueRef(layer.name, index[: depth + 1]))
+                value = known or self.fx.call_function(operator.getitem, (value, number))
+            self.values[ValueRef(layer.name, index)] = value
+        if () not in layer.outputs:
+            self._drop_unread(layer)
+
+    def _drop_unread(self, layer: ShapedLayer) -> None:
+        """Values of a tuple that nothing reads leave no line behind."""
+        for index in layer.outputs:
+            ref = ValueRef(layer.name, index)
+            node = self.values[ref]
+            while ref not in self.read and not node.users and node.target is operator.getitem:
+                parent = node.args[0]
+                self.fx.erase_node(node)
+                node = parent  # type: ignore[assignment]
+
+    def operand(self, value: Any) -> Any:
+        """A value's node, a run-time size's node, or a constant."""
+        if isinstance(value, ValueRef):
+            return self.values[value]
+        if isinstance(value, SizeExpr):
+            return self.size(value.dim)
+        if isinstance(value, list | tuple):
+            return type(value)(self.operand(item) for item in value)
+        return value
+
+    def size(self, dim: sympy.Expr) -> Any:
+        """A size as nodes that compute it from the inputs' sizes; each is computed once."""
+        if dim not in self.sizes:
+            self.sizes[dim] = self._size(dim)
+        return self.sizes[dim]
+
+    def _size(self, dim: sympy.Expr) -> Any:
+        if isinstance(dim, sympy.Integer):
+            return int(dim)
+        if isinstance(dim, sympy.Symbol):
+            name, place = next(
+                (name, place)
+                for name, kind in self.shaped.inputs.items()
+                for place, size in enumerate(kind.shape)
+                if size == dim
+            )
+            return self.fx.call_method("size", (self.values[ValueRef(name)], place))
+        functions = {sympy.Add: operator.add, sympy.Mul: operator.mul, FloorDiv: operator.floordiv, Mod: operator.mod}
+        first, *rest = [self.size(part) for part in dim.args]
+        for part in rest:
+            first = self.fx.call_function(functions[dim.func], (first, part))
+        return first
+
+
+def positional(layer: ShapedLayer) -> tuple[list[Any], dict[str, Any]]:
+    """The operands as forward's leading positional arguments, and the rest by name."""
+    args: list[Any] = []
+    names = [port.name for port in layer.op.ports]
+    for name in names:
+        if name not in layer.operands:
+            break
+        args.append(layer.operands[name])
+    return args, {name: value for name, value in layer.operands.items() if name not in names[: len(args)]}
+
+
+def references(layer: ShapedLayer) -> Iterator[ValueRef]:
+    """Every value that a layer takes."""
+    for operand in layer.operands.values():
+        for item in operand if isinstance(operand, list | tuple) else [operand]:
+            if isinstance(item, ValueRef):
+                yield item
+
+
+def submodules(module: fx.GraphModule, shaped: ShapedGraph) -> Mapping[str, nn.Module]:
+    """Layer name → the module it calls, for layers that are modules."""
+    return {layer.name: module.get_submodule(layer.module) for layer in shaped.layers if not layer.op.is_leaf}

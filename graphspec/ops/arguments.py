@@ -1,0 +1,157 @@
+"""Whether a value from a spec fits an argument: its annotated type, and bounds by the argument's name."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any, Literal
+
+import torch
+
+from graphspec.diagnostics import quoted
+from graphspec.ops.op import Parameter, alternatives
+
+DTYPES = {str(value).removeprefix("torch."): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
+GREATEST = 2**31 - 1
+_POSITIVE = (1, GREATEST)
+_COUNT = (0, GREATEST)
+#: Bounds (both ends included) by argument name. meta tensors accept many values outside that the CPU refuses.
+BOUNDS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(
+        (
+            "in_features out_features in1_features in2_features in_channels out_channels num_features "
+            "num_channels num_groups groups kernel_size stride dilation num_heads nhead embed_dim d_model "
+            "dim_feedforward kdim vdim input_size hidden_size num_embeddings embedding_dim upscale_factor "
+            "downscale_factor chunks split_size_or_sections num_parameters block_size step"
+        ).split(),
+        _POSITIVE,
+    ),
+    **dict.fromkeys(["padding", "output_padding", "proj_size", "length", "out_size"], _COUNT),
+    **dict.fromkeys(["num_layers", "num_encoder_layers", "num_decoder_layers"], (1, 1000)),
+    **dict.fromkeys(["p", "dropout", "momentum"], (0.0, 1.0)),
+    "output_size": _COUNT,
+    "eps": (0.0, 1.0),
+    "negative_slope": (-1e6, 1e6),
+    "scale_factor": (1e-6, 1e6),
+}
+_PROBABILITY_EXCEPTIONS = frozenset(["LPPool1d", "LPPool2d", "LPPool3d", "PairwiseDistance", "norm", "normalize"])
+
+
+class BadArgument(Exception):
+    """The value does not fit; the message says what would."""
+
+
+def convert(op: str, parameter: Parameter, value: Any) -> Any:
+    """`value` as the Python object that torch takes (lists as tuples, a dtype's name as the dtype).
+
+    Raises:
+        BadArgument: with what was expected.
+    """
+    for annotation in alternatives(parameter.annotation):
+        fitted, converted = _fit(annotation, value, parameter.default)
+        if fitted:
+            _check_bounds(op, parameter.name, converted)
+            return converted
+    raise BadArgument(f"{quoted(parameter.name)} is {_shown(value)}, not {describe(parameter)}")
+
+
+def describe(parameter: Parameter) -> str:
+    """The type an argument wants, in words: ``an integer or 2 integers``."""
+    names = [_describe(part, parameter.default) for part in alternatives(parameter.annotation)]
+    return " or ".join(dict.fromkeys(name for name in names if name)) or "a value"
+
+
+def _fit(annotation: Any, value: Any, default: Any) -> tuple[bool, Any]:
+    """Whether `value` is of the type, and the value converted."""
+    if annotation is Any:
+        return _fit_default(value, default)
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return value in inner, value
+    if origin in (tuple, list) or annotation in (tuple, list):
+        return _fit_sequence(origin or annotation, inner, value)
+    if annotation is float:
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+        return fits, float(value) if fits else value
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool), value
+    if annotation is torch.dtype:
+        return isinstance(value, str) and value in DTYPES, DTYPES.get(value) if isinstance(value, str) else value
+    if annotation is torch.Size:
+        return _fit_sequence(list, (int,), value)
+    return isinstance(annotation, type) and isinstance(value, annotation) and not callable(value), value
+
+
+def _fit_default(value: Any, default: Any) -> tuple[bool, Any]:
+    """Without an annotation the default's type decides; without either, any plain value goes."""
+    if isinstance(default, bool):
+        return isinstance(value, bool), value
+    if isinstance(default, int | float):
+        return isinstance(value, int | float) and not isinstance(value, bool), value
+    if isinstance(default, str):
+        return isinstance(value, str), value
+    if isinstance(value, list):
+        return True, tuple(value)
+    return isinstance(value, int | float | str | bool), value
+
+
+def _fit_sequence(origin: Any, inner: tuple[Any, ...], value: Any) -> tuple[bool, Any]:
+    if not isinstance(value, list | tuple):
+        # torch takes a number for a list of one, e.g. mean(dim=1)
+        return (origin is list and inner == (int,) and type(value) is int), [value]
+    variadic = len(inner) == 2 and inner[1] is Ellipsis
+    if inner and origin is tuple and not variadic and len(inner) != len(value):
+        return False, value
+    wanted = (
+        [inner[0] if variadic or origin is list else inner[n] for n in range(len(value))]
+        if inner
+        else [Any] * len(value)
+    )
+    fitted = []
+    for part, item in zip(wanted, value, strict=True):
+        # sizes known only at run time stand in a list as they are
+        results = [(True, item)] if _is_size(item) else [_fit(kind, item, None) for kind in alternatives(part)]
+        good = next((result for result in results if result[0]), None)
+        if good is None:
+            return False, value
+        fitted.append(good[1])
+    return True, (fitted if origin is list else tuple(fitted))
+
+
+def _is_size(value: Any) -> bool:
+    return hasattr(value, "dim") and not isinstance(value, int | float | str)
+
+
+def _check_bounds(op: str, name: str, value: Any) -> None:
+    bounds = None if name == "p" and op in _PROBABILITY_EXCEPTIONS else BOUNDS.get(name)
+    for item in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(item, bool) or not isinstance(item, int | float):
+            continue
+        low, high = bounds or (-GREATEST, GREATEST)
+        if not low <= item <= high:
+            ends = f"at least {low}" if high == GREATEST and low != -GREATEST else f"from {low} to {high}"
+            raise BadArgument(f"{quoted(name)} is {item}, not {ends}")
+
+
+def _shown(value: Any) -> str:
+    text = "true" if value is True else "false" if value is False else str(value)
+    return quoted(value) if isinstance(value, str) else text if len(text) <= 80 else text[:79] + "…"
+
+
+def _describe(annotation: Any, default: Any) -> str:
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is Any and default is not None and isinstance(default, bool | int | float | str):
+        return _describe(float if isinstance(default, float) else type(default), None)
+    if origin is Literal:
+        return " or ".join(quoted(part) for part in inner)
+    if origin is tuple and inner and Ellipsis not in inner:
+        return f"{len(inner)} integers" if set(inner) == {int} else f"a list of {len(inner)}"
+    if origin in (tuple, list) or annotation in (tuple, list):
+        return "a list of integers" if int in inner else "a list"
+    names = {
+        int: "an integer",
+        float: "a number",
+        bool: "true or false",
+        str: "a string",
+        torch.dtype: "a dtype's name",
+    }
+    return names.get(annotation, "")

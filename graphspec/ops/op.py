@@ -1,0 +1,132 @@
+"""One entry of the vocabulary: a module class read as a layer type, everything taken from its live signatures."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+#: Constructor arguments that say where and in which dtype parameters live: the compiler's business.
+_PLACEMENT = frozenset(["device", "dtype"])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parameter:
+    """An argument: its name, annotation (``Any`` where there is none) and default (``empty``: it is required)."""
+
+    name: str
+    annotation: Any
+    default: Any = inspect.Parameter.empty
+
+    @property
+    def required(self) -> bool:
+        return self.default is inspect.Parameter.empty
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Port:
+    """A value that forward takes; `many` takes a list of them."""
+
+    name: str
+    required: bool
+    many: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Op:
+    """A layer type: `factory` is an nn.Module class; the spec writes `name`.
+
+    ``arguments`` go to the constructor, ``options`` to each call, ``ports`` are the values that forward takes, and
+    ``values`` names what comes out of a layer with several (``h_n`` → ``(1, 0)``).
+    `scalar` is the variant of a function in which the port named by its first entry is a number instead; a function
+    that `broadcasts` wants equal shapes unless the layer says ``broadcast = true``.
+    """
+
+    name: str
+    factory: type[nn.Module]
+    values: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    origin: str = "torch.nn"
+    scalar: tuple[str, Op] | None = None
+    broadcasts: bool = False
+
+    @functools.cached_property
+    def arguments(self) -> Mapping[str, Parameter]:
+        found = parameters_of(self.factory.__init__)
+        return {name: parameter for name, parameter in found.items() if name not in _PLACEMENT}
+
+    @functools.cached_property
+    def options(self) -> Mapping[str, Parameter]:
+        forward = parameters_of(self.factory.forward)
+        return {name: parameter for name, parameter in forward.items() if not _is_port(parameter)}
+
+    @functools.cached_property
+    def ports(self) -> tuple[Port, ...]:
+        forward = parameters_of(self.factory.forward)
+        return tuple(
+            Port(name, parameter.required, _is_list(parameter.annotation))
+            for name, parameter in forward.items()
+            if _is_port(parameter)
+        )
+
+    @property
+    def is_function(self) -> bool:
+        """Whether this is a ``torch`` function, written in lower case."""
+        return self.origin == "torch"
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this is a tensor of the network itself (``Parameter``, ``Buffer``), no module of its own."""
+        return self.origin == "leaf"
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the class's documentation."""
+        text = inspect.getdoc(self.factory) or ""
+        return text.strip().split("\n\n")[0].replace("\n", " ").strip()
+
+
+def parameters_of(function: Any) -> dict[str, Parameter]:
+    """A function's parameters by name, annotations evaluated where they can be."""
+    # torch's recurrent layers say what they take in overloads
+    function = next(iter(typing.get_overloads(function)), function)
+    try:
+        hints = typing.get_type_hints(function)
+    except (NameError, TypeError):
+        hints = {}
+    found = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        annotation = hints.get(name, parameter.annotation)
+        if annotation is inspect.Parameter.empty or isinstance(annotation, str):
+            annotation = Any
+        found[name] = Parameter(name, annotation, parameter.default)
+    return found
+
+
+def _is_port(parameter: Parameter) -> bool:
+    """A value, where the annotation says Tensor or, without one, where there is no default but None."""
+    if parameter.annotation is Any:
+        return parameter.required or parameter.default is None
+    return _mentions_tensor(parameter.annotation)
+
+
+def _mentions_tensor(annotation: Any) -> bool:
+    return annotation is Tensor or any(_mentions_tensor(part) for part in typing.get_args(annotation))
+
+
+def _is_list(annotation: Any) -> bool:
+    return typing.get_origin(annotation) is list and _mentions_tensor(annotation)
+
+
+def alternatives(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union, or the annotation alone."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return tuple(part for member in typing.get_args(annotation) for part in alternatives(member))
+    return (annotation,)

@@ -1,0 +1,101 @@
+"""The vocabulary: every layer type a spec can name. A frozen table, looked up exactly; text never becomes an import."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from torch import nn
+
+from graphspec.ops.functions import BROADCASTING, FUNCTIONS, SCALARS, Buffer, Parameter
+from graphspec.ops.op import Op
+
+#: Modules that hold modules, or are bases of others: nothing that a line of a spec could construct.
+_NOT_LAYERS = frozenset(
+    (
+        "Module Container Sequential ModuleList ModuleDict ParameterList ParameterDict DataParallel "
+        "RNNBase RNNCellBase TransformerEncoder TransformerDecoder AdaptiveLogSoftmaxWithLoss "
+        "CrossMapLRN2d"
+    ).split()
+)
+#: Names for what comes out of a layer with several values. The first is what the layer's bare name means.
+_VALUES: dict[str, dict[str, tuple[int, ...]]] = {
+    "LSTM": {"output": (0,), "h_n": (1, 0), "c_n": (1, 1)},
+    "GRU": {"output": (0,), "h_n": (1,)},
+    "RNN": {"output": (0,), "h_n": (1,)},
+    "LSTMCell": {"h_1": (0,), "c_1": (1,)},
+    "MultiheadAttention": {"attn_output": (0,), "attn_output_weights": (1,)},
+    **{
+        f"{kind}MaxPool{n}d": {"output": (0,), "indices": (1,)}
+        for kind in ("", "Adaptive", "Fractional")
+        for n in (1, 2, 3)
+    },
+}
+_VISION = ["StochasticDepth", "DropBlock2d", "DropBlock3d", "FrozenBatchNorm2d", "SqueezeExcitation", "MLP", "Permute"]
+
+Layer = TypeVar("Layer", bound=type[nn.Module])
+_custom: dict[str, Op] = {}
+
+
+class UnknownOp(KeyError):
+    """No such layer type."""
+
+
+def lookup(name: str) -> Op:
+    """The op called `name`, exactly; raises :class:`UnknownOp`."""
+    op = _core().get(name) or _custom.get(name) or (_vision().get(name) if name in _VISION else None)
+    if op is None:
+        raise UnknownOp(name)
+    return op
+
+
+def names() -> list[str]:
+    """Every layer type, torch's modules first."""
+    return [*_core(), *_VISION, *_custom]
+
+
+def layer(module: Layer) -> Layer:
+    """Class decorator: make an nn.Module a layer type under its class name.
+
+    Its constructor's arguments are the spec's arguments (``in_features``, ``in_channels`` and the like are inferred),
+    the tensors of its forward are its inputs.
+
+    Raises:
+        ValueError: the name is torch's already.
+    """
+    name = module.__name__
+    if name in _core() or name in _VISION:
+        raise ValueError(f"{name} is torch's name; call the class something else")
+    _custom[name] = Op(name, module, origin=module.__module__)
+    return module
+
+
+@functools.cache
+def _core() -> Mapping[str, Op]:
+    table = {
+        name: Op(name, module, _VALUES.get(name, {})) for name, module in vars(nn).items() if _is_layer(name, module)
+    }
+    for name, module in FUNCTIONS.items():
+        scalar = SCALARS.get(name)
+        variant = (scalar[0], Op(name, scalar[1], origin="torch")) if scalar else None
+        table[name] = Op(name, module, origin="torch", scalar=variant, broadcasts=name in BROADCASTING)
+    for leaf in (Parameter, Buffer):
+        table[leaf.__name__] = Op(leaf.__name__, leaf, origin="leaf")
+    return MappingProxyType(table)
+
+
+@functools.cache
+def _vision() -> Mapping[str, Op]:
+    import torchvision.ops
+
+    found = {name: getattr(torchvision.ops, name) for name in _VISION}
+    return MappingProxyType({name: Op(name, module, origin="torchvision.ops") for name, module in found.items()})
+
+
+def _is_layer(name: str, module: Any) -> bool:
+    if not (inspect.isclass(module) and issubclass(module, nn.Module)) or name in _NOT_LAYERS:
+        return False
+    return not name.startswith(("Lazy", "_")) and not name.endswith("Loss") and name not in ("NLLLoss2d",)

@@ -1,0 +1,54 @@
+"""How large a network may be: arithmetic on ints, before anything is allocated."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+
+import sympy
+
+from graphspec.diagnostics import Path, fail, quoted
+from graphspec.shapes.shaped import ShapedLayer, TensorType
+
+
+def machine_memory() -> int:
+    """Bytes of physical memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@dataclasses.dataclass
+class Budget:
+    """Counts what a network needs against the machine's memory (or `bytes` from the user)."""
+
+    bytes: int = dataclasses.field(default_factory=machine_memory)
+    used: int = 0
+
+    def parameters(self, layer: ShapedLayer) -> None:
+        """Add a layer's float32 parameters."""
+        self.used += 4 * layer.parameter_count
+        if self.used > self.bytes:
+            message = (
+                f"the parameters up to layer {quoted(layer.name)} need {size(self.used)}, "
+                f"and this machine has {size(self.bytes)}"
+            )
+            raise fail("too-many-parameters", message, layer.at)
+
+    def value(self, kind: TensorType, at: Path) -> None:
+        """Check one value, at a batch of 1."""
+        elements = math.prod(
+            dim if isinstance(dim, int) else int(dim.subs(dict.fromkeys(dim.free_symbols, 1))) for dim in kind.shape
+        )
+        if elements * kind.dtype.itemsize > self.bytes:
+            message = f"a value of {kind} needs {size(elements * kind.dtype.itemsize)} at a batch of 1"
+            raise fail("too-much-memory", message, at, f"this machine has {size(self.bytes)}")
+
+
+def size(count: int | sympy.Integer) -> str:
+    """Bytes for a person: ``40 GB``."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB", "EB"):
+        if value < 1000 or unit == "EB":
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    raise AssertionError

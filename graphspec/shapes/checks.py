@@ -1,0 +1,111 @@
+"""What torch lets pass on fake tensors, or answers badly: ranks, dims out of range, dtypes, broadcasting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from graphspec.diagnostics import Diagnostic, quoted, warn
+from graphspec.graph import Layer
+from graphspec.ops.inferred import ranks
+from graphspec.shapes.shaped import TensorType
+
+_DIM_NAMES = frozenset(["dim", "dim0", "dim1", "start_dim", "end_dim"])
+#: These put a new dim in, so that the end itself is a place.
+_NEW_DIM = frozenset(["unsqueeze", "stack"])
+_IDS = frozenset(["Embedding", "EmbeddingBag"])
+_INT_TYPES = (torch.int64, torch.int32)
+
+
+def faults_before_running(
+    layer: Layer, inputs: Mapping[str, TensorType], arguments: Mapping[str, Any], broadcast: bool
+) -> Iterator[Diagnostic]:
+    """Faults that a fake run would not show."""
+    yield from _rank(layer, inputs)
+    yield from _dims(layer, inputs, arguments)
+    yield from _dtypes(layer, inputs)
+    if layer.op.broadcasts and not broadcast:
+        yield from _broadcasting(layer, inputs)
+
+
+def _rank(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Diagnostic]:
+    wanted = ranks(layer.op)
+    kind = next(iter(inputs.values()), None)
+    if wanted and kind and len(kind.shape) not in wanted:
+        dims = " or ".join(f"{rank}" for rank in wanted)
+        message = f"layer {quoted(layer.name)}: {layer.op.name} takes a batch of {dims} dims, not {len(kind.shape)}"
+        yield Diagnostic("wrong-rank", message, layer.at, _rank_hint(wanted[-1]), (f"input: {kind}",))
+
+
+def _rank_hint(rank: int) -> str:
+    return {3: "N × C × L", 4: "N × C × H × W", 5: "N × C × D × H × W"}[rank] + " is what it wants"
+
+
+def _dims(layer: Layer, inputs: Mapping[str, TensorType], arguments: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    kind = next(iter(inputs.values()), None)
+    if kind is None:
+        return
+    rank = len(kind.shape) + (layer.op.name in _NEW_DIM)
+    for name in _DIM_NAMES & arguments.keys():
+        values = arguments[name] if isinstance(arguments[name], list | tuple) else [arguments[name]]
+        for value in values:
+            if isinstance(value, int) and not isinstance(value, bool) and not -rank <= value < max(rank, 1):
+                message = f"layer {quoted(layer.name)}: {name} is {value}, but the input has {len(kind.shape)} dims"
+                yield Diagnostic(
+                    "shape-mismatch", message, (*layer.at, name), f"from {-rank} to {rank - 1}", (f"input: {kind}",)
+                )
+
+
+def _dtypes(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Diagnostic]:
+    kind = next(iter(inputs.values()), None)
+    if kind is None or layer.op.is_function or layer.op.origin not in ("torch.nn", "torchvision.ops"):
+        return
+    if layer.op.name in _IDS and kind.dtype not in _INT_TYPES:
+        message = f"layer {quoted(layer.name)}: {layer.op.name} takes int64 indices, not {_name(kind.dtype)}"
+        yield Diagnostic(
+            "wrong-dtype", message, layer.at, 'declare the input with dtype = "int64"', (f"input: {kind}",)
+        )
+    learns = {"weight", "bias"} & layer.op.arguments.keys() or "in_features" in layer.op.arguments
+    if layer.op.name not in _IDS and learns and not kind.dtype.is_floating_point:
+        message = f"layer {quoted(layer.name)}: {layer.op.name} takes floating point numbers, not {_name(kind.dtype)}"
+        yield Diagnostic(
+            "wrong-dtype", message, layer.at, "an Embedding layer makes vectors of indices", (f"input: {kind}",)
+        )
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _broadcasting(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Diagnostic]:
+    """Shapes that torch would stretch: refused unless the layer says that it is meant. A scalar always may."""
+    shapes = {port: kind for port, kind in inputs.items() if kind.shape}
+    kinds = list(shapes.values())
+    if len({kind.shape for kind in kinds}) <= 1 or not _stretches(kinds):
+        return
+    given = " and ".join(f"({kind})" for kind in kinds)
+    message = f"layer {quoted(layer.name)}: {layer.op.name} would broadcast {given}"
+    yield Diagnostic("broadcast", message, layer.at, "write broadcast = true if that is meant")
+
+
+def _stretches(kinds: list[TensorType]) -> bool:
+    """Whether the shapes are compatible at all; if they are not, torch's own message says more."""
+    longest = max(len(kind.shape) for kind in kinds)
+    padded = [(1,) * (longest - len(kind.shape)) + kind.shape for kind in kinds]
+    return all(len({dim for dim in dims if dim != 1}) <= 1 for dims in zip(*padded, strict=True))
+
+
+def lint(
+    layer: Layer, inputs: Mapping[str, TensorType], producer: Layer | None, constructor: Mapping[str, Any]
+) -> None:
+    """Warn of what runs but is rarely meant."""
+    kind = next(iter(inputs.values()), None)
+    if layer.op.name == "Linear" and kind and len(kind.shape) == 4 and producer and _is_spatial(producer):
+        message = f"layer {quoted(layer.name)}: Linear on {kind} works on the last dim, the width, alone"
+        warn("linear-after-conv", message, layer.at, "add a Flatten layer before it")
+
+
+def _is_spatial(producer: Layer) -> bool:
+    return ranks(producer.op) != () or producer.op.name in ("ReLU", "GELU", "SiLU", "Identity")

@@ -1,0 +1,42 @@
+"""The least size of each dynamic dim at which every value still has at least one element."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import sympy
+
+from graphspec.shapes.dims import symbol
+from graphspec.shapes.shaped import ShapedLayer, TensorType
+
+_LARGE = 1 << 16
+
+
+def dim_limits(inputs: Mapping[str, TensorType], layers: Iterable[ShapedLayer]) -> dict[str, tuple[int, int | None]]:
+    """Dim name → (least size, None), by trying sizes on every size formula in the network."""
+    formulas = {
+        dim
+        for kind in [*inputs.values(), *(kind for layer in layers for kind in layer.outputs.values())]
+        for dim in kind.shape
+        if isinstance(dim, sympy.Expr)
+    }
+    names = list(
+        dict.fromkeys(str(dim) for kind in inputs.values() for dim in kind.shape if isinstance(dim, sympy.Symbol))
+    )
+    return {name: (_least(name, names, formulas), None) for name in names}
+
+
+def _least(name: str, names: Iterable[str], formulas: set[sympy.Expr]) -> int:
+    mine = [formula for formula in formulas if symbol(name) in formula.free_symbols]
+    others = {symbol(other): _LARGE for other in names if other != name}
+
+    def works(size: int) -> bool:
+        return all(formula.subs({**others, symbol(name): size}) >= 1 for formula in mine)
+
+    low, high = 1, 1
+    while not works(high) and high < _LARGE:
+        low, high = high + 1, high * 2
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if works(middle) else (middle + 1, high)
+    return low

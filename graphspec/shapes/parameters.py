@@ -1,0 +1,102 @@
+"""How a layer's parameters start (``init``) and whose they are (``tie``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphspec.diagnostics import Diagnostic, quoted, suggest
+from graphspec.graph import Layer, LayerGraph, Ref
+from graphspec.ops.arguments import BadArgument, convert
+from graphspec.ops.initializers import initializers
+from graphspec.shapes.shaped import ShapedLayer
+from graphspec.spec.expressions import ExpressionError
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def close_init(node: Layer, parameters: Shapes) -> tuple[dict[str, Any], list[Diagnostic]]:
+    """``init`` as parameter → (function, arguments).
+
+    A name or a ``type`` table is for ``weight`` (or a Parameter's value); otherwise the table is by parameter name.
+    """
+    if node.init is None:
+        return {}, []
+    at = (*node.at, "init")
+    try:
+        init = node.scope.close(node.init)
+    except ExpressionError as error:
+        return {}, [Diagnostic("bad-expression", f"{quoted(node.init)}: {error}", at)]
+    only = isinstance(init, str) or (isinstance(init, dict) and "type" in init)
+    table = {"value" if "value" in parameters else "weight": init} if only else init
+    if not isinstance(table, dict):
+        return {}, [Diagnostic("wrong-type", f"layer {quoted(node.name)}: init is neither a name nor a table", at)]
+    found, faults = {}, []
+    for name, entry in table.items():
+        place = at if only else (*at, name)
+        if name not in parameters:
+            hint = suggest(name, parameters) or f"its parameters: {', '.join(parameters) or 'none'}"
+            message = f"layer {quoted(node.name)}: {node.op.name} has no parameter {quoted(name)}"
+            faults.append(Diagnostic("unknown-argument", message, place, hint))
+            continue
+        try:
+            found[name] = _function(entry)
+        except BadArgument as error:
+            faults.append(Diagnostic("bad-value", f"layer {quoted(node.name)}: {error}", place))
+    return found, faults
+
+
+def _function(entry: Any) -> tuple[str, dict[str, Any]]:
+    table = {"type": entry} if isinstance(entry, str) else entry
+    if not isinstance(table, dict) or not isinstance(table.get("type"), str):
+        raise BadArgument("init wants a function of torch.nn.init, as a name or { type = … }")
+    known = initializers()
+    name = table["type"]
+    if name not in known:
+        raise BadArgument(f"torch.nn.init has no {quoted(name)}; {suggest(name, known) or 'e.g. kaiming_normal_'}")
+    arguments = {}
+    for key, value in table.items():
+        if key == "type":
+            continue
+        if key not in known[name]:
+            raise BadArgument(f"{name} has no argument {quoted(key)}; {suggest(key, known[name])}")
+        arguments[key] = convert(name, known[name][key], value)
+    missing = [key for key, parameter in known[name].items() if parameter.required and key not in arguments]
+    if missing:
+        raise BadArgument(f"{name} needs {quoted(missing[0])}")
+    return name, arguments
+
+
+def close_tie(
+    node: Layer, parameters: Shapes, layers: Mapping[str, ShapedLayer], graph: LayerGraph
+) -> tuple[dict[str, str], list[Diagnostic]]:
+    """``tie`` as own parameter → full name of the parameter it shares. A string ties the one of the same name."""
+    if node.tie is None:
+        return {}, []
+    table = {node.tie.rpartition(".")[2]: node.tie} if isinstance(node.tie, str) else node.tie
+    found, faults = {}, []
+    for own, reference in table.items():
+        at = (*node.at, "tie") if isinstance(node.tie, str) else (*node.at, "tie", own)
+        local, _, name = reference.partition(".")
+        values = getattr(node.scope, "values", {})
+        target = layers.get(graph.follow(Ref(values[local].name)).name) if local in values else None
+        if target is None or name not in target.parameters:
+            hint = (
+                suggest(local, values)
+                if target is None
+                else f"its parameters: {', '.join(target.parameters) or 'none'}"
+            )
+            faults.append(
+                Diagnostic("unknown-reference", f"no earlier parameter {quoted(reference)} to tie to", at, hint)
+            )
+        elif own not in parameters:
+            message = f"layer {quoted(node.name)}: {node.op.name} has no parameter {quoted(own)}"
+            faults.append(
+                Diagnostic("unknown-argument", message, at, f"its parameters: {', '.join(parameters) or 'none'}")
+            )
+        elif parameters[own] != target.parameters[name]:
+            message = f"cannot tie {quoted(own)} {parameters[own]} to {quoted(reference)} {target.parameters[name]}"
+            faults.append(Diagnostic("shape-mismatch", message, at))
+        else:
+            found[own] = f"{target.name}.{name}"
+    return found, faults

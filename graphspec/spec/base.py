@@ -1,0 +1,45 @@
+"""What all sections of a spec share: strict frozen models, and components written as a name or a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
+
+
+class SpecModel(BaseModel):
+    """Strict (no coercion), frozen, and nothing but the fields."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, data: Any) -> Any:
+        """Strict mode wants tuples where the file has lists; the conversion loses nothing."""
+        if not isinstance(data, dict):
+            return data
+        tuples = {name for name, field in cls.model_fields.items() if str(field.annotation).startswith("tuple")}
+        return {
+            key: tuple(value) if key in tuples and isinstance(value, list) else value for key, value in data.items()
+        }
+
+
+class Component(SpecModel):
+    """Something named with arguments: ``"Adam"`` or ``{ type = "Adam", lr = 0.01 }``."""
+
+    type: str
+    args: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name_or_table(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            return {"type": data}
+        if not isinstance(data, dict):
+            return data
+        own = {"type": data["type"]} if "type" in data else {}
+        return own | {"args": {key: data[key] for key in data if key != "type"}}
+
+    @model_serializer
+    def _to_name_or_table(self) -> Any:
+        return {"type": self.type, **self.args} if self.args else self.type

@@ -1,0 +1,64 @@
+"""A spec as TOML, one line a layer, as a person would write it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphspec.spec.model import NetworkSpec
+
+_ORDER = ("graphspec", "name", "vars", "inputs", "layers", "outputs", "blocks", "data", "train", "export", "tune")
+
+
+def dump(spec: NetworkSpec) -> str:
+    """`spec` as TOML text that loads to an equal spec; the variants it was chosen from are not repeated."""
+    data = _data(spec)
+    lines = [f"{key} = {_value(item)}" for key, item in data.items() if not isinstance(item, dict)]
+    for key, item in data.items():
+        if key == "blocks":
+            for name, block in item.items():
+                lines += _section(f"blocks.{_key(name)}", block)
+        elif isinstance(item, dict):
+            lines += _section(key, item)
+    return "\n".join(lines) + "\n"
+
+
+def digest(spec: NetworkSpec) -> str:
+    """sha256 (hex) of what `spec` says, whatever its format, spacing or line ends."""
+    return hashlib.sha256(json.dumps(_data(spec), separators=(",", ":")).encode()).hexdigest()
+
+
+def _data(spec: NetworkSpec) -> dict[str, Any]:
+    data = spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"variants"})
+    return {key: data[key] for key in _ORDER if data.get(key) not in (None, {}, [])}
+
+
+def _section(name: str, table: Mapping[str, Any]) -> Iterator[str]:
+    """``[name]`` with its lines; a block's ``layers`` and ``outputs`` are sections of their own."""
+    nested = {key for key in table if name.startswith("blocks.") and key in ("layers", "outputs")}
+    flat = {_key(key): item for key, item in table.items() if key not in nested and item != {}}
+    width = max((len(key) for key in flat), default=0)
+    yield f"\n[{name}]"
+    yield from (f"{key:<{width}} = {_value(item)}" for key, item in flat.items())
+    for key in table:
+        if key in nested:
+            yield from _section(f"{name}.{key}", table[key])
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return (
+            "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }" if value else "{}"
+        )
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,94 @@
+"""pydantic's errors in graphspec's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from graphspec.diagnostics import Diagnostic, Path, quoted, suggest
+from graphspec.spec.model import NetworkSpec
+from graphspec.spec.parse import type_name
+
+_WANTED = {
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a string",
+    "dict_type": "a table",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+}
+
+
+def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Diagnostic]:
+    """One diagnostic a place, in the order of the spec's fields."""
+    found: dict[Path, Diagnostic] = {}
+    for row in error.errors(include_url=False):
+        path, value = _path(row["loc"], data)
+        found.setdefault(path, _fault(row, path, value))
+    return list(found.values())
+
+
+def _path(loc: tuple[int | str, ...], data: Any) -> tuple[Path, Any]:
+    """`loc` without the names of union branches: parts that are keys of the data, or missing from it at the end."""
+    path: list[int | str] = []
+    for index, part in enumerate(loc):
+        if (isinstance(data, dict) and part in data) or (isinstance(data, list | tuple) and isinstance(part, int)):
+            data = data[part]  # type: ignore[index]
+            path.append(part)
+        elif index == len(loc) - 1 and isinstance(data, dict):
+            path.append(part)
+    return tuple(path), data
+
+
+def _fault(row: Any, path: Path, value: Any) -> Diagnostic:
+    name = quoted(".".join(str(part) for part in path))
+    kind, context = row["type"], row.get("ctx", {})
+    if kind == "extra_forbidden":
+        parent = ".".join(str(part) for part in path[:-1])
+        message = f"unknown key {quoted(path[-1])}" + (f" in [{parent}]" if parent else "")
+        known = list(_fields_at(path[:-1]))
+        hint = suggest(str(path[-1]), known) or (f"known: {', '.join(known)}" if known else "")
+        return Diagnostic("unknown-key", message, path, hint)
+    if kind == "missing":
+        return Diagnostic("missing-key", f"{name} is missing", path, _missing_hint(path))
+    if kind in _WANTED:
+        hint = f"write {int(value)}" if isinstance(value, float) and value.is_integer() else f"write {_WANTED[kind]}"
+        return Diagnostic("wrong-type", f"{name} is {type_name(value)}, not {_WANTED[kind]}", path, hint)
+    if kind == "literal_error":
+        known = [word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")]
+        hint = suggest(str(value), known) or f"one of: {', '.join(known)}"
+        return Diagnostic("bad-value", f"{name} is {quoted(value)}", path, hint)
+    if kind == "too_short":
+        return Diagnostic("missing-key", f"{name} is empty", path, _missing_hint(path))
+    message = row["msg"][0].lower() + row["msg"][1:]
+    return Diagnostic("bad-value", f"{name} is {quoted(value)}: {message.replace('input ', 'it ')}", path)
+
+
+def _missing_hint(path: Path) -> str:
+    return {
+        ("inputs",): 'e.g. [inputs] image = ["N", 1, 28, 28]',
+        ("layers",): 'e.g. [layers] fc = { type = "Linear", out_features = 10 }',
+    }.get(path, "")  # type: ignore[arg-type]
+
+
+def _fields_at(path: Path) -> Iterator[str]:
+    """The keys that the table at `path` may have."""
+    model: type[BaseModel] | None = NetworkSpec
+    for part in path:
+        model = _model_in(model.model_fields[part].annotation) if model and part in model.model_fields else model
+    for name, field in model.model_fields.items() if model else ():
+        yield field.alias or name
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model inside an annotation such as ``dict[str, BlockSpec]`` or ``DataSpec | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = [_model_in(part) for part in getattr(annotation, "__args__", ())]
+    return next((model for model in found if model), None)

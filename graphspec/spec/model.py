@@ -1,0 +1,112 @@
+"""Stage 1's type: what a spec file says, with every field legal. See specs/README.md for the language."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PrivateAttr, model_serializer, model_validator
+
+from graphspec.spec.base import SpecModel
+from graphspec.spec.data import DataSpec
+from graphspec.spec.export import ExportSpec
+from graphspec.spec.source import Source
+from graphspec.spec.train import TrainSpec
+
+FORMAT_VERSION = 1
+RESERVED = ("type", "from", "repeat", "if", "reuse", "tie", "init", "freeze")
+Dtype = Literal["float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
+#: The names of values: one, several in order, or by forward's parameter names.
+References = str | tuple[str, ...] | dict[str, str | tuple[str, ...]]
+
+
+class InputSpec(SpecModel):
+    """An input: ``["N", 1, 28, 28]``, or ``{ shape = ["N", "T"], dtype = "int64" }``. A string is a dynamic dim."""
+
+    shape: tuple[int | str, ...]
+    dtype: Dtype = "float32"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_shape(cls, data: Any) -> Any:
+        return {"shape": tuple(data)} if isinstance(data, list | tuple) else data
+
+    @model_serializer
+    def _shortest(self) -> Any:
+        shape = list(self.shape)
+        return shape if self.dtype == "float32" else {"shape": shape, "dtype": self.dtype}
+
+
+class LayerSpec(SpecModel):
+    """One line of ``[layers]``: reserved keys as fields, everything else in ``args``."""
+
+    type: str | None = None
+    source: References | None = Field(None, alias="from")
+    repeat: int | str | None = None
+    condition: bool | str | None = Field(None, alias="if")
+    reuse: str | None = None
+    tie: str | dict[str, str] | None = None
+    init: Any = None
+    freeze: bool | str = False
+    args: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name_or_table(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            return {"type": data}
+        if not isinstance(data, dict):
+            return data
+        own = {key: data[key] for key in data if key in RESERVED}
+        if isinstance(own.get("from"), list):
+            own["from"] = tuple(own["from"])
+        if isinstance(own.get("from"), dict):
+            own["from"] = {k: tuple(v) if isinstance(v, list) else v for k, v in own["from"].items()}
+        return own | {"args": {key: data[key] for key in data if key not in RESERVED}}
+
+    @model_serializer
+    def _to_name_or_table(self) -> Any:
+        fields: dict[str, Any] = {"type": self.type, "from": self.source, "repeat": self.repeat, "if": self.condition}
+        fields |= {"reuse": self.reuse, "tie": self.tie, "init": self.init, "freeze": self.freeze or None}
+        table = {key: value for key, value in fields.items() if value is not None} | self.args
+        return self.type if table == {"type": self.type} else table
+
+
+class NetworkBody(SpecModel):
+    """What a block and a model have in common: a model is just a block."""
+
+    vars: dict[str, Any] = {}
+    layers: Annotated[dict[str, LayerSpec], Field(min_length=1)]
+    outputs: dict[str, str] | None = None
+
+
+class BlockSpec(NetworkBody):
+    """``[blocks.NAME]``: layers with variables and inputs of their own."""
+
+    inputs: tuple[str, ...] = ("x",)
+
+
+class NetworkSpec(NetworkBody):
+    """A whole spec file. ``name`` is the file's stem unless the file says otherwise."""
+
+    _source: Source = PrivateAttr(default=Source("<dict>", {}))
+
+    graphspec: Literal[1]
+    name: str = "model"
+    inputs: Annotated[dict[str, InputSpec], Field(min_length=1)]
+    blocks: dict[str, BlockSpec] = {}
+    variants: dict[str, dict[str, Any]] = {}
+    data: DataSpec | None = None
+    train: TrainSpec | None = None
+    export: ExportSpec = ExportSpec()
+    tune: dict[str, Any] | None = None
+
+    @property
+    def source(self) -> Source:
+        """Where the spec was read, for diagnostics."""
+        return self._source
+
+    def read_from(self, source: Source) -> NetworkSpec:
+        """This spec, knowing its source."""
+        copy = self.model_copy()
+        copy._source = source
+        return copy

@@ -1,0 +1,158 @@
+"""From text to plain data. What the standard parsers let through is refused: duplicate keys, NaN, their slow cases."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from typing import Any
+
+from graphspec.diagnostics import Diagnostic, GraphspecError, Path, Position, fail, quoted
+
+DEEPEST = 32
+LONGEST_NUMBER = 64
+_TOKENS = re.compile(
+    r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|[\[\]{}=,.\n]|[^\s\[\]{}=,.\'"#]+',
+    re.S,
+)
+
+
+def parse(text: str, language: str) -> dict[str, Any]:
+    """The document in `text` as dicts, lists and scalars. `language` is ``"toml"`` or ``"json"``."""
+    if not text.strip():
+        raise fail("empty", "the spec is empty", hint="`graphspec init mlp` writes one to start from")
+    _guard(text)
+    data = _json(text) if language == "json" else _toml(text)
+    if not isinstance(data, dict):
+        raise fail("wrong-type", f"a spec is a table, not {type_name(data)}")
+    faults = list(_illegal_values(data, ()))
+    if faults:
+        raise GraphspecError(faults)
+    return data
+
+
+def type_name(value: object) -> str:
+    """What a person calls the type of a TOML or JSON value."""
+    names = {dict: "a table", list: "a list", tuple: "a list", str: "a string", bool: "a boolean", int: "an integer"}
+    return names.get(type(value), {float: "a float", type(None): "null"}.get(type(value), "a date or time"))
+
+
+def _guard(text: str) -> None:
+    """One linear pass for what makes the parsers quadratic or recursive: nesting, long dotted keys, huge numbers."""
+    depth = parts = 0
+    for match in _TOKENS.finditer(text):
+        token = match[0]
+        if token in "[{":
+            depth += 1
+            parts = 0
+        elif token in "]}":
+            depth -= 1
+        elif token == ".":
+            parts += 1
+        elif token in "=,\n":
+            parts = 0
+        elif len(token) > LONGEST_NUMBER and re.fullmatch(r"[-+]?[0-9_]+|0[xob][0-9a-fA-F_]+", token):
+            raise _at(text, match.start(), "too-large", f"a number of {len(token):,} digits")
+        if depth > DEEPEST or parts > DEEPEST:
+            what = "brackets nested" if depth > DEEPEST else "a key dotted"
+            raise _at(text, match.start(), "too-deep", f"{what} more than {DEEPEST} deep")
+
+
+def _at(text: str, offset: int, code: str, message: str, hint: str = "") -> GraphspecError:
+    """A fault at `offset` of `text`; the parsers know offsets, not paths."""
+    line = text.count("\n", 0, offset) + 1
+    start = text.rfind("\n", 0, offset) + 1
+    end = text.find("\n", offset)
+    source = text[start : end if end >= 0 else len(text)]
+    column = offset - start + 1
+    return GraphspecError([Diagnostic(code, message, hint=hint, position=Position(line, column, column + 1, source))])
+
+
+def _toml(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
+        offset = len(text.rstrip())
+        if place and place[1]:
+            offset = sum(len(line) + 1 for line in text.split("\n")[: int(place[1]) - 1]) + int(place[2]) - 1
+        cause = message[: place.start()] if place else message
+        code = "duplicate-key" if re.match(r"Cannot (overwrite|declare|mutate)", cause) else "syntax"
+        if code == "duplicate-key":
+            # tomllib stops behind the line it refuses
+            offset = max(0, text.rfind("\n", 0, max(0, offset - 1)) + 1 if offset else 0)
+        hint = "this looks like JSON; TOML was read because of the name" if text.lstrip().startswith("{") else ""
+        raise _at(text, min(offset, len(text)), code, f"TOML: {cause[0].lower()}{cause[1:]}", hint) from None
+
+
+def _json(text: str) -> Any:
+    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            raise _Duplicate(next(key for key in keys if keys.count(key) > 1))
+        return found
+
+    def no_constant(name: str) -> None:
+        raise _Constant(name)
+
+    try:
+        return json.loads(text, object_pairs_hook=no_duplicates, parse_constant=no_constant)
+    except json.JSONDecodeError as error:
+        raise _at(text, error.pos, "syntax", f"JSON: {error.msg}", _json_hint(text, error)) from None
+    except _Duplicate as error:
+        raise _duplicate(text, error.args[0]) from None
+    except _Constant as error:
+        at = re.search(rf"(?<![\w\"]){error.args[0]}", text)
+        raise _at(text, at.start() if at else 0, "not-finite", f"JSON has no {error.args[0]}") from None
+
+
+class _Duplicate(Exception):
+    """An object has a key twice."""
+
+
+class _Constant(Exception):
+    """NaN or Infinity, which JSON does not have."""
+
+
+def _json_hint(text: str, error: json.JSONDecodeError) -> str:
+    rest = text[error.pos :].lstrip()
+    if rest.startswith(("/", "#")):
+        return "JSON has no comments; use .toml"
+    if "Extra data" in error.msg:
+        return "one document a file"
+    if re.search(r",\s*$", text[: error.pos]) and rest[:1] in ("}", "]", ""):
+        return "JSON has no trailing comma"
+    return ""
+
+
+def _duplicate(text: str, key: str) -> GraphspecError:
+    """Both places of the first repeated `key` in one object."""
+    from graphspec.spec.positions import repeated_key
+
+    first, second = repeated_key(text, key)
+    message = f"the key {quoted(key)} stands twice, first on line {first.line}"
+    return GraphspecError([Diagnostic("duplicate-key", message, position=second, hint="remove one of them")])
+
+
+def _illegal_values(value: Any, at: Path) -> Any:
+    """Diagnostics for scalars that no field of a spec may hold."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _illegal_values(item, (*at, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _illegal_values(item, (*at, index))
+    elif isinstance(value, float) and value - value != 0:
+        yield Diagnostic("bad-value", f"{_name(at)} is not a finite number", at)
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        yield Diagnostic("too-large", f"{_name(at)} does not fit 64 bits", at)
+    elif isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+        yield Diagnostic("encoding", f"{_name(at)} holds half of a surrogate pair", at)
+    elif not isinstance(value, str | int | float):
+        yield Diagnostic("wrong-type", f"{_name(at)} is {type_name(value)}, which a spec does not use", at)
+
+
+def _name(at: Path) -> str:
+    return quoted(".".join(str(part) for part in at))

@@ -1,0 +1,68 @@
+"""What the names in an expression mean: variables, computed when asked for, in the scope that wrote them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from graphspec.diagnostics import suggest
+from graphspec.spec.expressions import ExpressionError, NeedsShape, resolve
+
+#: Gives the sizes of the value that is called `reference` in a scope.
+ShapeOf = Callable[["Bindings", str], Sequence[Any]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Bindings:
+    """The variables of a model or of one use of a block; they may refer to each other in any order.
+
+    `given` are values from outside, each with the scope that wrote it; they win over `defaults`. Names found in neither
+    are looked up in `outer`.
+    """
+
+    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    given: Mapping[str, tuple[Any, Bindings]] = dataclasses.field(default_factory=dict)
+    outer: Bindings | None = None
+
+    def close(self, value: Any, shape_of: ShapeOf | None = None) -> Any:
+        """`value` with every ``${…}`` in it replaced.
+
+        Raises:
+            ExpressionError: an unknown name, a circle of variables, or an operation without a result.
+            NeedsShape: a shape is read and `shape_of` is None.
+        """
+        return resolve(value, _Closing(self, shape_of, ()))
+
+    def names(self) -> set[str]:
+        """Every variable that can be named here."""
+        return {*self.defaults, *self.given, *(self.outer.names() if self.outer else ())}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Closing:
+    """One evaluation: the scope, what knows shapes, and the variables being computed (to see a circle)."""
+
+    bindings: Bindings
+    shape_of: ShapeOf | None
+    asking: tuple[tuple[int, str], ...]
+
+    def variable(self, name: str) -> Any:
+        here: Bindings | None = self.bindings
+        while here and name not in here.given and name not in here.defaults:
+            here = here.outer
+        if here is None:
+            known = self.bindings.names()
+            hint = suggest(name, known) or f"variables here: {', '.join(sorted(known)) or 'none'}"
+            raise ExpressionError(f"there is no variable {name!r}; {hint}")
+        key = (id(here), name)
+        if key in self.asking:
+            circle = " → ".join([*(asked for _, asked in self.asking), name])
+            raise ExpressionError(f"the variable {name!r} is defined by itself: {circle}")
+        value, scope = here.given.get(name) or (here.defaults[name], here)
+        return resolve(value, _Closing(scope, self.shape_of, (*self.asking, key)))
+
+    def shape(self, reference: str) -> Sequence[Any]:
+        if self.shape_of is None:
+            raise NeedsShape(reference)
+        return self.shape_of(self.bindings, reference)
