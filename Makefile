@@ -33,7 +33,7 @@ check: $(READY) ## ruff, mypy and the import contracts
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-logo
 
 format: $(READY) ## let ruff format and sort what it can
 	$(RUN) ruff format .

@@ -16,6 +16,8 @@ SOURCES = sorted((ROOT / "graphspec").rglob("*.py"))
 HEAVY = {"torch", "torchvision", "onnx", "onnxruntime", "sklearn", "matplotlib", "networkx"}
 #: Builtins and modules that turn text or bytes into running code.
 RUNS_TEXT = {"eval", "exec", "compile", "__import__", "breakpoint"}
+#: The package's own table of public names, which no text reaches.
+ALLOWED = {("graphspec/__init__.py", "importlib.import_module")}
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "yaml", "runpy", "code", "joblib"}
 
 
@@ -57,8 +59,9 @@ def test_every_module_says_what_it_holds():
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_runs_text_or_unpickles(path):
     """A spec is a stranger's: nothing in the package may turn text into code (the list of what that takes is above)."""
-    found = [f"{path.name}:{node.lineno}: {what}" for node in ast.walk(tree(path)) if (what := unsafe(node))]
-    assert not found
+    name = str(path.relative_to(ROOT))
+    found = {(name, what) for node in ast.walk(tree(path)) if (what := unsafe(node))}
+    assert not found - ALLOWED
 
 
 @pytest.mark.parametrize(

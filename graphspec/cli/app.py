@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import Annotated
 
 import typer
 
+from graphspec import __version__
 from graphspec.cli import compile as compile_module
 from graphspec.cli.ops import ops
 
@@ -24,7 +24,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"graphspec {metadata.version('graphspec')}")
+        print(f"graphspec {__version__}")
         raise typer.Exit
 
 

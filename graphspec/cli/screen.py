@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
@@ -44,7 +46,7 @@ class Screen:
     def dump(self, document: dict[str, Any]) -> None:
         """One JSON document on stdout, with the diagnostics so far."""
         document = {**document, "diagnostics": [diagnostic.as_dict() for diagnostic in self.seen]}
-        self.out.file.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        print(json.dumps(_finite(document), indent=2, ensure_ascii=False), file=self.out.file, flush=True)
 
     def say(self, text: RenderableType) -> None:
         """Something about the work itself, on stderr; silent with ``--quiet``."""
@@ -81,12 +83,30 @@ def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
             raise typer.Exit(0) from None
 
 
+def _finite(value: Any) -> Any:
+    """`value` as JSON can hold it: a figure that is NaN or infinite becomes null, a path its text."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value
+
+
+class _Console(Console):
+    """Rich's console, which leaves a closed pipe to us: Rich ends with 1, which here means wrong input."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def _console(file: TextIO) -> Console:
     """A console that wraps at the window's width or at COLUMNS, and not at all in a pipe."""
     if hasattr(file, "reconfigure"):
         file.reconfigure(errors="replace")
     width = None if file.isatty() or os.environ.get("COLUMNS", "").isdigit() else _PIPE_WIDTH
-    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    return _Console(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
 def _coloured(text: str) -> Text:

@@ -14,7 +14,8 @@ from rich.text import Text
 from graphspec.cli.numbers import short, size
 
 if TYPE_CHECKING:
-    from graphspec.shapes.shaped import Dim, ShapedGraph, ShapedLayer
+    from graphspec.shapes import ShapedGraph, ShapedLayer
+    from graphspec.shapes.dims import Dim
 
 #: A longer table is folded: first inner blocks to one row each, then its middle to an ellipsis.
 MOST_ROWS = 120
@@ -42,14 +43,14 @@ class Row:
 
 def document(shaped: ShapedGraph) -> dict[str, Any]:
     """The summary as data: FLOPs stay expressions over the dynamic dims."""
-    from graphspec.shapes.shaped import dim_text
+    from graphspec.shapes.dims import dim_text
 
     layers = [
         {
             "name": layer.name,
             "type": layer.type,
             "outputs": [str(type_) for type_ in layer.outputs.values()],
-            "parameters": layer.parameters,
+            "parameters": layer.parameter_count,
             "flops": dim_text(layer.flops),
         }
         for layer in shaped.layers
@@ -60,7 +61,7 @@ def document(shaped: ShapedGraph) -> dict[str, Any]:
         "outputs": {name: str(type_) for name, type_ in shaped.output_types.items()},
         "dims": {name: list(bounds) for name, bounds in shaped.dims.items()},
         "layers": layers,
-        "parameters": sum(layer.parameters for layer in shaped.layers),
+        "parameters": sum(layer.parameter_count for layer in shaped.layers),
         "flops": dim_text(sum((layer.flops for layer in shaped.layers), 0)),
     }
 
@@ -88,7 +89,7 @@ def tables(shaped: ShapedGraph, whole: bool = False) -> Iterator[RenderableType]
 def _totals(shaped: ShapedGraph, rows: Sequence[Row], at: str) -> Iterator[Text]:
     leaves = [row for row in rows if not row.block]
     parameters = sum(row.parameters for row in leaves)
-    frozen = sum(layer.parameters for layer in shaped.layers if layer.freeze)
+    frozen = sum(layer.parameter_count for layer in shaped.layers if layer.freeze)
     outputs = ", ".join(f"{name}: {type_}" for name, type_ in shaped.output_types.items())
     yield Text(f"Outputs     {outputs}")
     yield Text(
@@ -113,11 +114,11 @@ def _rows(layers: Sequence[ShapedLayer], sizes: dict[str, int]) -> Iterator[Row]
                 yield _block_row(prefix, groups[prefix], sizes)
         shared = layer.module != layer.name
         type_ = f"{layer.type} (= {layer.module})" if shared else layer.type
-        yield Row(layer.name, type_, _output(layer), layer.parameters, _number(layer.flops, sizes))
+        yield Row(layer.name, type_, _output(layer), layer.parameter_count, _number(layer.flops, sizes))
 
 
 def _block_row(prefix: str, inside: Sequence[ShapedLayer], sizes: dict[str, int]) -> Row:
-    parameters = sum(layer.parameters for layer in inside)
+    parameters = sum(layer.parameter_count for layer in inside)
     flops = sum(_number(layer.flops, sizes) for layer in inside)
     return Row(prefix, _block_type(prefix, inside), _output(inside[-1]), parameters, flops, block=True)
 

@@ -37,7 +37,7 @@ def test_a_wrong_spec_is_1_with_file_line_and_column_on_stderr(command, spec):
     ended = command("compile", spec(BAD).name)
     assert (ended.code, ended.out) == (1, "")
     first, line, caret = ended.err.splitlines()[:3]
-    assert first.startswith('tiny.toml:6:24: error[unknown-argument]: layer "fc": Linear has no argument "out_feature"')
+    assert first.startswith('tiny.toml:6:25: error[unknown-argument]: layer "fc": Linear has no argument "out_feature"')
     assert 'did you mean "out_features"?' in first
     assert line.strip() == 'fc = { type = "Linear", out_feature = 3 }'
     assert line[caret.index("^") : caret.rindex("^") + 1] == "out_feature"
@@ -93,7 +93,7 @@ class TestJson:
             "unknown-argument",
             "tiny.toml",
             6,
-            24,
+            25,
         )
         assert "error[unknown-argument]" in ended.err
 
