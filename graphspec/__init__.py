@@ -13,13 +13,17 @@ from graphspec.diagnostics import GraphspecError, GraphspecWarning, Verification
 
 if TYPE_CHECKING:
     from graphspec.ops import layer
-    from graphspec.pipeline import build, compile, load, shape
+    from graphspec.pipeline import build, compile, evaluate, export, load, shape, train, verify
 
 __version__ = "0.1.0"
-__all__ = ["GraphspecError", "GraphspecWarning", "VerificationError", "build", "compile", "layer", "load", "shape"]
+_PIPELINE = ["build", "compile", "evaluate", "export", "load", "shape", "train", "verify"]
+__all__ = [
+    "GraphspecError", "GraphspecWarning", "VerificationError", "build", "compile", "evaluate", "export", "layer",
+    "load", "shape", "train", "verify",
+]  # fmt: skip
 
 #: Public name → the module that has it: imported when first used, so that `import graphspec` stays cheap.
-_HOMES = {"layer": "graphspec.ops", **dict.fromkeys(["build", "compile", "load", "shape"], "graphspec.pipeline")}
+_HOMES = {"layer": "graphspec.ops", **dict.fromkeys(_PIPELINE, "graphspec.pipeline")}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,19 +5,26 @@ Each function runs the line up to its own stage. torch is imported when the firs
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphspec import spec as spec_stage
-from graphspec.diagnostics import located
+from graphspec.diagnostics import GraphspecError, fail, located
 from graphspec.spec import NetworkSpec
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
     from torch.fx import GraphModule
 
+    from graphspec.exporting import Bundle
     from graphspec.graph import LayerGraph
     from graphspec.shapes import ShapedGraph
+    from graphspec.training import EvaluateReport, TrainReport
+    from graphspec.training.progress import Reporter
+    from graphspec.verifying import VerifyReport
 
 #: What a network can be given as: a path, ``"-"``, the text, a dict, or a spec already read.
 SpecLike = str | os.PathLike[str] | Mapping[str, Any] | NetworkSpec
@@ -68,3 +75,130 @@ def compile(
         GraphspecError: what is wrong with the spec, with file, line and hint.
     """
     return build(shape(load(spec, variant=variant, overrides=overrides)), seed)
+
+
+def train(
+    spec: SpecLike,
+    *,
+    run: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    variant: str | None = None,
+    overrides: Iterable[str] = (),
+    epochs: int | None = None,
+    device: str = "auto",
+    data: str | os.PathLike[str] | None = None,
+    download: bool = False,
+    reporter: Reporter | None = None,
+) -> TrainReport:
+    """Train a spec into the run folder `run` (``runs/NAME`` by default).
+
+    `data` replaces ``[data] root``; only with `download` is a data set fetched. See :func:`graphspec.training.train`.
+    """
+    from graphspec import training
+
+    network = load(spec, variant=variant, overrides=overrides)
+    shaped = shape(network)
+    module = build(shaped)
+    with located(network.source):
+        return training.train(
+            module, shaped, run=Path(run or Path("runs") / network.name), resume=resume, epochs=epochs, device=device,
+            data_root=Path(data) if data else None, download=download, reporter=reporter,
+        )  # fmt: skip
+
+
+def evaluate(
+    run: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    data: str | os.PathLike[str] | None = None,
+    download: bool = False,
+) -> EvaluateReport:
+    """Measure the best weights of the run folder `run` on every part of its data, and write its report."""
+    from graphspec import training
+
+    shaped, module = _of_run(Path(run))
+    with located(shaped.spec.source):
+        return training.evaluate(
+            module, shaped, Path(run), device=device, data_root=Path(data) if data else None, download=download
+        )
+
+
+def export(
+    source: SpecLike,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    formats: Sequence[str] | None = None,
+    variant: str | None = None,
+    overrides: Iterable[str] = (),
+) -> Bundle:
+    """Export a run folder (its best weights), or a spec (its seeded initial weights), to `out` (``exports/NAME``).
+
+    The bundle is published only after it was verified.
+
+    Raises:
+        VerificationError: an exported file is not the same function; nothing was published.
+    """
+    from graphspec import exporting, verifying
+
+    run = Path(source) if isinstance(source, str | os.PathLike) and source != "-" and Path(source).is_dir() else None
+    if run:
+        shaped, module = _of_run(run)
+    else:
+        shaped = shape(load(source, variant=variant, overrides=overrides))
+        module = build(shaped)
+    wanted = shaped.spec.export
+    chosen = tuple(formats or wanted.formats)
+    target = Path(out or Path("exports") / shaped.spec.name)
+    with located(shaped.spec.source), exporting.staging(target) as folder, verifying.Workers(chosen) as workers:
+        bundle = exporting.write_bundle(
+            module, shaped, folder / "bundle", formats=chosen, opset_version=wanted.opset_version,
+            labels=_labels(run), sample=_real_batch(shaped) if run else None,
+        )  # fmt: skip
+        report = verifying.verify_bundle(module, shaped, bundle, workers=workers)
+        report.raise_if_failed()
+        exporting.publish(exporting.seal(bundle, report.as_dict()).folder, target)
+    return exporting.Bundle.open(target)
+
+
+def verify(bundle: Bundle | str | os.PathLike[str]) -> VerifyReport:
+    """Check an export again: its hashes, and every file against the module that its spec and weights make.
+
+    Raises:
+        VerificationError: a file was changed. A mismatch is in the report: ``.passed``, ``.worst``.
+    """
+    from graphspec import exporting, training, verifying
+
+    opened = bundle if isinstance(bundle, exporting.Bundle) else exporting.Bundle.open(Path(bundle))
+    opened.check_hashes()
+    shaped = shape(load(opened.folder / "spec.toml"))
+    module = build(shaped)
+    training.load_weights(module, training.read_weights(opened.folder, "weights"))
+    return verifying.verify_bundle(module, shaped, opened)
+
+
+def _of_run(run: Path) -> tuple[ShapedGraph, nn.Module]:
+    """The network of a run folder with its best weights."""
+    from graphspec import training
+
+    if not (run / "spec.toml").is_file():
+        raise fail("no-run", f'"{run}" holds no run: it has no spec.toml', hint="graphspec train makes one")
+    shaped = shape(load(run / "spec.toml"))
+    module = build(shaped)
+    training.load_weights(module, training.read_weights(run))
+    return shaped, module
+
+
+def _labels(run: Path | None) -> list[str] | None:
+    """The class names that a run's evaluation noted."""
+    path = run / "evaluation.json" if run else None
+    return json.loads(path.read_text(encoding="utf-8"))["classes"] if path and path.is_file() else None
+
+
+def _real_batch(shaped: ShapedGraph, count: int = 8) -> dict[str, Tensor] | None:
+    """The first samples of the validation part by input name; None where the data are not at hand."""
+    from graphspec import training
+
+    try:
+        return training.sample(shaped, count)
+    except GraphspecError:
+        return None

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from graphspec import __version__
-from graphspec.cli import compile as compile_module
+from graphspec.cli.compile import compile_
+from graphspec.cli.export import export, verify
 from graphspec.cli.ops import ops
+from graphspec.cli.train import evaluate, train
 
 app = typer.Typer(
     name="graphspec",
@@ -37,5 +39,9 @@ def _root(
     """A spec file becomes a trained, exported and verified PyTorch model."""
 
 
-app.command("compile")(compile_module.compile_)
-app.command("ops")(ops)
+app.command("compile")(compile_)
+app.command()(train)
+app.command()(evaluate)
+app.command()(export)
+app.command()(verify)
+app.command()(ops)

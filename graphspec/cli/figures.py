@@ -14,7 +14,7 @@ from graphspec.cli.numbers import seconds
 from graphspec.diagnostics import printable
 
 if TYPE_CHECKING:
-    from graphspec.train import EvaluateReport, TrainReport
+    from graphspec.training import EvaluateReport, TrainReport
 
 #: More classes than this are not listed one by one; evaluation.json in the run folder has them all.
 _MOST_CLASSES = 40

@@ -19,6 +19,11 @@ Overrides = Annotated[
         "--set", metavar="PATH=VALUE", help="Override anything; the value is read as TOML.", show_default=False
     ),
 ]
+Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where to compute.")]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="Where the data lie, anywhere.", show_default=False)
+]
+Download = Annotated[bool, typer.Option("--download", help="Let torchvision download what is missing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, everything else on stderr.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")]
 

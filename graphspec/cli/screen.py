@@ -53,8 +53,15 @@ class Screen:
         if not self.quiet:
             self.err.print(text)
 
+    def busy(self, doing: str) -> contextlib.AbstractContextManager[object]:
+        """Show that something takes its time, where stderr is a terminal."""
+        quiet = self.quiet or not self.err.is_terminal
+        return contextlib.nullcontext() if quiet else self.err.status(f"{doing} …")
+
     def complain(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         """Errors or warnings on stderr, as :func:`graphspec.diagnostics.render` words them."""
+        if not diagnostics:
+            return
         self.seen += diagnostics
         self.err.print(_coloured(render(diagnostics)), soft_wrap=True)
 

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from graphspec.data.components import choose, construct
+from graphspec.data.seeds import generator
 from graphspec.data.transforms import to_float
+from graphspec.diagnostics import fail
 from graphspec.spec.base import Component
 
 
@@ -52,6 +54,8 @@ class RandomCrop:
     def __call__(self, images: Tensor, draw: torch.Generator) -> Tensor:
         padded = self.pad(images)
         rows, columns = (padded.shape[2] - self.size[0] + 1, padded.shape[3] - self.size[1] + 1)
+        if rows < 1 or columns < 1:
+            raise ValueError(f"{self.size[0]} × {self.size[1]} is more than the padded image")
         top = torch.randint(rows, (len(images),), generator=draw)
         left = torch.randint(columns, (len(images),), generator=draw)
         return self.apply(padded, top, left)
@@ -137,6 +141,19 @@ PER_SAMPLE = (
 def augmentations(components: Sequence[Component]) -> tuple[Augmentation, ...]:
     """What ``[data] augment`` lists, in order."""
     return tuple(_augmentation(component, ("data", "augment", i)) for i, component in enumerate(components))
+
+
+def check_augmentations(built: Sequence[Augmentation], components: Sequence[Component], images: Tensor) -> None:
+    """Try each augmentation on `images`, a few samples; raises ``GraphspecError`` where one cannot work on them."""
+    for i, (augmentation, component) in enumerate(zip(built, components, strict=True)):
+        at = ("data", "augment", i)
+        if images.ndim != 4:
+            raise fail("bad-value", f"{component.type} is for images", at=at)
+        try:
+            images = augmentation(images, generator(0, "check"))
+        except (RuntimeError, ValueError, TypeError) as error:
+            size = " × ".join(map(str, images.shape[1:]))
+            raise fail("bad-value", f"{component.type} fails on images of {size}: {error}", at=at) from error
 
 
 def _augmentation(component: Component, at: tuple[str | int, ...]) -> Augmentation:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import torch
 
-from graphspec.data.augment import Augmentation, augmentations
+from graphspec.data.augment import Augmentation, augmentations, check_augmentations
 from graphspec.data.batches import Batches
 from graphspec.data.checks import check_samples
 from graphspec.data.samples import Samples
@@ -118,6 +118,7 @@ def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, downl
     training, test = _test_part(source, spec, seed)
     training, validation = _split(training, source.classes, spec.validation, seed, "validation")
     check_samples(training, source.classes, "training")
+    check_augmentations(augment, spec.augment, next(iter(training.inputs.values()))[:2])
     values = value_transforms(spec.transforms, len(sizes.steps), next(iter(training.inputs.values())))
     return DataSet(
         spec.dataset.type, training, validation, test, source.classes, sizes, values, augment,

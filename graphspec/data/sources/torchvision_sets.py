@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import pickle
 import urllib.error
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,8 @@ class ArraySet:
     labels: str = "targets"
 
 
+#: What torchvision's readers raise on files that are missing or not what they should be.
+_DAMAGE = (AssertionError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError)
 _TRAIN_FLAG = ArraySet({"train": True}, {"train": False})
 #: torchvision's class → its parts. Every one holds all images as one array.
 ARRAY_SETS = {
@@ -69,7 +72,7 @@ def _open(name: str, part: Mapping[str, Any], place: Place) -> Any:
             "download", f"{name} could not be downloaded: {error}", at=("data", "dataset"),
             hint=f"put its files under {place.root} yourself",
         ) from error  # fmt: skip
-    except (RuntimeError, OSError, ValueError, EOFError) as error:
+    except _DAMAGE as error:
         raise _missing(name, place, error) from error
 
 

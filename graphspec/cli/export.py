@@ -1,0 +1,74 @@
+"""``graphspec export`` and ``graphspec verify``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from graphspec.cli import options
+from graphspec.cli.screen import screen
+from graphspec.cli.verification import verified
+
+
+class Format(StrEnum):
+    """The formats that ``--format`` takes; the same as ``[export] formats``."""
+
+    onnx = "onnx"
+    torchscript = "torchscript"
+    pt2 = "pt2"
+
+
+def export(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|SPEC", help="A run folder, or a spec with its initial weights.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Where to; exports/NAME without it.", show_default=False),
+    ] = None,
+    formats: Annotated[
+        list[Format] | None, typer.Option("--format", help="Instead of the spec's; repeat it.", show_default=False)
+    ] = None,
+    variant: options.Variant = None,
+    set_: options.Overrides = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Export RUN (or SPEC), verify every file against the network, and publish them if they are equal."""
+    with screen(as_json, quiet) as here:
+        from graphspec import pipeline
+
+        with here.busy("exporting and verifying"):
+            bundle = pipeline.export(
+                options.source(source),
+                output,
+                formats=[format_.value for format_ in formats or ()] or None,
+                variant=variant,
+                overrides=set_ or (),
+            )
+        where = Text(f"\nPublished {bundle.folder}: {', '.join(sorted(bundle.manifest['files']))}")
+        here.show({"export": bundle.folder, **bundle.manifest}, verified(bundle.manifest["verification"]), where)
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(metavar="EXPORT", help="An exported folder.", show_default=False)],
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Check EXPORT again: its hashes, and every file against the network that its spec and weights make."""
+    with screen(as_json, quiet) as here:
+        from graphspec import pipeline
+
+        with here.busy("verifying"):
+            report = pipeline.verify(bundle)
+        here.complain(tuple(report.diagnostics()))
+        here.show({"ok": report.passed, **report.as_dict()}, verified(report.as_dict()))
+        if not report.passed:
+            raise typer.Exit(3)

@@ -1,0 +1,27 @@
+"""The table of what verification measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+
+def verified(verification: Mapping[str, Any]) -> Table:
+    """One row a runtime: its greatest error, scaled by the output's magnitude, also as a share of what was allowed."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("Runtime", overflow="fold")
+    for heading in ("Comparisons", "Greatest error", "Of allowed", "Verdict"):
+        table.add_column(heading, justify="right")
+    for name, row in verification["runtimes"].items():
+        error, share = row["scaled_error"], row["error_over_allowed"]
+        table.add_row(
+            name,
+            str(sum(row["comparisons"].values())),
+            "" if error is None else f"{error:.1e}",
+            "" if share is None else f"{share:.0%}",
+            "equal" if row["passed"] else "REFUSED",
+        )
+    return table

@@ -1,0 +1,167 @@
+"""One capture of a module, from which every format is written: a CPU copy in eval mode and its ``ExportedProgram``."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram, export
+from torch.utils import _pytree as pytree
+
+from graphspec.diagnostics import GraphspecError, fail
+from graphspec.exporting.sampler import Sampler, accepts
+from graphspec.shapes.shaped import ShapedGraph
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Capture:
+    """``module`` is the copy that was captured, ``symbols`` maps torch's symbol names to the spec's dim names."""
+
+    module: nn.Module
+    shaped: ShapedGraph
+    sampler: Sampler
+    program: ExportedProgram
+    symbols: Mapping[str, str]
+
+    @property
+    def input_names(self) -> list[str]:
+        """The inputs in forward's order."""
+        return list(self.shaped.inputs)
+
+    @property
+    def output_names(self) -> list[str]:
+        """The program's outputs in its own order; a dict's order is read from the program, not assumed."""
+        names = list(self.shaped.outputs)
+        if len(names) == 1:
+            return names
+        spec = self.program.call_spec.out_spec
+        assert spec is not None
+        order = pytree.tree_unflatten(list(range(spec.num_leaves)), spec)
+        return sorted(order, key=order.__getitem__)
+
+
+def eval_copy(module: nn.Module, dtype: torch.dtype | None = None) -> nn.Module:
+    """A copy of `module` on the CPU in eval mode without gradients, its floats as `dtype` where given."""
+    clone = copy.deepcopy(module).cpu().eval().requires_grad_(False)
+    return clone.to(dtype) if dtype else clone
+
+
+def capture(module: nn.Module, shaped: ShapedGraph) -> Capture:
+    """Capture `module` with the dynamic dims of `shaped`.
+
+    Raises:
+        GraphspecError: ``not-exportable``, with the layer and its line, where torch cannot capture the module or
+            freezes a dim that the spec leaves open.
+    """
+    clone = eval_copy(module)
+    sampler = Sampler.of(clone, shaped)
+    program = _widest(clone, shaped, sampler)
+    return Capture(clone, shaped, sampler, _without_paths(program), _symbols(program, shaped))
+
+
+def _widest(module: nn.Module, shaped: ShapedGraph, sampler: Sampler) -> ExportedProgram:
+    """The program that accepts most of the sizes that the module accepts.
+
+    torch guards a program by what it saw while tracing, and each way of tracing sees something else: a plain trace
+    freezes the sequence length of an LSTM, a strict one does not; both refuse a feature map of 1 after a strided
+    convolution, which an oblivious one accepts. The first way without a refusal is taken; most networks need one.
+    """
+    trials = [sampler.draw({**sampler.sizes, name: size}) for name in shaped.dims for size in (1, 2, 3)]
+    trials = [inputs for inputs in trials if accepts(module, inputs)]
+    found: list[tuple[int, int, ExportedProgram]] = []
+    problem: Exception | None = None
+    for order, (strict, oblivious) in enumerate(((False, False), (True, False), (False, True), (True, True))):
+        try:
+            program = _trace(module, shaped, sampler, strict, oblivious)
+        except Exception as error:  # torch.export raises many types; whichever it is, another way may do
+            problem = problem or error
+            continue
+        runnable = program.module()
+        refused = sum(not accepts(runnable, inputs) for inputs in trials)
+        found.append((refused, order, program))
+        if not refused:
+            break
+    if not found:
+        assert problem is not None
+        raise _refused(module, shaped, sampler.draw(), problem) from problem
+    return min(found, key=lambda entry: entry[:2])[2]
+
+
+def _trace(module: nn.Module, shaped: ShapedGraph, sampler: Sampler, strict: bool, oblivious: bool) -> ExportedProgram:
+    from torch.fx.experimental import _config
+
+    inputs = tuple(sampler.draw().values())
+    with warnings.catch_warnings(), _config.patch(backed_size_oblivious=oblivious):
+        warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
+        return export(module, inputs, dynamic_shapes=_dynamic(shaped), strict=strict)
+
+
+def _dynamic(shaped: ShapedGraph) -> tuple[dict[int, Any], ...]:
+    """Dims are captured as automatic: a plain named ``Dim`` is refused after a strided convolution."""
+    return tuple(
+        {axis: Dim.AUTO for axis, dim in enumerate(kind.shape) if not isinstance(dim, int)}
+        for kind in shaped.inputs.values()
+    )
+
+
+def _symbols(program: ExportedProgram, shaped: ShapedGraph) -> dict[str, str]:
+    """torch's symbols by the spec's names; a dim that was frozen to a number is refused."""
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    symbols: dict[str, str] = {}
+    for captured, (name, kind) in zip(program.graph_signature.user_inputs, shaped.inputs.items(), strict=True):
+        value = values[str(captured)]
+        for axis, dim in enumerate(kind.shape):
+            if isinstance(dim, int):
+                continue
+            size = value.shape[axis]
+            if isinstance(size, int):
+                message = f'torch.export froze the dynamic dim "{dim}" of input "{name}" to {size}'
+                raise fail("not-exportable", message, at=("inputs", name), hint=f"write {size} if it never varies")
+            symbols.setdefault(str(size.node.expr), str(dim))
+    return symbols
+
+
+def _without_paths(program: ExportedProgram) -> ExportedProgram:
+    """Drop stack traces, which hold this machine's source paths, from every graph of `program`."""
+    for graph_module in program.graph_module.modules():
+        if isinstance(graph_module, torch.fx.GraphModule):
+            for node in graph_module.graph.nodes:
+                node.meta.pop("stack_trace", None)
+    return program
+
+
+def _refused(module: nn.Module, shaped: ShapedGraph, inputs: Mapping[str, Tensor], error: Exception) -> GraphspecError:
+    """`error` as a diagnostic at the layer that torch was tracing."""
+    entered: list[str] = []
+    handles = [
+        child.register_forward_pre_hook(lambda _module, _args, name=name: entered.append(name))
+        for name, child in module.named_modules()
+        if name
+    ]
+    try:
+        export(module, tuple(inputs.values()), dynamic_shapes=_dynamic(shaped), strict=False)
+    except Exception as again:  # the same error once more, this time with the hooks' trail
+        error = again
+    finally:
+        for handle in handles:
+            handle.remove()
+    layer = next((layer for name in reversed(entered) for layer in shaped.layers if within(name, layer.module)), None)
+    where = f'layer "{layer.name}" ({layer.type})' if layer else "the network"
+    message = f"torch.export cannot capture {where}: {first_line(error)}"
+    return fail("not-exportable", message, at=layer.at if layer else ())
+
+
+def within(name: str, module: str) -> bool:
+    """Whether submodule `name` is `module` or inside it."""
+    return name == module or name.startswith(f"{module}.")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of `error`'s message, or its type."""
+    lines: Iterator[str] = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)

@@ -1,0 +1,158 @@
+"""The capture as one ONNX file: the spec's names, no machine's paths, and each node's layer in its metadata."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from graphspec.diagnostics import GraphspecError, fail
+from graphspec.exporting.capture import Capture, first_line
+from graphspec.exporting.layers import layers_of_nodes
+from graphspec.shapes.dims import dim_text
+from graphspec.shapes.shaped import ShapedGraph, TensorType
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+#: protobuf's limit is 2 GiB for a message; above this the weights go to a file beside the model.
+MOST_BYTES = 2_000_000_000
+#: The key of a node's metadata that holds the name of its layer.
+LAYER_KEY = "graphspec.layer"
+
+
+def write_onnx(
+    capture: Capture, path: Path, opset_version: int, metadata: Mapping[str, str], most_bytes: int = MOST_BYTES
+) -> dict[str, str]:
+    """Write `capture` to `path` and return its layer map, node name → layer name.
+
+    Inputs and outputs have the spec's names in the spec's order, dynamic dims the spec's names. Weights larger than
+    `most_bytes` go to ``<path>.data``. `metadata` becomes the model's ``metadata_props``.
+
+    Raises:
+        GraphspecError: ``not-exportable`` where torch has no ONNX for a layer, or another opset than asked came out.
+    """
+    import onnx_ir as ir
+
+    program = _convert(capture, opset_version)
+    model = program.model
+    _name_values(model, capture)
+    _name_dims(model, capture)
+    assert program.exported_program is not None
+    layers = _map_layers(model, program.exported_program.graph, capture.shaped)
+    model.metadata_props.clear()
+    model.metadata_props.update(metadata)
+    model.graph.name = capture.shaped.spec.name
+    weights = sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value)
+    data = f"{path.name}.data" if weights > most_bytes else None
+    ir.save(model, path, external_data=data)
+    return layers
+
+
+def _convert(capture: Capture, opset_version: int) -> torch.onnx.ONNXProgram:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
+            program = torch.onnx.export(
+                capture.program, (), None, dynamo=True, opset_version=opset_version, verbose=False
+            )
+    except Exception as error:  # the exporter wraps whatever a layer's translation raised
+        raise _refused(capture, error) from error
+    assert program is not None
+    written = program.model.opset_imports[""]
+    if written != opset_version:
+        message = f"torch wrote ONNX opset {written}, not {opset_version}"
+        raise fail("not-exportable", message, at=("export", "opset_version"), hint=f"opset_version = {written}")
+    return program
+
+
+def _refused(capture: Capture, error: BaseException) -> GraphspecError:
+    """`error` as a diagnostic at the layer whose operator has no ONNX translation."""
+    texts = []
+    cause: BaseException | None = error
+    while cause is not None:
+        texts.append(str(cause))
+        cause = cause.__cause__
+    text = "\n".join(texts)
+    layers = layers_of_nodes(capture.program.graph, capture.shaped)
+    named = re.search(r"%(\w+) : \[num_users", text)
+    name = layers.get(named[1]) if named else None
+    if name is None:
+        targets = {str(node.target): node.name for node in capture.program.graph.nodes if node.op == "call_function"}
+        name = next((layers.get(node) for target, node in targets.items() if target in text), None)
+    layer = next((layer for layer in capture.shaped.layers if layer.name == name), None)
+    where = f'layer "{layer.name}" ({layer.type})' if layer else "the network"
+    message = f"{where} cannot be written as ONNX: {first_line(RuntimeError(texts[-1]))}"
+    return fail("not-exportable", message, at=layer.at if layer else ())
+
+
+def _name_values(model: ir.Model, capture: Capture) -> None:
+    """Give inputs and outputs the spec's names; an inner value of such a name, or one value returned twice, yields."""
+    import onnx_ir as ir
+
+    graph = model.graph
+    outputs = capture.output_names
+    for k, value in enumerate(graph.outputs):
+        if value in graph.outputs[:k] or value.is_graph_input() or value.is_initializer():
+            copy = ir.node("Identity", [value], version=None)
+            copy.outputs[0].shape, copy.outputs[0].type = value.shape, value.type
+            graph.append(copy)
+            graph.outputs[k] = copy.outputs[0]
+    taken = {*outputs, *capture.input_names}
+    inner = [value for node in graph for value in node.outputs]
+    for value in [*inner, *graph.inputs]:
+        if value.name in taken:
+            value.name = f"{value.name}_value"
+    for value, name in zip(graph.inputs, capture.input_names, strict=True):
+        value.name = name
+    for value, name in zip(graph.outputs, outputs, strict=True):
+        value.name = name
+    for value in graph.inputs:
+        value.metadata_props.clear()
+    by_name = dict(zip(outputs, graph.outputs, strict=True))
+    graph.outputs[:] = [by_name[name] for name in capture.shaped.outputs]
+
+
+def _name_dims(model: ir.Model, capture: Capture) -> None:
+    """Write dims as the spec does; shapes of inner values are left to ONNX's own shape inference."""
+    shaped = capture.shaped
+    kinds: dict[str, TensorType] = {**shaped.inputs, **shaped.output_types}
+    ends = {id(value) for value in [*model.graph.inputs, *model.graph.outputs]}
+    for value in [*model.graph.inputs, *model.graph.outputs]:
+        assert value.name is not None
+        value.shape = _shape(kinds[value.name])
+    for node in model.graph:
+        for value in node.outputs:
+            if id(value) not in ends:
+                value.shape = None
+                value.type = None
+
+
+def _shape(kind: TensorType) -> ir.Shape:
+    import onnx_ir as ir
+
+    return ir.Shape([dim if isinstance(dim, int) else dim_text(dim) for dim in kind.shape])
+
+
+def _map_layers(model: ir.Model, graph: torch.fx.Graph, shaped: ShapedGraph) -> dict[str, str]:
+    """Replace the exporter's node metadata (types, source lines, paths) by the one thing a reader needs: the layer."""
+    known = layers_of_nodes(graph, shaped)
+    layers: dict[str, str] = {}
+    for node in model.graph:
+        scopes = node.metadata_props.get("pkg.torch.onnx.name_scopes")
+        layer = known.get(ast.literal_eval(scopes)[-1]) if scopes else None
+        node.metadata_props.clear()
+        node.doc_string = None
+        for value in node.outputs:
+            value.metadata_props.clear()
+        if layer and node.name:
+            node.metadata_props[LAYER_KEY] = layers[node.name] = layer
+    for value in model.graph.initializers.values():
+        value.metadata_props.clear()
+    model.graph.metadata_props.clear()
+    return layers

@@ -1,0 +1,86 @@
+"""What the module itself answers, in float64 and in float32: the truth, and how noisy float32 is about it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from graphspec.exporting.capture import eval_copy
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """One input's answers: ``double`` by the float64 module, ``single`` by the float32 one, by output name."""
+
+    double: Arrays
+    single: Arrays
+
+
+class Reference:
+    """The module in both precisions, on the CPU in eval mode. Calling it runs both."""
+
+    def __init__(self, module: nn.Module, output_names: list[str]) -> None:
+        self.single = eval_copy(module)
+        self.double = eval_copy(module, torch.float64)
+        self.output_names = output_names
+
+    def __call__(self, inputs: Mapping[str, Tensor]) -> Answer:
+        """Run both modules on `inputs`, given by name in forward's order."""
+        with torch.no_grad():
+            single = self.single(*inputs.values())
+            with in_float64():
+                double = self.double(*map(as_float64, inputs.values()))
+        return Answer(self._by_name(double), self._by_name(single))
+
+    def _by_name(self, result: Tensor | Mapping[str, Tensor]) -> Arrays:
+        table = {self.output_names[0]: result} if isinstance(result, Tensor) else result
+        return {name: as_array(table[name]) for name in self.output_names}
+
+
+def as_array(tensor: Tensor) -> NDArray[Any]:
+    """`tensor` as numpy; bfloat16, which numpy lacks, as float32."""
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().cpu().numpy()
+
+
+def as_float64(tensor: Tensor) -> Tensor:
+    """A floating-point `tensor` in float64, any other unchanged."""
+    return tensor.double() if tensor.is_floating_point() else tensor
+
+
+@contextmanager
+def in_float64() -> Iterator[None]:
+    """Inside, float32 written into a layer (``to(dtype=torch.float32)``) means float64."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with _Promoted():
+            yield
+    finally:
+        torch.set_default_dtype(default)
+
+
+class _Promoted(TorchFunctionMode):
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        call: Callable[..., Any] = Tensor.double if func is Tensor.float else func
+        args = tuple(torch.float64 if arg is torch.float32 else arg for arg in args)
+        named = {key: torch.float64 if arg is torch.float32 else arg for key, arg in (kwargs or {}).items()}
+        return call(*args, **named)
+
+
+def noise(answer: Answer, name: str) -> float:
+    """The float32 module's own error at output `name`: max|float32 − float64|."""
+    from graphspec.exporting.tolerance import error
+
+    return error(answer.single[name], np.asarray(answer.double[name]))

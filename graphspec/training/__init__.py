@@ -1,0 +1,12 @@
+"""Training: the loop and what stands around it."""
+
+from __future__ import annotations
+
+from graphspec.training.learner import load_weights
+from graphspec.training.report import EvaluateReport, TrainReport
+from graphspec.training.run_folder import read_weights
+from graphspec.training.train import evaluate, load_data, sample, train
+
+__all__ = [
+    "EvaluateReport", "TrainReport", "evaluate", "load_data", "load_weights", "read_weights", "sample", "train",
+]  # fmt: skip

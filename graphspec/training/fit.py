@@ -1,0 +1,76 @@
+"""What stands around the loop: epochs, validation, checkpoints, signals, progress."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+from graphspec.data import Batches
+from graphspec.training.learner import Learner
+from graphspec.training.loop import measure, train_step
+from graphspec.training.progress import Reporter
+from graphspec.training.saver import SAVE_SECONDS, Saver
+from graphspec.training.signals import StopFlag
+from graphspec.training.threads import Threads
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """Training of `learner` on `batches` until `epochs` epochs are done or a signal comes."""
+
+    learner: Learner
+    batches: Batches
+    validation: Batches | None
+    epochs: int
+    saver: Saver
+    threads: Threads
+    flag: StopFlag
+    reporter: Reporter
+
+    def run(self) -> None:
+        """Train, and save at the end; raises ``Interrupted`` or ``Terminated`` after a signal, the state saved."""
+        self.reporter.start(self.epochs, len(self.batches), self.learner.epoch, self.learner.batch)
+        try:
+            while self.learner.epoch < self.epochs:
+                self._epoch()
+                self._close_epoch()
+                self.reporter.epoch(self.learner.history[-1], self.epochs)
+                if self.learner.epoch < self.epochs and self.saver.due():
+                    self.saver.save()
+            self.saver.save()
+        finally:
+            self.reporter.close()
+
+    def _epoch(self) -> None:
+        """The rest of the running epoch."""
+        learner, before = self.learner, time.perf_counter()
+        for batch in self.batches.shuffled(learner.epoch, learner.batch):
+            loss = train_step(learner, batch)
+            now = time.perf_counter()
+            learner.seconds += now - before
+            if self.threads.after_step(now - before):
+                self.reporter.note("steps have slowed down: one thread from here on")
+            before = now
+            self.reporter.step(loss)
+            if self.flag.signal is not None or self.saver.due(SAVE_SECONDS):
+                self.saver.save()
+            if self.flag.signal is not None:
+                raise self.flag.error(learner.step)
+
+    def _close_epoch(self) -> None:
+        """Measure, step the schedule, keep the best weights, and begin the next epoch."""
+        learner, started = self.learner, time.perf_counter()
+        row: dict[str, Any] = {"epoch": learner.epoch + 1, "step": learner.step, "lr": learner.schedule.lr}
+        figures = learner.metrics.compute()
+        row |= {f"train_{name}": value for name, value in figures.items()}
+        if self.validation is not None:
+            figures = measure(learner, self.validation)
+            row |= {f"validation_{name}": value for name, value in figures.items()}
+            learner.best.offer(figures[learner.best.monitor], learner.epoch + 1, learner.module)
+        learner.schedule.after_epoch(figures[learner.best.monitor])
+        learner.metrics.reset()
+        learner.epoch, learner.batch = learner.epoch + 1, 0
+        learner.seconds += time.perf_counter() - started
+        row["seconds"] = round(learner.seconds - sum(earlier["seconds"] for earlier in learner.history), 3)
+        learner.history.append(row)

@@ -1,0 +1,109 @@
+"""Everything that changes while a network learns, and its state at any step."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from graphspec.diagnostics import fail
+from graphspec.training.fields import Fields
+from graphspec.training.metrics import MetricSet, higher_is_better
+from graphspec.training.objective import Objective
+from graphspec.training.optimizer import Schedule
+
+
+@dataclasses.dataclass
+class Best:
+    """The weights with the best monitored figure so far."""
+
+    monitor: str
+    epoch: int = 0
+    figure: float | None = None
+    weights: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+
+    def offer(self, figure: float, epoch: int, module: nn.Module) -> None:
+        """Keep the weights of `module` when `figure` is the best so far; the earlier of equal ones stays."""
+        sign = 1 if higher_is_better(self.monitor) else -1
+        if self.figure is None or sign * figure > sign * self.figure:
+            self.figure, self.epoch = figure, epoch
+            self.weights = {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+
+@dataclasses.dataclass
+class Learner:
+    """The module with what trains it, `epoch` epochs and `batch` batches on; `step` counts optimiser steps."""
+
+    module: nn.Module
+    objective: Objective
+    optimizer: Optimizer
+    schedule: Schedule
+    metrics: MetricSet
+    fields: Fields
+    device: torch.device
+    best: Best
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state after the last step; a run that goes on from it is bit-identical to one that never stopped."""
+        return {
+            "module": dict(self.module.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "metrics": self.metrics.state_dict(),
+            "random": self._random_state(),
+            "best": {"epoch": self.best.epoch, "figure": self.best.figure, "weights": self.best.weights},
+            "progress": {
+                "epoch": self.epoch,
+                "batch": self.batch,
+                "step": self.step,
+                "seconds": self.seconds,
+                "threads": torch.get_num_threads(),
+            },
+            "history": self.history,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`. Raises ``GraphspecError`` where it is another network's."""
+        load_weights(self.module, state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.metrics.load_state_dict(state["metrics"])
+        torch.set_rng_state(state["random"]["cpu"])
+        if self.device.type == "cuda" and "cuda" in state["random"]:
+            torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+        best = state["best"]
+        self.best.epoch, self.best.figure, self.best.weights = best["epoch"], best["figure"], dict(best["weights"])
+        progress = state["progress"]
+        self.epoch, self.batch, self.step = progress["epoch"], progress["batch"], progress["step"]
+        torch.set_num_threads(progress["threads"])  # another count changes the last bits
+        self.seconds, self.history = progress["seconds"], state["history"]
+
+    def _random_state(self) -> dict[str, Tensor]:
+        """The generators that layers such as Dropout draw from; data order and augmentation need no state."""
+        state = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self.device)
+        return state
+
+
+def load_weights(module: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Put `weights` into `module`; names and shapes must be the module's own."""
+    own = module.state_dict()
+    odd = [f"{name} is missing" for name in own if name not in weights]
+    odd += [f"{name} is not in the network" for name in weights if name not in own]
+    odd += [
+        f"{name} is {tuple(weights[name].shape)}, the network has {tuple(value.shape)}"
+        for name, value in own.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    if odd:
+        raise fail("checkpoint-mismatch", "the weights are another network's", notes=odd[:20])
+    module.load_state_dict(weights)

@@ -1,0 +1,75 @@
+"""The loop: feedforward, loss, backward, update."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from graphspec.data import Batches, Samples
+from graphspec.diagnostics import GraphspecError, fail
+from graphspec.training.learner import Learner
+from graphspec.training.metrics import MetricSet, Scores
+
+
+def train_step(learner: Learner, batch: Samples) -> float:
+    """One step on one batch; gives the batch's mean loss, which is finite, or raises before the update."""
+    inputs, target = learner.fields.inputs_of(batch), learner.fields.target_of(batch)
+
+    output = learner.module(*inputs)  # feedforward
+    loss = learner.objective(output, target)  # loss
+    value = loss.item()
+    if not math.isfinite(value):
+        raise _not_finite(learner, inputs, value)
+    loss.backward()  # backward
+    learner.optimizer.step()  # update
+
+    learner.optimizer.zero_grad()
+    learner.schedule.after_batch()
+    learner.metrics.update(value, output.detach(), target)
+    learner.batch += 1
+    learner.step += 1
+    return value
+
+
+@torch.inference_mode()
+def measure(learner: Learner, batches: Batches, scores: Scores | None = None) -> dict[str, float]:
+    """``loss`` and the metrics of a part, the module in eval mode; `scores` also gets every output and target."""
+    found = MetricSet(learner.metrics.components, learner.objective, learner.device)
+    learner.module.eval()
+    for batch in batches.in_order(max(batches.batch_size, 512)):
+        output, target = learner.module(*learner.fields.inputs_of(batch)), learner.fields.target_of(batch)
+        found.update(learner.objective(output, target).item(), output, target)
+        if scores is not None:
+            scores.update(output, target)
+    learner.module.train()
+    return found.compute()
+
+
+def _not_finite(learner: Learner, inputs: list[Tensor], loss: float) -> GraphspecError:
+    """The error for a loss of `loss`, naming the first layer whose output is not finite."""
+    layer = _first_not_finite(learner.module, inputs)
+    where = f'layer "{layer}" gives the first value that is not finite' if layer else "every layer's output is finite"
+    place = f"step {learner.step + 1} (epoch {learner.epoch + 1}, batch {learner.batch + 1})"
+    hint = "nothing was updated; a smaller lr often helps"
+    return fail("non-finite", f"the loss is {loss} at {place}: {where}", at=("train",), hint=hint)
+
+
+@torch.no_grad()
+def _first_not_finite(module: nn.Module, inputs: list[Tensor]) -> str:
+    found: list[str] = []
+
+    def watch(name: str) -> torch.utils.hooks.RemovableHandle:
+        def hook(layer: nn.Module, arguments: object, output: object) -> None:
+            if isinstance(output, Tensor) and not output.isfinite().all():
+                found.append(name)
+
+        return layers[name].register_forward_hook(hook)
+
+    layers = {name: layer for name, layer in module.named_modules() if name and not list(layer.children())}
+    handles = [watch(name) for name in layers]
+    module(*inputs)
+    for handle in handles:
+        handle.remove()
+    return found[0] if found else ""

@@ -1,0 +1,99 @@
+"""Optimisers and schedulers: all of torch.optim, from their live signatures."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer, lr_scheduler
+
+from graphspec.data.components import choose, construct, required
+from graphspec.diagnostics import fail
+from graphspec.spec.base import Component
+from graphspec.training.metrics import higher_is_better
+
+#: Arguments of a scheduler that follow from the run when the spec does not write them.
+_FROM_THE_RUN = ("T_max", "total_steps", "total_iters")
+#: Schedulers that step after every batch instead of after every epoch, as torch's documentation of each says.
+PER_BATCH = ("OneCycleLR", "CyclicLR")
+#: Schedulers that take a Python function or other schedulers, which a spec cannot write.
+_NOT_FROM_TEXT = ("LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler")
+
+
+def optimizer_table() -> dict[str, type[Optimizer]]:
+    """Every optimiser of torch.optim by name, but LBFGS, whose step evaluates the loss by itself."""
+    found = {n: c for n, c in vars(torch.optim).items() if inspect.isclass(c) and issubclass(c, Optimizer)}
+    return {name: cls for name, cls in found.items() if name not in ("Optimizer", "LBFGS")}
+
+
+def scheduler_table() -> dict[str, type[Any]]:
+    """Every scheduler of torch.optim.lr_scheduler that numbers and names describe."""
+    found = {
+        n: c for n, c in vars(lr_scheduler).items() if inspect.isclass(c) and issubclass(c, lr_scheduler.LRScheduler)
+    }
+    return {name: cls for name, cls in found.items() if name[0] != "_" and name not in ("LRScheduler", *_NOT_FROM_TEXT)}
+
+
+def build_optimizer(component: Component, module: nn.Module) -> Optimizer:
+    """The optimiser over the parameters of `module` that are not frozen; a fault is a ``GraphspecError``."""
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if not parameters:
+        raise fail("no-training", "the network has no parameters to train", at=("train",))
+    at = ("train", "optimizer")
+    return construct(component, choose(component, optimizer_table(), "optimizer", at), at, params=parameters)
+
+
+class Schedule:
+    """A learning-rate scheduler that knows when it steps; without one the rate stays."""
+
+    def __init__(
+        self, component: Component | None, optimizer: Optimizer, epochs: int, batches: int, monitor: str
+    ) -> None:
+        self.optimizer = optimizer
+        self.per_batch = component is not None and component.type in PER_BATCH
+        self.scheduler: Any = None
+        if component is not None:
+            self.scheduler = _build(component, optimizer, epochs * batches if self.per_batch else epochs, monitor)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the first parameter group."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def after_batch(self) -> None:
+        """To be called after each optimiser step."""
+        if self.scheduler is not None and self.per_batch:
+            self.scheduler.step()
+
+    def after_epoch(self, figure: float) -> None:
+        """To be called after each epoch; `figure` is the monitored one, for ReduceLROnPlateau."""
+        if isinstance(self.scheduler, lr_scheduler.ReduceLROnPlateau):
+            self.scheduler.step(figure)
+        elif self.scheduler is not None and not self.per_batch:
+            self.scheduler.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What :meth:`load_state_dict` needs."""
+        return {} if self.scheduler is None else self.scheduler.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken."""
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state)
+
+
+def _build(component: Component, optimizer: Optimizer, steps: int, monitor: str) -> Any:
+    at = ("train", "scheduler")
+    function = choose(component, scheduler_table(), "scheduler", at)
+    known = inspect.signature(function).parameters
+    wanted = [name for name in _FROM_THE_RUN if name in known and name not in component.args]
+    if component.type == "OneCycleLR" and "epochs" in component.args:
+        wanted = []
+    inferred: dict[str, Any] = {
+        name: steps for name in wanted if name in required(function) or component.type in ("OneCycleLR", "PolynomialLR")
+    }
+    if component.type == "ReduceLROnPlateau" and "mode" not in component.args:
+        inferred["mode"] = "max" if higher_is_better(monitor) else "min"
+    return construct(component, function, at, optimizer=optimizer, **inferred)

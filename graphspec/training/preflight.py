@@ -1,0 +1,82 @@
+"""What is checked before the first step, so that a run does not end in its last batch."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from graphspec.data import Batches, DataSet
+from graphspec.data.checks import shared_samples
+from graphspec.diagnostics import fail, quoted, suggest, warn
+from graphspec.training.fields import Fields
+from graphspec.training.metrics import MetricSet
+from graphspec.training.objective import OF_CLASSES, Objective
+
+
+def preflight(module: nn.Module, objective: Objective, fields: Fields, batches: Batches, data: DataSet) -> None:
+    """Raise ``GraphspecError`` where the output, the loss, the targets and the batches do not go together."""
+    rows = len(data.train)
+    if batches.batch_size > rows:
+        message = f"batch_size {batches.batch_size} is more than the {rows} training samples"
+        raise fail("no-data", message, at=("data", "batch_size"))
+    batch = next(batches.in_order(2))
+    module.eval()
+    with torch.inference_mode():
+        output, target = module(*fields.inputs_of(batch)), fields.target_of(batch)
+        _check_output(output, target, objective, data)
+        objective(output, target)
+    module.train()
+    _check_last_batch(module, fields, batches)
+    if data.validation is not None and (count := shared_samples(data.train, data.validation)):
+        warn("bad-data", f"{count} validation samples also stand in the training part", at=("data", "dataset"))
+
+
+def check_monitor(monitor: str, metrics: MetricSet) -> None:
+    """Raise ``GraphspecError`` where ``[train] monitor`` is neither the loss nor one of the metrics."""
+    known = ["loss", *metrics.kinds]
+    if monitor not in known:
+        hint = suggest(monitor, known) or f"known: {', '.join(known)}"
+        raise fail("bad-metric", f"{quoted(monitor)} is not measured", at=("train", "monitor"), hint=hint)
+
+
+def _check_output(output: Tensor, target: Tensor, objective: Objective, data: DataSet) -> None:
+    given = " × ".join(["N", *map(str, output.shape[1:])])
+    if objective.classes is None:
+        if output.shape != target.shape:
+            wanted = " × ".join(["N", *map(str, target.shape[1:])])
+            raise fail(
+                "shape-mismatch",
+                f"the output is {given}, the targets of {data.name} are {wanted}",
+                at=("train", "loss"),
+            )
+        return
+    count = objective.classes
+    one_column = count == 2 and objective.name not in OF_CLASSES
+    widths = [1, count] if one_column else [count]
+    if output.ndim != 2 or output.shape[1] not in widths:
+        wanted = " or ".join(f"N × {width}" for width in widths)
+        message = f"the output is {given}, but {data.name} has {count} classes"
+        raise fail("class-count", message, at=("outputs",), hint=f"{objective.name} needs {wanted}")
+
+
+def _check_last_batch(module: nn.Module, fields: Fields, batches: Batches) -> None:
+    """BatchNorm cannot train on one sample without spatial size; a last batch of one would say so an epoch late."""
+    single = batches.batch_size == 1 or (len(batches.samples) % batches.batch_size == 1 and not batches.drop_last)
+    norms = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
+    if not single or not any(isinstance(layer, norms) for layer in module.modules()):
+        return
+    batch = next(batches.in_order(1))
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        try:
+            copy.deepcopy(module).train()(*fields.inputs_of(batch))
+        except ValueError as error:
+            if "more than 1" not in str(error):
+                raise
+            size, rows = batches.batch_size, len(batches.samples)
+            raise fail(
+                "batch-of-one",
+                f"{rows} samples in batches of {size} leave a last batch of one, on which BatchNorm cannot train",
+                at=("data", "batch_size"), hint="set drop_last = true, or another batch_size",
+            ) from error  # fmt: skip

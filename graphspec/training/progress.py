@@ -1,0 +1,113 @@
+"""Progress on standard error: a live bar on a terminal, one plain line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Reporter(Protocol):
+    """What training tells while it runs."""
+
+    def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None:
+        """Training begins, or goes on, after `epoch` epochs and `batch` batches."""
+
+    def note(self, text: str) -> None:
+        """Something worth knowing happened."""
+
+    def step(self, loss: float) -> None:
+        """A step is done."""
+
+    def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
+        """An epoch is done; `row` is its line of metrics.csv."""
+
+    def close(self) -> None:
+        """Training has ended, however it ended."""
+
+
+class Silent:
+    """Says nothing."""
+
+    def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def step(self, loss: float) -> None: ...
+
+    def epoch(self, row: Mapping[str, Any], epochs: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Lines(Silent):
+    """One line an epoch; of very many epochs about a hundred lines."""
+
+    def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None:
+        if epoch >= epochs:
+            self.note(f"all {epochs} epochs are done already")
+        elif epoch or batch:
+            self.note(f"going on after {epoch} epochs and {batch} of {batches} batches")
+
+    def note(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
+        every = max(1, epochs // 100)
+        if row["epoch"] % every == 0 or row["epoch"] in (1, epochs):
+            print(epoch_line(row, epochs), file=sys.stderr, flush=True)
+
+
+class Bar(Lines):
+    """The same lines with a bar below them that shows the running epoch."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            ProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self._console = Console(stderr=True)
+        columns: tuple[ProgressColumn, ...] = (
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+        )
+        columns += (TextColumn("loss {task.fields[loss]}"), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=self._console, transient=True)
+
+    def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None:
+        super().start(epochs, batches, epoch, batch)
+        total = max(0, epochs - epoch) * batches
+        self._task = self._progress.add_task("", total=total, completed=batch, epoch=f"{epoch + 1}/{epochs}", loss="–")
+        self._progress.start()
+
+    def step(self, loss: float) -> None:
+        self._progress.update(self._task, advance=1, loss=f"{loss:.4f}")
+
+    def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
+        super().epoch(row, epochs)
+        self._progress.update(self._task, epoch=f"{min(row['epoch'] + 1, epochs)}/{epochs}")
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+def default_reporter() -> Reporter:
+    """A bar where standard error is a terminal, lines elsewhere."""
+    return Bar() if sys.stderr.isatty() else Lines()
+
+
+def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
+    """``epoch 2/5  loss 0.4012  accuracy 0.8551  validation loss 0.4188  accuracy 0.8483  3.1 s``."""
+    words = [f"epoch {row['epoch']}/{epochs}"]
+    words += [f"{name[6:]} {value:.4f}" for name, value in row.items() if name.startswith("train_")]
+    validation = [f"{name[11:]} {value:.4f}" for name, value in row.items() if name.startswith("validation_")]
+    if validation:
+        words.append("validation " + "  ".join(validation))
+    return "  ".join([*words, f"{row['seconds']:.1f} s"])

@@ -1,0 +1,134 @@
+"""The folder of a run: who may write it, and what lies where."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from torch import Tensor
+
+from graphspec.diagnostics import fail
+from graphspec.training.files import tensors_to_bytes, write_atomically
+
+
+class RunFolder:
+    """``runs/NAME``: ``best.safetensors``, ``last.safetensors``, ``checkpoints/``, ``metrics.csv``,
+    ``environment.json``, pictures.
+
+    Use it as a context: inside, this process holds the folder's lock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self._lock: IO[str] | None = None
+
+    @property
+    def is_run(self) -> bool:
+        """Whether a run was started in this folder."""
+        return (self.path / "environment.json").is_file()
+
+    def check(self, resume: bool) -> None:
+        """Refuse a folder that must not be written: a run that is not resumed, or anything else that is not a run."""
+        if self.path.exists() and not self.path.is_dir():
+            raise fail("exists", f"{self.path} is a file", hint="--run names a folder")
+        if resume and not self.is_run:
+            raise fail("no-run", f"{self.path} holds no run to resume", hint="leave --resume away to start one")
+        if self.is_run and not resume:
+            raise fail(
+                "run-exists", f"{self.path} holds a run already", hint="--resume goes on with it, --run names another"
+            )
+        if not self.is_run and self.path.is_dir() and any(e.name != ".lock" for e in self.path.iterdir()):
+            raise fail("exists", f"{self.path} holds other files", hint="--run names a new or empty folder")
+
+    def __enter__(self) -> RunFolder:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = open(self.path / ".lock", "w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise fail("run-locked", f"another process trains in {self.path}") from error
+        except OSError as error:
+            raise fail("unwritable", f"{self.path} cannot be written: {error.strerror}") from error
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._lock is not None:
+            self._lock.close()  # the lock goes with the descriptor, also when the process is killed
+
+    def write_weights(self, name: str, state: Mapping[str, Tensor]) -> None:
+        """Weights alone, as ``NAME.safetensors``; the keys are the module's state_dict keys."""
+        write_atomically(self.path / f"{name}.safetensors", tensors_to_bytes(state))
+
+    def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """``metrics.csv``: one row an epoch."""
+        if not rows:
+            return
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(self.path / "metrics.csv", text.getvalue().encode())
+
+    def write_json(self, name: str, data: Mapping[str, Any]) -> None:
+        """``NAME.json``, readable."""
+        write_atomically(self.path / f"{name}.json", (json.dumps(data, indent=2) + "\n").encode())
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """What :meth:`write_json` wrote. Raises ``GraphspecError`` where it is damaged."""
+        path = self.path / f"{name}.json"
+        try:
+            data = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise fail("checkpoint-damaged", f"{path} cannot be read: {error}") from error
+        if not isinstance(data, dict):
+            raise fail("checkpoint-damaged", f"{path} is not what a run writes")
+        return data
+
+
+def read_weights(run: Path, name: str = "best") -> dict[str, Tensor]:
+    """The weights that a run wrote as ``NAME.safetensors``. Raises ``GraphspecError`` where there are none."""
+    import safetensors
+    import safetensors.torch
+
+    path = run / f"{name}.safetensors"
+    try:
+        return safetensors.torch.load_file(path)
+    except FileNotFoundError as error:
+        raise fail(
+            "no-run", f"{run} holds no trained weights ({path.name})", hint="graphspec train makes them"
+        ) from error
+    except (OSError, safetensors.SafetensorError) as error:
+        raise fail("checkpoint-damaged", f"{path} cannot be read: {error}") from error
+
+
+def environment(device: torch.device, seed: int) -> dict[str, Any]:
+    """What a run's figures depend on besides its spec."""
+    packages = ("graphspec", "torch", "torchvision", "numpy", "scikit-learn")
+    versions = {name: version for name in packages if (version := _version(name))}
+    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    return {
+        "versions": {"python": platform.python_version()} | versions,
+        "device": str(device),
+        "device_name": kind,
+        "threads": torch.get_num_threads(),
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "platform": platform.platform(),
+        "seed": seed,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,52 @@
+"""When a run is saved, and what is written then."""
+
+from __future__ import annotations
+
+import time
+
+from graphspec.data import DataSet
+from graphspec.spec.dump import dump
+from graphspec.spec.model import NetworkSpec
+from graphspec.training import checkpoint
+from graphspec.training.files import write_atomically
+from graphspec.training.learner import Learner
+from graphspec.training.run_folder import RunFolder, environment
+
+#: A checkpoint is written when the time since the last one is this many times what writing it took.
+SAVE_INTERVAL = 20
+#: In the middle of an epoch, seconds between checkpoints at least.
+SAVE_SECONDS = 60.0
+
+
+class Saver:
+    """Writes checkpoints, weights and metrics, as often as it costs little."""
+
+    def __init__(self, learner: Learner, spec: NetworkSpec, data: DataSet, folder: RunFolder) -> None:
+        self.learner, self.spec, self.folder = learner, spec, folder
+        self.environment = environment(learner.device, spec.train.seed if spec.train else 0)
+        self.run = {
+            "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
+            "data": data.fingerprint,
+            "environment": self.environment,
+        }
+        self._saved = time.perf_counter()
+        self._took = 0.0
+
+    def begin(self) -> None:
+        """Write what a new run is known by: the resolved spec, and the environment as the mark of a run."""
+        write_atomically(self.folder.path / "spec.toml", dump(self.spec).encode())
+        self.folder.write_json("environment", self.environment)
+
+    def due(self, least: float = 0.0) -> bool:
+        """Whether enough time has passed, `least` seconds at least."""
+        return time.perf_counter() - self._saved >= max(least, SAVE_INTERVAL * self._took)
+
+    def save(self) -> None:
+        """Write everything that a run can go on from, and what it has reached."""
+        learner, started = self.learner, time.perf_counter()
+        checkpoint.save(self.folder.checkpoints, learner.step, {"run": self.run, **learner.state_dict()})
+        self.folder.write_weights("last", learner.module.state_dict())
+        self.folder.write_weights("best", learner.best.weights or learner.module.state_dict())
+        self.folder.write_metrics(learner.history)
+        self._saved = time.perf_counter()
+        self._took = self._saved - started

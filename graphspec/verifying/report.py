@@ -1,0 +1,151 @@
+"""What verification found, per runtime, output and case."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphspec.diagnostics import Diagnostic, VerificationError
+from graphspec.diagnostics import Path as SpecPath
+from graphspec.verifying.rule import Judgement, Status
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Comparison:
+    """One output of one case in one runtime, judged."""
+
+    case: str
+    output: str
+    judgement: Judgement
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Blame:
+    """The first layer whose error is more than noise; ``detail`` says what was found there."""
+
+    layer: str | None
+    at: SpecPath
+    detail: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RuntimeReport:
+    """One runtime: every comparison, or ``failure``, why there are none."""
+
+    runtime: str
+    comparisons: tuple[Comparison, ...] = ()
+    failure: str = ""
+    seconds: float = 0.0
+
+    @property
+    def faults(self) -> list[str]:
+        """Every reason for which this runtime's file is refused, worst first; empty when it passed."""
+        if self.failure:
+            return [self.failure]
+        failed = [c for c in self.comparisons if c.judgement.status is Status.FAIL]
+        failed.sort(key=lambda c: -c.judgement.scaled)
+        return [f'output "{c.output}", {c.case}: {c.judgement.reason}' for c in failed]
+
+    @property
+    def inconclusive(self) -> dict[str, str]:
+        """Outputs for which no case tells anything, with the reason of the first such case.
+
+        Zeros do not count: on them a network shows little more than its biases.
+        """
+        found: dict[str, str] = {}
+        for output in dict.fromkeys(c.output for c in self.comparisons):
+            own = [c for c in self.comparisons if c.output == output and c.case != "zeros"]
+            if not any(c.judgement.status is Status.PASS for c in own):
+                found[output] = next((c.judgement.reason for c in own), "no case ran")
+        return found
+
+    @property
+    def passed(self) -> bool:
+        """No fault, and every output conclusive."""
+        return not self.faults and bool(self.comparisons) and not self.inconclusive
+
+    @property
+    def worst(self) -> float:
+        """The greatest scaled error, max|d|/max|ref|, over outputs and cases; infinite where nothing ran."""
+        return max((c.judgement.scaled for c in self.comparisons), default=math.inf)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As data: the verdict, the worst scaled error and the greatest error in units of what was allowed."""
+        counts = {status.value: sum(c.judgement.status is status for c in self.comparisons) for status in Status}
+        judged = [c.judgement for c in self.comparisons]
+        margin = max((j.error / j.allowed for j in judged if j.allowed), default=0.0)
+        row: dict[str, Any] = {"passed": self.passed, "scaled_error": _finite(self.worst)}
+        row |= {"error_over_allowed": _finite(margin), "comparisons": counts}
+        return row | {"faults": self.faults[:5], "inconclusive": self.inconclusive}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """The whole verification. ``faults`` are those of the files themselves, before any is run."""
+
+    runtimes: tuple[RuntimeReport, ...]
+    faults: tuple[str, ...] = ()
+    blame: Blame | None = None
+    failing_input: Mapping[str, NDArray[Any]] = dataclasses.field(default_factory=dict)
+    seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Every file is what it says, and every runtime that was asked for gives the module's answers."""
+        return not self.faults and bool(self.runtimes) and all(runtime.passed for runtime in self.runtimes)
+
+    @property
+    def worst(self) -> float:
+        """The greatest scaled error over all runtimes."""
+        return max((runtime.worst for runtime in self.runtimes), default=math.inf)
+
+    @property
+    def first_divergent_layer(self) -> str | None:
+        """The layer at which a refused file leaves the module's values, where it is known."""
+        return self.blame.layer if self.blame else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As data, for ``--json`` and the manifest; the same for every run on one machine."""
+        row: dict[str, Any] = {"passed": self.passed, "scaled_error": _finite(self.worst), "faults": list(self.faults)}
+        row["first_divergent_layer"] = self.first_divergent_layer
+        return row | {"runtimes": {runtime.runtime: runtime.as_dict() for runtime in self.runtimes}}
+
+    def raise_if_failed(self) -> None:
+        """Raise what is wrong.
+
+        Raises:
+            VerificationError: ``mismatch``, ``inconclusive`` or ``runtime-failed``, with the layer at fault.
+        """
+        if not self.passed:
+            raise VerificationError(self.diagnostics())
+
+    def diagnostics(self) -> list[Diagnostic]:
+        """Every reason for which the export is refused."""
+        at = self.blame.at if self.blame else ()
+        notes = (self.blame.detail,) if self.blame else ()
+        found = [Diagnostic("mismatch", fault, at, notes=notes) for fault in self.faults]
+        for runtime in self.runtimes:
+            if runtime.failure:
+                found.append(Diagnostic("runtime-failed", f"{runtime.runtime}: {runtime.failure}", at, notes=notes))
+            elif runtime.faults:
+                more = f" (and {len(runtime.faults) - 1} more)" if len(runtime.faults) > 1 else ""
+                found.append(Diagnostic("mismatch", f"{runtime.runtime}: {runtime.faults[0]}{more}", at, notes=notes))
+            for output, reason in runtime.inconclusive.items():
+                message = f'{runtime.runtime}: nothing can be told from output "{output}": {reason}'
+                found.append(Diagnostic("inconclusive", message, hint="no input was found on which it varies enough"))
+        return found
+
+    def save_failing_input(self, path: Path) -> None:
+        """Write the first input that was answered wrongly to `path` (``.npz``, one array per input)."""
+        np.savez(path, allow_pickle=False, **self.failing_input)
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinity."""
+    return float(f"{value:.3g}") if math.isfinite(value) else None

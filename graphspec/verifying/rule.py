@@ -1,0 +1,111 @@
+"""The float64-noise rule: is this output the same computation, or does it only look like it?
+
+The truth is the module in float64; the module in float32 shows how far rounding alone leads away from it. A candidate
+passes when its error against float64 is at most 16 × that (with a floor of a few ulp of max|reference|) and at most
+1e-5 of max|reference|. An output from which nothing can be told is *inconclusive*, which is not a pass.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphspec.exporting.tolerance import (
+    MOST_SCALED,
+    NOISE_FACTOR,
+    allowed_error,
+    error,
+    floor_error,
+    magnitude,
+)
+
+Array = NDArray[Any]
+
+
+class Status(enum.StrEnum):
+    """What a comparison tells."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Judgement:
+    """``error`` is max|candidate − float64|, ``allowed`` its bound, ``scaled`` the error over max|float64|."""
+
+    status: Status
+    error: float = 0.0
+    allowed: float = 0.0
+    scaled: float = 0.0
+    reason: str = ""
+
+
+def judge(candidate: Array, double: Array, single: Array, noise: float, damaged: Array | None = None) -> Judgement:
+    """Compare `candidate` with the reference.
+
+    Args:
+        candidate: what a runtime computed.
+        double: what the float64 module computed.
+        single: what the float32 module computed; its shape and dtype are what `candidate` must have.
+        noise: the float32 module's error against float64, over inputs like this one.
+        damaged: what a float64 module with slightly wrong weights computed, where known: an output that cannot tell the
+            two apart is inconclusive.
+    """
+    if candidate.shape != single.shape:
+        return _failed(f"shape {candidate.shape} instead of {single.shape}")
+    if candidate.dtype != single.dtype:
+        return _failed(f"dtype {candidate.dtype} instead of {single.dtype}")
+    if not np.issubdtype(single.dtype, np.floating):
+        return _judge_exact(candidate, double, single)
+    known = np.isfinite(single) == np.isfinite(double)
+    known &= ~np.isnan(double)
+    off = error(candidate[known], double[known])
+    noise = min(noise, np.finfo(np.float64).max)
+    scale = magnitude(double)
+    allowed = allowed_error(double, noise)
+    noisy = noise > MOST_SCALED * scale > 0
+    judged = Judgement(Status.PASS, off, allowed, off / scale if scale else (np.inf if off else 0.0))
+    if off > (NOISE_FACTOR * noise if noisy else allowed):
+        return dataclasses.replace(judged, status=Status.FAIL, reason=f"off by {off:.3g}, allowed {allowed:.3g}")
+    reason = _vacuous(double, known, damaged, allowed)
+    if noisy and not reason:
+        reason = f"float32 itself is off by {noise / scale:.1g} of the largest element"
+    return dataclasses.replace(judged, status=Status.INCONCLUSIVE, reason=reason) if reason else judged
+
+
+def _failed(reason: str) -> Judgement:
+    return Judgement(Status.FAIL, np.inf, 0.0, np.inf, reason)
+
+
+def _judge_exact(candidate: Array, double: Array, single: Array) -> Judgement:
+    """Integers and truth values are equal, but where rounding decides: there, either reference's value is right."""
+    wrong = (candidate != single) & (candidate != double)
+    if wrong.any():
+        off = error(candidate[wrong], single[wrong])
+        return Judgement(Status.FAIL, off, 0.0, np.inf, f"{int(wrong.sum())} of {wrong.size} elements differ")
+    if single.size > 1 and (single == single.flat[0]).all():
+        return Judgement(Status.INCONCLUSIVE, reason="constant")
+    return Judgement(Status.PASS)
+
+
+def _vacuous(double: Array, known: Array, damaged: Array | None, allowed: float) -> str:
+    """Why nothing can be told from this reference, or an empty string."""
+    if double.size == 0:
+        return "empty"
+    if not known.all():
+        return "not a number" if np.isnan(double).any() else "overflows in float32"
+    finite = double[np.isfinite(double)]
+    if not finite.size:
+        return "infinite"
+    if not finite.any():
+        return "all zero"
+    if double.size > 1 and finite.max() - finite.min() <= floor_error(double):
+        return "constant"
+    if damaged is not None and error(damaged[known], double[known]) <= allowed:
+        return "saturated: slightly wrong weights would give the same"
+    return ""

@@ -1,0 +1,43 @@
+"""Whether an ONNX file is what was asked for, before it is run: names, order, dtypes, dims and opset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from graphspec.exporting.manifest import signature
+from graphspec.shapes.shaped import ShapedGraph
+
+
+def check_onnx(path: Path, shaped: ShapedGraph, opset_version: int | None) -> list[str]:
+    """What `path` has otherwise than `shaped` says; empty when all is as asked."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception as error:  # protobuf's and onnx's own errors: all mean that this is no ONNX model
+        return [f"{path.name} is no valid ONNX model: {str(error).strip().splitlines()[0]}"]
+    expected = signature(shaped)
+    found = {"inputs": list(map(_value, model.graph.input)), "outputs": list(map(_value, model.graph.output))}
+    faults = []
+    for key, values in expected.items():
+        if found[key] != values:
+            faults.append(f"{path.name} has the {key} {_text(found[key])} instead of {_text(values)}")
+    opset = next((entry.version for entry in model.opset_import if not entry.domain), None)
+    if opset_version is not None and opset != opset_version:
+        faults.append(f"{path.name} has opset {opset} instead of {opset_version}")
+    return faults
+
+
+def _value(value: Any) -> dict[str, Any]:
+    import onnx
+
+    tensor = value.type.tensor_type
+    shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+    return {"name": value.name, "shape": shape, "dtype": str(dtype)}
+
+
+def _text(values: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{v['name']} [{', '.join(map(str, v['shape']))}] {v['dtype']}" for v in values)
