@@ -24,7 +24,7 @@ def trained(report: TrainReport) -> Iterator[RenderableType]:
     """The figures of the best weights by part, and how they came about."""
     yield _by_part(report.figures)
     yield ""
-    yield Text(f"Best epoch  {report.best_epoch} of {report.epochs}, by {report.monitor.replace('_', ' ')}")
+    yield Text(f"Best epoch  {report.best_epoch} of {report.epochs}, by {_monitored(report)}")
     yield Text(f"Time        {seconds(report.seconds)}, {report.samples_per_second:,.0f} samples/s")
     yield Text(f"Run         {report.run}")
 
@@ -37,6 +37,12 @@ def evaluated(report: EvaluateReport) -> Iterator[RenderableType]:
         yield _by_class(report.per_class)
     yield ""
     yield Text(f"Run  {report.run}")
+
+
+def _monitored(report: TrainReport) -> str:
+    """What chose the best epoch: a figure of the validation part where there is one."""
+    part = "validation" if "validation" in report.figures else "training"
+    return f"{part} {report.monitor.replace('_', ' ')}"
 
 
 def _by_part(parts: Mapping[str, Mapping[str, float]]) -> Table:
