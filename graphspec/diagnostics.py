@@ -38,12 +38,11 @@ _KINDS = {
 CODES = {code: kind for kind, codes in _KINDS.items() for code in codes.split()}
 
 
-#: These point at a key, all others at its value.
+#: These point at a key, all others at its value (or at the key of a whole table).
 _AT_KEY = frozenset(
     (
-        "unknown-key unknown-argument missing-key missing-argument bad-name reserved-name name-clash "
-        "cycle recursion unused-layer unused-input unused-block arity shape-mismatch wrong-rank dynamic- "
-        "dim"
+        "unknown-key missing-key unknown-argument missing-argument bad-name reserved-name name-clash cycle "
+        "unused-layer unused-input unused-block"
     ).split()
 )
 
@@ -194,7 +193,7 @@ def suggest(word: str, known: Iterable[str], most: int = 1000) -> str:
     if len(names) > most or len(word) > LONGEST_NAME:
         return ""
     lowered = {name.lower(): name for name in reversed(names)}
-    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.65)
     return f'did you mean "{lowered[close[0]]}"?' if close else ""
 
 

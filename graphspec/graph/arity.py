@@ -18,9 +18,8 @@ def bind(op: Op, name: str, sources: Sources, at: Path) -> tuple[list[Diagnostic
     for key in bound:
         if key not in ports:
             hint = suggest(str(key), ports) or f"its inputs: {', '.join(ports)}"
-            faults.append(
-                Diagnostic("arity", f"layer {quoted(name)}: {op.name} has no input {quoted(key)}", (*at, "from"), hint)
-            )
+            message = f"layer {quoted(name)}: {op.name} has no input {quoted(key)}"
+            faults.append(Diagnostic("unknown-argument", message, (*at, "from", key), hint))
     many = next((port for port in op.ports if port.many), None)
     if many and positional:
         bound[many.name] = tuple(
@@ -45,6 +44,17 @@ def _count(op: Op, name: str, got: int, at: Path) -> Diagnostic:
         wanted += f" and up to {optional} more"
     many = any(port.many for port in op.ports)
     wanted = "at least 1 input" if many else wanted
-    example = ", ".join(f'"{port}"' for port in required)
-    hint = f"name them with from = [{example}]" if len(required) > got else "take the others out of `from`"
-    return Diagnostic("arity", f"layer {quoted(name)}: {op.name} takes {wanted}, not {got}", at, hint)
+    message = f"layer {quoted(name)}: {op.name} takes {wanted}, not {got}"
+    return Diagnostic("arity", message, (*at, "from"), _example(required, got))
+
+
+def _example(required: list[str], got: int) -> str:
+    """How to name the inputs: by position, or by port where there are more than two."""
+    if len(required) < got:
+        return "take the others out of `from`"
+    if len(required) == 1:
+        return 'name it with from = "…"'
+    if len(required) == 2:
+        return 'name both with from = ["…", "…"]'
+    ports = ", ".join(f'{port} = "…"' for port in required)
+    return f"name them with from = {{ {ports} }}"

@@ -76,9 +76,10 @@ def _graph(spec: NetworkSpec, nodes: Mapping[str, Layer | Choice], outputs: Mapp
     graph.add_nodes_from([*spec.inputs, *nodes])
     graph.add_edges_from((ref.name, name) for name, node in nodes.items() for ref in node.references())
     layers = [node for node in nodes.values() if isinstance(node, Layer)]
-    # a reused module exists because its owner does
+    # a reused module exists because its owner does; behind an `if` that is "NAME?"
+    owners = {node.module: node.name for node in layers if node.name.removesuffix("?") == node.module}
     graph.add_edges_from(
-        (node.module, node.name) for node in layers if node.module in nodes and node.module != node.name
+        (owners[node.module], node.name) for node in layers if owners.get(node.module, node.name) != node.name
     )
     return graph
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphspec.diagnostics import Diagnostic, GraphspecError, Path, fail, quoted, suggest
+from graphspec.graph.counting import DEEPEST, check_size
 from graphspec.graph.layers import Choice, Frame, Gate, Layer, Ref, Sources
 from graphspec.graph.names import check_layer_name
 from graphspec.ops import Op, UnknownOp, lookup, names
@@ -16,7 +17,6 @@ from graphspec.spec.names import fault_in
 from graphspec.spec.scope import Bindings
 
 MOST_LAYERS = 10_000
-DEEPEST = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +46,12 @@ class Expansion:
         self.aliases: dict[str, dict[str, Ref]] = {}
         self.used_blocks: set[str] = set()
         self.faults: list[Diagnostic] = []
+        self.known: set[Diagnostic] = set()
 
     def network(self) -> dict[str, Ref]:
         """Write the whole network out; the outputs' references, not yet followed through aliases."""
         spec = self.spec
+        check_size(spec, self.most)
         place = Place("", "", ("layers",))
         inputs = {name: Ref(name) for name in spec.inputs}
         return self.body(spec, {}, inputs, place, ("outputs",))
@@ -80,7 +82,8 @@ class Expansion:
             if ref:
                 found[name] = ref
             if name in values and place.prefix == "":
-                self.fault("name-clash", f"the output {quoted(name)} has the name of a layer or an input", (*at, name))
+                message = f"the output {quoted(name)} has the name of a layer or an input"
+                self.fault("name-clash", message, (*at, name), "call it something else")
         return found
 
     def uses(self, key: str, layer: LayerSpec, frame: Frame, place: Place) -> Iterator[Use]:
@@ -88,7 +91,8 @@ class Expansion:
         at = (*place.at, key)
         count = self.closed(layer.repeat, frame, (*at, "repeat"))
         if count is not None and (isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= self.most):
-            self.fault("bad-value", f'"repeat" is {quoted(count)}, not from 1 to {self.most}', (*at, "repeat"))
+            shown = quoted(count) if isinstance(count, str) else str(count)
+            self.fault("bad-value", f'"repeat" is {shown}, not from 1 to {self.most}', (*at, "repeat"))
             return
         if "${" not in key:
             yield Use(key, layer, at, count)
@@ -99,7 +103,8 @@ class Expansion:
             if name is not None:
                 fault = fault_in(str(name), "layer", at)
                 if fault:
-                    self.faults.append(fault)
+                    self.add(fault)
+                    return
                 yield Use(str(name), layer, at, None, i, i > 0)
 
     def use(self, use: Use, body: NetworkBody, frame: Frame, last: Ref | None, place: Place) -> None:
@@ -186,7 +191,8 @@ class Expansion:
             op = lookup(kind)
         except UnknownOp:
             known = [*names(), *self.spec.blocks]
-            self.fault("unknown-layer", f"no layer type {quoted(kind)}", (*at, "type"), suggest(kind, known))
+            hint = suggest(kind, known) or "`graphspec ops` lists them"
+            self.fault("unknown-layer", f"no layer type {quoted(kind)}", (*at, "type"), hint)
             return None
         return op.scalar[1] if op.scalar and op.scalar[0] in spec.args else op
 
@@ -245,7 +251,11 @@ class Expansion:
         found: dict[str | int, Ref | tuple[Ref, ...]] = {}
         table = spec.source if isinstance(spec.source, dict) else dict(enumerate(_listed(spec.source)))
         for key, names_ in table.items():
-            refs = [self.reference(text, scope, where) for text in _listed(names_)]
+            place = where if isinstance(spec.source, str) else (*where, key)
+            several = isinstance(names_, tuple)
+            refs = [
+                self.reference(text, scope, (*place, n) if several else place) for n, text in enumerate(_listed(names_))
+            ]
             if None not in refs:
                 found[key] = tuple(refs) if isinstance(names_, tuple) else refs[0]  # type: ignore[arg-type, assignment]
         if chained and last and found:
@@ -274,7 +284,7 @@ class Expansion:
         except NeedsShape:
             return Gate(spec.condition, scope, (*at, "if"))
         except ExpressionError as error:
-            self.fault("bad-expression", f"{quoted(spec.condition)}: {error}", (*at, "if"))
+            self.add(error.diagnostic(spec.condition, (*at, "if")))
             return True
 
     def closed(self, value: Any, scope: Bindings, at: Path) -> Any:
@@ -284,30 +294,36 @@ class Expansion:
         except NeedsShape:
             self.fault("bad-expression", f"{quoted(value)} reads a shape, which only `if` and arguments can", at)
         except ExpressionError as error:
-            self.fault("bad-expression", f"{quoted(value)}: {error}", at)
+            self.add(error.diagnostic(value, at))
         return None
 
     def check_local_names(self, uses: list[Use], inputs: Mapping[str, Ref], place: Place) -> None:
         """Names of one body: not taken twice, not torch's own."""
-        seen: set[str] = set()
+        seen = {name.lower(): f"input {quoted(name)}" for name in inputs}
         for use in uses:
-            if use.local in seen or use.local in inputs:
-                what = "an input" if use.local in inputs else "another layer"
-                self.fault("name-clash", f"layer {quoted(use.local)} has the name of {what}", use.at)
-            seen.add(use.local)
-            self.faults += check_layer_name(use.local, use.at)
+            other = seen.get(use.local.lower())
+            if other:
+                same = other.endswith(quoted(use.local))
+                what = f"has the name of {'an input' if use.local in inputs else 'another layer'}"
+                message = f"layer {quoted(use.local)} {what if same else f'differs from {other} in case only'}"
+                self.fault("name-clash", message, use.at, "rename one of them")
+            seen[use.local.lower()] = f"layer {quoted(use.local)}"
+            for fault in check_layer_name(use.local, use.at):
+                self.add(fault)
 
     def check_count(self, at: Path) -> None:
         if len(self.nodes) >= self.most:
             message = f"the network has more than {self.most:,} layers"
-            raise GraphspecError(
-                [*self.faults, Diagnostic("too-many-layers", message, at, "raise it with --max-layers")]
-            )
+            raise GraphspecError([*self.faults, Diagnostic("too-many-layers", message, at)])
 
     def fault(self, code: str, message: str, at: Path, hint: str = "") -> None:
         """Note one fault and go on, so that all of them come at once."""
-        fault = Diagnostic(code, message, at, hint)
-        if fault not in self.faults:
+        self.add(Diagnostic(code, message, at, hint))
+
+    def add(self, fault: Diagnostic) -> None:
+        """Note a fault, once however many copies of its line there are."""
+        if fault not in self.known:
+            self.known.add(fault)
             self.faults.append(fault)
 
 

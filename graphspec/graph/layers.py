@@ -65,6 +65,11 @@ class Layer:
     freeze: bool = False
     tie: Any = None
 
+    @property
+    def label(self) -> str:
+        """Its name in messages: a layer behind an ``if`` is called ``NAME?`` inside the graph only."""
+        return self.name.removesuffix("?")
+
     def references(self) -> list[Ref]:
         """Every value it takes, in order; the same one twice stays twice."""
         return [ref for source in self.sources.values() for ref in (source if isinstance(source, tuple) else (source,))]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import torch
 
-from graphspec.diagnostics import quoted
+from graphspec.diagnostics import quoted, suggest
 from graphspec.ops.op import Parameter, alternatives
 
 DTYPES = {str(value).removeprefix("torch."): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
@@ -37,7 +37,12 @@ _PROBABILITY_EXCEPTIONS = frozenset(["LPPool1d", "LPPool2d", "LPPool3d", "Pairwi
 
 
 class BadArgument(Exception):
-    """The value does not fit; the message says what would."""
+    """The value does not fit; the message says what would, `hint` what to write."""
+
+    def __init__(self, message: str, code: str = "bad-value", hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.hint = hint
 
 
 def convert(op: str, parameter: Parameter, value: Any) -> Any:
@@ -51,7 +56,32 @@ def convert(op: str, parameter: Parameter, value: Any) -> Any:
         if fitted:
             _check_bounds(op, parameter.name, converted)
             return converted
-    raise BadArgument(f"{quoted(parameter.name)} is {_shown(value)}, not {describe(parameter)}")
+    words = [
+        word
+        for kind in alternatives(parameter.annotation)
+        if typing.get_origin(kind) is Literal
+        for word in typing.get_args(kind)
+    ]
+    code = "bad-value" if words and isinstance(value, str) else "wrong-type"
+    message = f"{quoted(parameter.name)} is {_shown(value)}, not {describe(parameter)}"
+    raise BadArgument(message, code, _instead(parameter, value, words))
+
+
+def _instead(parameter: Parameter, value: Any, words: list[Any]) -> str:
+    """What was probably meant: the integer in 3.0 or "3", the nearest of the words that are allowed."""
+    kinds = alternatives(parameter.annotation)
+    if isinstance(value, float) and value.is_integer() and int in kinds:
+        return f"write {int(value)}"
+    if isinstance(value, str) and value.isdecimal() and {int, float} & set(kinds):
+        return f"write {value} without quotes"
+    return suggest(value, words) if isinstance(value, str) else ""
+
+
+def bounds_of(op: str, name: str) -> tuple[float, float]:
+    """The least and greatest number that the argument called `name` of the op called `op` takes."""
+    if name == "p" and op in _PROBABILITY_EXCEPTIONS:
+        return (-GREATEST, GREATEST)
+    return BOUNDS.get(name, (-GREATEST, GREATEST))
 
 
 def describe(parameter: Parameter) -> str:
@@ -122,11 +152,12 @@ def _is_size(value: Any) -> bool:
 
 
 def _check_bounds(op: str, name: str, value: Any) -> None:
-    bounds = None if name == "p" and op in _PROBABILITY_EXCEPTIONS else BOUNDS.get(name)
+    low, high = bounds_of(op, name)
     for item in value if isinstance(value, list | tuple) else [value]:
         if isinstance(item, bool) or not isinstance(item, int | float):
             continue
-        low, high = bounds or (-GREATEST, GREATEST)
+        if isinstance(item, int) and item > high:
+            raise BadArgument(f"{quoted(name)} is {item}, more than {high:.0f}", "too-large")
         if not low <= item <= high:
             ends = f"at least {low}" if high == GREATEST and low != -GREATEST else f"from {low} to {high}"
             raise BadArgument(f"{quoted(name)} is {item}, not {ends}")

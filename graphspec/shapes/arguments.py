@@ -9,17 +9,17 @@ from typing import Any
 
 from graphspec.diagnostics import Diagnostic, Path, quoted, suggest
 from graphspec.graph import Layer
-from graphspec.ops import Op
+from graphspec.ops import Op, Parameter
 from graphspec.ops.arguments import BadArgument, convert, describe
 from graphspec.ops.inferred import inferred
 from graphspec.shapes.dims import SizeExpr, readable
 from graphspec.shapes.shaped import TensorType
-from graphspec.spec.expressions import ExpressionError
+from graphspec.spec.expressions import ExpressionError, NeedsShape
 from graphspec.spec.model import RESERVED
 from graphspec.spec.scope import ShapeOf
 
-#: Arguments that are graphspec's own, for functions that broadcast.
-_OWN = "broadcast"
+#: graphspec's own argument of functions that broadcast.
+_BROADCAST = Parameter("broadcast", bool, False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,47 +34,56 @@ class Arguments:
 
 def close_arguments(layer: Layer, inputs: Mapping[str, TensorType], shape_of: ShapeOf) -> Arguments:
     """The arguments of `layer`, given the types of its inputs by port."""
+    found = _close(layer, shape_of)
+    constructor = dict(found.constructor)
+    faults = list(found.faults)
+    if not faults:
+        faults += _infer(layer, constructor, inputs) or _missing(layer, constructor, found.options)
+    return dataclasses.replace(found, constructor=constructor, faults=faults)
+
+
+def faults_without_shapes(layer: Layer) -> list[Diagnostic]:
+    """What is wrong with the arguments of a layer whose inputs are not known, for they come from a faulty one."""
+    return _close(layer, None).faults
+
+
+def _close(layer: Layer, shape_of: ShapeOf | None) -> Arguments:
+    """The written arguments as values of the right type. Without `shape_of`, those that read a shape are left out."""
+    found: dict[str, dict[str, Any]] = {"constructor": {}, "options": {}, "own": {}}
     faults: list[Diagnostic] = []
-    constructor: dict[str, Any] = {}
-    options: dict[str, Any] = {}
     op = layer.op
     for name, raw in layer.arguments.items():
         at = (*layer.at, name)
-        parameter = op.arguments.get(name) or op.options.get(name)
-        if name == _OWN and op.broadcasts:
-            continue
+        own = _BROADCAST if name == _BROADCAST.name and op.broadcasts else None
+        parameter = own or op.arguments.get(name) or op.options.get(name)
         if parameter is None:
             faults.append(_unknown(op, layer, name, at))
             continue
+        kind = "own" if own else "constructor" if name in op.arguments else "options"
         try:
             value = layer.scope.close(raw, shape_of)
-            value = _run_time_size(value) if name in op.options else _known(value)
-            converted = value if isinstance(value, SizeExpr) else convert(op.name, parameter, value)
-            (constructor if name in op.arguments else options)[name] = converted
-        except (ExpressionError, BadArgument) as error:
-            code = "bad-expression" if isinstance(error, ExpressionError) else "bad-value"
-            faults.append(Diagnostic(code, f"layer {quoted(layer.name)}: {error}", at))
-    if not faults:
-        faults += _infer(layer, constructor, inputs)
-        faults += _missing(layer, constructor, options)
-    return Arguments(constructor, options, faults, layer.arguments.get(_OWN) is True)
+            if kind == "constructor":
+                _check_known(value)
+            found[kind][name] = value if isinstance(value, SizeExpr) else convert(op.name, parameter, value)
+        except ExpressionError as error:
+            faults.append(error.diagnostic(raw, at, f"layer {quoted(layer.label)}: "))
+        except BadArgument as error:
+            faults.append(Diagnostic(error.code, f"layer {quoted(layer.label)}: {error}", at, error.hint))
+        except NeedsShape:
+            continue
+    return Arguments(found["constructor"], found["options"], faults, found["own"].get(_BROADCAST.name, False))
 
 
-def _known(value: Any) -> Any:
+def _check_known(value: Any) -> None:
     """Constructor arguments are numbers when the module is built."""
     for item in value if isinstance(value, list | tuple) else [value]:
         if isinstance(item, SizeExpr):
             raise BadArgument(f"{item} is known only at run time, and a module is built before")
-    return value
-
-
-def _run_time_size(value: Any) -> Any:
-    return value
 
 
 def _unknown(op: Op, layer: Layer, name: str, at: Path) -> Diagnostic:
     known = [*op.arguments, *op.options, *RESERVED]
-    message = f"layer {quoted(layer.name)}: {op.name} has no argument {quoted(name)}"
+    message = f"layer {quoted(layer.label)}: {op.name} has no argument {quoted(name)}"
     if name in {port.name for port in op.ports}:
         return Diagnostic("unknown-argument", message, at, f'{name} is an input: from = {{ {name} = "…" }}')
     arguments = ", ".join([*op.arguments, *op.options]) or "none"
@@ -95,18 +104,10 @@ def _infer(layer: Layer, constructor: dict[str, Any], inputs: Mapping[str, Tenso
         if isinstance(value, SizeExpr) or (isinstance(value, list) and not isinstance(value[0], int)):
             text = str(value) if isinstance(value, SizeExpr) else str(readable(value[0]))
             message = (
-                f"layer {quoted(layer.name)}: {layer.op.name} needs a fixed {name}, but its input has {text} there"
+                f"layer {quoted(layer.label)}: {layer.op.name} needs a fixed {name}, but its input has {text} there"
             )
-            shown = next(iter(inputs.values()))
-            faults.append(
-                Diagnostic(
-                    "dynamic-dim",
-                    message,
-                    layer.at,
-                    "a pooling layer or a fixed input size helps",
-                    (f"input: {shown}",),
-                )
-            )
+            hint = "an adaptive pooling layer before it or a fixed input size helps"
+            faults.append(Diagnostic("dynamic-dim", message, layer.at, hint))
         elif written is None:
             constructor[name] = value
         elif not _agrees(name, written, value, shapes):
@@ -124,12 +125,12 @@ def _agrees(name: str, written: Any, value: Any, shapes: Mapping[str, Any]) -> b
 
 def _disagreement(layer: Layer, name: str, written: Any, value: Any, inputs: Mapping[str, TensorType]) -> Diagnostic:
     kind = next(iter(inputs.values()))
-    message = f"layer {quoted(layer.name)}: {name} is {written}, but the input gives {value}"
+    message = f"layer {quoted(layer.label)}: {name} is {written}, but the input gives {value}"
     flat = [dim for dim in kind.shape[1:] if isinstance(dim, int)]
     hint = f"leave {name} out: it is inferred"
     if name == "in_features" and len(flat) == len(kind.shape) - 1 and math.prod(flat) == written and len(flat) > 1:
         hint = "add a Flatten layer before it"
-    return Diagnostic("inferred-mismatch", message, (*layer.at, name), hint, (f"input: {kind}",))
+    return Diagnostic("inferred-mismatch", message, (*layer.at, name), hint)
 
 
 def _missing(layer: Layer, constructor: Mapping[str, Any], options: Mapping[str, Any]) -> list[Diagnostic]:
@@ -140,7 +141,7 @@ def _missing(layer: Layer, constructor: Mapping[str, Any], options: Mapping[str,
     return [
         Diagnostic(
             "missing-argument",
-            f"layer {quoted(layer.name)}: {layer.op.name} needs {quoted(entry.name)}",
+            f"layer {quoted(layer.label)}: {layer.op.name} needs {quoted(entry.name)}",
             layer.at,
             f"add {entry.name} = … ({describe(entry)})",
         )

@@ -34,13 +34,13 @@ class Budget:
             )
             raise fail("too-many-parameters", message, layer.at)
 
-    def value(self, kind: TensorType, at: Path) -> None:
-        """Check one value, at a batch of 1."""
+    def value(self, kind: TensorType, what: str, at: Path) -> None:
+        """Check one value, called `what`, with 1 for every dynamic dim."""
         elements = math.prod(
             dim if isinstance(dim, int) else int(dim.subs(dict.fromkeys(dim.free_symbols, 1))) for dim in kind.shape
         )
         if elements * kind.dtype.itemsize > self.bytes:
-            message = f"a value of {kind} needs {size(elements * kind.dtype.itemsize)} at a batch of 1"
+            message = f"{what} is {kind} and needs {size(elements * kind.dtype.itemsize)} at a batch of 1"
             raise fail("too-much-memory", message, at, f"this machine has {size(self.bytes)}")
 
 

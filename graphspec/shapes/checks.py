@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from graphspec.diagnostics import Diagnostic, quoted, warn
+from graphspec.diagnostics import Diagnostic, quoted
 from graphspec.graph import Layer
 from graphspec.ops.inferred import ranks
 from graphspec.shapes.shaped import TensorType
@@ -35,8 +35,8 @@ def _rank(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Diagnostic
     kind = next(iter(inputs.values()), None)
     if wanted and kind and len(kind.shape) not in wanted:
         dims = " or ".join(f"{rank}" for rank in wanted)
-        message = f"layer {quoted(layer.name)}: {layer.op.name} takes a batch of {dims} dims, not {len(kind.shape)}"
-        yield Diagnostic("wrong-rank", message, layer.at, _rank_hint(wanted[-1]), (f"input: {kind}",))
+        message = f"layer {quoted(layer.label)}: {layer.op.name} takes a batch of {dims} dims, not {len(kind.shape)}"
+        yield Diagnostic("wrong-rank", message, layer.at, _rank_hint(wanted[-1]))
 
 
 def _rank_hint(rank: int) -> str:
@@ -52,10 +52,8 @@ def _dims(layer: Layer, inputs: Mapping[str, TensorType], arguments: Mapping[str
         values = arguments[name] if isinstance(arguments[name], list | tuple) else [arguments[name]]
         for value in values:
             if isinstance(value, int) and not isinstance(value, bool) and not -rank <= value < max(rank, 1):
-                message = f"layer {quoted(layer.name)}: {name} is {value}, but the input has {len(kind.shape)} dims"
-                yield Diagnostic(
-                    "shape-mismatch", message, (*layer.at, name), f"from {-rank} to {rank - 1}", (f"input: {kind}",)
-                )
+                message = f"layer {quoted(layer.label)}: {name} is {value}, but the input has {len(kind.shape)} dims"
+                yield Diagnostic("shape-mismatch", message, (*layer.at, name), f"from {-rank} to {rank - 1}")
 
 
 def _dtypes(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Diagnostic]:
@@ -63,16 +61,12 @@ def _dtypes(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Diagnost
     if kind is None or layer.op.is_function or layer.op.origin not in ("torch.nn", "torchvision.ops"):
         return
     if layer.op.name in _IDS and kind.dtype not in _INT_TYPES:
-        message = f"layer {quoted(layer.name)}: {layer.op.name} takes int64 indices, not {_name(kind.dtype)}"
-        yield Diagnostic(
-            "wrong-dtype", message, layer.at, 'declare the input with dtype = "int64"', (f"input: {kind}",)
-        )
+        message = f"layer {quoted(layer.label)}: {layer.op.name} takes int64 indices, not {_name(kind.dtype)}"
+        yield Diagnostic("wrong-dtype", message, layer.at, 'declare the input with dtype = "int64"')
     learns = {"weight", "bias"} & layer.op.arguments.keys() or "in_features" in layer.op.arguments
     if layer.op.name not in _IDS and learns and not kind.dtype.is_floating_point:
-        message = f"layer {quoted(layer.name)}: {layer.op.name} takes floating point numbers, not {_name(kind.dtype)}"
-        yield Diagnostic(
-            "wrong-dtype", message, layer.at, "an Embedding layer makes vectors of indices", (f"input: {kind}",)
-        )
+        message = f"layer {quoted(layer.label)}: {layer.op.name} takes floating point numbers, not {_name(kind.dtype)}"
+        yield Diagnostic("wrong-dtype", message, layer.at, "an Embedding layer makes vectors of indices")
 
 
 def _name(dtype: torch.dtype) -> str:
@@ -86,7 +80,7 @@ def _broadcasting(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Di
     if len({kind.shape for kind in kinds}) <= 1 or not _stretches(kinds):
         return
     given = " and ".join(f"({kind})" for kind in kinds)
-    message = f"layer {quoted(layer.name)}: {layer.op.name} would broadcast {given}"
+    message = f"layer {quoted(layer.label)}: {layer.op.name} would broadcast {given}"
     yield Diagnostic("broadcast", message, layer.at, "write broadcast = true if that is meant")
 
 
@@ -95,17 +89,3 @@ def _stretches(kinds: list[TensorType]) -> bool:
     longest = max(len(kind.shape) for kind in kinds)
     padded = [(1,) * (longest - len(kind.shape)) + kind.shape for kind in kinds]
     return all(len({dim for dim in dims if dim != 1}) <= 1 for dims in zip(*padded, strict=True))
-
-
-def lint(
-    layer: Layer, inputs: Mapping[str, TensorType], producer: Layer | None, constructor: Mapping[str, Any]
-) -> None:
-    """Warn of what runs but is rarely meant."""
-    kind = next(iter(inputs.values()), None)
-    if layer.op.name == "Linear" and kind and len(kind.shape) == 4 and producer and _is_spatial(producer):
-        message = f"layer {quoted(layer.name)}: Linear on {kind} works on the last dim, the width, alone"
-        warn("linear-after-conv", message, layer.at, "add a Flatten layer before it")
-
-
-def _is_spatial(producer: Layer) -> bool:
-    return ranks(producer.op) != () or producer.op.name in ("ReLU", "GELU", "SiLU", "Identity")

@@ -22,6 +22,9 @@ def symbol(name: str) -> sympy.Symbol:
 class _Printer(StrPrinter):
     """Sums with the number last, and ``//`` without needless parentheses."""
 
+    # torch's FloorDiv brings a ``_sympystr`` of its own
+    printmethod = "_graphspec"
+
     def _print_FloorDiv(self, expr: FloorDiv) -> str:
         base, divisor = (self.parenthesize(part, PRECEDENCE["Atom"] - 0.5) for part in expr.args)
         return f"{base}//{divisor}"

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import functools
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -45,12 +46,16 @@ class FrozenDim(Exception):
     """The layer works only for a fixed size of a dynamic dim."""
 
 
+class Refused(Exception):
+    """torch does not take these arguments or shapes; the message is its own."""
+
+
 def run(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Mapping[ValueRef, TensorType]) -> Run:
     """Construct the layer and call it. `operands` hold ValueRefs, whose types are in `types`, and constants.
 
     Raises:
         FrozenDim: a dynamic dim would have to be a number.
-        Exception: whatever torch says about the arguments or shapes.
+        Refused: torch objects to the arguments or shapes.
     """
     names = _dims_of([*types.values()], operands)
     trial = _Trial(names, _PRIMES)
@@ -100,6 +105,20 @@ class _Trial:
         return any(inner in self.env.replacements for inner in self.outer)
 
     def run(
+        self, op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Mapping[ValueRef, TensorType]
+    ) -> Run:
+        try:
+            return self._run(op, arguments, operands, types)
+        except Exception as error:  # whatever torch raises is its answer about this layer
+            raise Refused(self._readable(str(error)) or type(error).__name__) from error
+
+    def _readable(self, text: str) -> str:
+        """torch's message in one line, its symbols under the names of the spec."""
+        names = {str(inner): str(outer) for inner, outer in self.outer.items()}
+        text = re.sub(r"\bs\d+\b", lambda match: names.get(match[0], match[0]), text.split("Exception raised from")[0])
+        return re.sub(r"\(\(([^()]*(?:\([^()]*\))?[^()]*)\)\)", r"(\1)", " ".join(text.split()))
+
+    def _run(
         self, op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Mapping[ValueRef, TensorType]
     ) -> Run:
         flops = _Flops()

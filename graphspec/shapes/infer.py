@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
-from graphspec.diagnostics import Diagnostic, GraphspecError, quoted, suggest
+from graphspec.diagnostics import CODES, Diagnostic, GraphspecError, quoted, suggest, warn
 from graphspec.graph import Choice, Layer, LayerGraph, Ref
-from graphspec.shapes.arguments import Arguments, close_arguments
+from graphspec.shapes.arguments import Arguments, close_arguments, faults_without_shapes
 from graphspec.shapes.budget import Budget
-from graphspec.shapes.checks import faults_before_running, lint
+from graphspec.shapes.checks import faults_before_running
 from graphspec.shapes.dims import dim_text, readable, symbol
-from graphspec.shapes.fake import FrozenDim, Run, run
+from graphspec.shapes.fake import FrozenDim, Refused, Run, run
 from graphspec.shapes.limits import dim_limits
+from graphspec.shapes.lints import lints
 from graphspec.shapes.parameters import close_init, close_tie
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, TensorType, ValueRef
 from graphspec.spec.expressions import ExpressionError
@@ -49,8 +51,8 @@ class _Inference:
 
     def result(self) -> ShapedGraph:
         """Walk the nodes; everything behind a fault is left out, so that one fault is reported once."""
-        for kind in self.inputs.values():
-            self.budget.value(kind, ("inputs",))
+        for name, kind in self.inputs.items():
+            self.budget.value(kind, f"input {quoted(name)}", ("inputs", name))
         for name, node in self.graph.nodes.items():
             if isinstance(node, Choice):
                 self.choose(name, node)
@@ -58,6 +60,7 @@ class _Inference:
                 if not any(self.behind(ref) in self.broken for ref in node.references()):
                     self.layer(node)
                 else:
+                    self.faults += faults_without_shapes(node)
                     self.broken.add(name)
         outputs = (
             {n: self.value(ref, ("outputs", n)) for n, ref in self.graph.outputs.items()} if not self.faults else {}
@@ -65,6 +68,8 @@ class _Inference:
         if self.faults:
             raise GraphspecError(self.faults)
         layers = tuple(self.layers.values())
+        for lint in lints(self.graph, self.layers, outputs.values(), self.outputs):  # type: ignore[arg-type]
+            warn(lint.code, lint.message, lint.at, lint.hint)
         dims = dim_limits(self.inputs, layers)
         return ShapedGraph(self.graph.spec, self.inputs, layers, outputs, dims)  # type: ignore[arg-type]
 
@@ -80,7 +85,7 @@ class _Inference:
             try:
                 self.gates[id(gate)] = bool(gate.scope.close(gate.condition, self.shape_of))
             except ExpressionError as error:
-                self.fault("bad-expression", f"{quoted(gate.condition)}: {error}", gate.at)
+                self.faults.append(error.diagnostic(gate.condition, gate.at))
                 self.gates[id(gate)] = False
         return self.gates[id(gate)]
 
@@ -91,11 +96,11 @@ class _Inference:
         while frame is not None and name not in getattr(frame, "values", {}):
             frame = frame.outer
         if frame is None:
-            raise ExpressionError(f"there is no layer or input {name!r} here")
+            raise ExpressionError(f"there is no layer or input {quoted(name)} here")
         local = frame.values[name]
         value = self.value(self.graph.follow(Ref(local.name, selector or local.selector)), None)
         if value is None:
-            raise ExpressionError(f"the shape of {reference!r} is not known here")
+            raise ExpressionError(f"the shape of {quoted(reference)} is not known here")
         return [readable(dim) for dim in self.outputs[value.layer][value.index].shape]
 
     def behind(self, ref: Ref) -> str:
@@ -148,15 +153,15 @@ class _Inference:
             for port, value in operands.items()
             for n, ref in enumerate(value if isinstance(value, tuple) else (value,))
         }
-        owner = self.layers.get(node.module.removesuffix("?")) if node.module != node.name.removesuffix("?") else None
+        owner = self.layers.get(node.module.removesuffix("?")) if node.module != node.label else None
         arguments = close_arguments(node, inputs, self.shape_of)
-        self.faults += arguments.faults
-        everything = {**arguments.constructor, **arguments.options}
-        if not arguments.faults:
-            self.faults += faults_before_running(node, inputs, everything, arguments.broadcast)
-        if self.faults and self.faults[-1].at[: len(node.at)] == node.at:
+        faults = list(arguments.faults)
+        if not faults:
+            everything = {**arguments.constructor, **arguments.options}
+            faults += faults_before_running(node, inputs, everything, arguments.broadcast)
+        if faults:
+            self.faults += [_with_shapes(fault, types) for fault in faults]
             return None
-        self.lint(node, inputs, refs, arguments)
         result = self.run(node, arguments, {**operands, **arguments.options}, types)
         if result is None:
             return None
@@ -165,7 +170,7 @@ class _Inference:
     def finished(
         self, node: Layer, arguments: Arguments, operands: Mapping[str, Any], result: Run, owner: ShapedLayer | None
     ) -> ShapedLayer | None:
-        name = node.name.removesuffix("?")
+        name = node.label
         if owner and owner.arguments != arguments.constructor:
             wanted = arguments.constructor
             key = next(key for key in wanted if wanted[key] != owner.arguments.get(key))
@@ -182,7 +187,7 @@ class _Inference:
         )  # fmt: skip
         self.budget.parameters(shaped)
         for kind in result.outputs.values():
-            self.budget.value(kind, node.at)
+            self.budget.value(kind, f"the output of layer {quoted(name)}", node.at)
         return shaped
 
     def operands(self, node: Layer) -> dict[str, Any] | None:
@@ -196,12 +201,6 @@ class _Inference:
             found[str(port)] = tuple(refs) if isinstance(source, tuple) else refs[0]
         return found
 
-    def lint(
-        self, node: Layer, inputs: Mapping[str, TensorType], refs: Sequence[ValueRef], arguments: Arguments
-    ) -> None:
-        producer = self.graph.nodes.get(refs[0].layer) if refs else None
-        lint(node, inputs, producer if isinstance(producer, Layer) else None, arguments.constructor)
-
     def run(
         self, node: Layer, arguments: Arguments, operands: Mapping[str, Any], types: Mapping[ValueRef, TensorType]
     ) -> Run | None:
@@ -211,12 +210,12 @@ class _Inference:
         if key not in self.runs:
             try:
                 self.runs[key] = run(node.op, arguments.constructor, operands, types)
-            except Exception as error:  # whatever torch raises is its answer about this layer
+            except (FrozenDim, Refused) as error:
                 self.runs[key] = error
         found = self.runs[key]
         if isinstance(found, Run):
             return found
-        self.faults.append(_torch_fault(node, found, [*types.values()]))
+        self.faults.append(_with_shapes(_torch_fault(node, found, types), types))
         return None
 
     def fault(self, code: str, message: str, at: Any, hint: str = "") -> None:
@@ -225,17 +224,22 @@ class _Inference:
             self.faults.append(fault)
 
 
-def _torch_fault(node: Layer, error: Exception, types: Sequence[TensorType]) -> Diagnostic:
-    """torch's objection as one line, with the shapes that it objected to."""
-    notes = tuple(f"input: {kind}" for kind in types)
-    name = quoted(node.name.removesuffix("?"))
+def _torch_fault(node: Layer, error: Exception, types: Mapping[ValueRef, TensorType]) -> Diagnostic:
+    """torch's objection as one line."""
+    name = quoted(node.label)
     if isinstance(error, FrozenDim):
-        dims = ", ".join(sorted({dim_text(dim) for kind in types for dim in kind.shape if not isinstance(dim, int)}))
-        message = f"layer {name}: {node.op.name} works only for a fixed size of {dims}"
-        return Diagnostic("dynamic-dim", message, node.at, "give the input a number there", notes)
-    text = re.sub(r"\s+", " ", str(error).strip()).split(" Exception raised from")[0] or type(error).__name__
-    text = re.sub(r"torch\.Size\(\[.*?\]\)", "this input", text)
-    return Diagnostic("shape-mismatch", f"layer {name}: {node.op.name}: {text[:300]}", node.at, "", notes)
+        dims = {dim_text(dim) for kind in types.values() for dim in kind.shape if not isinstance(dim, int)}
+        message = f"layer {name}: {node.op.name} works only for a fixed size of {', '.join(sorted(dims))}"
+        return Diagnostic("dynamic-dim", message, node.at, "give the input a number there")
+    text = re.sub(r"torch\.Size\(\[.*?\]\)", "this input", str(error))
+    return Diagnostic("shape-mismatch", f"layer {name}: {node.op.name}: {text[:300]}", node.at)
+
+
+def _with_shapes(fault: Diagnostic, types: Mapping[ValueRef, TensorType]) -> Diagnostic:
+    """A fault about shapes with the values that the layer was given, and who gave them."""
+    if CODES[fault.code] != "SHAPE":
+        return fault
+    return dataclasses.replace(fault, notes=tuple(f"{quoted(ref.layer)} gives {kind}" for ref, kind in types.items()))
 
 
 def _input_types(spec: NetworkSpec) -> dict[str, TensorType]:
@@ -244,10 +248,9 @@ def _input_types(spec: NetworkSpec) -> dict[str, TensorType]:
     for name, given in spec.inputs.items():
         for index, dim in enumerate(given.shape):
             if isinstance(dim, int) and not 1 <= dim < 2**31:
-                code = "bad-value" if dim < 1 else "too-large"
-                faults.append(
-                    Diagnostic(code, f"input {quoted(name)} has a dim of {dim}", ("inputs", name, index), "at least 1")
-                )
+                code, wanted = ("bad-value", "at least 1") if dim < 1 else ("too-large", f"at most {2**31 - 1}")
+                message = f"input {quoted(name)} has a dim of {dim}, not {wanted}"
+                faults.append(Diagnostic(code, message, ("inputs", name, index)))
         shape = tuple(symbol(dim) if isinstance(dim, str) else dim for dim in given.shape)
         types[name] = TensorType(shape, getattr(torch, given.dtype))
     if faults:

@@ -30,19 +30,19 @@ def close_init(node: Layer, parameters: Shapes) -> tuple[dict[str, Any], list[Di
     only = isinstance(init, str) or (isinstance(init, dict) and "type" in init)
     table = {"value" if "value" in parameters else "weight": init} if only else init
     if not isinstance(table, dict):
-        return {}, [Diagnostic("wrong-type", f"layer {quoted(node.name)}: init is neither a name nor a table", at)]
+        return {}, [Diagnostic("wrong-type", f"layer {quoted(node.label)}: init is neither a name nor a table", at)]
     found, faults = {}, []
     for name, entry in table.items():
         place = at if only else (*at, name)
         if name not in parameters:
             hint = suggest(name, parameters) or f"its parameters: {', '.join(parameters) or 'none'}"
-            message = f"layer {quoted(node.name)}: {node.op.name} has no parameter {quoted(name)}"
+            message = f"layer {quoted(node.label)}: {node.op.name} has no parameter {quoted(name)}"
             faults.append(Diagnostic("unknown-argument", message, place, hint))
             continue
         try:
             found[name] = _function(entry)
         except BadArgument as error:
-            faults.append(Diagnostic("bad-value", f"layer {quoted(node.name)}: {error}", place))
+            faults.append(Diagnostic("bad-value", f"layer {quoted(node.label)}: {error}", place))
     return found, faults
 
 
@@ -90,7 +90,7 @@ def close_tie(
                 Diagnostic("unknown-reference", f"no earlier parameter {quoted(reference)} to tie to", at, hint)
             )
         elif own not in parameters:
-            message = f"layer {quoted(node.name)}: {node.op.name} has no parameter {quoted(own)}"
+            message = f"layer {quoted(node.label)}: {node.op.name} has no parameter {quoted(own)}"
             faults.append(
                 Diagnostic("unknown-argument", message, at, f"its parameters: {', '.join(parameters) or 'none'}")
             )

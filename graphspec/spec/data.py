@@ -19,7 +19,7 @@ class DataSpec(SpecModel):
 
     dataset: Component
     root: str = "data"
-    batch_size: Annotated[int, Field(ge=1)] = 32
+    batch_size: Annotated[int, Field(ge=1, le=1 << 20)] = 32
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
     test: Annotated[float, Field(ge=0, lt=1)] = 0.2
     drop_last: bool = False

@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
+from graphspec.diagnostics import Diagnostic, Path, quoted
+
 LONGEST = 1000
 GREATEST = 2**63
 _TOKEN = re.compile(
@@ -31,6 +33,23 @@ _CONSTANTS = {"true": True, "True": True, "false": False, "False": False}
 
 class ExpressionError(Exception):
     """The expression is not one, or has no value."""
+
+    code = "bad-expression"
+    hint = ""
+
+    def diagnostic(self, text: Any, at: Path, subject: str = "") -> Diagnostic:
+        """This as a fault of the expression `text` at `at`."""
+        return Diagnostic(self.code, f"{subject}{quoted(text)}: {self}", at, self.hint)
+
+
+class UnknownVariable(ExpressionError):
+    """The expression names what no scope defines; `hint` says what is near."""
+
+    code = "unknown-variable"
+
+    def __init__(self, name: str, hint: str) -> None:
+        super().__init__(f"there is no variable {quoted(name)}")
+        self.hint = hint
 
 
 class NeedsShape(Exception):
@@ -98,6 +117,10 @@ def resolve(value: Any, scope: Scope) -> Any:
     return value
 
 
+def _shown(value: Any) -> str:
+    return quoted(value) if isinstance(value, str) else str(value)[:80]
+
+
 def _plain(value: Any) -> str:
     if isinstance(value, str | int | float):
         return str(value)
@@ -117,7 +140,7 @@ class _Parser:
             raise ExpressionError("empty expression")
         result = self.ternary()
         if self.at < len(self.tokens):
-            raise ExpressionError(f"unexpected {self.tokens[self.at][1]!r}")
+            raise ExpressionError(f"unexpected {quoted(self.tokens[self.at][1])}")
         return result
 
     def peek(self) -> str:
@@ -131,7 +154,9 @@ class _Parser:
 
     def need(self, word: str) -> None:
         if not self.take(word):
-            raise ExpressionError(f"{word!r} expected" + (f" before {self.peek()!r}" if self.peek() else " at the end"))
+            raise ExpressionError(
+                f"{quoted(word)} expected" + (f" before {quoted(self.peek())}" if self.peek() else " at the end")
+            )
 
     def ternary(self) -> Expression:
         self.depth += 1
@@ -199,7 +224,7 @@ class _Parser:
             items = self.items("]")
             return self.indexed(lambda scope: [item(scope) for item in items])
         if kind != "name":
-            raise ExpressionError(f"unexpected {word!r}")
+            raise ExpressionError(f"unexpected {quoted(word)}")
         return self.named(word)
 
     def named(self, word: str) -> Expression:
@@ -209,7 +234,7 @@ class _Parser:
         if word in _FUNCTIONS and self.take("("):
             return _call(_FUNCTIONS[word], self.items(")"))
         if self.peek() == "(":
-            raise ExpressionError(f"there is no function {word!r}, only min, max and len")
+            raise ExpressionError(f"there is no function {quoted(word)}, only min, max and len")
         reference = [word]
         while self.take("."):
             reference.append(self.peek())
@@ -217,7 +242,7 @@ class _Parser:
         if len(reference) == 1:
             return self.indexed(lambda scope: scope.variable(word))
         if reference[-1] != "shape":
-            raise ExpressionError(f"{'.'.join(reference)!r}: only .shape can be read of a value")
+            raise ExpressionError(f"{quoted('.'.join(reference))}: only .shape can be read of a value")
         value = ".".join(reference[:-1])
         return self.indexed(lambda scope: list(scope.shape(value)))
 
@@ -243,7 +268,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if not match or not match.lastgroup:
-            raise ExpressionError(f"unexpected {text[at:].lstrip()[:1]!r}")
+            raise ExpressionError(f"unexpected {quoted(text[at:].lstrip()[:1])}")
         yield match.lastgroup, match[match.lastgroup]
         at = match.end()
 
@@ -269,7 +294,7 @@ def _apply(function: Callable[[Any, Any], Any], left: Expression, right: Express
                 and function not in (operator.eq, operator.ne)
                 and type(first) is not type(second)
             ):
-                raise ExpressionError(f"cannot combine {first!r} with {second!r}")
+                raise ExpressionError(f"cannot combine {_shown(first)} with {_shown(second)}")
         if function is operator.pow and not (isinstance(second, int | float) and abs(second) <= 64):
             raise ExpressionError("an exponent is a number of at most 64")
         try:

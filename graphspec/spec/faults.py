@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -26,12 +26,20 @@ _WANTED = {
 
 
 def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Diagnostic]:
-    """One diagnostic a place, in the order of the spec's fields."""
+    """One diagnostic a place, the innermost, in the order of the spec's fields."""
     found: dict[Path, Diagnostic] = {}
     for row in error.errors(include_url=False):
         path, value = _path(row["loc"], data)
         found.setdefault(path, _fault(row, path, value))
-    return list(found.values())
+    corrected = {(fault.at[:-1], fault.hint) for fault in found.values() if fault.code == "unknown-key"}
+    around = {path[:cut] for path in found for cut in range(len(path))}
+    return [fault for path, fault in found.items() if path not in around and not _misspelt(fault, corrected)]
+
+
+def _misspelt(fault: Diagnostic, corrected: Container[tuple[Path, str]]) -> bool:
+    """Whether a missing key is there under a name that another fault wants corrected."""
+    wanted = f"did you mean {quoted(fault.at[-1])}?" if fault.at else ""
+    return fault.code == "missing-key" and (fault.at[:-1], wanted) in corrected
 
 
 def _path(loc: tuple[int | str, ...], data: Any) -> tuple[Path, Any]:
@@ -58,16 +66,34 @@ def _fault(row: Any, path: Path, value: Any) -> Diagnostic:
     if kind == "missing":
         return Diagnostic("missing-key", f"{name} is missing", path, _missing_hint(path))
     if kind in _WANTED:
-        hint = f"write {int(value)}" if isinstance(value, float) and value.is_integer() else f"write {_WANTED[kind]}"
-        return Diagnostic("wrong-type", f"{name} is {type_name(value)}, not {_WANTED[kind]}", path, hint)
+        wanted = _wanted_at(path) or _WANTED[kind]
+        hint = f"write {int(value)}" if isinstance(value, float) and value.is_integer() else ""
+        return Diagnostic("wrong-type", f"{name} is {type_name(value)}, not {wanted}", path, hint)
     if kind == "literal_error":
         known = [word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")]
         hint = suggest(str(value), known) or f"one of: {', '.join(known)}"
         return Diagnostic("bad-value", f"{name} is {quoted(value)}", path, hint)
     if kind == "too_short":
         return Diagnostic("missing-key", f"{name} is empty", path, _missing_hint(path))
+    if kind == "less_than_equal" and isinstance(value, int):
+        return Diagnostic("too-large", f"{name} is {value}, more than {context['le']}", path)
     message = row["msg"][0].lower() + row["msg"][1:]
     return Diagnostic("bad-value", f"{name} is {quoted(value)}: {message.replace('input ', 'it ')}", path)
+
+
+def _wanted_at(path: Path) -> str:
+    """What belongs where a spec lets several types stand."""
+    if path[-1:] == ("from",):
+        return 'a layer\'s name, a list of names or { port = "name" }'
+    if path[-2:-1] == ("layers",):
+        return "a layer's type or a table with its type"
+    if path[:-1] == ("inputs",):
+        return 'a shape such as ["N", 8]'
+    if path[-2:-1] == ("shape",) or (path[:1] == ("inputs",) and len(path) == 3 and isinstance(path[-1], int)):
+        return "an integer or the name of a dynamic dim"
+    return {"repeat": 'an integer or "${…}"', "if": 'true, false or "${…}"', "tie": "a parameter's name"}.get(
+        str(path[-1]) if path else "", ""
+    )
 
 
 def _missing_hint(path: Path) -> str:

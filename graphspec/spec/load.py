@@ -90,8 +90,9 @@ def _check_version(data: dict[str, Any]) -> None:
     if isinstance(version, bool) or not isinstance(version, int):
         raise fail("wrong-type", f'"graphspec" is {type_name(version)}', ("graphspec",), hint="write `graphspec = 1`")
     if version != FORMAT_VERSION:
-        hint = "a newer graphspec reads it" if version > FORMAT_VERSION else "write `graphspec = 1`"
-        raise fail("format-version", f"format version {version} is not {FORMAT_VERSION}", ("graphspec",), hint=hint)
+        hint = "a newer graphspec reads it" if version > FORMAT_VERSION else f"write `graphspec = {FORMAT_VERSION}`"
+        message = f"the format version is {version}, and this graphspec reads {FORMAT_VERSION}"
+        raise fail("format-version", message, ("graphspec",), hint=hint)
 
 
 def _stem(name: str) -> str:
@@ -109,7 +110,9 @@ def _by_name(layers: Any, at: Path) -> Any:
         if not isinstance(item, dict) or not isinstance(item.get("name"), str):
             raise fail("missing-key", f"item {index} of [[layers]] has no name", (*at, index), hint='add name = "…"')
         if item["name"] in table:
-            raise fail("duplicate-key", f"two layers are called {quoted(item['name'])}", (*at, index, "name"))
+            first = list(table).index(item["name"])
+            message = f"items {first} and {index} of [[layers]] are both called {quoted(item['name'])}"
+            raise fail("duplicate-key", message, (*at, index, "name"), hint="rename one of them")
         table[item["name"]] = {key: value for key, value in item.items() if key != "name"}
     return table
 
@@ -141,7 +144,7 @@ def _close(value: Any, scope: Bindings, at: Path, faults: list[Diagnostic]) -> A
     try:
         return scope.close(value)
     except ExpressionError as error:
-        faults.append(Diagnostic("bad-expression", f"{quoted(value)}: {error}", at))
+        faults.append(error.diagnostic(value, at))
     except NeedsShape:
         faults.append(Diagnostic("bad-expression", f"{quoted(value)}: a shape can be read in layers only", at))
     return value

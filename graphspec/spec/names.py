@@ -26,10 +26,13 @@ def fault_in(name: str, what: str, at: Path, pattern: re.Pattern[str] = _LAYER) 
         return Diagnostic("bad-name", f"{quoted(name)} cannot be {_article(what)} name", at, hint)
     if keyword.iskeyword(name) or (keyword.issoftkeyword(name) and name == "_"):
         return Diagnostic(
-            "reserved-name", f"{quoted(name)} is a word of Python and cannot be {_article(what)} name", at
+            "reserved-name",
+            f"{quoted(name)} is a word of Python and cannot be {_article(what)} name",
+            at,
+            f'call it "{name}_"',
         )
     if name.lower() in _DEVICES:
-        return Diagnostic("reserved-name", f"{quoted(name)} is a device name on Windows", at)
+        return Diagnostic("reserved-name", f"{quoted(name)} is a device name on Windows", at, f'call it "{name}_"')
     return None
 
 
@@ -39,9 +42,9 @@ def twins(names: Iterable[str], what: str, at: Path) -> Iterator[Diagnostic]:
     for name in names:
         first = seen.setdefault(name.lower(), name)
         if first != name:
-            yield Diagnostic(
-                "name-clash", f"the {what}s {quoted(first)} and {quoted(name)} differ in case only", (*at, name)
-            )
+            message = f"the {what}s {quoted(first)} and {quoted(name)} differ in case only"
+            hint = "a file system may not tell them apart; rename one of them"
+            yield Diagnostic("name-clash", message, (*at, name), hint)
 
 
 def check_names(spec: NetworkSpec) -> None:

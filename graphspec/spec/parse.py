@@ -58,14 +58,15 @@ def _guard(text: str) -> None:
             raise _at(text, match.start(), "too-deep", f"{what} more than {DEEPEST} deep")
 
 
-def _at(text: str, offset: int, code: str, message: str, hint: str = "") -> GraphspecError:
+def _at(text: str, offset: int, code: str, message: str, hint: str = "", length: int = 1) -> GraphspecError:
     """A fault at `offset` of `text`; the parsers know offsets, not paths."""
     line = text.count("\n", 0, offset) + 1
     start = text.rfind("\n", 0, offset) + 1
     end = text.find("\n", offset)
     source = text[start : end if end >= 0 else len(text)]
     column = offset - start + 1
-    return GraphspecError([Diagnostic(code, message, hint=hint, position=Position(line, column, column + 1, source))])
+    place = Position(line, column, column + length, source)
+    return GraphspecError([Diagnostic(code, message, hint=hint, position=place)])
 
 
 def _toml(text: str) -> Any:
@@ -78,20 +79,39 @@ def _toml(text: str) -> Any:
         if place and place[1]:
             offset = sum(len(line) + 1 for line in text.split("\n")[: int(place[1]) - 1]) + int(place[2]) - 1
         cause = message[: place.start()] if place else message
-        code = "duplicate-key" if re.match(r"Cannot (overwrite|declare|mutate)", cause) else "syntax"
-        if code == "duplicate-key":
-            # tomllib stops behind the line it refuses
-            offset = max(0, text.rfind("\n", 0, max(0, offset - 1)) + 1 if offset else 0)
-        hint = "this looks like JSON; TOML was read because of the name" if text.lstrip().startswith("{") else ""
-        raise _at(text, min(offset, len(text)), code, f"TOML: {cause[0].lower()}{cause[1:]}", hint) from None
+        if re.match(r"Cannot (overwrite|declare|mutate)|Duplicate", cause):
+            raise _duplicate(text, "toml", offset, cause) from None
+        if cause.startswith("Unclosed"):
+            offset = _unclosed(text, offset)
+        cause = cause[:1].lower() + cause[1:]
+        raise _at(text, min(offset, len(text)), "syntax", f"TOML: {cause}", _toml_hint(text, offset, cause)) from None
+
+
+def _toml_hint(text: str, offset: int, cause: str) -> str:
+    if text.lstrip().startswith("{"):
+        return "this looks like JSON; TOML was read because of the name"
+    word = re.match(r"[A-Za-z_]\w*", text[offset:])
+    if cause == "invalid value" and word:
+        return f"write {word[0].lower()}" if word[0] in ("True", "False") else f'text stands in quotes: "{word[0]}"'
+    return ""
+
+
+def _unclosed(text: str, offset: int) -> int:
+    """Where the bracket stands that is still open at `offset`."""
+    brackets: list[int] = []
+    for match in _TOKENS.finditer(text, 0, offset):
+        if match[0] in "[{":
+            brackets.append(match.start())
+        elif match[0] in "]}" and brackets:
+            brackets.pop()
+    return brackets[-1] if brackets else offset
 
 
 def _json(text: str) -> Any:
     def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            raise _Duplicate(next(key for key in keys if keys.count(key) > 1))
+            raise _Duplicate
         return found
 
     def no_constant(name: str) -> None:
@@ -100,12 +120,14 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=no_duplicates, parse_constant=no_constant)
     except json.JSONDecodeError as error:
-        raise _at(text, error.pos, "syntax", f"JSON: {error.msg}", _json_hint(text, error)) from None
-    except _Duplicate as error:
-        raise _duplicate(text, error.args[0]) from None
+        message = f"JSON: {error.msg[0].lower()}{error.msg[1:]}"
+        raise _at(text, error.pos, "syntax", message, _json_hint(text, error)) from None
+    except _Duplicate:
+        raise _duplicate(text, "json", 0, "a key stands twice") from None
     except _Constant as error:
-        at = re.search(rf"(?<![\w\"]){error.args[0]}", text)
-        raise _at(text, at.start() if at else 0, "not-finite", f"JSON has no {error.args[0]}") from None
+        word = error.args[0].lstrip("-")
+        at = next((match.start() for match in _TOKENS.finditer(text) if match[0].lstrip(":-") == word), 0)
+        raise _at(text, text.find(word, at), "not-finite", f"JSON has no {word}", length=len(word)) from None
 
 
 class _Duplicate(Exception):
@@ -127,11 +149,14 @@ def _json_hint(text: str, error: json.JSONDecodeError) -> str:
     return ""
 
 
-def _duplicate(text: str, key: str) -> GraphspecError:
-    """Both places of the first repeated `key` in one object."""
+def _duplicate(text: str, language: str, offset: int, cause: str) -> GraphspecError:
+    """Both places of the first repeated key; the parser's own words where it is not found."""
     from graphspec.spec.positions import repeated_key
 
-    first, second = repeated_key(text, key)
+    found = repeated_key(text, language)
+    if not found:
+        return _at(text, min(offset, len(text)), "duplicate-key", f"{language.upper()}: {cause[0].lower()}{cause[1:]}")
+    key, first, second = found
     message = f"the key {quoted(key)} stands twice, first on line {first.line}"
     return GraphspecError([Diagnostic("duplicate-key", message, position=second, hint="remove one of them")])
 

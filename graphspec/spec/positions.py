@@ -16,28 +16,42 @@ class Span:
 
     key: Position | None
     value: Position
+    is_table: bool = False
 
 
 def spans(text: str, language: str) -> dict[Path, Span]:
     """Path → span for every key and list item of a text that parses."""
     lines = text.split("\n")
-    root = _tree(text, language)
-    walk = _walk_json if language == "json" else _walk_toml
-    return {
-        path: Span(_position(key, lines) if key else None, _position(value, lines)) for path, key, value in walk(root)
+    found = {
+        path: Span(_position(key, lines) if key else None, _position(value, lines), value.type in _TABLES)
+        for path, key, value in _walk(text, language)
     }
+    for path, span in list(found.items()):
+        # [blocks.B.layers] alone also says where blocks.B stands
+        for cut in range(1, len(path)):
+            found.setdefault(path[:cut], Span(span.key, span.key or span.value))
+    return found
 
 
-def repeated_key(text: str, key: str) -> tuple[Position, Position]:
-    """The first two places where one JSON object has `key`."""
+def repeated_key(text: str, language: str) -> tuple[str, Position, Position] | None:
+    """The first key that stands twice in one table, with both places; None where none is found."""
     lines = text.split("\n")
     seen: dict[Path, Any] = {}
-    for path, node, _ in _walk_json(_tree(text, "json")):
-        if path and path[-1] == key:
-            if path in seen:
-                return _position(seen[path], lines), _position(node, lines)
-            seen[path] = node
-    return (Position(1, 1, 2, lines[0]),) * 2
+    for path, key, _ in _walk(text, language):
+        if key is None or path not in seen:
+            seen[path] = key
+        elif not key.type == seen[path].type == "dotted_key":
+            return str(path[-1]), _position(seen[path], lines), _position(key, lines)
+    return None
+
+
+#: tree-sitter's names for tables written in place.
+_TABLES = frozenset(["inline_table", "object"])
+
+
+def _walk(text: str, language: str) -> Iterator[tuple[Path, Any, Any]]:
+    root = _tree(text, language)
+    return _walk_json(root) if language == "json" else _walk_toml(root)
 
 
 def _tree(text: str, language: str) -> Any:

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from graphspec.diagnostics import suggest
-from graphspec.spec.expressions import ExpressionError, NeedsShape, resolve
+from graphspec.diagnostics import quoted, suggest
+from graphspec.spec.expressions import ExpressionError, NeedsShape, UnknownVariable, resolve
 
 #: Gives the sizes of the value that is called `reference` in a scope.
 ShapeOf = Callable[["Bindings", str], Sequence[Any]]
@@ -54,11 +54,11 @@ class _Closing:
         if here is None:
             known = self.bindings.names()
             hint = suggest(name, known) or f"variables here: {', '.join(sorted(known)) or 'none'}"
-            raise ExpressionError(f"there is no variable {name!r}; {hint}")
+            raise UnknownVariable(name, hint)
         key = (id(here), name)
         if key in self.asking:
             circle = " → ".join([*(asked for _, asked in self.asking), name])
-            raise ExpressionError(f"the variable {name!r} is defined by itself: {circle}")
+            raise ExpressionError(f"the variable {quoted(name)} is defined by itself: {circle}")
         value, scope = here.given.get(name) or (here.defaults[name], here)
         return resolve(value, _Closing(scope, self.shape_of, (*self.asking, key)))
 

@@ -38,7 +38,7 @@ class Source:
             span = self._spans.get(real[:cut])
             if span:
                 whole = cut == len(real) or (cut == len(real) - 1 and real[-1] == "type")
-                return span.key if span.key and (at_key or not whole) else span.value
+                return span.key if span.key and (at_key or not whole or span.is_table) else span.value
         return None
 
     def _real(self, path: Path) -> Path:

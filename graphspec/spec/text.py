@@ -50,7 +50,9 @@ def decode(data: bytes) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise fail("encoding", f"byte {error.start} is not valid UTF-8", hint="save it as UTF-8") from None
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"byte {error.start}, on line {line}, is not valid UTF-8"
+        raise fail("encoding", message, hint="save it as UTF-8") from None
     text = text.replace("\r\n", "\n")
     if "\r" in text:
         raise fail("syntax", "a carriage return without a line feed", hint="save it with LF or CRLF line ends")

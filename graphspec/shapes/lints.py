@@ -1,0 +1,72 @@
+"""What runs but is rarely meant: warnings, one for each line of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from graphspec.diagnostics import Diagnostic, quoted
+from graphspec.graph import Layer, LayerGraph
+from graphspec.ops.inferred import ranks
+from graphspec.shapes.shaped import ShapedLayer, TensorType, ValueRef
+
+#: Loss → the layers that it contains already, and what to use instead of them.
+_IN_LOSS = {
+    "CrossEntropyLoss": (("Softmax", "softmax"), "remove it, or use LogSoftmax with NLLLoss"),
+    "BCEWithLogitsLoss": (("Sigmoid", "sigmoid"), "remove it, or use BCELoss"),
+}
+_ELEMENTWISE = frozenset(["ReLU", "GELU", "SiLU", "Identity", "Dropout"])
+
+
+def lints(
+    graph: LayerGraph,
+    layers: Mapping[str, ShapedLayer],
+    outputs: Iterable[ValueRef],
+    types: Mapping[str, Mapping[tuple[int, ...], TensorType]],
+) -> list[Diagnostic]:
+    """The warnings about a network whose `types` are known by layer or input."""
+    found: dict[object, Diagnostic] = {}
+    for layer in layers.values():
+        for fault in (*_linear_after_conv(layer, layers, types), *_bias_before_norm(layer, layers, graph)):
+            found.setdefault((fault.code, fault.at), fault)
+    return [*found.values(), *_softmax_before_loss(graph, layers, outputs)]
+
+
+def _linear_after_conv(
+    layer: ShapedLayer, layers: Mapping[str, ShapedLayer], types: Mapping[str, Mapping[tuple[int, ...], TensorType]]
+) -> Iterator[Diagnostic]:
+    value = _first(layer)
+    producer = layers.get(value.layer) if value else None
+    if value is None or producer is None or layer.type != "Linear":
+        return
+    kind = types[value.layer][value.index]
+    if len(kind.shape) == 4 and (ranks(producer.op) or producer.type in _ELEMENTWISE):
+        message = f"layer {quoted(layer.name)}: Linear on {kind} works on the last dim, the width, alone"
+        yield Diagnostic("linear-after-conv", message, layer.at, "add a Flatten layer before it", severity="warning")
+
+
+def _bias_before_norm(layer: ShapedLayer, layers: Mapping[str, ShapedLayer], graph: LayerGraph) -> Iterator[Diagnostic]:
+    """A bias that the normalisation over the same channels takes away again."""
+    value = _first(layer)
+    producer = layers.get(value.layer) if value else None
+    if producer is None or not layer.type.startswith("BatchNorm") or "bias" not in producer.parameters:
+        return
+    # behind an `if` it may have other readers
+    node = graph.nodes.get(producer.name)
+    if isinstance(node, Layer) and graph.graph.out_degree(producer.name) == 1 and producer.type != layer.type:
+        message = f"layer {quoted(producer.name)}: {layer.type} subtracts the mean, and with it the bias"
+        yield Diagnostic("bias-before-norm", message, producer.at, "write bias = false", severity="warning")
+
+
+def _softmax_before_loss(
+    graph: LayerGraph, layers: Mapping[str, ShapedLayer], outputs: Iterable[ValueRef]
+) -> Iterator[Diagnostic]:
+    loss = graph.spec.train.loss.type if graph.spec.train else ""
+    twice, hint = _IN_LOSS.get(loss, ((), ""))
+    for layer in (layers.get(value.layer) for value in outputs):
+        if layer and layer.type in twice:
+            message = f"layer {quoted(layer.name)}: {loss} applies {layer.type.lower()} itself"
+            yield Diagnostic("softmax-before-loss", message, layer.at, hint, severity="warning")
+
+
+def _first(layer: ShapedLayer) -> ValueRef | None:
+    return next((value for value in layer.operands.values() if isinstance(value, ValueRef)), None)
