@@ -14,15 +14,24 @@ from graphspec.cli.screen import Screen, screen
 
 
 class Emit(StrEnum):
-    """What to print: the table of layers, or the resolved spec as TOML."""
+    """What to print: the table of layers, or what a stage made."""
 
     summary = "summary"
     spec = "spec"
+    graph = "graph"
+    shapes = "shapes"
+    python = "python"
 
 
 def compile_(
     spec: options.Spec,
-    emit: Annotated[Emit, typer.Option(help="The table of layers, or the resolved spec as TOML.")] = Emit.summary,
+    emit: Annotated[
+        Emit,
+        typer.Option(
+            help="The table of layers; the resolved spec as TOML; the layers and what they take; every value's shape; "
+            "the network as one Python file."
+        ),
+    ] = Emit.summary,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write there instead of stdout.", show_default=False)
     ] = None,
@@ -35,13 +44,19 @@ def compile_(
     """Check SPEC, infer every shape, build the module, and show it."""
     with screen(as_json, quiet) as here:
         from graphspec import pipeline
-        from graphspec.spec import dump
+        from graphspec.cli import emit as emits
 
         network = pipeline.load(options.source(spec), variant=variant, overrides=set_ or ())
         shaped = pipeline.shape(network)
         pipeline.build(shaped)
         if emit is Emit.spec:
-            _emit_text(here, dump(network), output)
+            _emit_text(here, emits.spec(network), output)
+        elif emit is Emit.graph:
+            _emit_text(here, emits.graph(network), output)
+        elif emit is Emit.shapes:
+            _emit_text(here, emits.shapes(shaped), output)
+        elif emit is Emit.python:
+            _emit_text(here, emits.python(shaped), output)
         else:
             here.show(summary.document(shaped), *summary.tables(shaped, whole=all_))
 
