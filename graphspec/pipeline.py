@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from graphspec.exporting import Bundle
     from graphspec.graph import LayerGraph
+    from graphspec.predicting import Prediction
     from graphspec.shapes import ShapedGraph
     from graphspec.training import EvaluateReport, TrainReport
     from graphspec.training.progress import Reporter
@@ -174,6 +175,38 @@ def verify(bundle: Bundle | str | os.PathLike[str]) -> VerifyReport:
     module = build(shaped)
     training.load_weights(module, training.read_weights(opened.folder, "weights"))
     return verifying.verify_bundle(module, shaped, opened)
+
+
+def predict(
+    source: str | os.PathLike[str],
+    files: Iterable[str | os.PathLike[str]] = (),
+    *,
+    count: int = 8,
+    data: str | os.PathLike[str] | None = None,
+    download: bool = False,
+) -> list[Prediction]:
+    """What a run's best weights, or an export's ONNX file in onnxruntime, answer to `files`.
+
+    Without files: to the first `count` samples of the test part, whose truth is known. See
+    :func:`graphspec.predicting.predict`.
+    """
+    from graphspec import exporting, predicting, verifying
+
+    folder = Path(source)
+    if (folder / "manifest.json").is_file():
+        bundle = exporting.Bundle.open(folder)
+        bundle.check_hashes()
+        shaped, labels = shape(load(folder / "spec.toml")), bundle.manifest["labels"]
+        if "onnx" not in bundle.formats:
+            raise fail("not-exportable", f'"{folder}" has no ONNX file', hint="export it with --format onnx")
+        run = verifying.onnx_function(bundle.path("onnx"))
+    else:
+        shaped, module = _of_run(folder)
+        run, labels = predicting.module_function(module, list(shaped.outputs)), _labels(folder)
+    root = Path(data) if data else None
+    return predicting.predict(
+        shaped, run, [Path(file) for file in files], labels=labels, count=count, data_root=root, download=download
+    )
 
 
 def _of_run(run: Path) -> tuple[ShapedGraph, nn.Module]:

@@ -10,6 +10,7 @@ from graphspec import __version__
 from graphspec.cli.compile import compile_
 from graphspec.cli.export import export, verify
 from graphspec.cli.ops import ops
+from graphspec.cli.predict import predict
 from graphspec.cli.train import evaluate, train
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ def _root(
 app.command("compile")(compile_)
 app.command()(train)
 app.command()(evaluate)
+app.command()(predict)
 app.command()(export)
 app.command()(verify)
 app.command()(ops)

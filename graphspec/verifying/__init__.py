@@ -1,7 +1,8 @@
 """Stage 7: every exported file is run and compared with the module it came from."""
 
+from graphspec.verifying.answer import onnx_function
 from graphspec.verifying.report import VerifyReport
 from graphspec.verifying.runtimes import Workers
 from graphspec.verifying.verify import verify_bundle
 
-__all__ = ["VerifyReport", "Workers", "verify_bundle"]
+__all__ = ["VerifyReport", "Workers", "onnx_function", "verify_bundle"]

@@ -74,7 +74,7 @@ def _read(folder: Path, classes: tuple[str, ...], resize: Callable[[Tensor], Ten
     if 0 in counts:
         raise fail("bad-data", f"the class folder {folder / classes[counts.index(0)]} has no images", at=AT)
     with ThreadPoolExecutor() as pool:  # Pillow releases the GIL while it decodes
-        images = list(pool.map(lambda entry: resize(_decode(entry[0])), listing))
+        images = list(pool.map(lambda entry: resize(decode(entry[0])), listing))
     _one_size(images, [path for path, _ in listing])
     labels = torch.tensor([label for _, label in listing], dtype=torch.int64)
     return Samples({"image": torch.stack(images)}, {"label": labels})
@@ -89,8 +89,8 @@ def _is_image(path: str, folder: Path) -> bool:
     return is_image_file(path) and not hidden and Path(path).resolve() == folder.resolve() / below
 
 
-def _decode(path: str) -> Tensor:
-    """The image at `path` as 3 × H × W uint8; grey, palette, CMYK, alpha and 16 bits are converted to RGB."""
+def decode(path: str, mode: str = "RGB") -> Tensor:
+    """The image at `path` as C × H × W uint8; palette, CMYK, alpha and 16 bits are converted to RGB (or L, grey)."""
     import numpy as np
     from PIL import Image, UnidentifiedImageError
 
@@ -101,7 +101,7 @@ def _decode(path: str) -> Tensor:
                 raise fail("bad-data", f"{path} claims {image.width} × {image.height} pixels", at=AT)
             if image.mode.startswith("I;16"):  # convert("RGB") would cut at 255 instead of scaling
                 image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
+            return torch.from_numpy(np.atleast_3d(np.array(image.convert(mode)))).permute(2, 0, 1).contiguous()
     except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise fail("bad-data", f"{path} cannot be read as an image: {error}", at=AT) from error
 

@@ -1,0 +1,73 @@
+"""``graphspec predict``: what a trained network answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import box
+from rich.table import Table
+
+from graphspec.cli import options
+from graphspec.cli.screen import screen
+from graphspec.diagnostics import printable
+
+if TYPE_CHECKING:
+    from graphspec.predicting import Prediction
+
+
+def predict(
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN|EXPORT", help="A run or an exported folder.", show_default=False)
+    ],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Images, .npy or .csv files; none: test samples.", show_default=False),
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many test samples.")] = 8,
+    data: options.Data = None,
+    download: options.Download = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Predict FILEs, or the first test samples beside their truth; an EXPORT runs in onnxruntime."""
+    with screen(as_json, quiet) as here:
+        from graphspec import pipeline
+
+        found = pipeline.predict(source, files or (), count=count, data=data, download=download)
+        here.show({"predictions": [prediction.as_dict() for prediction in found]}, _table(found))
+
+
+def _table(predictions: Sequence[Prediction]) -> Table:
+    """One row a sample; columns that nothing is known for are left out."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    rows = [_row(prediction) for prediction in predictions]
+    headings = [heading for heading in rows[0] if any(row[heading] for row in rows)]
+    for heading in headings:
+        table.add_column(heading, overflow="fold", justify="left" if heading == "Sample" else "right")
+    for row in rows:
+        table.add_row(*(row[heading] for heading in headings))
+    return table
+
+
+def _row(prediction: Prediction) -> dict[str, str]:
+    known, sure = prediction.truth is not None, prediction.probability is not None
+    label = prediction.label
+    answer = label if label is not None else ", ".join(f"{_shown(value)}" for value in prediction.outputs.values())
+    return {
+        "Sample": printable(prediction.sample),
+        "Prediction": printable(answer),
+        "Probability": f"{prediction.probability:.1%}" if sure else "",
+        "Truth": printable(_shown(prediction.truth)) if known else "",
+        "": "wrong" if known and label is not None and label != prediction.truth else "",
+    }
+
+
+def _shown(value: Any) -> str:
+    """Numbers to four digits; of long outputs the first few."""
+    if isinstance(value, list):
+        inner = [_shown(item) for item in value[:6]] + ["…"] * (len(value) > 6)
+        return inner[0] if len(value) == 1 else f"[{' '.join(inner)}]"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,7 @@
+"""After training and export: what a network answers to the user's files, or to the first samples of the test part."""
+
+from __future__ import annotations
+
+from graphspec.predicting.predict import Prediction, module_function, predict
+
+__all__ = ["Prediction", "module_function", "predict"]

@@ -1,0 +1,120 @@
+"""Predictions: of test samples and of the user's files, from a run and from an export, all the same."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from graphspec import GraphspecError, pipeline
+
+SPECS = Path(__file__).parents[2] / "specs"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Path, Path]:
+    """A run of digits (two epochs) and its export."""
+    folder = tmp_path_factory.mktemp("digits")
+    report = pipeline.train(SPECS / "digits.toml", run=folder / "run", epochs=2)
+    return report.run, pipeline.export(report.run, folder / "export", formats=["onnx"]).folder
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return (bunch.images[:12] / 16).astype(np.float32)[:, None], bunch.target[:12]
+
+
+def test_an_export_predicts_what_its_run_predicts(trained):
+    run, export = (pipeline.predict(each, count=40) for each in trained)
+    assert [p.label for p in run] == [p.label for p in export]
+    assert [p.truth for p in run] == [p.truth for p in export]
+    np.testing.assert_allclose([p.outputs["output"] for p in run], [p.outputs["output"] for p in export], atol=1e-4)
+
+
+def test_the_truth_of_test_samples_is_known_and_mostly_met(trained):
+    found = pipeline.predict(trained[1], count=100)
+    assert np.mean([p.label == p.truth for p in found]) > 0.85
+
+
+def test_the_probability_is_softmax_of_the_outputs(trained):
+    for prediction in pipeline.predict(trained[0], count=5):
+        softmax = torch.tensor(prediction.outputs["output"]).softmax(0)
+        assert prediction.probability == pytest.approx(softmax.max().item())
+        assert prediction.label == str(softmax.argmax().item())
+
+
+def test_arrays_and_images_give_the_same(trained, digits, tmp_path):
+    """A batch in .npy, each sample in .npy, and the same pixels as uint8 in PNG, grey and as colour."""
+    images, _ = digits
+    pixels = np.round(images * 255).astype(np.uint8)
+    np.save(tmp_path / "batch.npy", pixels)
+    np.save(tmp_path / "one.npy", pixels[3])
+    Image.fromarray(pixels[3, 0]).save(tmp_path / "grey.png")
+    Image.fromarray(pixels[3, 0]).convert("RGB").save(tmp_path / "colour.png")
+    batch, *others = (
+        pipeline.predict(trained[1], [tmp_path / name]) for name in ("batch.npy", "one.npy", "grey.png", "colour.png")
+    )
+    assert len(batch) == 12
+    assert batch[3].sample.endswith("batch.npy:4")
+    for (other,) in others:
+        np.testing.assert_allclose(other.outputs["output"], batch[3].outputs["output"], atol=1e-5)
+        assert other.truth is None
+
+
+def test_rows_of_a_table_are_standardised_as_in_training(tmp_path, monkeypatch):
+    """perceptron.toml scales by the training part's mean and deviation: a file's raw rows are scaled by the same."""
+    from sklearn.datasets import load_breast_cancer
+
+    monkeypatch.chdir(tmp_path)
+    bunch = load_breast_cancer()
+    np.savetxt("rows.csv", bunch.data[:40], delimiter=",")
+    report = pipeline.train(SPECS / "perceptron.toml", run=tmp_path / "run", epochs=5)
+    found = pipeline.predict(report.run, ["rows.csv"])
+    assert np.mean([p.label == bunch.target_names[truth] for p, truth in zip(found, bunch.target, strict=False)]) > 0.9
+    assert all(p.probability >= 0.5 for p in found)
+
+
+def test_regression_has_values_and_no_label(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    report = pipeline.train(SPECS / "linear_regression.toml", run=tmp_path / "run", epochs=1)
+    np.savetxt("x.csv", [[0.5], [1.0], [1.5]], delimiter=",")
+    found = pipeline.predict(report.run, ["x.csv"])
+    values = [p.outputs["output"][0] for p in found]
+    assert values[1] - values[0] == pytest.approx(values[2] - values[1], abs=1e-5)
+    assert {p.label for p in found} == {None}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("photo.png", np.zeros((9, 9), np.uint8), "shape-mismatch"),
+        ("digit.npy", np.zeros((1, 8, 9), np.float32), "shape-mismatch"),
+        ("torn.png", b"\x89PNG\r\n\x1a\n", "bad-data"),
+        ("torn.npy", b"\x93NUMPY", "bad-data"),
+        ("objects.npy", np.array([{}], dtype=object), "bad-data"),
+        ("words.csv", b"one,two", "bad-data"),
+        ("model.pkl", b"", "wrong-extension"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(trained, tmp_path, name, content, code):
+    path = tmp_path / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif name.endswith(".png"):
+        Image.fromarray(content).save(path)
+    else:
+        np.save(path, content, allow_pickle=True)
+    with pytest.raises(GraphspecError) as refused:
+        pipeline.predict(trained[1], [path])
+    assert [fault.code for fault in refused.value.diagnostics] == [code]
+    assert name in str(refused.value)
+
+
+def test_a_missing_file_and_a_folder_that_is_no_run_are_refused(trained, tmp_path):
+    for source, files in ((trained[1], [tmp_path / "no.npy"]), (tmp_path, [])):
+        with pytest.raises(GraphspecError):
+            pipeline.predict(source, files)
