@@ -17,10 +17,11 @@ import torch
 from torch import nn
 
 #: How much faster all threads must be than one to be used: they also take from other processes.
-WORTHWHILE = 1.15
+WORTHWHILE = 1.25
 #: How much slower than usual steps must be, on a moving average, before the count is measured again.
 SLOWER = 2.0
 _ROUNDS = 3
+_ROUND_SECONDS = 0.02
 
 
 @contextlib.contextmanager
@@ -69,10 +70,14 @@ class Threads:
         found: dict[int, list[float]] = {1: [], self._most: []}
         with torch.random.fork_rng(devices=[]):
             self._step(trial)
+            started = time.perf_counter()
+            self._step(trial)
+            repeats = max(1, min(50, int(_ROUND_SECONDS / (time.perf_counter() - started))))
             for _ in range(_ROUNDS):
                 for threads, seconds in found.items():
                     torch.set_num_threads(threads)
                     started = time.perf_counter()
-                    self._step(trial)
+                    for _ in range(repeats):
+                        self._step(trial)
                     seconds.append(time.perf_counter() - started)
         return {threads: statistics.median(seconds) for threads, seconds in found.items()}

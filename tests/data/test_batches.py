@@ -1,0 +1,55 @@
+"""The order of batches is a function of (seed, epoch)."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from graphspec.data import Batches, Samples, load
+from graphspec.spec.data import DataSpec
+
+
+def counted(rows: int, size: int, **more: object) -> Batches:
+    x = torch.arange(rows, dtype=torch.float32).unsqueeze(1)
+    return Batches(Samples({"x": x}, {"y": x}), size, **more)  # type: ignore[arg-type]
+
+
+def rows_of(batches: Batches, epoch: int, start: int = 0) -> list[list[int]]:
+    return [batch.inputs["x"].flatten().int().tolist() for batch in batches.shuffled(epoch, start)]
+
+
+@pytest.mark.parametrize(("rows", "size", "drop_last", "sizes"), [(10, 4, False, [4, 4, 2]), (10, 4, True, [4, 4])])
+def test_an_epoch_has_every_sample_once(rows: int, size: int, drop_last: bool, sizes: list[int]) -> None:
+    batches = counted(rows, size, drop_last=drop_last)
+    found = rows_of(batches, 0)
+    assert [len(batch) for batch in found] == sizes
+    assert len(batches) == len(sizes)
+    assert len({row for batch in found for row in batch}) == sum(sizes)
+
+
+def test_the_order_depends_on_seed_and_epoch_only() -> None:
+    assert rows_of(counted(50, 7, seed=1), 3) == rows_of(counted(50, 7, seed=1), 3)
+    assert rows_of(counted(50, 7, seed=1), 3) != rows_of(counted(50, 7, seed=1), 4)
+    assert rows_of(counted(50, 7, seed=1), 3) != rows_of(counted(50, 7, seed=2), 3)
+
+
+@pytest.mark.parametrize("start", [0, 1, 5, 8])
+def test_starting_in_the_middle_gives_the_same_batches(start: int) -> None:
+    spec = {"dataset": "digits", "batch_size": 150, "augment": [{"type": "RandomCrop", "size": 8, "padding": 2}]}
+    batches = load(DataSpec.model_validate(spec)).batches("train")
+    whole, rest = list(batches.shuffled(2)), list(batches.shuffled(2, start))
+    assert len(rest) == len(whole) - start
+    for one, other in zip(whole[start:], rest, strict=True):
+        assert torch.equal(one.inputs["image"], other.inputs["image"])
+        assert torch.equal(one.targets["label"], other.targets["label"])
+
+
+def test_only_training_is_augmented() -> None:
+    spec = {"dataset": "digits", "augment": [{"type": "RandomCrop", "size": 8, "padding": 4}]}
+    data = load(DataSpec.model_validate(spec))
+    assert data.validation is not None
+    plain = torch.cat([batch.inputs["image"] for batch in data.batches("validation").in_order()])
+    assert torch.equal(plain, data.validation.inputs["image"])
+    assert not torch.equal(
+        next(data.batches("train").shuffled(0)).inputs["image"], data.batch(32, "train").inputs["image"]
+    )

@@ -1,0 +1,126 @@
+"""ImageFolder's layout: what is read, and what is refused."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from graphspec.data import DataSet, load
+from graphspec.diagnostics import GraphspecError
+from graphspec.spec.data import DataSpec
+
+RESIZE = [{"type": "Resize", "size": [8, 8]}]
+
+
+def read(root: Path, transforms: list[object] = RESIZE) -> DataSet:
+    spec = {"dataset": {"type": "ImageFolder", "folder": "images"}, "validation": 0, "transforms": transforms}
+    return load(DataSpec.model_validate(spec), root=root)
+
+
+def test_parts_classes_and_modes(images: Path) -> None:
+    data = read(images)
+    assert data.classes == ("cat", "dog")
+    assert data.train.inputs["image"].shape == (6, 3, 8, 8)
+    assert data.train.targets["label"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert data.train.inputs["image"][:, 0, 0, 0].tolist() == [40, 41, 42, 200, 201, 202]
+    assert len(data.test.open()) == 4
+
+
+def test_without_parts_the_test_part_is_split_off(images: Path) -> None:
+    (images / "images" / "train").rename(images / "flat")
+    data = load(
+        DataSpec.model_validate({"dataset": {"type": "ImageFolder"}, "transforms": RESIZE}), root=images / "flat"
+    )
+    assert (len(data.train), len(data.test.open())) == (4, 1)
+
+
+def test_16_bits_are_scaled(images: Path) -> None:
+    Image.new("I;16", (20, 16), 40 * 256).save(images / "images/train/cat/0.png")
+    assert read(images).train.inputs["image"][0].unique().tolist() == [40]
+
+
+def test_hidden_folders_and_links_are_passed_over(images: Path) -> None:
+    train = images / "images" / "train"
+    (train / ".git").mkdir()
+    (train / "cat" / "loop").symlink_to(train)
+    (train / "cat" / "link.png").symlink_to(train / "dog" / "0.png")
+    (train / "cat" / ".hidden.png").write_bytes((train / "dog" / "0.png").read_bytes())
+    data = read(images)
+    assert data.classes == ("cat", "dog")
+    assert len(data.train) == 6
+
+
+def _bomb(path: Path) -> None:
+    """A PNG of 66 bytes that claims 30,000 × 30,000 pixels."""
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    body = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+
+def _empty_class(root: Path) -> None:
+    (root / "train" / "bird").mkdir()
+
+
+def _one_class(root: Path) -> None:
+    for image in (root / "train" / "dog").iterdir():
+        image.unlink()
+    (root / "train" / "dog").rmdir()
+
+
+def _truncated(root: Path) -> None:
+    path = root / "train" / "cat" / "1.png"
+    path.write_bytes(path.read_bytes()[:50])
+
+
+def _no_image(root: Path) -> None:
+    (root / "train" / "cat" / "1.png").write_text("hello")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (_empty_class, r"bird has no images"),
+        (_one_class, r'only the class "cat"'),
+        (_truncated, r"cat/1\.png cannot be read as an image"),
+        (_no_image, r"cat/1\.png cannot be read as an image"),
+        (lambda root: _bomb(root / "train/cat/1.png"), r"cat/1\.png c"),
+    ],
+)
+def test_what_is_wrong_is_said(images: Path, spoil: Callable[[Path], None], expected: str) -> None:
+    spoil(images / "images")
+    with pytest.raises(GraphspecError, match=expected):
+        read(images)
+
+
+def test_sizes_that_differ_need_a_resize(images: Path) -> None:
+    with pytest.raises(GraphspecError, match=r"the images differ in size.*Resize"):
+        read(images, [])
+
+
+def test_classes_of_the_test_part_must_be_the_same(images: Path) -> None:
+    (images / "images/test/dog").rename(images / "images/test/wolf")
+    with pytest.raises(GraphspecError, match=r'differ in their classes: "dog", "wolf"'):
+        read(images).test.open()
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "images").write_text("")
+    with pytest.raises(GraphspecError, match=r"no-data.*is a file"):
+        read(tmp_path)
+
+
+def test_resized_images_are_v2s(images: Path) -> None:
+    from torchvision.transforms import v2
+
+    picture = torch.randint(0, 256, (16, 20, 3), dtype=torch.uint8)
+    Image.fromarray(picture.numpy()).save(images / "images/train/cat/0.png")
+    assert torch.equal(read(images).train.inputs["image"][0], v2.Resize([8, 8])(picture.permute(2, 0, 1)))

@@ -1,0 +1,103 @@
+"""The loop computes what the textbook's loop computes, to the last bit."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.utils.data import DataLoader, Subset
+from torchvision import datasets
+from torchvision.transforms import Compose, Normalize, ToTensor
+
+from graphspec import pipeline
+from graphspec.data import load
+from graphspec.diagnostics import GraphspecError
+from graphspec.training import train
+from graphspec.training.progress import Silent
+
+SPEC: dict[str, Any] = {
+    "graphspec": 1,
+    "inputs": {"image": ["N", 1, 28, 28]},
+    "layers": {
+        "flatten": "Flatten",
+        "fc1": {"type": "Linear", "out_features": 32},
+        "relu": "ReLU",
+        "fc2": {"type": "Linear", "out_features": 10},
+    },
+    "data": {
+        "dataset": "FashionMNIST",
+        "validation": 0,
+        "batch_size": 16,
+        "transforms": [{"type": "Normalize", "mean": [0.2860], "std": [0.3530]}],
+    },
+    "train": {"epochs": 3, "optimizer": {"type": "Adam", "lr": 0.01}},
+}
+
+
+class Losses(Silent):
+    """Keeps every step's loss."""
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+
+    def step(self, loss: float) -> None:
+        self.values.append(loss)
+
+
+def test_losses_and_weights_are_those_of_the_textbook_loop(fashion_root: Path, tmp_path: Path) -> None:
+    """torchvision's set → PIL → ToTensor → Normalize → DataLoader → forward, loss, backward, step; same order."""
+    shaped = pipeline.shape(pipeline.load(SPEC))
+    module = pipeline.build(shaped)
+    textbook = copy.deepcopy(module)
+    reporter = Losses()
+    train(module, shaped, run=tmp_path / "run", data_root=fashion_root, reporter=reporter, device="cpu")
+
+    assert shaped.spec.data is not None
+    order = load(shaped.spec.data, root=fashion_root).batches("train").order
+    images = datasets.FashionMNIST(fashion_root, transform=Compose([ToTensor(), Normalize((0.2860,), (0.3530,))]))
+    optimizer, loss_function, losses = torch.optim.Adam(textbook.parameters(), lr=0.01), nn.CrossEntropyLoss(), []
+    for epoch in range(3):
+        for image, label in DataLoader(Subset(images, order(epoch).tolist()), batch_size=16):
+            optimizer.zero_grad()
+            loss = loss_function(textbook(image), label)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+
+    assert reporter.values == losses
+    weights = load_file(tmp_path / "run" / "last.safetensors")
+    assert sorted(weights) == sorted(textbook.state_dict())
+    for name, value in textbook.state_dict().items():
+        assert torch.equal(weights[name], value), name
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_update(digits: dict[str, Any], fit: Any, tmp_path: Path) -> None:
+    digits["layers"]["square"] = {"type": "mul", "from": ["logits", "logits"]}
+    digits["layers"]["fourth"] = {"type": "mul", "from": ["square", "square"]}
+    digits["train"]["optimizer"] = {"type": "SGD", "lr": 100.0}
+    del digits["train"]["scheduler"]
+    with pytest.raises(GraphspecError, match=r'non-finite.*the loss is (nan|inf) at step \d+ .*: layer "\w+" gives'):
+        fit(digits)
+    for file in (tmp_path / "run").glob("*.safetensors"):
+        assert all(value.isfinite().all() for value in load_file(file).values())
+
+
+def test_the_caller_keeps_random_state_and_threads(digits: dict[str, Any], fit: Any) -> None:
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    fit(digits, epochs=1)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+
+
+def test_the_test_part_is_opened_only_after_training(fashion_root: Path, tmp_path: Path) -> None:
+    """With a test file that cannot be read, training runs to its last step and fails in evaluation."""
+    (fashion_root / "FashionMNIST/raw/t10k-labels-idx1-ubyte").write_bytes(b"")
+    shaped = pipeline.shape(pipeline.load(SPEC))
+    with pytest.raises(GraphspecError, match="bad-data"):
+        train(pipeline.build(shaped), shaped, run=tmp_path / "run", data_root=fashion_root, reporter=Silent())
+    assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 4
