@@ -53,7 +53,7 @@ def export(
                 variant=variant,
                 overrides=set_ or (),
             )
-        where = Text(f"\nPublished {bundle.folder}: {', '.join(sorted(bundle.manifest['files']))}")
+        where = Text(f"\nPublished {bundle.folder}: {', '.join(sorted([*bundle.manifest['files'], 'manifest.json']))}")
         here.show({"export": bundle.folder, **bundle.manifest}, verified(bundle.manifest["verification"]), where)
 
 
