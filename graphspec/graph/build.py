@@ -28,12 +28,10 @@ def build(spec: NetworkSpec, most_layers: int = MOST_LAYERS) -> LayerGraph:
     outputs = {name: resolver.follow(ref, ("outputs", name)) for name, ref in outputs.items()}
     _raise(resolver.faults)
     graph = _graph(spec, nodes, outputs)
-    _raise(_cycle(graph, nodes))
+    order = _order(graph, nodes)
     _raise([*_unused_layers(graph, nodes, outputs), *_unused_inputs(graph, spec)])
     _warn_unused_blocks(expansion)
-    position = {name: index for index, name in enumerate(nodes)}
-    order = nx.lexicographical_topological_sort(graph, lambda name: position.get(name, -1))
-    return LayerGraph(spec, {name: nodes[name] for name in order if name in nodes}, outputs, graph, expansion.aliases)
+    return LayerGraph(spec, {name: nodes[name] for name in order}, outputs, graph, expansion.aliases)
 
 
 def _raise(faults: list[Diagnostic]) -> None:
@@ -84,21 +82,25 @@ def _graph(spec: NetworkSpec, nodes: Mapping[str, Layer | Choice], outputs: Mapp
     return graph
 
 
-def _cycle(graph: nx.MultiDiGraph, nodes: Mapping[str, Layer | Choice]) -> list[Diagnostic]:
-    """The first cycle, as a path."""
+def _order(graph: nx.MultiDiGraph, nodes: Mapping[str, Layer | Choice]) -> list[str]:
+    """The nodes in an execution order, as near to the file's as can be."""
+    position = {name: index for index, name in enumerate(nodes)}
     try:
-        edges = nx.find_cycle(graph)
-    except nx.NetworkXNoCycle:
-        return []
+        order = list(nx.lexicographical_topological_sort(graph, lambda name: position.get(name, -1)))
+    except nx.NetworkXUnfeasible:
+        raise GraphspecError([_cycle(graph, nodes)]) from None
+    return [name for name in order if name in nodes]
+
+
+def _cycle(graph: nx.MultiDiGraph, nodes: Mapping[str, Layer | Choice]) -> Diagnostic:
+    """The first cycle, as a path; the topological sort names nothing."""
+    edges = nx.find_cycle(graph)
     members = [edge[0] for edge in edges]
     first = next(node for node in map(nodes.get, members) if node)
     path = " → ".join(quoted(name) for name in [*members, members[0]][:20])
     at = first.at if isinstance(first, Layer) else first.gate.at[:-1]
-    return [
-        Diagnostic(
-            "cycle", f"layers take each other's output: {path}", at, "a network has no loops; unroll it with repeat"
-        )
-    ]
+    message = f"layers take each other's output: {path}"
+    return Diagnostic("cycle", message, at, "a network has no loops; unroll it with repeat")
 
 
 def _unused_layers(
@@ -127,4 +129,9 @@ def _unused_inputs(graph: nx.MultiDiGraph, spec: NetworkSpec) -> Iterator[Diagno
 def _warn_unused_blocks(expansion: Expansion) -> None:
     for name in expansion.spec.blocks:
         if name not in expansion.used_blocks:
-            warn("unused-block", f"nothing uses block {quoted(name)}", ("blocks", name))
+            warn(
+                "unused-block",
+                f"nothing uses block {quoted(name)}",
+                ("blocks", name),
+                "make it a layer's type, or remove it",
+            )

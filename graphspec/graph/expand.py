@@ -162,7 +162,8 @@ class Expansion:
         at = (*use.at, "reuse")
         if spec.type is not None or spec.args:
             extra = "type" if spec.type is not None else next(iter(spec.args))
-            self.fault("unknown-argument", f"a layer with `reuse` takes no {quoted(extra)}", (*use.at, extra))
+            hint = f"it is the same layer as {quoted(spec.reuse)}; remove {extra}"
+            self.fault("unknown-argument", f"a layer with `reuse` takes no {quoted(extra)}", (*use.at, extra), hint)
         if original is None:
             hint = suggest(spec.reuse or "", body.layers)
             self.fault("unknown-reference", f"no layer {quoted(spec.reuse)} to reuse here", at, hint)
@@ -205,7 +206,8 @@ class Expansion:
         self.used_blocks.add(kind)
         if kind in place.blocks:
             chain = " → ".join([*place.blocks[place.blocks.index(kind) :], kind])
-            raise fail("recursion", f"block {quoted(kind)} uses itself: {chain}", (*use.at, "type"))
+            hint = "a block is written out in full; repeat = … chains copies"
+            raise fail("recursion", f"block {quoted(kind)} uses itself: {chain}", (*use.at, "type"), hint)
         if len(place.blocks) >= DEEPEST:
             raise fail("too-deep", f"blocks are nested more than {DEEPEST} deep", use.at)
         for key in ("init", "tie"):
@@ -269,7 +271,9 @@ class Expansion:
             return None
         name, _, selector = closed.partition(".")
         if name not in scope.values:
-            hint = suggest(name, scope.values) or "" if len(scope.values) <= 1000 else ""
+            hint = suggest(name, scope.values)
+            if not hint and len(scope.values) <= 10:
+                hint = f"there are: {', '.join(scope.values)}"
             self.fault("unknown-reference", f"no layer or input {quoted(name)} here", at, hint)
             return None
         ref = scope.values[name]

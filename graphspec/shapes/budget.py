@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import os
 
@@ -32,16 +33,21 @@ class Budget:
                 f"the parameters up to layer {quoted(layer.name)} need {size(self.used)}, "
                 f"and this machine has {size(self.bytes)}"
             )
-            raise fail("too-many-parameters", message, layer.at)
+            raise fail("too-many-parameters", message, layer.at, "choose smaller sizes")
 
     def value(self, kind: TensorType, what: str, at: Path) -> None:
         """Check one value, called `what`, with 1 for every dynamic dim."""
-        elements = math.prod(
-            dim if isinstance(dim, int) else int(dim.subs(dict.fromkeys(dim.free_symbols, 1))) for dim in kind.shape
-        )
-        if elements * kind.dtype.itemsize > self.bytes:
-            message = f"{what} is {kind} and needs {size(elements * kind.dtype.itemsize)} at a batch of 1"
+        needed = _bytes(kind)
+        if needed > self.bytes:
+            message = f"{what} is {kind} and needs {size(needed)} at a batch of 1"
             raise fail("too-much-memory", message, at, f"this machine has {size(self.bytes)}")
+
+
+@functools.lru_cache(maxsize=4096)
+def _bytes(kind: TensorType) -> int:
+    """What one value takes with 1 for every dynamic dim."""
+    ones = (dim if isinstance(dim, int) else int(dim.subs(dict.fromkeys(dim.free_symbols, 1))) for dim in kind.shape)
+    return math.prod(ones) * kind.dtype.itemsize
 
 
 def size(count: int | sympy.Integer) -> str:

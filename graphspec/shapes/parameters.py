@@ -26,7 +26,7 @@ def close_init(node: Layer, parameters: Shapes) -> tuple[dict[str, Any], list[Di
     try:
         init = node.scope.close(node.init)
     except ExpressionError as error:
-        return {}, [Diagnostic("bad-expression", f"{quoted(node.init)}: {error}", at)]
+        return {}, [error.diagnostic(node.init, at, f"layer {quoted(node.label)}: ")]
     only = isinstance(init, str) or (isinstance(init, dict) and "type" in init)
     table = {"value" if "value" in parameters else "weight": init} if only else init
     if not isinstance(table, dict):
@@ -42,7 +42,7 @@ def close_init(node: Layer, parameters: Shapes) -> tuple[dict[str, Any], list[Di
         try:
             found[name] = _function(entry)
         except BadArgument as error:
-            faults.append(Diagnostic("bad-value", f"layer {quoted(node.label)}: {error}", place))
+            faults.append(Diagnostic(error.code, f"layer {quoted(node.label)}: {error}", place, error.hint))
     return found, faults
 
 
@@ -53,17 +53,18 @@ def _function(entry: Any) -> tuple[str, dict[str, Any]]:
     known = initializers()
     name = table["type"]
     if name not in known:
-        raise BadArgument(f"torch.nn.init has no {quoted(name)}; {suggest(name, known) or 'e.g. kaiming_normal_'}")
+        raise BadArgument(f"torch.nn.init has no {quoted(name)}", hint=suggest(name, known) or "e.g. kaiming_normal_")
     arguments = {}
     for key, value in table.items():
         if key == "type":
             continue
         if key not in known[name]:
-            raise BadArgument(f"{name} has no argument {quoted(key)}; {suggest(key, known[name])}")
+            hint = suggest(key, known[name]) or f"its arguments: {', '.join(known[name]) or 'none'}"
+            raise BadArgument(f"{name} has no argument {quoted(key)}", "unknown-argument", hint)
         arguments[key] = convert(name, known[name][key], value)
     missing = [key for key, parameter in known[name].items() if parameter.required and key not in arguments]
     if missing:
-        raise BadArgument(f"{name} needs {quoted(missing[0])}")
+        raise BadArgument(f"{name} needs {quoted(missing[0])}", "missing-argument", f"add {missing[0]} = …")
     return name, arguments
 
 

@@ -78,7 +78,8 @@ def _fault(row: Any, path: Path, value: Any) -> Diagnostic:
     if kind == "less_than_equal" and isinstance(value, int):
         return Diagnostic("too-large", f"{name} is {value}, more than {context['le']}", path)
     message = row["msg"][0].lower() + row["msg"][1:]
-    return Diagnostic("bad-value", f"{name} is {quoted(value)}: {message.replace('input ', 'it ')}", path)
+    shown = str(value) if isinstance(value, int | float) else quoted(value)
+    return Diagnostic("bad-value", f"{name} is {shown}: {message.replace('input ', 'it ')}", path)
 
 
 def _wanted_at(path: Path) -> str:
