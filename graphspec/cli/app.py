@@ -11,6 +11,7 @@ from graphspec.cli.compile import compile_
 from graphspec.cli.export import export, verify
 from graphspec.cli.ops import ops
 from graphspec.cli.predict import predict
+from graphspec.cli.schema import schema
 from graphspec.cli.train import evaluate, train
 
 app = typer.Typer(
@@ -47,3 +48,4 @@ app.command()(predict)
 app.command()(export)
 app.command()(verify)
 app.command()(ops)
+app.command()(schema)

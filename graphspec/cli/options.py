@@ -27,6 +27,22 @@ Download = Annotated[bool, typer.Option("--download", help="Let torchvision down
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, everything else on stderr.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")]
 
+Imports = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--import", metavar="FILE.py", help="Layer types of your own; runs the file. Repeatable.", show_default=False
+    ),
+]
+
+
+def import_layers(files: list[Path] | None) -> None:
+    """Run the files of ``--import``; without any, nothing is imported."""
+    if files:
+        from graphspec.ops.imports import import_file
+
+        for file in files:
+            import_file(file)
+
 
 def source(spec: str) -> str | Path:
     """The SPEC argument as the pipeline takes it: ``-`` for stdin, else always a path, never the text of a spec."""

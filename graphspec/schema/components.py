@@ -1,0 +1,80 @@
+"""The schemas of what ``[data]`` and ``[train]`` name: data sets, transforms, losses, optimisers, metrics."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from graphspec.data.augment import BATCHED, PER_SAMPLE
+from graphspec.data.sources import SOURCES
+from graphspec.data.transforms import SIZE_TRANSFORMS, VALUE_TRANSFORMS
+from graphspec.schema.arguments import documented, untyped
+from graphspec.schema.pieces import EXPRESSION, Schema, list_of, name_or_table, named, or_expression, sentence
+from graphspec.training.metrics import METRICS
+from graphspec.training.objective import OF_CLASSES, OF_SIGNS, OF_VALUES
+from graphspec.training.optimizer import optimizer_table, scheduler_table
+
+#: Arguments that graphspec gives, and those that it fills in where the spec does not.
+_GIVEN = frozenset(["place", "name", "resize", "params", "optimizer", "statistic"])
+_FILLED = frozenset(["T_max", "total_steps", "total_iters"])
+
+#: The key in its section → what it may name: ``name → function``.
+Table = Mapping[str, Callable[..., Any]]
+
+
+def component(key: str) -> Schema:
+    """The schema of one component that the key `key` takes, as a name or a table."""
+    return {"$ref": f"#/definitions/{key}"}
+
+
+def component_definitions() -> dict[str, Schema]:
+    """A definition for each key of the spec that names components."""
+    return {key: _component(table) for key, table in _tables().items()}
+
+
+def _tables() -> Mapping[str, Table]:
+    from torchvision.transforms import v2
+
+    return {
+        "dataset": SOURCES,
+        "transforms": {**{name: getattr(v2, name) for name in SIZE_TRANSFORMS}, **VALUE_TRANSFORMS},
+        "augment": {**{name: getattr(v2, name) for name in PER_SAMPLE}, **BATCHED},
+        "loss": {name: getattr(nn, name) for name in (*OF_CLASSES, *OF_SIGNS, *OF_VALUES)},
+        "optimizer": optimizer_table(),
+        "scheduler": scheduler_table(),
+        "metrics": {name: kind.formula for name, kind in METRICS.items()},
+    }
+
+
+def _component(table: Table) -> Schema:
+    summaries = {name: sentence(inspect.getdoc(function) or "") for name, function in table.items()}
+    types: Schema = {"type": "string", "anyOf": [named(summaries), EXPRESSION]}
+    entries = {name: _entry(function) for name, function in table.items()}
+    return name_or_table(types, entries, {}, {"required": ["type"]})
+
+
+def _entry(function: Callable[..., Any]) -> Schema:
+    texts = documented(inspect.getdoc(function) or "")
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name not in _GIVEN and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
+    required = [name for name, entry in parameters.items() if entry.default is entry.empty and name not in _FILLED]
+    properties = {name: _argument(entry.default, texts.get(name, "")) for name, entry in parameters.items()}
+    return {"properties": properties, "required": required}
+
+
+def _argument(default: Any, text: str) -> Schema:
+    """By the type of the default: these functions are annotated too loosely to say more."""
+    schema: Schema = {"description": text} if text else {}
+    if isinstance(default, tuple):
+        schema |= list_of({}, minItems=len(default), maxItems=len(default))
+    else:
+        schema |= untyped(default)
+        if isinstance(default, bool | int | float | str):
+            schema["default"] = default
+    return or_expression(schema)
