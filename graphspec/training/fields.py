@@ -16,14 +16,21 @@ from graphspec.shapes.shaped import ShapedGraph, TensorType
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fields:
-    """The data fields in the order of forward's parameters with their dtypes, and the target's field."""
+    """The data fields in the order of forward's parameters with their dtypes, and the target's field.
+
+    ``memory_format`` is how batches of images (4 dimensions) are laid out.
+    """
 
     inputs: tuple[tuple[str, torch.dtype], ...]
     target: str
+    memory_format: torch.memory_format = torch.contiguous_format
 
     def inputs_of(self, batch: Samples) -> list[Tensor]:
         """forward's arguments."""
-        return [batch.inputs[name].to(dtype) for name, dtype in self.inputs]
+        values = [batch.inputs[name].to(dtype) for name, dtype in self.inputs]
+        if self.memory_format == torch.channels_last:
+            values = [v.contiguous(memory_format=self.memory_format) if v.ndim == 4 else v for v in values]
+        return values
 
     def target_of(self, batch: Samples) -> Tensor:
         """What the output is compared with."""
@@ -42,7 +49,9 @@ def match_fields(shaped: ShapedGraph, data: DataSet) -> Fields:
     ((_, target),) = _pair("output", shaped.outputs, data.train.targets)
     for name, field in pairs:
         _check_shape(name, shaped.inputs[name], field, data)
-    return Fields(tuple((field, shaped.inputs[name].dtype) for name, field in pairs), target)
+    channels_last = shaped.spec.train is not None and shaped.spec.train.memory_format == "channels_last"
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return Fields(tuple((field, shaped.inputs[name].dtype) for name, field in pairs), target, layout)
 
 
 def _pair(kind: str, names: Iterable[str], fields: Iterable[str]) -> list[tuple[str, str]]:

@@ -26,11 +26,12 @@ def preflight(module: nn.Module, objective: Objective, fields: Fields, batches: 
     with torch.inference_mode():
         output, target = module(*fields.inputs_of(batch)), fields.target_of(batch)
         _check_output(output, target, objective, data)
-        objective(output, target)
+        _check_loss(output, target, objective)
     module.train()
     _check_last_batch(module, fields, batches)
     if data.validation is not None and (count := shared_samples(data.train, data.validation)):
-        warn("bad-data", f"{count} validation samples also stand in the training part", at=("data", "dataset"))
+        which = "1 validation sample also stands" if count == 1 else f"{count} validation samples also stand"
+        warn("bad-data", f"{which} in the training part", at=("data", "dataset"))
 
 
 def check_monitor(monitor: str, metrics: MetricSet) -> None:
@@ -59,6 +60,14 @@ def _check_output(output: Tensor, target: Tensor, objective: Objective, data: Da
         wanted = " or ".join(f"N × {width}" for width in widths)
         message = f"the output is {given}, but {data.name} has {count} classes"
         raise fail("class-count", message, at=("outputs",), hint=f"{objective.name} needs {wanted}")
+
+
+def _check_loss(output: Tensor, target: Tensor, objective: Objective) -> None:
+    """Some arguments of torch's losses are looked at only when they are computed."""
+    try:
+        objective(output, target)
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise fail("bad-loss", f"{objective.name} cannot be computed: {error}", at=("train", "loss")) from error
 
 
 def _check_last_batch(module: nn.Module, fields: Fields, batches: Batches) -> None:

@@ -139,8 +139,8 @@ def _learner(module: nn.Module, shaped: ShapedGraph, data: DataSet, device: torc
     """Everything that `module` is trained with, on `device`."""
     settings = _settings(shaped.spec)
     torch.manual_seed(settings.seed)
-    module.to(device).train()
     fields = match_fields(shaped, data)
+    module.to(device).to(memory_format=fields.memory_format).train()
     objective = build_objective(settings.loss, len(data.classes) if data.classes else None, device)
     metrics = MetricSet(settings.metrics, objective, device)
     monitor = settings.monitor or next(iter(metrics.kinds), "loss")

@@ -1,0 +1,85 @@
+"""The specs of specs/ learn what they teach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from graphspec.data import load
+from graphspec.spec.data import DataSpec
+
+SPECS = Path(__file__).parents[2] / "specs"
+ROOT = Path(__file__).parents[2] / "data"
+Fit = Callable[..., Any]
+needs_fashion = pytest.mark.skipif(
+    not (ROOT / "FashionMNIST/raw/train-images-idx3-ubyte").is_file(),
+    reason="data/FashionMNIST/raw is not there: run `make data` where Debian's dataset-fashion-mnist is installed",
+)
+
+
+@pytest.mark.slow
+def test_digits(fit: Fit) -> None:
+    assert fit(SPECS / "digits.toml").figures["test"]["accuracy"] > 0.97
+
+
+@pytest.mark.parametrize(
+    ("variant", "least"),
+    [(None, 0.95), ("identity", 0.95), ("relu", 0.9), ("tanh", 0.95), ("softmax", 0.95)],
+)
+def test_perceptron(variant: str | None, least: float, fit: Fit) -> None:
+    figures = fit(SPECS / "perceptron.toml", variant=variant).figures["test"]
+    assert figures["accuracy"] > least
+    assert figures["roc_auc"] > 0.95
+
+
+def least_squares(x: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
+    """Slope and intercept of the line with the least squared error."""
+    design = torch.cat([x, torch.ones_like(x)], dim=1).double()
+    slope, intercept = torch.linalg.lstsq(design, y.double()).solution.flatten().tolist()
+    return slope, intercept
+
+
+def test_enough_epochs_reach_the_least_squares_line(fit: Fit, tmp_path: Path) -> None:
+    fit(SPECS / "linear_regression.toml", epochs=4000)
+    dataset = {"type": "line", "samples": 100, "slope": 3.0, "intercept": 2.0, "noise": 0.5}
+    data = load(DataSpec.model_validate({"dataset": dataset, "validation": 0, "test": 0}))
+    slope, intercept = least_squares(data.train.inputs["x"], data.train.targets["y"])
+    weights = load_file(tmp_path / "run" / "best.safetensors")
+    assert weights["line.weight"].item() == pytest.approx(slope, abs=1e-3)
+    assert weights["line.bias"].item() == pytest.approx(intercept, abs=1e-3)
+    assert (tmp_path / "run" / "fit.png").is_file()
+
+
+def test_mnist_mlp_has_the_courses_parameters_and_trains(tmp_path: Path, fit: Fit, fashion_root: Path) -> None:
+    (fashion_root / "FashionMNIST").rename(fashion_root / "MNIST")
+    fit(SPECS / "mnist_mlp.toml", data_root=fashion_root, epochs=1)
+    assert sum(value.numel() for value in load_file(tmp_path / "run" / "last.safetensors").values()) == 101_770
+
+
+def test_image_folder(fit: Fit, tmp_path: Path) -> None:
+    for part, count in (("train", 20), ("test", 4)):
+        for label, grey in (("dark", 40), ("light", 200)):
+            folder = tmp_path / "images" / part / label
+            folder.mkdir(parents=True)
+            for i in range(count):
+                Image.new("RGB", (40, 30 + i), (grey + i, grey, grey)).save(folder / f"{i}.png")
+    assert fit(SPECS / "image_folder.toml", data_root=tmp_path).figures["test"]["accuracy"] == 1
+
+
+@needs_fashion
+@pytest.mark.slow
+def test_fashion_mlp(fit: Fit) -> None:
+    assert fit(SPECS / "fashion_mlp.toml", data_root=ROOT).figures["test"]["accuracy"] > 0.86
+
+
+@needs_fashion
+def test_fashion_mnist_is_the_real_one() -> None:
+    data = load(DataSpec.model_validate({"dataset": "FashionMNIST"}), root=ROOT)
+    assert (len(data.train), len(data.validation or ()), len(data.test.open())) == (54_000, 6_000, 10_000)
+    assert data.train.targets["label"].bincount().tolist() == [5400] * 10
