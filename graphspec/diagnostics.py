@@ -22,7 +22,7 @@ LONGEST_NAME = 80
 _KINDS = {
     "PARSE": "empty syntax encoding duplicate-key not-finite",
     "LIMIT": "too-large too-deep too-many-layers too-many-parameters too-much-memory",
-    "FILE": "no-such-file not-a-file wrong-extension unreadable outside unwritable exists bad-import",
+    "FILE": "no-such-file not-a-file wrong-extension unreadable outside unwritable exists bad-import unknown-template",
     "SCHEMA": "unknown-key missing-key wrong-type bad-value format-version unknown-layer unknown-argument "
     "missing-argument unknown-component bad-expression unknown-variable no-such-path",
     "NAME": "bad-name reserved-name name-clash",

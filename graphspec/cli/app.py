@@ -9,6 +9,7 @@ import typer
 from graphspec import __version__
 from graphspec.cli.compile import compile_
 from graphspec.cli.export import export, verify
+from graphspec.cli.init import init
 from graphspec.cli.ops import ops
 from graphspec.cli.predict import predict
 from graphspec.cli.schema import schema
@@ -49,3 +50,4 @@ app.command()(export)
 app.command()(verify)
 app.command()(ops)
 app.command()(schema)
+app.command()(init)
