@@ -13,12 +13,13 @@ from graphspec.diagnostics import CODES, Diagnostic, GraphspecError, quoted, sug
 from graphspec.graph import Choice, Layer, LayerGraph, Ref
 from graphspec.shapes.arguments import Arguments, close_arguments, faults_without_shapes
 from graphspec.shapes.budget import Budget
+from graphspec.shapes.call import FrozenDim, Refused, Run
 from graphspec.shapes.checks import faults_before_running
 from graphspec.shapes.dims import dim_text, readable, symbol
-from graphspec.shapes.fake import FrozenDim, Refused, Run, run
 from graphspec.shapes.limits import dim_limits
 from graphspec.shapes.lints import lints
 from graphspec.shapes.parameters import close_init, close_tie
+from graphspec.shapes.run import run
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, TensorType, ValueRef
 from graphspec.spec.expressions import ExpressionError
 from graphspec.spec.model import NetworkSpec

@@ -39,7 +39,9 @@ def _linear_after_conv(
     if value is None or producer is None or layer.type != "Linear":
         return
     kind = types[value.layer][value.index]
-    if len(kind.shape) == 4 and (ranks(producer.op) or producer.type in _ELEMENTWISE):
+    while producer and producer.type in _ELEMENTWISE and (before := _first(producer)):
+        producer = layers.get(before.layer)
+    if len(kind.shape) == 4 and producer and ranks(producer.op):
         message = f"layer {quoted(layer.name)}: Linear on {kind} works on the last dim, the width, alone"
         yield Diagnostic("linear-after-conv", message, layer.at, "add a Flatten layer before it", severity="warning")
 

@@ -1,0 +1,109 @@
+"""One construction and one call of a layer, whatever kind of tensors it is given: what torch answers, and its FLOPs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from graphspec.ops import Op
+from graphspec.shapes.dims import Dim, SizeExpr
+from graphspec.shapes.shaped import TensorType, ValueRef
+
+#: The types of the values that a layer is given.
+Types = Mapping[ValueRef, TensorType]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """What running a layer showed."""
+
+    outputs: Mapping[tuple[int, ...], TensorType]
+    parameters: Mapping[str, tuple[int, ...]]
+    flops: Dim
+
+
+class FrozenDim(Exception):
+    """The layer works only for a fixed size of a dynamic dim."""
+
+
+class Refused(Exception):
+    """torch does not take these arguments or shapes; the message is its own, in one line."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """The tensors that came out by index path, the parameters' shapes, and the FLOPs in torch's ints or SymInts."""
+
+    outputs: Mapping[tuple[int, ...], Tensor]
+    parameters: Mapping[str, tuple[int, ...]]
+    flops: Any
+
+
+def call(
+    op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types, size: Callable[[Dim], Any]
+) -> Answer:
+    """Construct and call the layer in the tensor mode of the caller; `size` makes torch's size of a dim."""
+    flops = _Flops()
+    with _quiet(), torch.no_grad():
+        module = op.factory(**arguments).eval()
+        values = {ref: torch.empty([size(dim) for dim in kind.shape], dtype=kind.dtype) for ref, kind in types.items()}
+        given = {name: _given(operand, values, size) for name, operand in operands.items()}
+        with flops:
+            outputs = dict(_flat(module(**given)))
+    return Answer(outputs, {name: tuple(p.shape) for name, p in module.named_parameters()}, flops.total)
+
+
+def _given(operand: Any, values: Mapping[ValueRef, Tensor], size: Callable[[Dim], Any]) -> Any:
+    """An operand as forward takes it: values looked up, run-time sizes computed, constants as they are."""
+    if isinstance(operand, ValueRef):
+        return values[operand]
+    if isinstance(operand, SizeExpr):
+        return size(operand.dim)
+    if isinstance(operand, list | tuple):
+        return type(operand)(_given(item, values, size) for item in operand)
+    return operand
+
+
+def _flat(value: Any, index: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Tensor]]:
+    """The tensors in nested tuples with their index paths."""
+    if isinstance(value, Tensor):
+        yield index, value
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from _flat(item, (*index, number))
+
+
+class _Flops(TorchDispatchMode):
+    """Counts 2 × multiply-adds of matrix products and convolutions, by the formulas of torch.utils.flop_counter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total: Any = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func._overloadpacket)
+        if formula:
+            self.total = self.total + formula(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings about shapes only tried; attention without its fast path, one opaque kernel without FLOPs."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
