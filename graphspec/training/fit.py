@@ -67,7 +67,7 @@ class Fit:
         if self.validation is not None:
             figures = measure(learner, self.validation)
             row |= {f"validation_{name}": value for name, value in figures.items()}
-            learner.best.offer(figures[learner.best.monitor], learner.epoch + 1, learner.module)
+            learner.best.offer(figures, learner.epoch + 1, learner.module)
         learner.schedule.after_epoch(figures[learner.best.monitor])
         learner.metrics.reset()
         learner.epoch, learner.batch = learner.epoch + 1, 0

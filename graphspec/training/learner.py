@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -23,13 +24,15 @@ class Best:
     monitor: str
     epoch: int = 0
     figure: float | None = None
+    loss: float = 0.0
     weights: dict[str, Tensor] = dataclasses.field(default_factory=dict)
 
-    def offer(self, figure: float, epoch: int, module: nn.Module) -> None:
-        """Keep the weights of `module` when `figure` is the best so far; the earlier of equal ones stays."""
+    def offer(self, figures: Mapping[str, float], epoch: int, module: nn.Module) -> None:
+        """Keep the weights of `module` when the monitored figure is the best so far; of equals, the lower loss wins."""
         sign = 1 if higher_is_better(self.monitor) else -1
-        if self.figure is None or sign * figure > sign * self.figure:
-            self.figure, self.epoch = figure, epoch
+        figure, loss = figures[self.monitor], figures["loss"]
+        if self.figure is None or (sign * figure, -loss) > (sign * self.figure, -self.loss):
+            self.figure, self.loss, self.epoch = figure, loss, epoch
             self.weights = {name: value.detach().clone() for name, value in module.state_dict().items()}
 
 
@@ -59,7 +62,12 @@ class Learner:
             "schedule": self.schedule.state_dict(),
             "metrics": self.metrics.state_dict(),
             "random": self._random_state(),
-            "best": {"epoch": self.best.epoch, "figure": self.best.figure, "weights": self.best.weights},
+            "best": {
+                "epoch": self.best.epoch,
+                "figure": self.best.figure,
+                "loss": self.best.loss,
+                "weights": self.best.weights,
+            },
             "progress": {
                 "epoch": self.epoch,
                 "batch": self.batch,
@@ -80,7 +88,8 @@ class Learner:
         if self.device.type == "cuda" and "cuda" in state["random"]:
             torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
         best = state["best"]
-        self.best.epoch, self.best.figure, self.best.weights = best["epoch"], best["figure"], dict(best["weights"])
+        self.best.epoch, self.best.figure, self.best.loss = best["epoch"], best["figure"], best["loss"]
+        self.best.weights = dict(best["weights"])
         progress = state["progress"]
         self.epoch, self.batch, self.step = progress["epoch"], progress["batch"], progress["step"]
         torch.set_num_threads(progress["threads"])  # another count changes the last bits

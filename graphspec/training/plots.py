@@ -102,13 +102,17 @@ def predicted_against_true(y: Tensor, predicted: Tensor, name: str, part: str, p
 def _panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(1.3 * side * count, side), layout="constrained")
-    panels = list(figure.subplots(1, count, squeeze=False)[0])
-    for panel in panels:
+    columns = count if count <= 3 else 2
+    rows = -(-count // columns)
+    figure = Figure(figsize=(1.3 * side * columns, side * rows), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for spare in panels[count:]:
+        spare.remove()
+    for panel in panels[:count]:
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(color=FAINT, lw=0.5)
         panel.set_axisbelow(True)
-    return figure, panels
+    return figure, panels[:count]
 
 
 def _save(figure: Figure, path: Path) -> Path:
