@@ -38,11 +38,13 @@ def compile_(
     variant: options.Variant = None,
     set_: options.Overrides = None,
     all_: Annotated[bool, typer.Option("--all", help="Show every layer of a large network.")] = False,
+    import_: options.Imports = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Check SPEC, infer every shape, build the module, and show it."""
     with screen(as_json, quiet) as here:
+        options.import_layers(import_)
         from graphspec import pipeline
         from graphspec.cli import emit as emits
 

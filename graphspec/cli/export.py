@@ -38,11 +38,13 @@ def export(
     ] = None,
     variant: options.Variant = None,
     set_: options.Overrides = None,
+    import_: options.Imports = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Export RUN (or SPEC), verify every file against the network, and publish them if they are equal."""
     with screen(as_json, quiet) as here:
+        options.import_layers(import_)
         from graphspec import pipeline
 
         with here.busy("exporting and verifying"):
@@ -59,11 +61,13 @@ def export(
 
 def verify(
     bundle: Annotated[Path, typer.Argument(metavar="EXPORT", help="An exported folder.", show_default=False)],
+    import_: options.Imports = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Check EXPORT again: its hashes, and every file against the network that its spec and weights make."""
     with screen(as_json, quiet) as here:
+        options.import_layers(import_)
         from graphspec import pipeline
 
         with here.busy("verifying"):

@@ -26,11 +26,13 @@ _LIST_WIDTH = 100
 
 def ops(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One layer type.", show_default=False)] = None,
+    import_: options.Imports = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """List the layer types, or show what NAME takes."""
     with screen(as_json, quiet) as here:
+        options.import_layers(import_)
         from graphspec.ops import lookup, names
 
         if name is None:

@@ -29,11 +29,13 @@ def predict(
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many test samples.")] = 8,
     data: options.Data = None,
     download: options.Download = False,
+    import_: options.Imports = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Predict FILEs, or the first test samples beside their truth; an EXPORT runs in onnxruntime."""
     with screen(as_json, quiet) as here:
+        options.import_layers(import_)
         from graphspec import pipeline
 
         found = pipeline.predict(source, files or (), count=count, data=data, download=download)

@@ -26,11 +26,13 @@ def train(
     download: options.Download = False,
     variant: options.Variant = None,
     set_: options.Overrides = None,
+    import_: options.Imports = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Train SPEC, keep the best weights, and measure them on the train, validation and test parts."""
     with screen(as_json, quiet) as here:
+        options.import_layers(import_)
         from graphspec import pipeline
         from graphspec.training.progress import Silent
 
@@ -54,11 +56,13 @@ def evaluate(
     device: options.Device = "auto",
     data: options.Data = None,
     download: options.Download = False,
+    import_: options.Imports = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Measure the best weights of RUN on every part of its data."""
     with screen(as_json, quiet) as here:
+        options.import_layers(import_)
         from graphspec import pipeline
 
         report = pipeline.evaluate(run, device=device, data=data, download=download)

@@ -86,9 +86,9 @@ class Op:
 
     @property
     def summary(self) -> str:
-        """The first sentence of the class's documentation."""
-        text = inspect.getdoc(self.factory) or ""
-        return text.strip().split("\n\n")[0].replace("\n", " ").strip()
+        """The first paragraph of the class's own documentation, without the signature that torch's RNNs begin with."""
+        paragraphs = inspect.cleandoc(self.factory.__doc__ or "").split("\n\n")
+        return next((text.replace("\n", " ") for text in paragraphs if not text.startswith("__init__")), "")
 
 
 def parameters_of(function: Any) -> dict[str, Parameter]:

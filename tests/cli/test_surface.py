@@ -1,0 +1,32 @@
+"""The command line's surface, frozen: what comes or goes is a change of the interface, made on purpose."""
+
+import typer
+
+from graphspec.cli.app import app
+
+SURFACE = """
+compile   spec --emit -o --variant --set --all --import --json --quiet
+train     spec --run --resume --epochs --device --data --download --variant --set --import --json --quiet
+evaluate  run --device --data --download --import --json --quiet
+predict   source files --count --data --download --import --json --quiet
+export    source -o --format --variant --set --import --json --quiet
+verify    bundle --import --json --quiet
+ops       name --import --json --quiet
+schema    -o --import --json --quiet
+init      template file --json --quiet
+"""
+
+
+def test_the_commands_and_their_options():
+    commands = typer.main.get_command(app).commands
+    found = {
+        name: [each.opts[0] if each.param_type_name == "option" else each.name for each in command.params]
+        for name, command in commands.items()
+    }
+    assert found == {line.split()[0]: line.split()[1:] for line in SURFACE.strip().splitlines()}
+
+
+def test_every_command_and_option_is_explained():
+    for command in typer.main.get_command(app).commands.values():
+        assert command.help
+        assert [each.name for each in command.params if not each.help] == []
