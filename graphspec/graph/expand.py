@@ -171,7 +171,8 @@ class Expansion:
         if original.reuse is not None or original.repeat is not None:
             what = "reuses another itself" if original.reuse is not None else "is repeated"
             self.fault("bad-value", f"{quoted(spec.reuse)} {what}; reuse one single layer or block", at)
-        return original, f"{place.modules}{spec.reuse}"
+        # its parameters start, and are tied, where it stands
+        return original.model_copy(update={"init": None, "tie": None}), f"{place.modules}{spec.reuse}"
 
     def layer(
         self, kind: str, spec: LayerSpec, scope: Frame, name: str, target: str, module: str, sources: Sources,

@@ -35,13 +35,13 @@ def layer_definitions() -> dict[str, Schema]:
     """The definitions ``layer``, ``layers`` and what they refer to."""
     ops = {name: lookup(name) for name in names()}
     shared = {key: {"$ref": f"#/definitions/{key}"} for key in (*_RESERVED, "name")}
-    again: Schema = {"required": ["reuse"], "propertyNames": {"enum": list(shared)}}
     layer = name_or_table(
         {"$ref": "#/definitions/layerType"},
         {name: _entry(op) for name, op in ops.items()},
         shared,
-        {"anyOf": [{"required": ["type"]}, again]},
+        {"anyOf": [{"required": ["type"]}, {"required": ["reuse"], "propertyNames": {"enum": list(shared)}}]},
     )
+    layer["else"]["not"] = {"required": ["type", "reuse"]}
     return {
         "expression": ANY_EXPRESSION,
         "reference": {

@@ -131,6 +131,7 @@ REFUSED_LAYERS = [
     {"type": "softmax", "dims": 1},
     {"type": "add", "from": ["a", "b"], "broadcasts": True},
     {"reuse": "fc", "out_features": 3},
+    {"reuse": "fc", "type": "Linear", "out_features": 3},
     {"out_features": 3},
     {},
     "Linear",
