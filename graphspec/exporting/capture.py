@@ -14,6 +14,7 @@ from torch.export import Dim, ExportedProgram, export
 from torch.utils import _pytree as pytree
 
 from graphspec.diagnostics import GraphspecError, fail
+from graphspec.exporting.recurrent import open_sequences
 from graphspec.exporting.sampler import Sampler, accepts
 from graphspec.shapes.shaped import ShapedGraph
 
@@ -67,23 +68,22 @@ def capture(module: nn.Module, shaped: ShapedGraph) -> Capture:
 def _widest(module: nn.Module, shaped: ShapedGraph, sampler: Sampler) -> ExportedProgram:
     """The program that accepts most of the sizes that the module accepts.
 
-    torch guards a program by what it saw while tracing, and each way of tracing sees something else: a plain trace
-    freezes the sequence length of an LSTM, a strict one does not; both refuse a feature map of 1 after a strided
-    convolution, which an oblivious one accepts. The first way without a refusal is taken; most networks need one.
+    torch guards a program by what it saw while tracing: a plain trace refuses a feature map of 1 after a strided
+    convolution, which one oblivious to ones accepts. Most networks need one trace.
     """
     trials = [sampler.draw({**sampler.sizes, name: size}) for name in shaped.dims for size in (1, 2, 3)]
     trials = [inputs for inputs in trials if accepts(module, inputs)]
-    found: list[tuple[int, int, ExportedProgram]] = []
+    found: list[tuple[int, bool, ExportedProgram]] = []
     problem: Exception | None = None
-    for order, (strict, oblivious) in enumerate(((False, False), (True, False), (False, True), (True, True))):
+    for oblivious in (False, True):
         try:
-            program = _trace(module, shaped, sampler, strict, oblivious)
+            program = _trace(module, shaped, sampler, oblivious)
         except Exception as error:  # torch.export raises many types; whichever it is, another way may do
             problem = problem or error
             continue
         runnable = program.module()
         refused = sum(not accepts(runnable, inputs) for inputs in trials)
-        found.append((refused, order, program))
+        found.append((refused, oblivious, program))
         if not refused:
             break
     if not found:
@@ -92,13 +92,13 @@ def _widest(module: nn.Module, shaped: ShapedGraph, sampler: Sampler) -> Exporte
     return min(found, key=lambda entry: entry[:2])[2]
 
 
-def _trace(module: nn.Module, shaped: ShapedGraph, sampler: Sampler, strict: bool, oblivious: bool) -> ExportedProgram:
+def _trace(module: nn.Module, shaped: ShapedGraph, sampler: Sampler, oblivious: bool) -> ExportedProgram:
     from torch.fx.experimental import _config
 
     inputs = tuple(sampler.draw().values())
-    with warnings.catch_warnings(), _config.patch(backed_size_oblivious=oblivious):
+    with warnings.catch_warnings(), open_sequences(), _config.patch(backed_size_oblivious=oblivious):
         warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
-        return export(module, inputs, dynamic_shapes=_dynamic(shaped), strict=strict)
+        return export(module, inputs, dynamic_shapes=_dynamic(shaped), strict=False)
 
 
 def _dynamic(shaped: ShapedGraph) -> tuple[dict[int, Any], ...]:

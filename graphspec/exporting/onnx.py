@@ -14,6 +14,7 @@ import torch
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting.capture import Capture, first_line
 from graphspec.exporting.layers import layers_of_nodes
+from graphspec.exporting.recurrent import open_sequences
 from graphspec.shapes.dims import dim_text
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 
@@ -41,6 +42,7 @@ def write_onnx(
 
     program = _convert(capture, opset_version)
     model = program.model
+    _simplify(model)
     _name_values(model, capture)
     _name_dims(model, capture)
     assert program.exported_program is not None
@@ -56,10 +58,10 @@ def write_onnx(
 
 def _convert(capture: Capture, opset_version: int) -> torch.onnx.ONNXProgram:
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open_sequences():
             warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
             program = torch.onnx.export(
-                capture.program, (), None, dynamo=True, opset_version=opset_version, verbose=False
+                capture.program, (), None, dynamo=True, opset_version=opset_version, verbose=False, optimize=False
             )
     except Exception as error:  # the exporter wraps whatever a layer's translation raised
         raise _refused(capture, error) from error
@@ -69,6 +71,17 @@ def _convert(capture: Capture, opset_version: int) -> torch.onnx.ONNXProgram:
         message = f"torch wrote ONNX opset {written}, not {opset_version}"
         raise fail("not-exportable", message, at=("export", "opset_version"), hint=f"opset_version = {written}")
     return program
+
+
+def _simplify(model: ir.Model) -> None:
+    """Fold what is constant, and no more: the exporter's own optimiser fuses layers, which runtimes do for themselves."""
+    from onnx_ir.passes import common
+    from onnxscript import optimizer
+
+    optimizer.fold_constants(model)
+    common.RemoveUnusedNodesPass()(model)
+    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    common.NameFixPass()(model)
 
 
 def _refused(capture: Capture, error: BaseException) -> GraphspecError:
