@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from graphspec.data.augment import Augmentation
+from graphspec.data.augment import Augmentation, Mix
 from graphspec.data.samples import Samples
 from graphspec.data.seeds import generator
 from graphspec.data.transforms import Normalize, to_float
@@ -24,6 +24,7 @@ class Batches:
     augment: Sequence[Augmentation] = ()
     seed: int = 0
     drop_last: bool = False
+    mix: Sequence[Mix] = ()
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -39,7 +40,8 @@ class Batches:
         order = self.order(epoch).to(self._device)
         for number in range(start, len(self)):
             chosen = self.samples.take(order[number * self.batch_size : (number + 1) * self.batch_size])
-            draw = generator(self.seed, "augment", epoch, number) if self.augment else None
+            random = self.augment or self.mix
+            draw = generator(self.seed, "augment", epoch, number) if random else None
             yield self._ready(chosen, draw)
 
     def in_order(self, batch_size: int | None = None) -> Iterator[Samples]:
@@ -50,12 +52,17 @@ class Batches:
             yield self._ready(self.samples.take(torch.arange(start, stop, device=self._device)))
 
     def _ready(self, batch: Samples, draw: torch.Generator | None = None) -> Samples:
-        return Samples({name: self._input(value, draw) for name, value in batch.inputs.items()}, batch.targets)
-
-    def _input(self, value: Tensor, draw: torch.Generator | None) -> Tensor:
+        inputs, targets = dict(batch.inputs), dict(batch.targets)
         if draw is not None:
-            for augmentation in self.augment:
-                value = augmentation(value, draw)
+            for name in inputs:
+                for augmentation in self.augment:
+                    inputs[name] = augmentation(inputs[name], draw)
+            for mix in self.mix:
+                (image, value), (label, target) = next(iter(inputs.items())), next(iter(targets.items()))
+                inputs[image], targets[label] = mix(value, target, draw)
+        return Samples({name: self._transformed(value) for name, value in inputs.items()}, targets)
+
+    def _transformed(self, value: Tensor) -> Tensor:
         value = to_float(value)
         for transform in self.transforms:
             value = transform(value)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import torch
 
-from graphspec.data.augment import Augmentation, augmentations, check_augmentations
+from graphspec.data.augment import Augmentation, Mix, augmentations, check_augmentations, mixings
 from graphspec.data.batches import Batches
 from graphspec.data.checks import check_samples
 from graphspec.data.samples import Samples
@@ -63,6 +63,7 @@ class DataSet:
     sizes: SizeTransforms
     values: tuple[Normalize, ...]
     augment: tuple[Augmentation, ...]
+    mix: tuple[Mix, ...]
     batch_size: int
     drop_last: bool
     seed: int
@@ -87,8 +88,8 @@ class DataSet:
         """One part in batches, its samples on `device`; only ``"train"`` is augmented."""
         samples = self.samples(part) if device is None else self.samples(part).to(device)
         training = part == "train"
-        augment, drop_last = (self.augment, self.drop_last) if training else ((), False)
-        return Batches(samples, self.batch_size, self.values, augment, self.seed, drop_last)
+        augment, drop_last, mix = (self.augment, self.drop_last, self.mix) if training else ((), False, ())
+        return Batches(samples, self.batch_size, self.values, augment, self.seed, drop_last, mix)
 
     def batch(self, count: int, part: Part = "validation") -> Samples:
         """The first `count` samples of a part as a network sees them: floats, transformed, not augmented."""
@@ -114,6 +115,7 @@ def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, downl
     source = read(spec.dataset, place, sizes)
     if spec.dataset.type != "ImageFolder":  # whose images have been resized while they were decoded
         source = _resized(source, sizes)
+    mix = mixings(spec.augment, len(source.classes) if source.classes else None)
     check_samples(source.train, source.classes, "training")
     training, test = _test_part(source, spec, seed)
     training, validation = _split(training, source.classes, spec.validation, seed, "validation")
@@ -121,7 +123,7 @@ def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, downl
     check_augmentations(augment, spec.augment, next(iter(training.inputs.values()))[:2])
     values = value_transforms(spec.transforms, len(sizes.steps), next(iter(training.inputs.values())))
     return DataSet(
-        spec.dataset.type, training, validation, test, source.classes, sizes, values, augment,
+        spec.dataset.type, training, validation, test, source.classes, sizes, values, augment, mix,
         spec.batch_size, spec.drop_last, seed,
     )  # fmt: skip
 

@@ -129,7 +129,9 @@ class MetricSet:
         self.statistics: dict[type[Statistic], Statistic] = {kind: kind(self.objective, self.device) for kind in kinds}
 
     def update(self, loss: float, output: Tensor, target: Tensor) -> None:
-        """Add a batch: its mean loss, its outputs (detached) and its targets."""
+        """Add a batch: mean loss, outputs (detached) and targets; a mixed label counts as its greater part."""
+        if self.objective.classes is not None and target.is_floating_point():
+            target = target.argmax(1)
         self.loss_sum += loss * len(target)
         self.count += len(target)
         for statistic in self.statistics.values():

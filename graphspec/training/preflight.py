@@ -27,6 +27,9 @@ def preflight(module: nn.Module, objective: Objective, fields: Fields, batches: 
         output, target = module(*fields.inputs_of(batch)), fields.target_of(batch)
         _check_output(output, target, objective, data)
         _check_loss(output, target, objective)
+        if batches.mix:
+            mixed = next(batches.shuffled(0))
+            _check_loss(module(*fields.inputs_of(mixed)), fields.target_of(mixed), objective)
     module.train()
     _check_last_batch(module, fields, batches)
     if data.validation is not None and (count := shared_samples(data.train, data.validation)):

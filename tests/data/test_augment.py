@@ -9,7 +9,12 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from graphspec.data import load
-from graphspec.data.augment import PER_SAMPLE, Flip, RandomCrop, augmentations
+from graphspec.data.augment import FROM_V2, PER_SAMPLE, augmentations
+from graphspec.data.augment.colour import ColorJitter
+from graphspec.data.augment.crop import Flip, RandomCrop
+from graphspec.data.augment.mix import Mix
+from graphspec.data.augment.noise import GaussianBlur, GaussianNoise, RandomErasing
+from graphspec.data.augment.rotate import RandomRotation
 from graphspec.data.seeds import generator
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.base import Component
@@ -36,6 +41,87 @@ def test_crop_is_v2s(padding_mode: str) -> None:
     padded = [functional.pad(image, [1, 2, 3, 4], padding_mode=padding_mode) for image in IMAGES]
     expected = [functional.crop(image, int(y), int(x), 9, 8) for image, y, x in zip(padded, top, left, strict=True)]
     assert torch.equal(crop.apply(crop.pad(IMAGES), top, left), torch.stack(expected))
+
+
+FLOATS = IMAGES.float() / 255
+ANGLES = torch.linspace(-170, 175, 64)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+@pytest.mark.parametrize("fill", [0.0, 0.25])
+def test_rotation_is_v2s(interpolation: str, fill: float) -> None:
+    mode = {"nearest": v2.InterpolationMode.NEAREST, "bilinear": v2.InterpolationMode.BILINEAR}[interpolation]
+    theirs = [
+        functional.rotate(image, angle, mode, fill=[fill] if fill else None)
+        for image, angle in zip(FLOATS, ANGLES.tolist(), strict=True)
+    ]
+    ours = RandomRotation((0, 0), interpolation, fill).apply(FLOATS, ANGLES)
+    assert torch.allclose(ours, torch.stack(theirs), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_colour_jitter_is_v2s(channels: int) -> None:
+    images = FLOATS[:, :channels]
+    draw = torch.Generator().manual_seed(1)
+    order = torch.rand(64, 4, generator=draw).argsort(1)
+    factors: list[Tensor | None] = [torch.rand(64, generator=draw) * 2 for _ in range(3)]
+    factors.append(torch.rand(64, generator=draw) - 0.5)
+    theirs = v2.ColorJitter(0.5, 0.5, 0.5, 0.5)
+    names = ("brightness_factor", "contrast_factor", "saturation_factor", "hue_factor")
+    expected = []
+    for i, image in enumerate(images):
+        drawn = {name: values[i].item() for name, values in zip(names, factors, strict=True) if values is not None}
+        expected.append(theirs.transform(image, {"fn_idx": order[i], **drawn}))
+    ours = ColorJitter((0, 1), (0, 1), (0, 1), (-0.5, 0.5)).apply(images, order, factors)
+    assert torch.allclose(ours, torch.stack(expected), atol=2e-5, rtol=0)  # 1/200 of a grey level
+
+
+def test_noise_is_v2s() -> None:
+    torch.manual_seed(3)
+    theirs = functional.gaussian_noise(FLOATS, 0.1, 0.3)
+    torch.manual_seed(3)
+    assert torch.equal(GaussianNoise(0.1, 0.3).apply(FLOATS, torch.randn_like(FLOATS)), theirs)
+
+
+def test_blur_is_v2s() -> None:
+    sigma = torch.linspace(0.1, 2, 64)
+    theirs = [functional.gaussian_blur(image, [5, 3], [s, s]) for image, s in zip(FLOATS, sigma.tolist(), strict=True)]
+    ours = GaussianBlur((3, 5), (0.1, 2)).apply(FLOATS, sigma)
+    assert torch.allclose(ours, torch.stack(theirs), atol=1e-6, rtol=0)
+
+
+def test_erasing_is_v2s() -> None:
+    erasing = RandomErasing(1.0, (0.02, 0.33), (0.3, 3.3), (0.5,))
+    places = erasing.rectangles(64, 12, 10, generator(0, "erase"))
+    value = torch.tensor(0.5).view(1, 1, 1)
+    boxes = zip(FLOATS, *(place.tolist() for place in places), strict=True)
+    theirs = [functional.erase(image, top, left, height, width, value) for image, top, left, height, width in boxes]
+    ours = erasing.apply(FLOATS, *places, value.unsqueeze(0))
+    assert torch.equal(ours, torch.stack(theirs))
+    area = (places[2] * places[3]).float() / 120
+    assert 0.1 < area.mean() < 0.25
+
+
+@pytest.mark.parametrize("name", ["MixUp", "CutMix"])
+def test_mixing_is_v2s(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """v2 draws one share, and one box, a batch; with the same for all, ours gives the same."""
+    labels = torch.arange(64) % 5
+    theirs = getattr(v2, name)(num_classes=5)
+    drawn: dict[str, object] = {}
+    make_params = theirs.make_params
+    monkeypatch.setattr(theirs, "make_params", lambda inputs: drawn.update(make_params(inputs)) or drawn)
+    torch.manual_seed(5)
+    images, mixed = theirs(FLOATS, labels)
+    mix = Mix(5, 1.0, cut=name == "CutMix")
+    if name == "MixUp":
+        ours = mix.blend(FLOATS, labels, torch.full((64,), drawn["lam"]))
+    else:
+        torch.manual_seed(5)
+        share = float(theirs._dist.sample(()))
+        across, row = torch.randint(10, size=(1,)), torch.randint(12, size=(1,))
+        ours = mix.paste(FLOATS, labels, torch.full((64,), share), row.expand(64), across.expand(64))
+    assert torch.allclose(ours[0], images, atol=1e-6, rtol=0)
+    assert torch.allclose(ours[1], mixed, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +155,7 @@ def test_probabilities_are_kept() -> None:
     assert abs(share - 0.25) < 0.01
 
 
-@pytest.mark.parametrize("name", PER_SAMPLE)
+@pytest.mark.parametrize("name", [*PER_SAMPLE, *FROM_V2])
 def test_every_other_transform_of_v2_runs(name: str) -> None:
     needed = {
         "RandomResizedCrop": {"size": 8}, "RandomRotation": {"degrees": 10}, "RandomAffine": {"degrees": 10},
@@ -105,6 +191,8 @@ def test_a_fill_is_of_floats() -> None:
         ({"type": "RandomCrop", "size": 0}, r"size must be"),
         ({"type": "RandomHorizontalFlip", "p": 1.5}, r"p must be between 0 and 1"),
         ({"type": "GaussianBlur", "kernel_size": 2}, r"bad-value"),
+        ({"type": "RandomRotation", "degrees": 10, "expand": True}, r"expand and center are not to be had"),
+        ({"type": "ColorJitter", "hue": 0.7}, r"bad-value.*hue"),
     ],
 )
 def test_what_is_wrong_is_said(component: object, expected: str) -> None:
@@ -118,8 +206,26 @@ def test_what_is_wrong_is_said(component: object, expected: str) -> None:
         ("iris", "RandomHorizontalFlip", r"is for images"),
         ("digits", {"type": "RandomCrop", "size": 9}, r"more than the padded image"),
         ("digits", "ElasticTransform", r"ElasticTransform fails on images of 1 × 8 × 8"),
+        ("diabetes", "MixUp", r"mixes class labels"),
+        ("digits", {"type": "CutMix", "alpha": 0.0}, r"alpha must be above 0"),
     ],
 )
 def test_what_cannot_work_on_the_data_is_said(dataset: str, component: object, expected: str) -> None:
     with pytest.raises(GraphspecError, match=expected):
         load(DataSpec.model_validate({"dataset": dataset, "augment": [component]}))
+
+
+def test_mixing_comes_last() -> None:
+    with pytest.raises(GraphspecError, match="come last"):
+        load(DataSpec.model_validate({"dataset": "digits", "augment": ["MixUp", "RandomHorizontalFlip"]}))
+
+
+@pytest.mark.parametrize("name", ["MixUp", "CutMix"])
+def test_mixed_labels_sum_to_one(name: str) -> None:
+    data = load(DataSpec.model_validate({"dataset": "digits", "augment": [name]}))
+    batch = next(data.batches("train").shuffled(0))
+    label = batch.targets["label"]
+    assert label.shape == (32, 10)
+    assert torch.allclose(label.sum(1), torch.ones(32))
+    assert (label.max(1).values < 1).sum() > 16
+    assert data.batch(4, "train").targets["label"].dtype == torch.int64

@@ -1,0 +1,108 @@
+"""Augmentation while training: torchvision.transforms.v2's names, drawn for every sample of a batch.
+
+A v2 transform called on a batch draws once for all samples, which is not augmentation. Here each draws a parameter per
+sample and works on the whole batch; with the same parameters the pixels are v2's. Where there is no batched form, v2
+itself runs sample by sample: correct, and slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from graphspec.data.augment import colour, crop, mix, noise, rotate
+from graphspec.data.augment.base import Augmentation, PerSample
+from graphspec.data.augment.mix import Mix
+from graphspec.data.components import choose, construct
+from graphspec.data.seeds import generator
+from graphspec.diagnostics import Path, fail
+from graphspec.spec.base import Component
+
+#: Batched forms with arguments of their own.
+BATCHED: dict[str, Callable[..., Augmentation]] = {
+    "RandomHorizontalFlip": crop.horizontal_flip,
+    "RandomVerticalFlip": crop.vertical_flip,
+    "RandomCrop": crop.random_crop,
+}
+#: Batched forms made from the v2 transform, which has checked its arguments.
+FROM_V2: dict[str, Callable[[Any], Augmentation]] = {
+    "ColorJitter": colour.color_jitter,
+    "RandomRotation": rotate.random_rotation,
+    "GaussianNoise": noise.gaussian_noise,
+    "GaussianBlur": noise.gaussian_blur,
+    "RandomErasing": noise.random_erasing,
+}
+#: v2's other transforms of one image that numbers and names describe.
+PER_SAMPLE = (
+    "RandomResizedCrop", "RandomAffine", "RandomPerspective", "ElasticTransform", "RandomGrayscale", "RandomInvert",
+    "RandomPosterize", "RandomSolarize", "RandomAdjustSharpness", "RandomAutocontrast", "RandomEqualize",
+    "RandomPhotometricDistort", "RandomChannelPermutation", "RandomZoomOut", "AutoAugment", "RandAugment",
+    "TrivialAugmentWide", "AugMix",
+)  # fmt: skip
+#: Those that mix samples and their labels; they come last.
+MIXING: dict[str, Callable[..., Mix]] = {"MixUp": mix.mix_up, "CutMix": mix.cut_mix}
+
+
+def augmentations(components: Sequence[Component]) -> tuple[Augmentation, ...]:
+    """What ``[data] augment`` lists, in order, but for MixUp and CutMix."""
+    placed = ((component, ("data", "augment", i)) for i, component in enumerate(components))
+    return tuple(_augmentation(component, at) for component, at in placed if component.type not in MIXING)
+
+
+def mixings(components: Sequence[Component], classes: int | None) -> tuple[Mix, ...]:
+    """The MixUp and CutMix of ``[data] augment``, which must come last and need `classes`."""
+    found = []
+    for i, component in enumerate(components):
+        at = ("data", "augment", i)
+        if component.type in MIXING:
+            if classes is None:
+                raise fail("bad-value", f"{component.type} mixes class labels, the data set has none", at=at)
+            found.append(construct(component, MIXING[component.type], at, classes=classes))
+        elif found:
+            raise fail("bad-value", f"{component.type} stands after MixUp or CutMix, which come last", at=at)
+    return tuple(found)
+
+
+def check_augmentations(built: Sequence[Augmentation], components: Sequence[Component], images: Tensor) -> None:
+    """Try each augmentation on `images`, a few samples; raises ``GraphspecError`` where one cannot work on them."""
+    if components and images.ndim != 4:
+        raise fail("bad-value", f"{components[0].type} is for images", at=("data", "augment", 0))
+    for i, (augmentation, component) in enumerate(zip(built, components, strict=False)):
+        at = ("data", "augment", i)
+        try:
+            images = augmentation(images, generator(0, "check"))
+        except (RuntimeError, ValueError, TypeError) as error:
+            size = " × ".join(map(str, images.shape[1:]))
+            raise fail("bad-value", f"{component.type} fails on images of {size}: {error}", at=at) from error
+
+
+def _augmentation(component: Component, at: Path) -> Augmentation:
+    from torchvision.transforms import v2
+
+    table: dict[str, Any] = {name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)} | BATCHED | MIXING
+    chosen = choose(component, table, "augmentation", at)
+    if component.type in BATCHED:
+        return construct(component, chosen, at)
+    theirs = construct(_with_enums(component), chosen, at)
+    if component.type not in FROM_V2:
+        return PerSample(theirs)
+    try:
+        return FROM_V2[component.type](theirs)
+    except ValueError as error:
+        raise fail("bad-value", f"{component.type}: {error}", at=at) from error
+
+
+def _with_enums(component: Component) -> Component:
+    """The component with ``interpolation = "bilinear"`` as torchvision's own constant."""
+    from torchvision.transforms import InterpolationMode
+
+    name = component.args.get("interpolation")
+    known = {mode.value: mode for mode in InterpolationMode}
+    if not isinstance(name, str) or name not in known:
+        return component
+    return Component.model_construct(type=component.type, args=component.args | {"interpolation": known[name]})
+
+
+__all__ = ["Augmentation", "Mix", "augmentations", "check_augmentations", "mixings"]
