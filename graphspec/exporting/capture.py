@@ -96,7 +96,8 @@ def _trace(module: nn.Module, shaped: ShapedGraph, sampler: Sampler, oblivious: 
     from torch.fx.experimental import _config
 
     inputs = tuple(sampler.draw().values())
-    with warnings.catch_warnings(), open_sequences(), _config.patch(backed_size_oblivious=oblivious):
+    sizes_of_one = _config.patch(backed_size_oblivious=oblivious)  # type: ignore[attr-defined]
+    with warnings.catch_warnings(), open_sequences(), sizes_of_one:
         warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
         return export(module, inputs, dynamic_shapes=_dynamic(shaped), strict=False)
 

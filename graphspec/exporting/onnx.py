@@ -74,7 +74,7 @@ def _convert(capture: Capture, opset_version: int) -> torch.onnx.ONNXProgram:
 
 
 def _simplify(model: ir.Model) -> None:
-    """Fold what is constant, and no more: the exporter's own optimiser fuses layers, which runtimes do for themselves."""
+    """Fold what is constant, and no more: the exporter's optimiser fuses layers, which runtimes do for themselves."""
     from onnx_ir.passes import common
     from onnxscript import optimizer
 

@@ -53,6 +53,12 @@ class RuntimeReport:
         return [f'output "{c.output}", {c.case}: {c.judgement.reason}' for c in failed]
 
     @property
+    def first_failed_case(self) -> str | None:
+        """The case that was answered wrongly first."""
+        failed = (c.case for c in self.comparisons if c.judgement.status is Status.FAIL)
+        return next(failed, None)
+
+    @property
     def inconclusive(self) -> dict[str, str]:
         """Outputs for which no case tells anything, with the reason of the first such case.
 

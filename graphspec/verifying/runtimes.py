@@ -27,9 +27,12 @@ class Runtime:
     standard: bool = True
 
 
+#: Every node as the file has it, and as onnxruntime's graph optimiser rewrites it: what users get.
+UNOPTIMISED = Runtime("onnxruntime, unoptimised", "onnx", ("onnxruntime",))
+ONNXRUNTIME = Runtime("onnxruntime", "onnx", ("onnxruntime",))
 RUNTIMES = (
-    Runtime("onnxruntime, unoptimised", "onnx", ("onnxruntime",)),
-    Runtime("onnxruntime", "onnx", ("onnxruntime",)),
+    UNOPTIMISED,
+    ONNXRUNTIME,
     Runtime("torchscript", "torchscript", ("torch",)),
     Runtime("pt2", "pt2", ("torch",)),
 )

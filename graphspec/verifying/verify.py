@@ -1,4 +1,4 @@
-"""Verification of a bundle: the module's own answers against every file, in every runtime, on every case."""
+"""Verification: the module's own answers against every file, in every runtime, on every case."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import TracebackType
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from graphspec.diagnostics import Diagnostic, VerificationError
@@ -18,11 +17,12 @@ from graphspec.exporting.bundle import Bundle
 from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.shapes.shaped import ShapedGraph
-from graphspec.verifying.compare import Oracle, Truth
-from graphspec.verifying.inputs import cases, further_cases
-from graphspec.verifying.report import RuntimeReport, VerifyReport
-from graphspec.verifying.rule import Status
-from graphspec.verifying.runtimes import Workers, chosen, run, write_cases
+from graphspec.verifying.blame import blame_message, blame_onnx, layers_in
+from graphspec.verifying.child import WorkerError
+from graphspec.verifying.compare import Oracle, Truth, compare
+from graphspec.verifying.inputs import Case, cases, further_cases
+from graphspec.verifying.report import Blame, RuntimeReport, VerifyReport
+from graphspec.verifying.runtimes import ONNXRUNTIME, UNOPTIMISED, Runtime, Workers, chosen, run, write_cases
 from graphspec.verifying.signature import check_onnx
 
 #: Seconds that one runtime may take for all cases.
@@ -51,57 +51,128 @@ def verify_bundle(
             itself is random in eval mode. A mismatch is not raised but reported.
     """
     bundle.check_hashes()
-    with workers or Workers(bundle.formats) as ready, tempfile.TemporaryDirectory() as folder:
+    files = {runtime: bundle.path(runtime.format) for runtime in chosen(bundle)}
+    with Judge(module, shaped, golden_sample(bundle), workers or Workers(bundle.formats), seconds) as judge:
+        return judge.files(files, bundle.manifest["opset_version"])
+
+
+def verify_onnx(
+    module: nn.Module, shaped: ShapedGraph, path: Path, *, sample: Mapping[str, Tensor] | None = None
+) -> VerifyReport:
+    """Judge an ONNX file of whatever origin (optimised, converted, quantised) by `module`.
+
+    Args:
+        sample: a real batch by input name, judged beside the made-up inputs.
+
+    Raises:
+        VerificationError: as :func:`verify_bundle`.
+    """
+    with Judge(module, shaped, sample, Workers(("onnx",)), TIME_LIMIT) as judge:
+        return judge.files({UNOPTIMISED: path, ONNXRUNTIME: path}, None)
+
+
+class Judge:
+    """A module's answers, computed once, by which any number of files are judged. Use as a context."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        shaped: ShapedGraph,
+        sample: Mapping[str, Tensor] | None,
+        workers: Workers,
+        seconds: float = TIME_LIMIT,
+    ) -> None:
         start = time.perf_counter()
-        truths = _truths(module, shaped, golden_sample(bundle))
-        known = time.perf_counter()
-        path = Path(folder) / "inputs.npz"
-        write_cases(path, truths)
-        reports = tuple(
-            run(runtime, ready, bundle.path(runtime.format), shaped, truths, path, seconds)
-            for runtime in chosen(bundle)
-        )
-        opset = bundle.manifest["opset_version"]
-        faults = check_onnx(bundle.path("onnx"), shaped, opset) if "onnx" in bundle.formats else []
-        times = {"reference": known - start, "runtimes": time.perf_counter() - known}
-    return VerifyReport(reports, tuple(faults), failing_input=_failing_input(reports, truths), seconds=times)
+        self.shaped, self.workers, self.seconds = shaped, workers, seconds
+        self._folder = tempfile.TemporaryDirectory()
+        self._scratch = Path(self._folder.name)
+        try:
+            self._oracle = Oracle(module, shaped)
+            self.truths = _truths(self._oracle, shaped, sample)
+            write_cases(self._scratch / "inputs.npz", self.truths)
+        except BaseException:
+            self.close()
+            raise
+        self.preparation = time.perf_counter() - start
+
+    def files(self, files: Mapping[Runtime, Path], opset_version: int | None) -> VerifyReport:
+        """Run each file in its runtime; ONNX files are examined for names, dims and opset as well."""
+        start = time.perf_counter()
+        reports = tuple(self.run(runtime, path) for runtime, path in files.items())
+        onnx_files = {path for runtime, path in files.items() if runtime.format == "onnx"}
+        faults = tuple(fault for path in onnx_files for fault in check_onnx(path, self.shaped, opset_version))
+        seconds = {"reference": self.preparation, "runtimes": time.perf_counter() - start}
+        blame, failing = self._blame(reports, dict(zip((r.name for r in files), files.values(), strict=True)))
+        inputs = {name: as_array(tensor) for name, tensor in failing.inputs.items()} if failing else {}
+        return VerifyReport(reports, faults, blame, inputs, seconds)
+
+    def run(self, runtime: Runtime, path: Path) -> RuntimeReport:
+        """Run the file at `path` in `runtime` on all cases."""
+        cases_file = self._scratch / "inputs.npz"
+        return run(runtime, self.workers, path, self.shaped, self.truths, cases_file, self.seconds)
+
+    def _blame(self, reports: tuple[RuntimeReport, ...], paths: Mapping[str, Path]) -> tuple[Blame | None, Case | None]:
+        """The layer at fault, and the input that shows it; a fault of onnxruntime's optimiser is told apart."""
+        faulty = {report.runtime: report for report in reports if report.faults}
+        if not faulty:
+            return None, None
+        report = faulty.get(UNOPTIMISED.name) or next(iter(faulty.values()))
+        name = report.first_failed_case
+        case = next((truth.case for truth in self.truths if truth.case.name == name), None)
+        path = paths[report.runtime]
+        if UNOPTIMISED.name in faulty:
+            return self._blame_file(path, report, case), case
+        if ONNXRUNTIME.name in faulty:
+            detail = "the file itself is right: onnxruntime's graph optimiser changes what it computes"
+            return Blame(None, (), detail), case
+        return None, case
+
+    def _blame_file(self, path: Path, report: RuntimeReport, case: Case | None) -> Blame | None:
+        if case is None:
+            return blame_message(report.failure, layers_in(path), self.shaped)
+        try:
+            worker = self.workers.of(UNOPTIMISED)
+            return blame_onnx(path, self._oracle.reference, self.shaped, case, worker, self._scratch, self.seconds)
+        except WorkerError:  # the file is refused whether or not a layer can be named
+            self.workers.drop(UNOPTIMISED)
+            return None
+
+    def close(self) -> None:
+        """End the workers and remove what was written for them."""
+        self.workers.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Judge:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
-def _truths(module: nn.Module, shaped: ShapedGraph, sample: Mapping[str, Tensor] | None) -> list[Truth]:
+def _truths(oracle: Oracle, shaped: ShapedGraph, sample: Mapping[str, Tensor] | None) -> list[Truth]:
     """The cases with their answers; more extreme cases where an output says nothing on the ordinary ones."""
-    oracle = Oracle(module, shaped)
-    sampler = Sampler.of(oracle.reference.single, shaped)
-    made = cases(oracle.reference.single, shaped, sampler, sample)
+    module = oracle.reference.single
+    sampler = Sampler.of(module, shaped)
+    made = cases(module, shaped, sampler, sample)
     if not oracle.is_deterministic(made[0]):
         raise VerificationError([Diagnostic("inconclusive", "the network itself gives two answers to one input")])
     truths = [oracle.answer(case) for case in made]
     if _inconclusive(truths):
-        truths += [oracle.answer(case) for case in further_cases(oracle.reference.single, sampler)]
+        truths += [oracle.answer(case) for case in further_cases(module, sampler)]
     return truths
 
 
 def _inconclusive(truths: list[Truth]) -> bool:
     """Whether some output, given right, would tell nothing in any case."""
-    from graphspec.verifying.compare import compare
-
     perfect = {f"{k}.{name}": array for k, truth in enumerate(truths) for name, array in truth.answer.single.items()}
     return bool(RuntimeReport("perfect", compare(truths, perfect, {})).inconclusive)
 
 
 def golden_sample(bundle: Bundle) -> dict[str, Tensor] | None:
     """The real batch among the bundle's goldens, if there is one."""
-    path = bundle.folder / "golden.npz"
-    with np.load(path, allow_pickle=False) as file:
+    with np.load(bundle.folder / "golden.npz", allow_pickle=False) as file:
         prefix = "2.input."
         found = {key.removeprefix(prefix): torch.from_numpy(file[key]) for key in file if key.startswith(prefix)}
     return found or None
-
-
-def _failing_input(reports: tuple[RuntimeReport, ...], truths: list[Truth]) -> dict[str, NDArray[Any]]:
-    """The first input that some runtime answered wrongly."""
-    for report in reports:
-        for comparison in report.comparisons:
-            if comparison.judgement.status is Status.FAIL:
-                truth = next(truth for truth in truths if truth.case.name == comparison.case)
-                return {name: as_array(tensor) for name, tensor in truth.case.inputs.items()}
-    return {}

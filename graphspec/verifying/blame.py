@@ -1,0 +1,156 @@
+"""Which layer of an ONNX file leaves the module's values first.
+
+The file is run once more with one extra output for every value that leaves a layer, and the module's own values are
+taken layer by layer; the first layer, in the order of execution, whose values differ by more than rounding is at fault.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, fx
+
+from graphspec.exporting.onnx import LAYER_KEY
+from graphspec.exporting.reference import Arrays, Reference, as_array, as_float64, in_float64
+from graphspec.exporting.tolerance import error
+from graphspec.shapes.shaped import ShapedGraph
+from graphspec.verifying.child import Worker
+from graphspec.verifying.inputs import Case
+from graphspec.verifying.report import Blame
+from graphspec.verifying.rule import Status, judge
+
+#: A layer's values in double and single precision.
+Values = list[tuple[NDArray[Any], NDArray[Any]]]
+
+
+def blame_onnx(
+    path: Path, reference: Reference, shaped: ShapedGraph, case: Case, worker: Worker, scratch: Path, seconds: float
+) -> Blame | None:
+    """Find the layer of the ONNX file at `path` that answers `case` wrongly; None where none shows."""
+    import onnx
+
+    model = onnx.load(str(path))
+    layers = _layers(model)
+    leaving = values_leaving(model.graph, layers)
+    present = {value.name for value in model.graph.output}
+    names = list(dict.fromkeys(name for values in leaving.values() for name in values))
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
+    probe, inputs, outputs = scratch / "probe.onnx", scratch / "probe_inputs.npz", scratch / "probe_outputs.npz"
+    onnx.save(model, str(probe))
+    np.savez(inputs, allow_pickle=False, **{f"0.{name}": as_array(value) for name, value in case.inputs.items()})
+    request = {"runtime": "onnxruntime, unoptimised", "model": str(probe), "inputs": str(inputs), "dtypes": {}}
+    answer = worker.ask(request | {"outputs": str(outputs), "names": names}, seconds)
+    problem = answer.get("failed") or answer["errors"].get("0")
+    if problem:
+        return blame_message(problem, layers, shaped)
+    with np.load(outputs, allow_pickle=False) as file:
+        found = {name: file[f"0.{name}"] for name in names}
+    return _first_wrong(leaving, found, reference, shaped, case)
+
+
+def layers_in(path: Path) -> dict[str, str]:
+    """Node name → layer name, as the ONNX file at `path` says; empty where it is no ONNX file."""
+    import onnx
+
+    try:
+        return _layers(onnx.load(str(path), load_external_data=False))
+    except Exception:  # protobuf's own error: no ONNX file, so no layers
+        return {}
+
+
+def _layers(model: Any) -> dict[str, str]:
+    nodes = model.graph.node
+    return {node.name: prop.value for node in nodes for prop in node.metadata_props if prop.key == LAYER_KEY}
+
+
+def blame_message(problem: str, layers: Mapping[str, str], shaped: ShapedGraph) -> Blame | None:
+    """The layer of the node that a runtime names in `problem`."""
+    named = sorted((node for node in layers if node in problem), key=len)
+    layer = next((layer for layer in shaped.layers if named and layer.name == layers[named[-1]]), None)
+    return Blame(layer.name, layer.at, f'layer "{layer.name}" cannot be run') if layer else None
+
+
+def values_leaving(graph: Any, layers: Mapping[str, str]) -> dict[str, list[str]]:
+    """Layer → the values of its nodes that other layers or the model's outputs read, in order."""
+    readers: dict[str, set[str | None]] = defaultdict(set)
+    for node in graph.node:
+        for name in node.input:
+            readers[name].add(layers.get(node.name))
+    for output in graph.output:
+        readers[output.name].add(None)
+    found: dict[str, list[str]] = {}
+    for node in graph.node:
+        layer = layers.get(node.name)
+        if layer:
+            found.setdefault(layer, []).extend(name for name in node.output if name and readers[name] - {layer})
+    return found
+
+
+def _first_wrong(
+    leaving: Mapping[str, Sequence[str]], found: Arrays, reference: Reference, shaped: ShapedGraph, case: Case
+) -> Blame | None:
+    own = layer_values(reference, shaped, case)
+    for layer in shaped.layers:
+        for name in leaving.get(layer.name, ()):
+            reason = _wrong(found[name], own[layer.name])
+            if reason:
+                return Blame(layer.name, layer.at, f'layer "{layer.name}" is the first that differs: {reason}')
+    return None
+
+
+def _wrong(candidate: NDArray[Any], values: Values) -> str:
+    """Why `candidate` is none of a layer's `values`; empty where it is one, or where it is no value but a size."""
+    alike = [(double, single) for double, single in values if single.dtype == candidate.dtype]
+    fitting = [pair for pair in alike if pair[1].shape == candidate.shape]
+    if not alike:
+        return ""
+    if not fitting:
+        shapes = ", ".join(str(single.shape) for _, single in alike)
+        return f"shape {candidate.shape} instead of {shapes}" if len(values) == 1 else ""
+    judged = [judge(candidate, double, single, error(single, double)) for double, single in fitting]
+    wrong = all(judgement.status is Status.FAIL for judgement in judged)
+    return min(judged, key=lambda judgement: judgement.error).reason if wrong else ""
+
+
+def layer_values(reference: Reference, shaped: ShapedGraph, case: Case) -> dict[str, Values]:
+    """Every layer's values on `case`, in both precisions."""
+    with torch.no_grad():
+        single = _recorded(reference.single, shaped, list(case.inputs.values()))
+        with in_float64():
+            double = _recorded(reference.double, shaped, list(map(as_float64, case.inputs.values())))
+    return {name: list(zip(double[name], single[name], strict=True)) for name in single}
+
+
+def _recorded(module: torch.nn.Module, shaped: ShapedGraph, inputs: Sequence[Tensor]) -> dict[str, list[NDArray[Any]]]:
+    assert isinstance(module, fx.GraphModule)
+    recorder = _Recorder(module)
+    recorder.run(*inputs)
+    return {layer.name: list(_arrays(value)) for layer, value in zip(shaped.layers, recorder.values, strict=True)}
+
+
+class _Recorder(fx.Interpreter):
+    """Runs the module and keeps what each layer gave, in the order of the layers."""
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        super().__init__(module)
+        self.values: list[Any] = []
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        if n.op in ("call_module", "get_attr"):
+            self.values.append(value)
+        return value
+
+
+def _arrays(value: Any) -> Iterator[NDArray[Any]]:
+    if isinstance(value, Tensor):
+        yield as_array(value).copy()
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _arrays(item)
