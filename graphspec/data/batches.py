@@ -51,7 +51,15 @@ class Batches:
             stop = min(start + size, len(self.samples))
             yield self._ready(self.samples.take(torch.arange(start, stop, device=self._device)))
 
+    def before_values(self, batch: Samples, epoch: int | None = None) -> Samples:
+        """`batch` augmented as in `epoch` (not at all without one), images as floats in [0, 1], not yet normalised."""
+        return self._augmented(batch, None if epoch is None else generator(self.seed, "augment", epoch, 0))
+
     def _ready(self, batch: Samples, draw: torch.Generator | None = None) -> Samples:
+        ready = self._augmented(batch, draw)
+        return Samples({name: self._transformed(value) for name, value in ready.inputs.items()}, ready.targets)
+
+    def _augmented(self, batch: Samples, draw: torch.Generator | None) -> Samples:
         inputs, targets = dict(batch.inputs), dict(batch.targets)
         if draw is not None:
             for name in inputs:
@@ -60,10 +68,9 @@ class Batches:
             for mix in self.mix:
                 (image, value), (label, target) = next(iter(inputs.items())), next(iter(targets.items()))
                 inputs[image], targets[label] = mix(value, target, draw)
-        return Samples({name: self._transformed(value) for name, value in inputs.items()}, targets)
+        return Samples({name: to_float(value) for name, value in inputs.items()}, targets)
 
     def _transformed(self, value: Tensor) -> Tensor:
-        value = to_float(value)
         for transform in self.transforms:
             value = transform(value)
         return value

@@ -6,6 +6,7 @@ Images become floats in [0, 1] exactly as ToTensor makes them, and Normalize giv
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -99,7 +100,19 @@ def _size_step(component: Component, index: int) -> Any:
 
     at = ("data", "transforms", index)
     table = {name: getattr(v2, name) for name in SIZE_TRANSFORMS} | dict.fromkeys(VALUE_TRANSFORMS)
-    return construct(component, choose(component, table, "transform", at), at)
+    chosen = choose(component, table, "transform", at)
+    return construct(with_enums(component, chosen), chosen, at)
+
+
+def with_enums(component: Component, function: Callable[..., Any]) -> Component:
+    """The component with ``interpolation = "bilinear"`` as the enum that torchvision's older signatures want."""
+    from torchvision.transforms import InterpolationMode
+
+    name, parameter = component.args.get("interpolation"), inspect.signature(function).parameters.get("interpolation")
+    known = {mode.value: mode for mode in InterpolationMode}
+    if name not in known or parameter is None or not isinstance(parameter.default, InterpolationMode):
+        return component
+    return Component.model_construct(type=component.type, args=component.args | {"interpolation": known[name]})
 
 
 def value_transforms(components: Sequence[Component], offset: int, sample: Tensor) -> tuple[Normalize, ...]:

@@ -132,6 +132,8 @@ def test_mixing_is_v2s(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         {"type": "RandomCrop", "size": [12, 10], "padding": 4},
         {"type": "RandomResizedCrop", "size": 8},
         {"type": "RandomRotation", "degrees": 30},
+        {"type": "RandomRotation", "degrees": 30, "interpolation": "bilinear", "fill": 0.5},
+        {"type": "RandomAffine", "degrees": 30, "interpolation": "bilinear"},
         {"type": "ColorJitter", "brightness": 0.5},
         {"type": "GaussianBlur", "kernel_size": 3},
         "GaussianNoise",
@@ -192,6 +194,7 @@ def test_a_fill_is_of_floats() -> None:
         ({"type": "RandomHorizontalFlip", "p": 1.5}, r"p must be between 0 and 1"),
         ({"type": "GaussianBlur", "kernel_size": 2}, r"bad-value"),
         ({"type": "RandomRotation", "degrees": 10, "expand": True}, r"expand and center are not to be had"),
+        ({"type": "RandomRotation", "degrees": 10, "interpolation": "cubic"}, r"nearest or bilinear|cubic"),
         ({"type": "ColorJitter", "hue": 0.7}, r"bad-value.*hue"),
     ],
 )

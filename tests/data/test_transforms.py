@@ -30,9 +30,11 @@ def test_normalize_is_bit_equal_to_to_tensor_and_normalize(cifar10: Path) -> Non
 
 
 def test_resize_is_v2s(fashion: Path) -> None:
-    data = load(spec("FashionMNIST", validation=0, transforms=[{"type": "Resize", "size": [14, 20]}]), root=fashion)
+    resize = {"type": "Resize", "size": [14, 20], "interpolation": "nearest"}
+    data = load(spec("FashionMNIST", validation=0, transforms=[resize]), root=fashion)
     plain = load(spec("FashionMNIST", validation=0), root=fashion)
-    assert torch.equal(data.train.inputs["image"], v2.Resize([14, 20])(plain.train.inputs["image"]))
+    expected = v2.Resize([14, 20], interpolation=v2.InterpolationMode.NEAREST)(plain.train.inputs["image"])
+    assert torch.equal(data.train.inputs["image"], expected)
     assert data.test.open().inputs["image"].shape == (20, 1, 14, 20)
 
 

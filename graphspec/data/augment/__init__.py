@@ -17,6 +17,7 @@ from graphspec.data.augment.base import Augmentation, PerSample
 from graphspec.data.augment.mix import Mix
 from graphspec.data.components import choose, construct
 from graphspec.data.seeds import generator
+from graphspec.data.transforms import with_enums
 from graphspec.diagnostics import Path, fail
 from graphspec.spec.base import Component
 
@@ -85,24 +86,13 @@ def _augmentation(component: Component, at: Path) -> Augmentation:
     chosen = choose(component, table, "augmentation", at)
     if component.type in BATCHED:
         return construct(component, chosen, at)
-    theirs = construct(_with_enums(component), chosen, at)
+    theirs = construct(with_enums(component, chosen), chosen, at)
     if component.type not in FROM_V2:
         return PerSample(theirs)
     try:
         return FROM_V2[component.type](theirs)
     except ValueError as error:
         raise fail("bad-value", f"{component.type}: {error}", at=at) from error
-
-
-def _with_enums(component: Component) -> Component:
-    """The component with ``interpolation = "bilinear"`` as torchvision's own constant."""
-    from torchvision.transforms import InterpolationMode
-
-    name = component.args.get("interpolation")
-    known = {mode.value: mode for mode in InterpolationMode}
-    if not isinstance(name, str) or name not in known:
-        return component
-    return Component.model_construct(type=component.type, args=component.args | {"interpolation": known[name]})
 
 
 __all__ = ["Augmentation", "Mix", "augmentations", "check_augmentations", "mixings"]

@@ -1,0 +1,64 @@
+"""A picture of samples as they are and as augmentation changes them: what ``graphspec data SPEC --show`` makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from graphspec.data.dataset import DataSet
+from graphspec.diagnostics import fail
+
+
+def show(data: DataSet, path: Path, rows: int = 6, epochs: int = 7) -> Path:
+    """Write a PNG with one row a training sample: as stored, then as `epochs` epochs see it, before ``Normalize``.
+
+    Raises ``GraphspecError`` where the samples are not images of one or three channels.
+    """
+    from matplotlib.figure import Figure
+
+    name, images = next(iter(data.train.inputs.items()))
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise fail("bad-value", f'"{name}" of {data.name} is no image to show', at=("data", "dataset"))
+    chosen = data.train.take(_of_different_classes(data, rows))
+    batches = data.batches("train")
+    columns = [batches.before_values(chosen)] + [batches.before_values(chosen, epoch) for epoch in range(epochs)]
+    figure = Figure(figsize=(1.25 * len(columns), 1.3 * len(chosen) + 0.3), layout="constrained")
+    panels = figure.subplots(len(chosen), len(columns), squeeze=False)
+    for row in range(len(chosen)):
+        for column, samples in enumerate(columns):
+            panel = panels[row][column]
+            panel.imshow(_pixels(samples.inputs[name][row]), cmap="gray", vmin=0, vmax=1)
+            panel.set(xticks=[], yticks=[])
+            if row == 0:
+                panel.set_title("stored" if column == 0 else f"epoch {column}", fontsize=9)
+        panels[row][0].set_ylabel(_label(data, chosen.targets, row), fontsize=9)
+    figure.savefig(path, dpi=130)
+    return path
+
+
+def _of_different_classes(data: DataSet, count: int) -> Tensor:
+    """The first sample of each class in turn, `count` in all; the first samples where there are no classes."""
+    rows = min(count, len(data.train))
+    if data.classes is None:
+        return torch.arange(rows)
+    labels = next(iter(data.train.targets.values()))
+    firsts = [int((labels == label).nonzero()[0]) for label in labels.unique()[:rows]]
+    others = [row for row in range(rows + len(firsts)) if row not in firsts and row < len(data.train)]
+    return torch.tensor((firsts + others)[:rows])
+
+
+def _pixels(image: Tensor) -> Tensor:
+    """H × W or H × W × 3, in [0, 1]."""
+    image = image.clamp(0, 1)
+    return image[0] if image.shape[0] == 1 else image.permute(1, 2, 0)
+
+
+def _label(data: DataSet, targets: Mapping[str, Tensor], row: int) -> str:
+    value = next(iter(targets.values()))[row]
+    if data.classes is None:
+        return f"{value.flatten()[0]:.3g}"
+    name = data.classes[int(value)]
+    return name if len(name) <= 12 else name[:11] + "…"
