@@ -2,9 +2,9 @@
 
     python benchmarks/forward.py [--rounds 15]
 
-torchvision's own ResNet-18 and MobileNetV2 against the modules compiled from specs/zoo with the same weights, one thread,
-rounds interleaved. Time is a ratio of medians; memory is the greatest sum of live tensors, as torch's profiler counts
-allocations.
+torchvision's own ResNet-18 and MobileNetV2 against the modules compiled from specs/zoo with the same weights, one
+thread, rounds interleaved. Time is a ratio of medians; memory is the greatest sum of live tensors, as torch's profiler
+counts allocations.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-import graphspec.ops.comparisons  # noqa: F401  enters its functions
 from graphspec.ops.functions import BROADCASTING, FUNCTIONS, SCALARS, Buffer, Parameter
 from graphspec.ops.op import Op
 

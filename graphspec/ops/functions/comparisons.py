@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from graphspec.ops.functions import function
+from graphspec.ops.functions.registry import function
 
 
 @function("eq", broadcasts=True)
