@@ -34,7 +34,10 @@ def export(
         typer.Option("-o", "--output", metavar="DIR", help="Where to; exports/NAME without it.", show_default=False),
     ] = None,
     formats: Annotated[
-        list[Format] | None, typer.Option("--format", help="Instead of the spec's; repeat it.", show_default=False)
+        list[Format] | None,
+        typer.Option(
+            "--format", metavar="onnx|torchscript|pt2", help="Instead of the spec's; repeat it.", show_default=False
+        ),
     ] = None,
     variant: options.Variant = None,
     set_: options.Overrides = None,

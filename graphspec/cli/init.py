@@ -17,10 +17,10 @@ from graphspec.templates import templates, title
 
 def init(
     template: Annotated[
-        str | None, typer.Argument(metavar="[TEMPLATE]", help="Which one; without it, list them.", show_default=False)
+        str | None, typer.Argument(metavar="TEMPLATE", help="Which one; without it, list them.", show_default=False)
     ] = None,
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Where to; TEMPLATE.toml without it.", show_default=False)
+        Path | None, typer.Argument(metavar="FILE", help="Where to; TEMPLATE.toml without it.", show_default=False)
     ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

@@ -25,7 +25,7 @@ _LIST_WIDTH = 100
 
 
 def ops(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One layer type.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One layer type.", show_default=False)] = None,
     import_: options.Imports = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

@@ -24,7 +24,7 @@ def predict(
     ],
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="Images, .npy or .csv files; none: test samples.", show_default=False),
+        typer.Argument(metavar="FILE", help="Images, .npy or .csv files; none: test samples.", show_default=False),
     ] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many test samples.")] = 8,
     data: options.Data = None,
