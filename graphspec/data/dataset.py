@@ -19,6 +19,7 @@ from graphspec.data.sources import read
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.split import split_indices
 from graphspec.data.transforms import Normalize, SizeTransforms, size_transforms, value_transforms
+from graphspec.diagnostics import Path as SpecPath
 from graphspec.diagnostics import fail, quoted
 from graphspec.spec.data import DataSpec
 
@@ -109,7 +110,8 @@ def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, downl
     working directory. Files are fetched from the network only with `download`. Raises ``GraphspecError`` for whatever
     is missing or wrong; the test part is checked when it is opened.
     """
-    place = Place(Path(root) if root is not None else _inside(spec), download, seed)
+    _check_paths(spec, own_root=root is None)
+    place = Place(Path(spec.root if root is None else root), download, seed)
     sizes = size_transforms(spec.transforms)
     augment = augmentations(spec.augment)
     source = read(spec.dataset, place, sizes)
@@ -128,17 +130,18 @@ def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, downl
     )  # fmt: skip
 
 
-def _inside(spec: DataSpec) -> Path:
-    """``[data] root`` and ImageFolder's ``folder``, refused where they lead out of the working directory."""
-    for at, text in (
-        (("data", "root"), spec.root),
-        (("data", "dataset", "folder"), str(spec.dataset.args.get("folder", ""))),
-    ):
-        path = PurePath(text)
+def _check_paths(spec: DataSpec, own_root: bool) -> None:
+    """Refuse a path that leads out of the working directory, or out of the folder that the user named."""
+    paths: dict[SpecPath, Any] = {
+        ("data", "dataset", key): spec.dataset.args.get(key) for key in ("folder", "file", "test_file")
+    }
+    if own_root:
+        paths[("data", "root")] = spec.root
+    for at, text in paths.items():
+        path = PurePath(text) if isinstance(text, str) else PurePath()
         if path.is_absolute() or ".." in path.parts:
             message = f"the path {quoted(text)} leads out of the working directory"
-            raise fail("outside", message, at=at, hint="--data DIR allows it")
-    return Path(spec.root)
+            raise fail("outside", message, at=at, hint="--data DIR names another folder")
 
 
 def _resized(source: Source, sizes: SizeTransforms) -> Source:
