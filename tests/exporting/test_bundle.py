@@ -114,7 +114,8 @@ def test_check_py_is_content_with_the_export_wherever_it_is(copy, tmp_path):
 
 
 @pytest.mark.parametrize("name", [
-    "model.onnx", "model.pt", "model.pt2", "weights.safetensors", "spec.toml", "golden.npz", "manifest.json", "README.md",
+    "model.onnx", "model.pt", "model.pt2", "weights.safetensors", "spec.toml", "golden.npz", "manifest.json",
+    "README.md",
 ])  # fmt: skip
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
 def test_a_flipped_bit_in_any_file_is_found_by_the_bundle_and_by_check_py(copy, name, share):

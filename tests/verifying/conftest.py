@@ -1,0 +1,63 @@
+"""One small network with its export, whose ONNX file the tests damage."""
+
+from __future__ import annotations
+
+import warnings
+from types import SimpleNamespace
+
+import onnx
+import pytest
+
+from graphspec import pipeline
+from graphspec.exporting import write_bundle
+from graphspec.verifying import Workers
+from graphspec.verifying.verify import Judge
+
+NETWORK = """
+graphspec = 1
+name = "small"
+[inputs]
+image = ["N", 1, 8, 8]
+[layers]
+conv1   = { type = "Conv2d", out_channels = 4, kernel_size = 3, padding = 1 }
+relu    = "ReLU"
+conv2   = { type = "Conv2d", out_channels = 4, kernel_size = 3, padding = 1 }
+add     = { type = "add", from = ["conv2", "relu"] }
+flatten = "Flatten"
+fc      = { type = "Linear", out_features = 3 }
+"""
+
+
+def built(text):
+    shaped = pipeline.shape(pipeline.load(text))
+    return shaped, pipeline.build(shaped, seed=1)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small")
+    shaped, module = built(NETWORK)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        formats = ("onnx", "torchscript", "pt2")
+        bundle = write_bundle(module, shaped, folder, formats=formats, opset_version=20)
+    return SimpleNamespace(shaped=shaped, module=module, bundle=bundle, folder=folder)
+
+
+@pytest.fixture(scope="session")
+def judge(small):
+    with Judge(small.module, small.shaped, None, Workers(("onnx",))) as ready:
+        yield ready
+
+
+@pytest.fixture
+def damaged(small, tmp_path):
+    """A function that writes the ONNX file with one change made to its graph."""
+
+    def damage(change):
+        model = onnx.load(small.bundle.path("onnx"))
+        change(model.graph)
+        onnx.save(model, tmp_path / "damaged.onnx")
+        return tmp_path / "damaged.onnx"
+
+    return damage

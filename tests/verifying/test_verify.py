@@ -1,0 +1,228 @@
+"""Verification end to end, in the real runtimes: what passes, what is refused, and which layer is to blame."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from graphspec import pipeline
+from graphspec.diagnostics import VerificationError
+from graphspec.exporting import Bundle
+from graphspec.verifying import Workers, verify_bundle, verify_onnx
+from graphspec.verifying.child import Worker, WorkerError
+from graphspec.verifying.runtimes import ONNXRUNTIME, UNOPTIMISED
+from graphspec.verifying.verify import Judge
+
+BOTH = (UNOPTIMISED, ONNXRUNTIME)
+
+
+def test_a_right_export_passes_in_every_runtime_with_every_size_and_magnitude(small):
+    report = verify_bundle(small.module, small.shaped, small.bundle)
+    assert [runtime.runtime for runtime in report.runtimes] == [
+        "onnxruntime, unoptimised", "onnxruntime", "torchscript", "pt2",
+    ]  # fmt: skip
+    report.raise_if_failed()
+    assert report.passed
+    assert 0 < report.worst < 1e-6
+    cases = [comparison.case for comparison in report.runtimes[0].comparisons]
+    assert cases == [
+        "normal × 0.1", "normal × 1", "normal × 10", "zeros", "normal × 1, N = 1", "normal × 1, N = 3",
+        "normal × 1, N = 5", "normal × 1, one sample alone", "normal × 1, again",
+    ]  # fmt: skip
+
+
+def scaled(name, factor):
+    def change(graph):
+        tensor = next(tensor for tensor in graph.initializer if tensor.name == name)
+        array = onnx.numpy_helper.to_array(tensor) * np.float32(factor)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array, name))
+
+    return change
+
+
+def node_of(graph, layer, op_type):
+    return next(n for n in graph.node if n.op_type == op_type and n.metadata_props[0].value == layer)
+
+
+def replaced(layer, old, new):
+    def change(graph):
+        node = node_of(graph, layer, old)
+        node.op_type = new
+        del node.attribute[:]
+
+    return change
+
+
+def guarded(graph):
+    """The batch is written into the reshape, as a trace of two samples would have it."""
+    node = node_of(graph, "flatten", "Reshape")
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([2, 256]), "two"))
+    node.input[1] = "two"
+
+
+@pytest.mark.parametrize(
+    ("change", "layer"),
+    [
+        (scaled("conv1.weight", 1.0001), "conv1"),
+        (scaled("conv1.bias", 1.001), "conv1"),
+        (scaled("conv2.weight", 1.0001), "conv2"),
+        (scaled("conv2.weight", np.nan), "conv2"),
+        (scaled("fc.weight", 1.0001), "fc"),
+        (scaled("fc.bias", 0), "fc"),
+        (replaced("relu", "Relu", "Elu"), "relu"),
+        (replaced("add", "Add", "Sub"), "add"),
+        (guarded, "flatten"),
+    ],
+)
+def test_a_damaged_file_is_refused_and_the_damaged_layer_is_named_with_its_place(judge, damaged, change, layer):
+    report = judge.files(dict.fromkeys(BOTH, damaged(change)), 20)
+    assert not report.passed
+    assert (report.first_divergent_layer, report.blame.at) == (layer, ("layers", layer))
+    with pytest.raises(VerificationError) as caught:
+        report.raise_if_failed()
+    assert caught.value.exit_code == 3
+    assert layer in str(caught.value)
+
+
+def test_the_input_that_was_answered_wrongly_is_kept(judge, damaged, tmp_path):
+    wrong = damaged(scaled("fc.bias", 1.001))
+    judge.files(dict.fromkeys(BOTH, wrong), 20).save_failing_input(tmp_path / "input.npz")
+    with np.load(tmp_path / "input.npz", allow_pickle=False) as file:
+        assert file["image"].shape[1:] == (1, 8, 8)
+
+
+def renamed(graph):
+    graph.output[0].name = "answer"
+    graph.node[-1].output[0] = "answer"
+
+
+def fixed(graph):
+    graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (renamed, "the outputs answer [N, 3] float32 instead of output [N, 3] float32"),
+    (fixed, "the inputs image [2, 1, 8, 8] float32 instead of image [N, 1, 8, 8] float32"),
+])  # fmt: skip
+def test_other_names_or_dims_than_the_spec_s_are_refused(judge, damaged, change, words):
+    report = judge.files(dict.fromkeys(BOTH, damaged(change)), 20)
+    assert [words in fault for fault in report.faults] == [True]
+
+
+def test_another_opset_than_asked_is_refused(judge, small):
+    report = judge.files(dict.fromkeys(BOTH, small.bundle.path("onnx")), 21)
+    assert report.faults == ("model.onnx has opset 20 instead of 21",)
+
+
+def test_a_fault_of_onnxruntime_s_optimiser_is_told_apart(judge, small, damaged):
+    """What the optimiser makes of a right file is played by another, damaged file."""
+    wrong = damaged(scaled("conv2.weight", 1.0001))
+    report = judge.files({UNOPTIMISED: small.bundle.path("onnx"), ONNXRUNTIME: wrong}, 20)
+    assert not report.passed
+    assert report.first_divergent_layer is None
+    assert "the file itself is right: onnxruntime's graph optimiser" in report.blame.detail
+
+
+def test_a_file_that_is_no_onnx_at_all_is_refused(judge, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"not a model")
+    report = judge.files(dict.fromkeys(BOTH, tmp_path / "model.onnx"), 20)
+    assert not report.passed
+    assert {diagnostic.code for diagnostic in report.diagnostics()} == {"mismatch", "runtime-failed"}
+
+
+def test_a_changed_file_is_refused_before_it_is_run(small, tmp_path):
+    folder = shutil.copytree(small.folder, tmp_path / "copy")
+    content = bytearray((folder / "model.pt").read_bytes())
+    content[1000] ^= 1
+    (folder / "model.pt").write_bytes(content)
+    with pytest.raises(VerificationError, match=r"model\.pt was changed"):
+        verify_bundle(small.module, small.shaped, Bundle.open(folder))
+
+
+def test_another_module_s_export_is_refused(small):
+    other = pipeline.build(small.shaped, seed=2)
+    report = verify_onnx(other, small.shaped, small.bundle.path("onnx"))
+    assert (report.passed, report.first_divergent_layer) == (False, "conv1")
+
+
+def network(*layers):
+    lines = "\n".join(f'l{k} = {{ type = "Linear", out_features = 3 }}\nf{k} = "{f}"' for k, f in enumerate(layers))
+    shaped = pipeline.shape(pipeline.load(f'graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\n{lines}\n'))
+    return shaped, pipeline.build(shaped)
+
+
+def verdict(module, shaped, tmp_path):
+    from graphspec.exporting import write_bundle
+
+    bundle = write_bundle(module, shaped, tmp_path, formats=["onnx"], opset_version=20)
+    return verify_bundle(module, shaped, bundle)
+
+
+def test_an_output_that_is_always_zero_proves_nothing(tmp_path):
+    shaped, module = network("ReLU")
+    torch.nn.init.constant_(module.l0.bias, -1000.0)
+    report = verdict(module, shaped, tmp_path)
+    assert not report.passed
+    assert {d.code for d in report.diagnostics()} == {"inconclusive"}
+    assert "all zero" in str(report.diagnostics()[0])
+
+
+def test_a_network_that_saturates_on_ordinary_inputs_is_judged_on_smaller_ones(tmp_path):
+    shaped, module = network("Sigmoid")
+    with torch.no_grad():
+        module.l0.weight.mul_(20_000)
+        module.l0.bias.zero_()
+    report = verdict(module, shaped, tmp_path)
+    passed = {c.case for c in report.runtimes[0].comparisons if c.judgement.status == "pass"}
+    assert report.passed
+    assert "normal × 0.001" in passed
+
+
+@pytest.mark.parametrize("function", ["Softmax", "Tanh"])
+def test_some_saturated_cases_do_not_refuse_a_network_that_others_prove(function, tmp_path):
+    shaped, module = network(function)
+    with torch.no_grad():
+        module.l0.weight.mul_(100)
+    report = verdict(module, shaped, tmp_path)
+    assert report.passed
+    assert any("saturated" in c.judgement.reason for c in report.runtimes[0].comparisons)
+
+
+def test_a_network_that_is_random_in_eval_mode_cannot_be_verified(small, tmp_path):
+    class Noisy(torch.nn.Module):
+        def forward(self, image):
+            return torch.rand(image.shape[0], 3)
+
+    with pytest.raises(VerificationError, match="gives two answers to one input"):
+        Judge(Noisy(), small.shaped, None, Workers(()))
+
+
+REQUEST = {"runtime": "onnxruntime", "names": ["output"], "dtypes": {}, "inputs": "none.npz", "outputs": "none.npz"}
+
+
+def test_a_runtime_that_crashes_is_an_answer():
+    with Worker() as worker:
+        worker._process.send_signal(11)
+        with pytest.raises(WorkerError, match="ended with signal SIGSEGV"):
+            worker.ask(REQUEST | {"model": "none"}, 20)
+
+
+def test_a_runtime_that_hangs_is_killed_when_its_time_is_over():
+    with Worker() as worker:
+        worker._process.send_signal(19)
+        with pytest.raises(WorkerError, match=r"no answer within 0.3 s"):
+            worker.ask(REQUEST | {"model": "none"}, 0.3)
+        assert worker._process.poll() is not None
+
+
+def test_a_runtime_that_takes_too_much_memory_is_refused(small):
+    with Worker(memory_limit=2**26) as worker:
+        try:
+            answer = worker.ask(REQUEST | {"model": str(small.bundle.path("onnx"))}, 60)
+        except WorkerError as error:
+            answer = {"failed": str(error)}
+    assert answer["failed"]
