@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.fx import GraphModule
 
+    from graphspec.data import DataSet
     from graphspec.exporting import Bundle
     from graphspec.graph import LayerGraph
     from graphspec.predicting import Prediction
@@ -76,6 +77,15 @@ def compile(
         GraphspecError: what is wrong with the spec, with file, line and hint.
     """
     return build(shape(load(spec, variant=variant, overrides=overrides)), seed)
+
+
+def data(spec: SpecLike, *, root: str | os.PathLike[str] | None = None, download: bool = False) -> DataSet:
+    """The data set that a spec names, split as training splits it; its test part stays sealed."""
+    from graphspec import training
+
+    network = load(spec)
+    with located(network.source):
+        return training.load_data(network, Path(root) if root else None, download)
 
 
 def train(
@@ -171,7 +181,7 @@ def verify(bundle: Bundle | str | os.PathLike[str]) -> VerifyReport:
 
     opened = bundle if isinstance(bundle, exporting.Bundle) else exporting.Bundle.open(Path(bundle))
     opened.check_hashes()
-    shaped = shape(load(opened.folder / "spec.toml"))
+    shaped = shape(load(opened.folder / "spec.toml").without_weight_files())
     module = build(shaped)
     training.load_weights(module, training.read_weights(opened.folder, "weights"))
     return verifying.verify_bundle(module, shaped, opened)
@@ -215,7 +225,7 @@ def _of_run(run: Path) -> tuple[ShapedGraph, nn.Module]:
 
     if not (run / "spec.toml").is_file():
         raise fail("no-run", f'"{run}" holds no run: it has no spec.toml', hint="graphspec train makes one")
-    shaped = shape(load(run / "spec.toml"))
+    shaped = shape(load(run / "spec.toml").without_weight_files())
     module = build(shaped)
     training.load_weights(module, training.read_weights(run))
     return shaped, module

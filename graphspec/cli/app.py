@@ -8,6 +8,7 @@ import typer
 
 from graphspec import __version__
 from graphspec.cli.compile import compile_
+from graphspec.cli.data import data
 from graphspec.cli.export import export, verify
 from graphspec.cli.init import init
 from graphspec.cli.ops import ops
@@ -49,5 +50,6 @@ app.command()(predict)
 app.command()(export)
 app.command()(verify)
 app.command()(ops)
+app.command()(data)
 app.command()(schema)
 app.command()(init)

@@ -12,6 +12,7 @@ predict   source files --count --data --download --import --json --quiet
 export    source -o --format --variant --set --import --json --quiet
 verify    bundle --import --json --quiet
 ops       name --import --json --quiet
+data      spec --show --data --download --variant --set --json --quiet
 schema    -o --import --json --quiet
 init      template file --json --quiet
 """

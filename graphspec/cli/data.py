@@ -1,0 +1,92 @@
+"""``graphspec data``: what a spec's data set holds, before anything is trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from graphspec.cli import options
+from graphspec.cli.screen import screen
+from graphspec.diagnostics import printable
+
+if TYPE_CHECKING:
+    from graphspec.data import DataSet, Samples
+
+
+def data(
+    spec: options.Spec,
+    show: Annotated[
+        Path | None,
+        typer.Option("--show", metavar="FILE.png", help="Draw samples as epochs see them.", show_default=False),
+    ] = None,
+    data: options.Data = None,
+    download: options.Download = False,
+    variant: options.Variant = None,
+    set_: options.Overrides = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read the data set of SPEC and show its parts; the test part stays sealed."""
+    with screen(as_json, quiet) as here:
+        from graphspec import pipeline
+        from graphspec.data.picture import show as picture
+
+        network = pipeline.load(options.source(spec), variant=variant, overrides=set_ or ())
+        found = pipeline.data(network, root=data, download=download)
+        document = _document(found) | ({"picture": str(picture(found, show))} if show else {})
+        here.show(document, *_tables(document))
+
+
+def _document(found: DataSet) -> dict[str, Any]:
+    parts = {"train": found.train} | ({"validation": found.validation} if found.validation is not None else {})
+    return {
+        "dataset": found.name,
+        "parts": {name: {"samples": len(samples), **_classes(found, samples)} for name, samples in parts.items()},
+        "test": "sealed" if found.test.exists else None,
+        "inputs": _kinds(found.batch(1, "train").inputs),
+        "targets": _kinds(found.train.targets),
+        "transforms": found.transforms,
+        "fingerprint": found.fingerprint,
+    }
+
+
+def _classes(found: DataSet, samples: Samples) -> dict[str, Any]:
+    """How many samples each class has."""
+    if found.classes is None:
+        return {}
+    counts = next(iter(samples.targets.values())).bincount(minlength=len(found.classes)).tolist()
+    return {"classes": dict(zip(found.classes, counts, strict=True))}
+
+
+def _kinds(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Shape and dtype of one sample of each field."""
+    return {
+        name: f"{' × '.join(map(str, value.shape[1:])) or 'scalar'} {str(value.dtype).removeprefix('torch.')}"
+        for name, value in fields.items()
+    }
+
+
+def _tables(document: Mapping[str, Any]) -> Iterator[RenderableType]:
+    parts = document["parts"]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("Class" if "classes" in parts["train"] else "", overflow="fold")
+    for part in parts:
+        table.add_column(part, justify="right")
+    for name in parts["train"].get("classes", ()):
+        table.add_row(printable(name), *(f"{part['classes'][name]:,}" for part in parts.values()))
+    table.add_row("samples", *(f"{part['samples']:,}" for part in parts.values()), style="bold")
+    yield table
+    yield ""
+    for kind in ("inputs", "targets"):
+        yield Text(f"{kind.capitalize():<10}  " + ", ".join(f"{name}: {text}" for name, text in document[kind].items()))
+    yield Text(f"Transforms  {', '.join(step['type'] for step in document['transforms']) or 'none'}")
+    yield Text(f"Test        {document['test'] or 'none'}")
+    if "picture" in document:
+        yield Text(f"Picture     {document['picture']}")
