@@ -10,7 +10,7 @@ from graphspec.diagnostics import Diagnostic, GraphspecError, Path, fail, quoted
 from graphspec.graph.counting import DEEPEST, check_size
 from graphspec.graph.layers import Choice, Frame, Gate, Layer, Ref, Sources
 from graphspec.graph.names import check_layer_name
-from graphspec.ops import Op, UnknownOp, lookup, names
+from graphspec.ops import Op, UnknownOp, lookup, similar
 from graphspec.spec.expressions import ExpressionError, NeedsShape
 from graphspec.spec.model import RESERVED, BlockSpec, LayerSpec, NetworkBody, NetworkSpec
 from graphspec.spec.names import fault_in
@@ -45,6 +45,7 @@ class Expansion:
         #: full name of an instance → its outputs by name; the first is what the bare name means
         self.aliases: dict[str, dict[str, Ref]] = {}
         self.used_blocks: set[str] = set()
+        self.calls = 0
         self.faults: list[Diagnostic] = []
         self.known: set[Diagnostic] = set()
 
@@ -125,6 +126,7 @@ class Expansion:
         last: Ref | None, use: Use, place: Place,
     ) -> None:  # fmt: skip
         """Write out one layer or block instance called `name`."""
+        self.calls += 1
         self.check_count(use.at)
         condition = self.condition(spec, scope, use.at)
         sources = self.sources(spec, scope, chained, last, use.at)
@@ -192,11 +194,12 @@ class Expansion:
         try:
             op = lookup(kind)
         except UnknownOp:
-            known = [*names(), *self.spec.blocks]
+            known = [*similar(kind), *self.spec.blocks]
             hint = suggest(kind, known) or "`graphspec ops` lists them"
             self.fault("unknown-layer", f"no layer type {quoted(kind)}", (*at, "type"), hint)
             return None
-        return op.scalar[1] if op.scalar and op.scalar[0] in spec.args else op
+        number = spec.args.get(op.scalar[0]) if op.scalar else None
+        return op.scalar[1] if op.scalar and number is not None and not isinstance(number, list) else op
 
     def block(
         self, kind: str, spec: LayerSpec, scope: Frame, name: str, target: str, module: str, sources: Sources,
@@ -317,8 +320,9 @@ class Expansion:
                 self.add(fault)
 
     def check_count(self, at: Path) -> None:
-        if len(self.nodes) >= self.most:
-            message = f"the network has more than {self.most:,} layers"
+        """Stop at the limit; what an `if` leaves out takes its time all the same."""
+        if len(self.nodes) >= self.most or self.calls > 2 * self.most:
+            message = f"the network has more than {self.most:,} layers, counting those that an `if` may leave out"
             raise GraphspecError([*self.faults, Diagnostic("too-many-layers", message, at)])
 
     def fault(self, code: str, message: str, at: Path, hint: str = "") -> None:

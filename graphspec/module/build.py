@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import sympy
@@ -12,8 +13,10 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils._sympy.functions import FloorDiv, Mod
 
+from graphspec.module.weights import load_into
 from graphspec.ops.initializers import initialize
 from graphspec.shapes.dims import SizeExpr
+from graphspec.shapes.parameters import FROM_FILE
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
 
 
@@ -46,8 +49,11 @@ def _add(root: nn.Module, layer: ShapedLayer) -> None:
     module = layer.op.factory(**layer.arguments)
     parameters = dict(module.named_parameters())
     for name, (function, arguments) in layer.init.items():
-        with torch.no_grad():
-            initialize(function, parameters[name], arguments)
+        if name == FROM_FILE:
+            load_into(module, Path(function), layer.name, (*layer.at, "init", "file"))
+        else:
+            with torch.no_grad():
+                initialize(function, parameters[name], arguments)
     if layer.freeze:
         module.requires_grad_(False)
     parent, _, leaf = layer.name.rpartition(".")

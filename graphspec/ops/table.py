@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
+from graphspec.ops.backbones import PREFIX, backbones
 from graphspec.ops.functions import BROADCASTING, FUNCTIONS, SCALARS, Buffer, Parameter
 from graphspec.ops.op import Op
 
@@ -47,14 +48,21 @@ class UnknownOp(KeyError):
 def lookup(name: str) -> Op:
     """The op called `name`, exactly; raises :class:`UnknownOp`."""
     op = _core().get(name) or _custom.get(name) or (_vision().get(name) if name in _VISION else None)
+    if op is None and name.startswith(PREFIX):
+        op = backbones().get(name)
     if op is None:
         raise UnknownOp(name)
     return op
 
 
 def names() -> list[str]:
-    """Every layer type, torch's modules first."""
+    """Every layer type, torch's modules first; torchvision's models have :func:`backbones` of their own."""
     return [*_core(), *_VISION, *_custom]
+
+
+def similar(name: str) -> list[str]:
+    """The layer types among which a mistyped `name` may be meant."""
+    return list(backbones()) if name.startswith(PREFIX) else names()
 
 
 def layer(module: Layer) -> Layer:

@@ -1,7 +1,7 @@
 """A layer run twice on the meta device with numbers for its dynamic dims; the sizes are read off by comparison.
 
-This takes a fifth of the time of symbolic sizes. It finds only sizes that are a number or a dim of an input, so it is for
-networks whose one dynamic dim is the batch, and for layers that fix a dim under symbolic sizes.
+This takes a fifth of the time of symbolic sizes. It finds only sizes that are a number or a dim of an input, so it is
+for networks whose one dynamic dim is the batch, and for layers that fix a dim under symbolic sizes.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ def run(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types
     """
     tables = [{symbol(name): PRIMES[(n + offset) % len(PRIMES)] for n, name in enumerate(names)} for offset in (0, 1)]
     answers = [_answer(op, arguments, operands, types, table) for table in tables[: 2 if names else 1]]
+    if any(answer.outputs.keys() != answers[0].outputs.keys() for answer in answers):
+        # as many values as a dynamic dim is long
+        raise FrozenDim
     dims = {dim for kind in types.values() for dim in kind.shape if isinstance(dim, sympy.Expr)}
     known = {tuple(_number(dim, table) for table in tables): dim for dim in dims}
     outputs = {}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
 from typing import Any
 
-from graphspec.diagnostics import Diagnostic, quoted, suggest
+from graphspec.diagnostics import Diagnostic, Path, quoted, suggest
 from graphspec.graph import Layer, LayerGraph, Ref
 from graphspec.ops.arguments import BadArgument, convert
 from graphspec.ops.initializers import initializers
 from graphspec.shapes.shaped import ShapedLayer
 from graphspec.spec.expressions import ExpressionError
 
+#: Stands among the parameters' names for all of them, when a file says how they start.
+FROM_FILE = "*"
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -19,6 +22,7 @@ def close_init(node: Layer, parameters: Shapes) -> tuple[dict[str, Any], list[Di
     """``init`` as parameter → (function, arguments).
 
     A name or a ``type`` table is for ``weight`` (or a Parameter's value); otherwise the table is by parameter name.
+    With ``{ file = "…" }`` all of them come from a file: ``FROM_FILE`` → (path, {}).
     """
     if node.init is None:
         return {}, []
@@ -27,6 +31,8 @@ def close_init(node: Layer, parameters: Shapes) -> tuple[dict[str, Any], list[Di
         init = node.scope.close(node.init)
     except ExpressionError as error:
         return {}, [error.diagnostic(node.init, at, f"layer {quoted(node.label)}: ")]
+    if isinstance(init, dict) and set(init) == {"file"}:
+        return {FROM_FILE: (init["file"], {})}, list(_file_faults(node, init["file"], (*at, "file")))
     only = isinstance(init, str) or (isinstance(init, dict) and "type" in init)
     table = {"value" if "value" in parameters else "weight": init} if only else init
     if not isinstance(table, dict):
@@ -44,6 +50,19 @@ def close_init(node: Layer, parameters: Shapes) -> tuple[dict[str, Any], list[Di
         except BadArgument as error:
             faults.append(Diagnostic(error.code, f"layer {quoted(node.label)}: {error}", place, error.hint))
     return found, faults
+
+
+def _file_faults(node: Layer, path: Any, at: Path) -> Iterator[Diagnostic]:
+    """Why a file of weights cannot be what ``init`` names; it is read when the module is built."""
+    layer = f"layer {quoted(node.label)}"
+    if not isinstance(path, str) or not path.endswith((".safetensors", ".pt", ".pth")):
+        hint = "a .safetensors, .pt or .pth file"
+        yield Diagnostic("wrong-extension", f"{layer}: {quoted(path)} is no file of weights", at, hint)
+    elif not FilePath(path).resolve().is_relative_to(FilePath.cwd()):
+        hint = "copy it there"
+        yield Diagnostic("outside", f"{layer}: {quoted(path)} is outside the working directory", at, hint)
+    elif not FilePath(path).is_file():
+        yield Diagnostic("no-such-file", f"{layer}: there is no file {quoted(path)}", at)
 
 
 def _function(entry: Any) -> tuple[str, dict[str, Any]]:

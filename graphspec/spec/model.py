@@ -13,6 +13,8 @@ from graphspec.spec.source import Source
 from graphspec.spec.train import TrainSpec
 
 FORMAT_VERSION = 1
+#: Dims of one input, and different dynamic dims of all.
+MOST_DIMS = 32
 RESERVED = ("type", "from", "repeat", "if", "reuse", "tie", "init", "freeze")
 Dtype = Literal["float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
 #: The names of values: one, several in order, or by forward's parameter names.
@@ -22,7 +24,7 @@ References = str | tuple[str, ...] | dict[str, str | tuple[str, ...]]
 class InputSpec(SpecModel):
     """An input: ``["N", 1, 28, 28]``, or ``{ shape = ["N", "T"], dtype = "int64" }``. A string is a dynamic dim."""
 
-    shape: tuple[int | str, ...]
+    shape: Annotated[tuple[int | str, ...], Field(max_length=MOST_DIMS)]
     dtype: Dtype = "float32"
 
     @model_validator(mode="before")
@@ -105,8 +107,26 @@ class NetworkSpec(NetworkBody):
         """Where the spec was read, for diagnostics."""
         return self._source
 
+    def without_weight_files(self) -> NetworkSpec:
+        """This spec where weights come from elsewhere: no layer starts from a file of its own."""
+        changes: dict[str, Any] = {"layers": _without_files(self.layers)}
+        blocks = {
+            name: block.model_copy(update={"layers": _without_files(block.layers)})
+            for name, block in self.blocks.items()
+        }
+        return self.model_copy(update=changes | {"blocks": blocks})
+
     def read_from(self, source: Source) -> NetworkSpec:
         """This spec, knowing its source."""
         copy = self.model_copy()
         copy._source = source
         return copy
+
+
+def _without_files(layers: dict[str, LayerSpec]) -> dict[str, LayerSpec]:
+    return {
+        name: layer.model_copy(update={"init": None})
+        if isinstance(layer.init, dict) and "file" in layer.init
+        else layer
+        for name, layer in layers.items()
+    }

@@ -9,10 +9,13 @@ from typing import Any
 
 import sympy
 
+from graphspec.diagnostics import fail
 from graphspec.module.build import class_name
 from graphspec.module.emit.calls import can_inline, constructor_arguments, function_call, literal, module_call
 from graphspec.module.emit.tree import Scope, size_symbols
 from graphspec.module.emit.variables import Variables
+from graphspec.ops.backbones import ORIGIN as BACKBONES
+from graphspec.shapes.parameters import FROM_FILE
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
 
 Item = ShapedLayer | Scope
@@ -103,6 +106,8 @@ class Classes:
             yield from _assign(item.name, scope, self.construct(item, texts))
             path = reach(item.name, scope)
             for name, (function, arguments) in item.init.items():
+                if name == FROM_FILE:
+                    continue  # the file's weights are the state_dict's
                 words = "".join(f", {key}={literal(value)}" for key, value in arguments.items())
                 yield f"nn.init.{function}({path}{'' if item.op.is_leaf else '.' + name}{words})"
             if item.freeze:
@@ -122,6 +127,10 @@ class Classes:
         if item.op.is_leaf:
             make = "nn.Parameter(torch.zeros" if item.parameters else "nn.Buffer(torch.tensor"
             return f"{make}({words[0]}))"
+        if item.op.origin == BACKBONES:
+            raise fail(
+                "not-exportable", f"{item.op.name} is torchvision's, and --emit python writes torch alone", item.at
+            )
         prefix = "nn." if item.op.origin == "torch.nn" else ""
         return f"{prefix}{item.op.factory.__name__}({', '.join(words)})"
 
