@@ -31,6 +31,13 @@ class Batches:
         whole, rest = divmod(len(self.samples), self.batch_size)
         return whole + int(rest > 0 and not self.drop_last)
 
+    def share(self, number: int, accumulate: int) -> float:
+        """What part of its group of `accumulate` batches batch `number` is, by samples; 1 where it is alone."""
+        start = number // accumulate * accumulate * self.batch_size
+        in_epoch = min(len(self) * self.batch_size, len(self.samples))
+        group = min(start + accumulate * self.batch_size, in_epoch) - start
+        return (min((number + 1) * self.batch_size, in_epoch) - number * self.batch_size) / group
+
     def order(self, epoch: int) -> Tensor:
         """The permutation of `epoch`, int64 on the CPU."""
         return torch.randperm(len(self.samples), generator=generator(self.seed, "order", epoch))

@@ -14,7 +14,9 @@ class TrainSpec(SpecModel):
 
     ``monitor`` is the figure of the validation part that decides which weights are best: ``"loss"``, or a metric. By
     default it is the first metric, or the loss where there are no metrics. ``memory_format`` is how images and
-    convolution weights lie in memory: ``"channels_last"`` is the faster one for most convolutions.
+    convolution weights lie in memory: ``"channels_last"`` is the faster one for most convolutions. ``accumulate``
+    batches make one update, as if they were one batch; ``clip_grad_norm`` is the greatest norm of its gradient.
+    ``early_stopping`` ends the run after so many epochs without a better monitored figure.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 10
@@ -24,4 +26,7 @@ class TrainSpec(SpecModel):
     metrics: tuple[Component, ...] = ()
     monitor: str | None = None
     memory_format: Literal["contiguous_format", "channels_last"] = "contiguous_format"
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    clip_grad_norm: Annotated[float, Field(gt=0)] | None = None
+    early_stopping: Annotated[int, Field(ge=1)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from graphspec.data import Batches
+from graphspec.spec.train import TrainSpec
 from graphspec.training.learner import Learner
 from graphspec.training.loop import measure, train_step
 from graphspec.training.progress import Reporter
@@ -23,6 +24,7 @@ class Fit:
     batches: Batches
     validation: Batches | None
     epochs: int
+    settings: TrainSpec
     saver: Saver
     threads: Threads
     flag: StopFlag
@@ -32,7 +34,7 @@ class Fit:
         """Train, and save at the end; raises ``Interrupted`` or ``Terminated`` after a signal, the state saved."""
         self.reporter.start(self.epochs, len(self.batches), self.learner.epoch, self.learner.batch)
         try:
-            while self.learner.epoch < self.epochs:
+            while self.learner.epoch < self.epochs and not self._stalled():
                 self._epoch()
                 self._close_epoch()
                 self.reporter.epoch(self.learner.history[-1], self.epochs)
@@ -42,20 +44,33 @@ class Fit:
         finally:
             self.reporter.close()
 
+    def _stalled(self) -> bool:
+        """Whether early stopping has waited long enough for a better figure."""
+        patience, best = self.settings.early_stopping, self.learner.best
+        if patience is None or best.figure is None or self.learner.epoch - best.epoch < patience:
+            return False
+        self.reporter.note(
+            f"no better {best.monitor} since epoch {best.epoch}: stopped after epoch {self.learner.epoch}"
+        )
+        return True
+
     def _epoch(self) -> None:
-        """The rest of the running epoch."""
+        """The rest of the running epoch; a signal or a checkpoint waits for the next update."""
         learner, before = self.learner, time.perf_counter()
+        accumulate = self.settings.accumulate
         for batch in self.batches.shuffled(learner.epoch, learner.batch):
-            loss = train_step(learner, batch)
+            number = learner.batch
+            update = (number + 1) % accumulate == 0 or number + 1 == len(self.batches)
+            loss = train_step(learner, batch, self.batches.share(number, accumulate), update)
             now = time.perf_counter()
             learner.seconds += now - before
             if self.threads.after_step(now - before):
                 self.reporter.note("steps have slowed down: one thread from here on")
             before = now
             self.reporter.step(loss)
-            if self.flag.signal is not None or self.saver.due(SAVE_SECONDS):
+            if update and (self.flag.signal is not None or self.saver.due(SAVE_SECONDS)):
                 self.saver.save()
-            if self.flag.signal is not None:
+            if update and self.flag.signal is not None:
                 raise self.flag.error(learner.step)
 
     def _close_epoch(self) -> None:

@@ -48,11 +48,17 @@ class Learner:
     fields: Fields
     device: torch.device
     best: Best
+    clip_grad_norm: float | None = None
     epoch: int = 0
     batch: int = 0
     step: int = 0
     seconds: float = 0.0
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+    def clip_gradients(self) -> None:
+        """Shorten the gradient to ``clip_grad_norm`` where the spec asks for it."""
+        if self.clip_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.clip_grad_norm)
 
     def state_dict(self) -> dict[str, Any]:
         """The state after the last step; a run that goes on from it is bit-identical to one that never stopped."""

@@ -13,8 +13,11 @@ from graphspec.training.learner import Learner
 from graphspec.training.metrics import MetricSet, Scores
 
 
-def train_step(learner: Learner, batch: Samples) -> float:
-    """One step on one batch; gives the batch's mean loss, which is finite, or raises before the update."""
+def train_step(learner: Learner, batch: Samples, share: float = 1.0, update: bool = True) -> float:
+    """One step on one batch; gives the batch's mean loss, which is finite, or raises before the update.
+
+    Where several batches make one update, `share` is this one's part of their samples, and the last has `update`.
+    """
     inputs, target = learner.fields.inputs_of(batch), learner.fields.target_of(batch)
 
     output = learner.module(*inputs)  # feedforward
@@ -22,14 +25,16 @@ def train_step(learner: Learner, batch: Samples) -> float:
     value = loss.item()
     if not math.isfinite(value):
         raise _not_finite(learner, inputs, value)
-    loss.backward()  # backward
-    learner.optimizer.step()  # update
+    (loss if share == 1 else loss * share).backward()  # backward
+    if update:
+        learner.clip_gradients()
+        learner.optimizer.step()  # update
+        learner.optimizer.zero_grad()
+        learner.schedule.after_step()
+        learner.step += 1
 
-    learner.optimizer.zero_grad()
-    learner.schedule.after_batch()
     learner.metrics.update(value, output.detach(), target)
     learner.batch += 1
-    learner.step += 1
     return value
 
 

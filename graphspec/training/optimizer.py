@@ -16,8 +16,8 @@ from graphspec.training.metrics import higher_is_better
 
 #: Arguments of a scheduler that follow from the run when the spec does not write them.
 _FROM_THE_RUN = ("T_max", "total_steps", "total_iters")
-#: Schedulers that step after every batch instead of after every epoch, as torch's documentation of each says.
-PER_BATCH = ("OneCycleLR", "CyclicLR")
+#: Schedulers that step after every update instead of after every epoch, as torch's documentation of each says.
+PER_STEP = ("OneCycleLR", "CyclicLR")
 #: Schedulers that take a Python function or other schedulers, which a spec cannot write.
 _NOT_FROM_TEXT = ("LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler")
 
@@ -46,32 +46,32 @@ def build_optimizer(component: Component, module: nn.Module) -> Optimizer:
 
 
 class Schedule:
-    """A learning-rate scheduler that knows when it steps; without one the rate stays."""
+    """A learning-rate scheduler that knows when it steps; without one the rate stays. `steps` are those of an epoch."""
 
     def __init__(
-        self, component: Component | None, optimizer: Optimizer, epochs: int, batches: int, monitor: str
+        self, component: Component | None, optimizer: Optimizer, epochs: int, steps: int, monitor: str
     ) -> None:
         self.optimizer = optimizer
-        self.per_batch = component is not None and component.type in PER_BATCH
+        self.per_step = component is not None and component.type in PER_STEP
         self.scheduler: Any = None
         if component is not None:
-            self.scheduler = _build(component, optimizer, epochs * batches if self.per_batch else epochs, monitor)
+            self.scheduler = _build(component, optimizer, epochs * steps if self.per_step else epochs, monitor)
 
     @property
     def lr(self) -> float:
         """The learning rate of the first parameter group."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def after_batch(self) -> None:
+    def after_step(self) -> None:
         """To be called after each optimiser step."""
-        if self.scheduler is not None and self.per_batch:
+        if self.scheduler is not None and self.per_step:
             self.scheduler.step()
 
     def after_epoch(self, figure: float) -> None:
         """To be called after each epoch; `figure` is the monitored one, for ReduceLROnPlateau."""
         if isinstance(self.scheduler, lr_scheduler.ReduceLROnPlateau):
             self.scheduler.step(figure)
-        elif self.scheduler is not None and not self.per_batch:
+        elif self.scheduler is not None and not self.per_step:
             self.scheduler.step()
 
     def state_dict(self) -> dict[str, Any]:

@@ -69,7 +69,17 @@ def train(
                 threads.choose()
             saver = Saver(learner, spec, data, folder)
             _start(learner, saver, resume)
-            Fit(learner, batches, validation, total, saver, threads, flag, reporter or default_reporter()).run()
+            Fit(
+                learner,
+                batches,
+                validation,
+                total,
+                _settings(spec),
+                saver,
+                threads,
+                flag,
+                reporter or default_reporter(),
+            ).run()
             plots.curves(learner.history, learner.best.epoch, folder.path / "curves.png")
             evaluation = evaluate_run(learner, data, folder)
     return _report(learner, folder, data, evaluation)
@@ -146,8 +156,10 @@ def _learner(module: nn.Module, shaped: ShapedGraph, data: DataSet, device: torc
     monitor = settings.monitor or next(iter(metrics.kinds), "loss")
     check_monitor(monitor, metrics)
     optimizer = build_optimizer(settings.optimizer, module)
-    schedule = Schedule(settings.scheduler, optimizer, epochs, len(data.batches("train")), monitor)
-    return Learner(module, objective, optimizer, schedule, metrics, fields, device, Best(monitor))
+    updates = -(-len(data.batches("train")) // settings.accumulate)
+    schedule = Schedule(settings.scheduler, optimizer, epochs, updates, monitor)
+    best, clip = Best(monitor), settings.clip_grad_norm
+    return Learner(module, objective, optimizer, schedule, metrics, fields, device, best, clip)
 
 
 def _threads(learner: Learner, batches: Batches) -> Threads:

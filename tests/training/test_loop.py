@@ -101,3 +101,34 @@ def test_the_test_part_is_opened_only_after_training(fashion_root: Path, tmp_pat
     with pytest.raises(GraphspecError, match="bad-data"):
         train(pipeline.build(shaped), shaped, run=tmp_path / "run", data_root=fashion_root, reporter=Silent())
     assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 4
+
+
+def weights(run: Path) -> torch.Tensor:
+    return torch.cat([value.double().flatten() for _, value in sorted(load_file(run / "last.safetensors").items())])
+
+
+def test_accumulated_batches_are_one_batch(fashion_root: Path, fit: Any, tmp_path: Path) -> None:
+    """Also at the end of the epoch, where 60 samples leave a group and a batch that are not full."""
+    for size, accumulate in ((24, 1), (6, 4), (5, 5), (25, 1)):
+        sgd = 'train.optimizer={ type = "SGD", lr = 0.1 }'  # Adam would blow rounding errors up
+        overrides = [f"data.batch_size={size}", f"train.accumulate={accumulate}", sgd]
+        report = fit(SPEC, tmp_path / f"{size}", data_root=fashion_root, overrides=overrides, epochs=2)
+        assert report.steps == 6
+    assert torch.allclose(weights(tmp_path / "6"), weights(tmp_path / "24"), atol=1e-6, rtol=0)
+    assert torch.allclose(weights(tmp_path / "5"), weights(tmp_path / "25"), atol=1e-6, rtol=0)
+    assert not torch.allclose(weights(tmp_path / "24"), weights(tmp_path / "25"), atol=1e-4, rtol=0)
+
+
+def test_the_gradient_is_no_longer_than_asked(fashion_root: Path, fit: Any, tmp_path: Path) -> None:
+    """With plain SGD at rate 1 an update is the gradient itself."""
+    sgd = ['train.optimizer={ type = "SGD", lr = 1.0 }', "data.batch_size=60"]
+    fit(SPEC, data_root=fashion_root, overrides=[*sgd, "train.clip_grad_norm=0.01"], epochs=1)
+    start = torch.cat([v.double().flatten() for _, v in sorted(pipeline.compile(SPEC).state_dict().items())])
+    assert (weights(tmp_path / "run") - start).norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_early_stopping(digits: dict[str, Any], fit: Any) -> None:
+    digits["train"] |= {"early_stopping": 2, "monitor": "loss", "optimizer": {"type": "SGD", "lr": 5.0}}
+    del digits["train"]["scheduler"]
+    report = fit(digits, epochs=50)
+    assert report.epochs == report.best_epoch + 2

@@ -36,7 +36,7 @@ def steps(module: nn.Module, optimizer: Any, schedule: Schedule | None, count: i
         optimizer.step()
         optimizer.zero_grad()
         if schedule:
-            schedule.after_batch()
+            schedule.after_step()
             schedule.after_epoch(1.0 / (i + 1))
             rates.append(schedule.lr)
     return rates
