@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Literal, Protocol
 
 Path = tuple[str | int, ...]
 MOST_SHOWN = 20
+#: Of more faults in one run than this, the rest get no position and no suggestion: both take time.
+MOST_EXPLAINED = 100
 LONGEST_NAME = 80
 
 _KINDS = {
@@ -156,6 +158,8 @@ def fail(code: str, message: str, at: Path = (), hint: str = "", notes: Iterable
 
 
 _source: contextvars.ContextVar[Locator | None] = contextvars.ContextVar("graphspec_source", default=None)
+#: What is left of the suggestions that one run may look for.
+_suggestions: contextvars.ContextVar[Iterator[int] | None] = contextvars.ContextVar("suggestions", default=None)
 
 
 def warn(code: str, message: str, at: Path = (), hint: str = "") -> None:
@@ -169,12 +173,14 @@ def warn(code: str, message: str, at: Path = (), hint: str = "") -> None:
 def located(source: Locator) -> Iterator[None]:
     """Inside this context every diagnostic gets its file, line and column from `source`."""
     token = _source.set(source)
+    suggestions = _suggestions.set(iter(range(MOST_EXPLAINED)))
     try:
         yield
     except GraphspecError as error:
-        found = [diagnostic.located(source) for diagnostic in error.diagnostics]
-        raise type(error)(found) from error.__cause__
+        found = [diagnostic.located(source) for diagnostic in error.diagnostics[:MOST_EXPLAINED]]
+        raise type(error)([*found, *error.diagnostics[MOST_EXPLAINED:]]) from error.__cause__
     finally:
+        _suggestions.reset(suggestions)
         _source.reset(token)
 
 
@@ -189,8 +195,11 @@ def render(diagnostics: Iterable[Diagnostic]) -> str:
 
 def suggest(word: str, known: Iterable[str], most: int = 1000) -> str:
     """``did you mean "…"?`` for the nearest of `known`, or an empty string."""
+    left = _suggestions.get()
+    if len(word) > LONGEST_NAME or (left is not None and next(left, None) is None):
+        return ""
     names = [name for name in known if isinstance(name, str)]
-    if len(names) > most or len(word) > LONGEST_NAME:
+    if len(names) > most:
         return ""
     lowered = {name.lower(): name for name in reversed(names)}
     close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.65)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import operator
 import re
 from collections.abc import Iterator, Mapping
@@ -19,13 +20,19 @@ from graphspec.shapes.dims import SizeExpr
 from graphspec.shapes.parameters import FROM_FILE
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+", re.ASCII)
+
 
 def build(shaped: ShapedGraph, seed: int = 0) -> fx.GraphModule:
     """The network with seeded weights, in training mode.
 
     forward takes the inputs in order, by name, and returns the output, or a dict of the outputs by name if there are
     several. state_dict keys are the layers' names. torch's global random state is left as it was.
+
+    Raises:
+        ValueError: a name that is no identifier, which no checked spec has.
     """
+    _check_names(shaped)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         root = nn.Module()
@@ -35,6 +42,15 @@ def build(shaped: ShapedGraph, seed: int = 0) -> fx.GraphModule:
     for layer in shaped.layers:
         _share(root, layer)
     return fx.GraphModule(root, _Tracer(shaped).graph(), class_name(shaped.spec.name))
+
+
+def _check_names(shaped: ShapedGraph) -> None:
+    """The last guard before torch.fx prints names into Python source: whoever made the graph, no text gets through."""
+    dotted = [name for layer in shaped.layers for name in (layer.name, layer.module, *layer.tie.values())]
+    plain = [*shaped.inputs, *shaped.outputs]
+    for name in plain + [part for path in dotted for part in path.split(".")]:
+        if not _NAME.fullmatch(name) or keyword.iskeyword(name) or (name in plain and name.isdigit()):
+            raise ValueError(f"{name!r} cannot be a name in the compiled module")
 
 
 def class_name(name: str) -> str:

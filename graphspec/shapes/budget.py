@@ -52,6 +52,8 @@ def _bytes(kind: TensorType) -> int:
 
 def size(count: int | sympy.Integer) -> str:
     """Bytes for a person: ``40 GB``."""
+    if count > 10**24:
+        return "over a million EB"
     value = float(count)
     for unit in ("B", "kB", "MB", "GB", "TB", "PB", "EB"):
         if value < 1000 or unit == "EB":

@@ -16,6 +16,8 @@ _DIM_NAMES = frozenset(["dim", "dim0", "dim1", "start_dim", "end_dim"])
 #: These put a new dim in, so that the end itself is a place.
 _NEW_DIM = frozenset(["unsqueeze", "stack"])
 _IDS = frozenset(["Embedding", "EmbeddingBag"])
+_PIECES = frozenset(["chunk", "split", "unbind"])
+_MOST_PIECES = 1024
 _INT_TYPES = (torch.int64, torch.int32)
 
 
@@ -26,6 +28,7 @@ def faults_before_running(
     yield from _rank(layer, inputs)
     yield from _dims(layer, inputs, arguments)
     yield from _dtypes(layer, inputs)
+    yield from _pieces(layer, inputs, arguments)
     if layer.op.broadcasts and not broadcast:
         yield from _broadcasting(layer, inputs)
 
@@ -67,6 +70,21 @@ def _dtypes(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Diagnost
     if layer.op.name not in _IDS and learns and not kind.dtype.is_floating_point:
         message = f"layer {quoted(layer.label)}: {layer.op.name} takes floating point numbers, not {_name(kind.dtype)}"
         yield Diagnostic("wrong-dtype", message, layer.at, "an Embedding layer makes vectors of indices")
+
+
+def _pieces(layer: Layer, inputs: Mapping[str, TensorType], arguments: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    """A value taken apart into a great many."""
+    kind = next(iter(inputs.values()), None)
+    dim = arguments.get("dim", 0)
+    if layer.op.name not in _PIECES or kind is None or not -len(kind.shape) <= dim < len(kind.shape):
+        return
+    size, step = kind.shape[dim], arguments.get("split_size_or_sections", 1)
+    if not isinstance(size, int) or not isinstance(step, int):
+        return
+    count = min(-(-size // step), arguments.get("chunks", size))
+    if count > _MOST_PIECES:
+        wanted = f"would give {count:,} values, more than {_MOST_PIECES:,}"
+        yield Diagnostic("too-large", f"layer {quoted(layer.label)}: {layer.op.name} {wanted}", layer.at)
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -10,8 +10,14 @@ from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 from torch.utils._sympy.functions import FloorDiv, Mod
 
+from graphspec.spec.expressions import ExpressionError
+
 #: A size: a number, or an expression over the named dynamic dims (``N``, ``(H + 1)//2``).
 Dim: TypeAlias = int | sympy.Expr
+
+
+#: Operations in a formula; sympy takes exponential time over ones that hold each other twice.
+_LONGEST = 100
 
 
 def symbol(name: str) -> sympy.Symbol:
@@ -103,8 +109,6 @@ class SizeExpr:
 
 
 def _undecided(size: SizeExpr) -> Exception:
-    from graphspec.spec.expressions import ExpressionError
-
     return ExpressionError(f"{size} is known only at run time, so nothing can be decided by it")
 
 
@@ -117,6 +121,8 @@ def _dim(value: Any) -> Any:
 
 
 def _size(value: sympy.Expr) -> Any:
+    if value.count_ops() > _LONGEST:
+        raise ExpressionError(f"a size is a formula of at most {_LONGEST} operations")
     return int(value) if isinstance(value, sympy.Integer) else SizeExpr(value)
 
 

@@ -22,7 +22,7 @@ from graphspec.shapes.parameters import close_init, close_tie
 from graphspec.shapes.run import run
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, TensorType, ValueRef
 from graphspec.spec.expressions import ExpressionError
-from graphspec.spec.model import NetworkSpec
+from graphspec.spec.model import MOST_DIMS, NetworkSpec
 from graphspec.spec.scope import Bindings
 
 
@@ -254,6 +254,10 @@ def _input_types(spec: NetworkSpec) -> dict[str, TensorType]:
                 faults.append(Diagnostic(code, message, ("inputs", name, index)))
         shape = tuple(symbol(dim) if isinstance(dim, str) else dim for dim in given.shape)
         types[name] = TensorType(shape, getattr(torch, given.dtype))
+    dims = {dim for given in spec.inputs.values() for dim in given.shape if isinstance(dim, str)}
+    if len(dims) > MOST_DIMS:
+        message = f"the inputs have {len(dims)} dynamic dims, more than {MOST_DIMS}"
+        faults.append(Diagnostic("too-large", message, ("inputs",)))
     if faults:
         raise GraphspecError(faults)
     return types

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
@@ -18,10 +19,15 @@ class SpecModel(BaseModel):
         """Strict mode wants tuples where the file has lists; the conversion loses nothing."""
         if not isinstance(data, dict):
             return data
-        tuples = {name for name, field in cls.model_fields.items() if str(field.annotation).startswith("tuple")}
+        tuples = _tuple_fields(cls)
         return {
             key: tuple(value) if key in tuples and isinstance(value, list) else value for key, value in data.items()
         }
+
+
+@functools.cache
+def _tuple_fields(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(name for name, field in model.model_fields.items() if str(field.annotation).startswith("tuple"))
 
 
 class Component(SpecModel):

@@ -117,6 +117,22 @@ def resolve(value: Any, scope: Scope) -> Any:
     return value
 
 
+def check_length(value: Any) -> None:
+    """Refuse a list of more than ``LONGEST`` values in all, nested ones counted.
+
+    Raises:
+        ExpressionError: it is longer.
+    """
+    waiting, count = [value], 0
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list | tuple):
+            count += len(item)
+            if count > LONGEST:
+                raise ExpressionError(f"the value is longer than {LONGEST}")
+            waiting += item
+
+
 def _shown(value: Any) -> str:
     return quoted(value) if isinstance(value, str) else str(value)[:80]
 

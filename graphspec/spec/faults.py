@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+import functools
+from collections.abc import Container
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -60,7 +61,7 @@ def _fault(row: Any, path: Path, value: Any) -> Diagnostic:
     if kind == "extra_forbidden":
         parent = ".".join(str(part) for part in path[:-1])
         message = f"unknown key {quoted(path[-1])}" + (f" in [{parent}]" if parent else "")
-        known = list(_fields_at(path[:-1]))
+        known = _fields_at(path[:-1])
         hint = suggest(str(path[-1]), known) or (f"known: {', '.join(known)}" if known else "")
         return Diagnostic("unknown-key", message, path, hint)
     if kind == "missing":
@@ -70,11 +71,14 @@ def _fault(row: Any, path: Path, value: Any) -> Diagnostic:
         hint = f"write {int(value)}" if isinstance(value, float) and value.is_integer() else ""
         return Diagnostic("wrong-type", f"{name} is {type_name(value)}, not {wanted}", path, hint)
     if kind == "literal_error":
-        known = [word.strip(" '") for word in context["expected"].replace(" or ", ",").split(",")]
+        known = tuple(word.strip(" '") for word in context["expected"].replace(" or ", ",").split(","))
         hint = suggest(str(value), known) or f"one of: {', '.join(known)}"
         return Diagnostic("bad-value", f"{name} is {quoted(value)}", path, hint)
     if kind == "too_short":
         return Diagnostic("missing-key", f"{name} is empty", path, _missing_hint(path))
+    if kind == "too_long":
+        message = f"{name} has {context['actual_length']} items, more than {context['max_length']}"
+        return Diagnostic("too-large", message, path)
     if kind == "less_than_equal" and isinstance(value, int):
         return Diagnostic("too-large", f"{name} is {value}, more than {context['le']}", path)
     message = row["msg"][0].lower() + row["msg"][1:]
@@ -104,13 +108,13 @@ def _missing_hint(path: Path) -> str:
     }.get(path, "")  # type: ignore[arg-type]
 
 
-def _fields_at(path: Path) -> Iterator[str]:
+@functools.lru_cache
+def _fields_at(path: Path) -> tuple[str, ...]:
     """The keys that the table at `path` may have."""
     model: type[BaseModel] | None = NetworkSpec
     for part in path:
         model = _model_in(model.model_fields[part].annotation) if model and part in model.model_fields else model
-    for name, field in model.model_fields.items() if model else ():
-        yield field.alias or name
+    return tuple(field.alias or name for name, field in model.model_fields.items()) if model else ()
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

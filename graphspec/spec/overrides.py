@@ -25,9 +25,10 @@ def apply_variant(data: dict[str, Any], variant: str) -> dict[str, Any]:
 
 def apply_overrides(data: dict[str, Any], overrides: Iterable[str]) -> tuple[dict[str, Any], tuple[Path, ...]]:
     """`data` with each ``path=value`` set, and the paths that were set. Values are TOML; a bare word is a string."""
-    changed = copy.deepcopy(data)
+    texts = list(overrides)
+    changed = copy.deepcopy(data) if texts else data
     paths = []
-    for text in overrides:
+    for text in texts:
         key, equals, value = text.partition("=")
         path = tuple(part.strip() for part in key.split("."))
         if not equals or not all(path):

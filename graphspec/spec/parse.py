@@ -12,7 +12,7 @@ from graphspec.diagnostics import Diagnostic, GraphspecError, Path, Position, fa
 DEEPEST = 32
 LONGEST_NUMBER = 64
 _TOKENS = re.compile(
-    r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|[\[\]{}=,.\n]|[^\s\[\]{}=,.\'"#]+',
+    r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|[\[\]{}=,.\n]|[^\s\[\]{}=,.\'"#]+',
     re.S,
 )
 

@@ -12,25 +12,32 @@ from graphspec.diagnostics import Path, Position
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Span:
-    """Positions of a key (None for a list's item) and of its value."""
+    """The syntax nodes of a key (None for a list's item) and of its value."""
 
-    key: Position | None
-    value: Position
-    is_table: bool = False
+    key: Any
+    value: Any
 
 
-def spans(text: str, language: str) -> dict[Path, Span]:
-    """Path → span for every key and list item of a text that parses."""
-    lines = text.split("\n")
-    found = {
-        path: Span(_position(key, lines) if key else None, _position(value, lines), value.type in _TABLES)
-        for path, key, value in _walk(text, language)
-    }
-    for path, span in list(found.items()):
-        # [blocks.B.layers] alone also says where blocks.B stands
-        for cut in range(1, len(path)):
-            found.setdefault(path[:cut], Span(span.key, span.key or span.value))
-    return found
+class Places:
+    """Where every key and list item of a text that parses stands. A position is computed when it is asked for."""
+
+    def __init__(self, text: str, language: str) -> None:
+        self.lines = text.split("\n")
+        self.spans = {path: Span(key, value) for path, key, value in _walk(text, language)}
+        for path, span in list(self.spans.items()):
+            # [blocks.B.layers] alone also says where blocks.B stands
+            for cut in range(1, len(path)):
+                self.spans.setdefault(path[:cut], Span(span.key, span.key or span.value))
+
+    def locate(self, path: Path, at_key: bool = False) -> Position | None:
+        """The value at `path`, or the nearest thing around it; the key where asked for, and of a whole table."""
+        for cut in range(len(path), 0, -1):
+            span = self.spans.get(path[:cut])
+            if span:
+                whole = cut == len(path) or (cut == len(path) - 1 and path[-1] == "type")
+                by_key = span.key and (at_key or not whole or span.value.type in _TABLES)
+                return _position(span.key if by_key else span.value, self.lines)
+        return None
 
 
 def repeated_key(text: str, language: str) -> tuple[str, Position, Position] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphspec.diagnostics import quoted, suggest
-from graphspec.spec.expressions import ExpressionError, NeedsShape, UnknownVariable, resolve
+from graphspec.spec.expressions import ExpressionError, NeedsShape, UnknownVariable, check_length, resolve
 
 #: Gives the sizes of the value that is called `reference` in a scope.
 ShapeOf = Callable[["Bindings", str], Sequence[Any]]
@@ -32,7 +32,10 @@ class Bindings:
             ExpressionError: an unknown name, a circle of variables, or an operation without a result.
             NeedsShape: a shape is read and `shape_of` is None.
         """
-        return resolve(value, _Closing(self, shape_of, ()))
+        try:
+            return resolve(value, _Closing(self, shape_of, (), {}))
+        except RecursionError:
+            raise ExpressionError("variables and expressions are nested too deep") from None
 
     def names(self) -> set[str]:
         """Every variable that can be named here."""
@@ -41,11 +44,15 @@ class Bindings:
 
 @dataclasses.dataclass(frozen=True)
 class _Closing:
-    """One evaluation: the scope, what knows shapes, and the variables being computed (to see a circle)."""
+    """One evaluation: the scope, what knows shapes, the variables being computed (to see a circle) and those known.
+
+    Each variable is computed once, or sixty that double each other would take forever.
+    """
 
     bindings: Bindings
     shape_of: ShapeOf | None
     asking: tuple[tuple[int, str], ...]
+    values: dict[tuple[int, str], Any]
 
     def variable(self, name: str) -> Any:
         here: Bindings | None = self.bindings
@@ -59,8 +66,12 @@ class _Closing:
         if key in self.asking:
             circle = " → ".join([*(asked for _, asked in self.asking), name])
             raise ExpressionError(f"the variable {quoted(name)} is defined by itself: {circle}")
-        value, scope = here.given.get(name) or (here.defaults[name], here)
-        return resolve(value, _Closing(scope, self.shape_of, (*self.asking, key)))
+        if key not in self.values:
+            value, scope = here.given.get(name) or (here.defaults[name], here)
+            check_length(value)
+            self.values[key] = resolve(value, _Closing(scope, self.shape_of, (*self.asking, key), self.values))
+            check_length(self.values[key])
+        return self.values[key]
 
     def shape(self, reference: str) -> Sequence[Any]:
         if self.shape_of is None:

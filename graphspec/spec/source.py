@@ -7,7 +7,7 @@ import functools
 from typing import Any
 
 from graphspec.diagnostics import Path, Position
-from graphspec.spec.positions import Span, spans
+from graphspec.spec.positions import Places
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,20 +26,14 @@ class Source:
         return f"--set {'.'.join(str(part) for part in given)}" if given else self.name
 
     @functools.cached_property
-    def _spans(self) -> dict[Path, Span]:
-        return spans(self.text, self.language) if self.text else {}
+    def _places(self) -> Places:
+        return Places(self.text, self.language)
 
     def locate(self, path: Path, at_key: bool = False) -> Position | None:
         """The value (or the key) at `path`, or the nearest thing around it that stands in the text."""
-        if self.origin(path) != self.name:
+        if not self.text or self.origin(path) != self.name:
             return None
-        real = self._real(path)
-        for cut in range(len(real), 0, -1):
-            span = self._spans.get(real[:cut])
-            if span:
-                whole = cut == len(real) or (cut == len(real) - 1 and real[-1] == "type")
-                return span.key if span.key and (at_key or not whole or span.is_table) else span.value
-        return None
+        return self._places.locate(self._real(path), at_key)
 
     def _real(self, path: Path) -> Path:
         """`path` with names of ``[[layers]]`` items as indices."""

@@ -20,12 +20,14 @@ def read(path: Path) -> str:
     """The text of the spec at `path`, with LF line ends and without a byte order mark."""
     if path.suffix not in EXTENSIONS:
         hint = f"a spec is a .toml or .json file, not {path.suffix}" if path.suffix else "a spec ends in .toml or .json"
-        if path.is_dir():
+        if os.path.isdir(path):
             raise fail("not-a-file", f"{quoted(path)} is a directory", hint="name the spec file itself")
         raise fail("wrong-extension", f"{quoted(path)} is not a spec", hint=hint)
     # O_NONBLOCK: opening a FIFO must not wait for a writer
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except ValueError:
+        raise fail("no-such-file", f"no file {quoted(path)}", hint="a file name has no NUL in it") from None
     except OSError as error:
         raise _refused(path, error) from None
     with open(descriptor, "rb") as file:
