@@ -6,6 +6,7 @@ for networks whose one dynamic dim is the batch, and for layers that fix a dim u
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,14 +23,21 @@ from graphspec.shapes.shaped import TensorType
 PRIMES = (1009, 2003, 3001, 4001, 5003, 6007, 7001, 8009, 9001, 10007, 11003, 12007)
 
 
-def run(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types, names: Sequence[str]) -> Run:
-    """Run the layer with one set of primes for the dims `names`, and again with another.
+def run(
+    op: Op,
+    arguments: Mapping[str, Any],
+    operands: Mapping[str, Any],
+    types: Types,
+    names: Sequence[str],
+    primes: Sequence[int] = PRIMES,
+) -> Run:
+    """Run the layer with one set of `primes` for the dims `names`, and again with another.
 
     Raises:
         FrozenDim: a size of the output is neither a number nor a dim of an input.
         Refused: torch objects.
     """
-    tables = [{symbol(name): PRIMES[(n + offset) % len(PRIMES)] for n, name in enumerate(names)} for offset in (0, 1)]
+    tables = [{symbol(name): primes[(n + offset) % len(primes)] for n, name in enumerate(names)} for offset in (0, 1)]
     answers = [_answer(op, arguments, operands, types, table) for table in tables[: 2 if names else 1]]
     if any(answer.outputs.keys() != answers[0].outputs.keys() for answer in answers):
         # as many values as a dynamic dim is long
@@ -66,15 +74,15 @@ def _dim(sizes: tuple[int, ...], known: Mapping[tuple[int, ...], Dim]) -> Dim:
 
 
 def _flops(counts: Sequence[int], tables: Sequence[Mapping[sympy.Symbol, int]], names: Sequence[str]) -> Dim:
-    """FLOPs in proportion to the one dynamic dim; 0, unknown, where there are several."""
+    """FLOPs in proportion to the dynamic dims' product; where they are not, 0 (unknown) if there are several dims."""
     if len(set(counts)) == 1:
         return counts[0]
+    first, second = (math.prod(table.values()) for table in tables)
+    if counts[0] * second == counts[1] * first:
+        return counts[0] // first * sympy.prod(symbol(name) for name in names)
     if len(names) > 1:
         return 0
-    first, second = (table[symbol(names[0])] for table in tables)
-    if counts[0] * second != counts[1] * first:
-        raise FrozenDim
-    return counts[0] // first * symbol(names[0])
+    raise FrozenDim
 
 
 def _readable(text: str, table: Mapping[sympy.Symbol, int]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import sympy
 
 from graphspec.ops import Op
-from graphspec.shapes import numbers
+from graphspec.shapes import numbers, recurrent
 from graphspec.shapes.call import FrozenDim, Run, Types
 from graphspec.shapes.dims import SizeExpr
 
@@ -24,6 +24,8 @@ def run(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types
         FrozenDim: a dynamic dim would have to be a number.
         Refused: torch objects to the arguments or shapes.
     """
+    if recurrent.is_recurrent(op):
+        return recurrent.run(op, arguments, operands, types)
     names = _dims_of(operands, types)
     if len(names) <= 1:
         with contextlib.suppress(FrozenDim):
