@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -45,18 +46,32 @@ class Batches:
     def shuffled(self, epoch: int, start: int = 0) -> Iterator[Samples]:
         """The training batches of `epoch` from number `start` on, the same ones whatever `start` is."""
         order = self.order(epoch).to(self._device)
-        for number in range(start, len(self)):
-            chosen = self.samples.take(order[number * self.batch_size : (number + 1) * self.batch_size])
+        size = self.batch_size
+        indices = (order[number * size : (number + 1) * size] for number in range(start, len(self)))
+        for number, chosen in enumerate(self._taken(indices), start):
             random = self.augment or self.mix
             draw = generator(self.seed, "augment", epoch, number) if random else None
             yield self._ready(chosen, draw)
 
     def in_order(self, batch_size: int | None = None) -> Iterator[Samples]:
         """Every sample once, in the order they are stored, without augmentation."""
-        size = batch_size or self.batch_size
-        for start in range(0, len(self.samples), size):
-            stop = min(start + size, len(self.samples))
-            yield self._ready(self.samples.take(torch.arange(start, stop, device=self._device)))
+        everything = torch.arange(len(self.samples), device=self._device)
+        for chosen in self._taken(iter(everything.split(batch_size or self.batch_size))):
+            yield self._ready(chosen)
+
+    def _taken(self, indices: Iterator[Tensor]) -> Iterator[Samples]:
+        """The samples at each of `indices`; where they are read from disk, the next ones while these are used."""
+        if not self.samples.streamed:
+            yield from map(self.samples.take, indices)
+            return
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead") as pool:
+            coming = None
+            for index in indices:
+                ready, coming = coming, pool.submit(self.samples.take, index)
+                if ready is not None:
+                    yield ready.result()
+            if coming is not None:
+                yield coming.result()
 
     def before_values(self, batch: Samples, epoch: int | None = None) -> Samples:
         """`batch` augmented as in `epoch` (not at all without one), images as floats in [0, 1], not yet normalised."""

@@ -41,7 +41,9 @@ def _check_labels(name: str, labels: Tensor, count: int, part: str) -> None:
 
 
 def shared_samples(one: Samples, other: Samples) -> int:
-    """How many samples of `other` have inputs that also stand in `one`, to the bit."""
+    """How many samples of `other` have inputs that also stand in `one`, to the bit; 0 where they stay on disk."""
+    if one.streamed:
+        return 0
     seen = set(_row_hashes(one))
     return sum(row in seen for row in _row_hashes(other))
 

@@ -122,7 +122,8 @@ def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, downl
     training, test = _test_part(source, spec, seed)
     training, validation = _split(training, source.classes, spec.validation, seed, "validation")
     check_samples(training, source.classes, "training")
-    check_augmentations(augment, spec.augment, next(iter(training.inputs.values()))[:2])
+    if spec.augment:
+        check_augmentations(augment, spec.augment, next(iter(training.inputs.values()))[:2])
     values = value_transforms(spec.transforms, len(sizes.steps), next(iter(training.inputs.values())))
     return DataSet(
         spec.dataset.type, training, validation, test, source.classes, sizes, values, augment, mix,
@@ -184,4 +185,4 @@ def _split(
         return samples, None
     if len(kept) == 0:
         raise fail("no-data", f"{name} = {fraction} leaves no samples to train on", at=("data", name))
-    return samples.take(kept), samples.take(taken)
+    return samples.subset(kept), samples.subset(taken)

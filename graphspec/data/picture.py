@@ -30,7 +30,7 @@ def show(data: DataSet, path: Path, rows: int = 6, epochs: int = 7) -> Path:
     for row in range(len(chosen)):
         for column, samples in enumerate(columns):
             panel = panels[row][column]
-            panel.imshow(_pixels(samples.inputs[name][row]), cmap="gray", vmin=0, vmax=1)
+            panel.imshow(_pixels(samples.inputs[name][row]).numpy(), cmap="gray", vmin=0, vmax=1)
             panel.set(xticks=[], yticks=[])
             if row == 0:
                 panel.set_title("stored" if column == 0 else f"epoch {column}", fontsize=9)

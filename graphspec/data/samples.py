@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from graphspec.data.streamed import ImageFiles
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,6 +24,11 @@ class Samples:
     inputs: Mapping[str, Tensor]
     targets: Mapping[str, Tensor]
 
+    @property
+    def streamed(self) -> bool:
+        """Whether an input stays on disk, :class:`ImageFiles` in a tensor's place, because memory is too small."""
+        return any(isinstance(value, ImageFiles) for value in self.inputs.values())
+
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
 
@@ -30,6 +38,14 @@ class Samples:
             {name: value.index_select(0, index) for name, value in self.inputs.items()},
             {name: value.index_select(0, index) for name, value in self.targets.items()},
         )
+
+    def subset(self, index: Tensor) -> Samples:
+        """The same as :meth:`take`, but what stays on disk is not read."""
+        inputs: dict[str, Any] = {
+            name: value.subset(index) if isinstance(value, ImageFiles) else value.index_select(0, index)
+            for name, value in self.inputs.items()
+        }
+        return Samples(inputs, {name: value.index_select(0, index) for name, value in self.targets.items()})
 
     def to(self, device: torch.device) -> Samples:
         """The same samples on `device`."""
@@ -43,6 +59,10 @@ class Samples:
         digest = hashlib.sha256()
         for kind, fields in (("input", self.inputs), ("target", self.targets)):
             for name, value in fields.items():
-                digest.update(f"{kind} {name} {tuple(value.shape)} {value.dtype}\n".encode())
-                digest.update(value.contiguous().cpu().numpy().data)
+                digest.update(f"{kind} {name} {tuple(value.shape)} {value.is_floating_point()}\n".encode())
+                content: Any = value
+                if isinstance(content, ImageFiles):
+                    digest.update(content.fingerprint())
+                else:
+                    digest.update(content.contiguous().cpu().numpy().data)
         return digest.hexdigest()

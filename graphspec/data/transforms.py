@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from graphspec.data.components import choose, construct
+from graphspec.data.streamed import ImageFiles
 from graphspec.diagnostics import fail
 from graphspec.spec.base import Component
 
@@ -143,6 +144,10 @@ def value_transforms(components: Sequence[Component], offset: int, sample: Tenso
 
 def _statistics(sample: Tensor, before: Sequence[Normalize]) -> Normalize:
     """Mean and (population) standard deviation by channel; a constant channel keeps a scale of 1."""
+    if isinstance(sample, ImageFiles):
+        raise fail(
+            "too-much-memory", "StandardScaler needs all images in memory", ("data", "transforms"), "use Normalize"
+        )
     values = to_float(sample).clone()
     for step in before:
         values = step(values)

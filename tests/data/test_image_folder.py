@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from graphspec.data import DataSet, load
+from graphspec.data import DataSet, load, memory
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.data import DataSpec
 
@@ -124,3 +124,49 @@ def test_resized_images_are_v2s(images: Path) -> None:
     picture = torch.randint(0, 256, (16, 20, 3), dtype=torch.uint8)
     Image.fromarray(picture.numpy()).save(images / "images/train/cat/0.png")
     assert torch.equal(read(images).train.inputs["image"][0], v2.Resize([8, 8])(picture.permute(2, 0, 1)))
+
+
+@pytest.fixture
+def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "budget", lambda: 0)
+
+
+def test_images_beyond_the_memory_stay_on_disk_and_are_the_same(images: Path, no_memory: None) -> None:
+    spec = {
+        "dataset": {"type": "ImageFolder", "folder": "images"},
+        "transforms": RESIZE,
+        "batch_size": 2,
+        "validation": 0.3,
+    }
+    spec["augment"] = ["RandomHorizontalFlip"]
+    streamed = load(DataSpec.model_validate(spec), root=images)
+    with pytest.MonkeyPatch.context() as enough:
+        enough.setattr(memory, "budget", lambda: 2**40)
+        resident = load(DataSpec.model_validate(spec), root=images)
+    assert streamed.train.streamed
+    assert not resident.train.streamed
+    for part in ("train", "validation", "test"):
+        ours, theirs = (data.batches(part) for data in (streamed, resident))
+        for one, other in zip(ours.shuffled(3), theirs.shuffled(3), strict=True):
+            assert torch.equal(one.inputs["image"], other.inputs["image"])
+            assert torch.equal(one.targets["label"], other.targets["label"])
+        for one, other in zip(ours.in_order(), theirs.in_order(), strict=True):
+            assert torch.equal(one.inputs["image"], other.inputs["image"])
+
+
+def test_a_damaged_image_on_disk_is_said_when_it_is_read(images: Path, no_memory: None) -> None:
+    _truncated(images / "images")
+    data = read(images)
+    with pytest.raises(GraphspecError, match=r"cat/1\.png cannot be read"):
+        list(data.batches("train").in_order())
+
+
+def test_a_changed_file_changes_the_fingerprint(images: Path, no_memory: None) -> None:
+    before = read(images).fingerprint
+    assert read(images).fingerprint == before
+    Image.new("L", (20, 16), 99).save(images / "images/train/cat/1.png")
+    assert read(images).fingerprint != before
+
+
+def test_the_budget_is_less_than_the_machine_has() -> None:
+    assert 0 < memory.budget() < 2**50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphspec.data import memory
 from graphspec.data.samples import Samples
 from graphspec.data.sources.source import Place, Source
+from graphspec.data.streamed import ImageFiles
 from graphspec.diagnostics import fail, quoted
 
 #: Pixels an image may have before it counts as a decompression bomb (Pillow's own limit is a warning).
@@ -73,11 +76,30 @@ def _read(folder: Path, classes: tuple[str, ...], resize: Callable[[Tensor], Ten
         counts[label] += 1
     if 0 in counts:
         raise fail("bad-data", f"the class folder {folder / classes[counts.index(0)]} has no images", at=AT)
-    with ThreadPoolExecutor() as pool:  # Pillow releases the GIL while it decodes
-        images = list(pool.map(lambda entry: resize(decode(entry[0])), listing))
-    _one_size(images, [path for path, _ in listing])
     labels = torch.tensor([label for _, label in listing], dtype=torch.int64)
-    return Samples({"image": torch.stack(images)}, {"label": labels})
+    return Samples({"image": _images([path for path, _ in listing], resize)}, {"label": labels})
+
+
+def _images(paths: list[str], resize: Callable[[Tensor], Tensor]) -> Any:
+    """All images in one tensor, decoded in parallel; :class:`ImageFiles` where they are too many for the memory."""
+    size = tuple(resize(decode(paths[0])).shape)
+
+    def read(path: str) -> Tensor:
+        image = resize(decode(path))
+        if tuple(image.shape) != size:
+            first, other = (" × ".join(map(str, shape[1:])) for shape in (size, image.shape))
+            message = f"the images differ in size: {paths[0]} is {first}, {path} is {other}"
+            hint = 'add { type = "Resize", size = [64, 64] } to transforms'
+            raise fail("bad-data", message, at=("data", "transforms"), hint=hint)
+        return image
+
+    if len(paths) * math.prod(size) > memory.budget():
+        return ImageFiles(tuple(paths), size, read)
+    images = torch.empty(len(paths), *size, dtype=torch.uint8)
+    with ThreadPoolExecutor() as pool:  # Pillow releases the GIL while it decodes
+        for row, image in enumerate(pool.map(read, paths)):
+            images[row] = image
+    return images
 
 
 def _is_image(path: str, folder: Path) -> bool:
@@ -104,12 +126,3 @@ def decode(path: str, mode: str = "RGB") -> Tensor:
             return torch.from_numpy(np.atleast_3d(np.array(image.convert(mode)))).permute(2, 0, 1).contiguous()
     except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise fail("bad-data", f"{path} cannot be read as an image: {error}", at=AT) from error
-
-
-def _one_size(images: list[Tensor], paths: list[str]) -> None:
-    for image, path in zip(images, paths, strict=True):
-        if image.shape != images[0].shape:
-            first, other = (" × ".join(map(str, one.shape[1:])) for one in (images[0], image))
-            message = f"the images differ in size: {paths[0]} is {first}, {path} is {other}"
-            hint = 'add { type = "Resize", size = [64, 64] } to transforms'
-            raise fail("bad-data", message, at=("data", "transforms"), hint=hint)
