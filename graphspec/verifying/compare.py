@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -80,7 +81,7 @@ def compare(truths: Sequence[Truth], outputs: Arrays, errors: Mapping[str, str])
     for k, truth in enumerate(truths):
         for name in truth.answer.single:
             if str(k) in errors:
-                judgement = Judgement(Status.FAIL, float("inf"), 0.0, float("inf"), f"refused: {errors[str(k)]}")
+                judgement = Judgement(Status.FAIL, math.inf, 0.0, math.inf, f"refused: {errors[str(k)]}", refused=True)
             else:
                 double, single = truth.answer.double[name], truth.answer.single[name]
                 judgement = judge(

@@ -36,19 +36,33 @@ class Blame:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RuntimeReport:
-    """One runtime: every comparison, or ``failure``, why there are none."""
+    """One runtime: every comparison, or ``failure``, why there are none.
+
+    An ``optional`` runtime may not be there, or not know an operator or a size: that is no fault of the file, but it
+    is not a pass either. What it does compute must be right.
+    """
 
     runtime: str
     comparisons: tuple[Comparison, ...] = ()
     failure: str = ""
     seconds: float = 0.0
+    optional: bool = False
+
+    @property
+    def limits(self) -> list[str]:
+        """What an optional runtime did not run, and why."""
+        if not self.optional:
+            return []
+        refused = [f"{c.case}: {c.judgement.reason}" for c in self.comparisons if c.judgement.refused]
+        return [self.failure] if self.failure else list(dict.fromkeys(refused))
 
     @property
     def faults(self) -> list[str]:
         """Every reason for which this runtime's file is refused, worst first; empty when it passed."""
         if self.failure:
-            return [self.failure]
+            return [] if self.optional else [self.failure]
         failed = [c for c in self.comparisons if c.judgement.status is Status.FAIL]
+        failed = [c for c in failed if not (self.optional and c.judgement.refused)]
         failed.sort(key=lambda c: -c.judgement.scaled)
         return [f'output "{c.output}", {c.case}: {c.judgement.reason}' for c in failed]
 
@@ -73,13 +87,14 @@ class RuntimeReport:
 
     @property
     def passed(self) -> bool:
-        """No fault, and every output conclusive."""
-        return not self.faults and bool(self.comparisons) and not self.inconclusive
+        """No fault, nothing left out, and every output conclusive."""
+        return not (self.faults or self.limits or self.inconclusive) and bool(self.comparisons)
 
     @property
     def worst(self) -> float:
         """The greatest scaled error, max|d|/max|ref|, over outputs and cases; infinite where nothing ran."""
-        return max((c.judgement.scaled for c in self.comparisons), default=math.inf)
+        ran = [c.judgement for c in self.comparisons if not (self.optional and c.judgement.refused)]
+        return max((judgement.scaled for judgement in ran), default=math.inf)
 
     def as_dict(self) -> dict[str, Any]:
         """As data: the verdict, the worst scaled error and the greatest error in units of what was allowed."""
@@ -88,6 +103,7 @@ class RuntimeReport:
         margin = max((j.error / j.allowed for j in judged if j.allowed), default=0.0)
         row: dict[str, Any] = {"passed": self.passed, "scaled_error": _finite(self.worst)}
         row |= {"error_over_allowed": _finite(margin), "comparisons": counts}
+        row |= {"limits": self.limits[:5]} if self.optional else {}
         return row | {"faults": self.faults[:5], "inconclusive": self.inconclusive}
 
 
@@ -103,13 +119,17 @@ class VerifyReport:
 
     @property
     def passed(self) -> bool:
-        """Every file is what it says, and every runtime that was asked for gives the module's answers."""
-        return not self.faults and bool(self.runtimes) and all(runtime.passed for runtime in self.runtimes)
+        """Every file is what it says, every standard runtime passed, and no optional one gives a wrong answer."""
+        standard = [runtime for runtime in self.runtimes if not runtime.optional]
+        others = [runtime for runtime in self.runtimes if runtime.optional]
+        right = all(runtime.passed for runtime in standard) and not any(runtime.faults for runtime in others)
+        return right and bool(standard) and not self.faults
 
     @property
     def worst(self) -> float:
-        """The greatest scaled error over all runtimes."""
-        return max((runtime.worst for runtime in self.runtimes), default=math.inf)
+        """The greatest scaled error over the runtimes that ran."""
+        ran = [runtime for runtime in self.runtimes if not (runtime.optional and runtime.failure)]
+        return max((runtime.worst for runtime in ran), default=math.inf)
 
     @property
     def first_divergent_layer(self) -> str | None:
@@ -137,12 +157,13 @@ class VerifyReport:
         notes = (self.blame.detail,) if self.blame else ()
         found = [Diagnostic("mismatch", fault, at, notes=notes) for fault in self.faults]
         for runtime in self.runtimes:
-            if runtime.failure:
+            if runtime.failure and not runtime.optional:
                 found.append(Diagnostic("runtime-failed", f"{runtime.runtime}: {runtime.failure}", at, notes=notes))
             elif runtime.faults:
                 more = f" (and {len(runtime.faults) - 1} more)" if len(runtime.faults) > 1 else ""
                 found.append(Diagnostic("mismatch", f"{runtime.runtime}: {runtime.faults[0]}{more}", at, notes=notes))
-            for output, reason in runtime.inconclusive.items():
+            unsure = {} if runtime.optional else runtime.inconclusive
+            for output, reason in unsure.items():
                 message = f'{runtime.runtime}: nothing can be told from output "{output}": {reason}'
                 found.append(Diagnostic("inconclusive", message, hint="no input was found on which it varies enough"))
         return found

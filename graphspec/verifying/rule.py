@@ -36,13 +36,17 @@ class Status(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Judgement:
-    """``error`` is max|candidate − float64|, ``allowed`` its bound, ``scaled`` the error over max|float64|."""
+    """``error`` is max|candidate − float64|, ``allowed`` its bound, ``scaled`` the error over max|float64|.
+
+    ``refused``: the runtime gave an error instead of an answer.
+    """
 
     status: Status
     error: float = 0.0
     allowed: float = 0.0
     scaled: float = 0.0
     reason: str = ""
+    refused: bool = False
 
 
 def judge(candidate: Array, double: Array, single: Array, noise: float, damaged: Array | None = None) -> Judgement:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from graphspec.diagnostics import fail, quoted, suggest
 from graphspec.exporting.bundle import Bundle
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.shapes.shaped import ShapedGraph
@@ -19,47 +21,75 @@ from graphspec.verifying.report import RuntimeReport
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Runtime:
-    """A runtime by the name that ``worker.LOADERS`` has for it: what it reads, and what it needs installed."""
+    """A runtime by the name that ``worker.LOADERS`` has for it.
+
+    ``format`` is what it reads, ``module`` the Python module that it needs, ``distribution`` what pip calls that. An
+    ``optional`` one is asked by name; it need not run every file, but what it gives must be right.
+    """
 
     name: str
     format: str
-    packages: tuple[str, ...]
-    standard: bool = True
+    module: str
+    distribution: str
+    optional: bool = False
+
+    @property
+    def installed(self) -> bool:
+        """Whether its module can be imported."""
+        return importlib.util.find_spec(self.module) is not None
 
 
 #: Every node as the file has it, and as onnxruntime's graph optimiser rewrites it: what users get.
-UNOPTIMISED = Runtime("onnxruntime, unoptimised", "onnx", ("onnxruntime",))
-ONNXRUNTIME = Runtime("onnxruntime", "onnx", ("onnxruntime",))
+UNOPTIMISED = Runtime("onnxruntime, unoptimised", "onnx", "onnxruntime", "onnxruntime")
+ONNXRUNTIME = Runtime("onnxruntime", "onnx", "onnxruntime", "onnxruntime")
 RUNTIMES = (
     UNOPTIMISED,
     ONNXRUNTIME,
-    Runtime("torchscript", "torchscript", ("torch",)),
-    Runtime("pt2", "pt2", ("torch",)),
+    Runtime("torchscript", "torchscript", "torch", "torch"),
+    Runtime("pt2", "pt2", "torch", "torch"),
+    Runtime("onnx.reference", "onnx", "onnx", "onnx", optional=True),
+    Runtime("openvino", "onnx", "openvino", "openvino", optional=True),
+    Runtime("opencv", "onnx", "cv2", "opencv-python-headless", optional=True),
+    Runtime("tract", "onnx", "tract", "tract", optional=True),
 )
+ALL = "all"
 
 
-def chosen(bundle: Bundle) -> list[Runtime]:
-    """The runtimes that judge `bundle`."""
-    return [runtime for runtime in RUNTIMES if runtime.format in bundle.formats and runtime.standard]
+def chosen(bundle: Bundle, names: Sequence[str] = ()) -> list[Runtime]:
+    """The runtimes that judge `bundle`: those that are not optional, and those among `names` (or all of them).
+
+    Raises:
+        GraphspecError: ``bad-value`` for a runtime that does not exist, ``runtime-missing`` for one that is asked for
+            by its name and not installed.
+    """
+    table = {runtime.name: runtime for runtime in RUNTIMES}
+    for name in names:
+        if name != ALL and name not in table:
+            raise fail("bad-value", f"there is no runtime {quoted(name)}", hint=suggest(name, [ALL, *table]))
+        if name != ALL and not table[name].installed:
+            hint = f"pip install {table[name].distribution}"
+            raise fail("runtime-missing", f"the runtime {quoted(name)} is not installed", hint=hint)
+    wanted = [r for r in RUNTIMES if not r.optional or ALL in names or r.name in names]
+    return [runtime for runtime in wanted if runtime.format in bundle.formats]
 
 
 class Workers:
-    """The worker processes of one verification; those that need torch start importing it at once."""
+    """The worker processes of one verification; the one that needs torch starts importing it at once."""
 
     def __init__(self, formats: Iterable[str]) -> None:
-        wanted = set(formats)
+        self._formats = tuple(formats)
         self._workers: dict[str, Worker] = {}
         for runtime in RUNTIMES:
-            if runtime.format in wanted:
-                self._start(runtime.packages[0])
+            if runtime.format in self._formats and not runtime.optional:
+                self._start(runtime.module)
 
     def of(self, runtime: Runtime) -> Worker:
         """The worker that runs `runtime`."""
-        return self._start(runtime.packages[0])
+        return self._start(runtime.module)
 
     def drop(self, runtime: Runtime) -> None:
         """Forget a worker that died; the next one is a new process."""
-        self._workers.pop(runtime.packages[0]).close()
+        self._workers.pop(runtime.module).close()
 
     def close(self) -> None:
         """End all of them."""
@@ -67,10 +97,10 @@ class Workers:
             worker.close()
         self._workers.clear()
 
-    def _start(self, package: str) -> Worker:
-        if package not in self._workers:
-            self._workers[package] = Worker((package,))
-        return self._workers[package]
+    def _start(self, module: str) -> Worker:
+        if module not in self._workers:
+            self._workers[module] = Worker(self._formats if module == "torch" else ())
+        return self._workers[module]
 
     def __enter__(self) -> Workers:
         return self
@@ -98,6 +128,9 @@ def run(
 ) -> RuntimeReport:
     """Run `model` on the `cases` file in `runtime` and judge every output; a crash or a hang is the file's failure."""
     start = time.perf_counter()
+    report = RuntimeReport(runtime.name, optional=runtime.optional)
+    if not runtime.installed:
+        return dataclasses.replace(report, failure=f"not installed: pip install {runtime.distribution}")
     outputs = cases.with_name("outputs.npz")
     request = {"runtime": runtime.name, "model": str(model), "inputs": str(cases), "outputs": str(outputs)}
     try:
@@ -106,11 +139,11 @@ def run(
         workers.drop(runtime)
         answer = {"failed": str(error)}
     if "failed" in answer:
-        return RuntimeReport(runtime.name, failure=answer["failed"], seconds=time.perf_counter() - start)
+        return dataclasses.replace(report, failure=answer["failed"], seconds=time.perf_counter() - start)
     with np.load(outputs, allow_pickle=False) as file:
         arrays = {key: file[key] for key in file}
     compared = compare(truths, arrays, answer["errors"])
-    return RuntimeReport(runtime.name, compared, seconds=time.perf_counter() - start)
+    return dataclasses.replace(report, comparisons=compared, seconds=time.perf_counter() - start)
 
 
 def _dtypes(shaped: ShapedGraph) -> dict[str, str]:

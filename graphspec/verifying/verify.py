@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -34,6 +34,7 @@ def verify_bundle(
     shaped: ShapedGraph,
     bundle: Bundle,
     *,
+    runtimes: Sequence[str] = (),
     workers: Workers | None = None,
     seconds: float = TIME_LIMIT,
 ) -> VerifyReport:
@@ -43,15 +44,17 @@ def verify_bundle(
         module: the compiled network, any device, any mode; copies of it are run on the CPU.
         shaped: its graph.
         bundle: the files, published or not.
+        runtimes: optional runtimes beside the standard ones, by name, or "all"; see ``runtimes.RUNTIMES``.
         workers: processes already started for these formats, so that their imports are over; started here otherwise.
         seconds: how long one runtime may take for all cases.
 
     Raises:
+        GraphspecError: ``bad-value`` or ``runtime-missing`` for a runtime that does not exist or is not installed.
         VerificationError: ``tampered`` where a file is not what the manifest says, ``inconclusive`` where the network
             itself is random in eval mode. A mismatch is not raised but reported.
     """
     bundle.check_hashes()
-    files = {runtime: bundle.path(runtime.format) for runtime in chosen(bundle)}
+    files = {runtime: bundle.path(runtime.format) for runtime in chosen(bundle, runtimes)}
     with Judge(module, shaped, golden_sample(bundle), workers or Workers(bundle.formats), seconds) as judge:
         return judge.files(files, bundle.manifest["opset_version"])
 

@@ -75,12 +75,60 @@ def _torch_runner(model: Any, names: list[str], dtypes: Mapping[str, str]) -> Ru
     return run
 
 
+def load_onnx_reference(path: str, names: list[str], dtypes: Mapping[str, str]) -> Run:
+    """ONNX's own definition of its operators, in numpy."""
+    from onnx.reference import ReferenceEvaluator
+
+    session = ReferenceEvaluator(path)
+    return lambda inputs: list(session.run(names, inputs))
+
+
+def load_openvino(path: str, names: list[str], dtypes: Mapping[str, str]) -> Run:
+    """OpenVINO's CPU plugin, kept to float32."""
+    import openvino
+
+    core = openvino.Core()
+    model = core.compile_model(core.read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def run(inputs: Arrays) -> list[NDArray[Any]]:
+        result = model(inputs)
+        return [np.array(result[name]) for name in names]
+
+    return run
+
+
+def load_opencv(path: str, names: list[str], dtypes: Mapping[str, str]) -> Run:
+    """OpenCV's dnn module."""
+    import cv2
+
+    def run(inputs: Arrays) -> list[NDArray[Any]]:
+        net = cv2.dnn.readNetFromONNX(path)  # one for each size: it plans for the first it sees
+        for name, value in inputs.items():
+            net.setInput(value, name)
+        return [np.array(value) for value in net.forward(names)]
+
+    cv2.dnn.readNetFromONNX(path)
+    return run
+
+
+def load_tract(path: str, names: list[str], dtypes: Mapping[str, str]) -> Run:
+    """tract, an inference engine in Rust."""
+    import tract
+
+    model = tract.onnx().load(path).into_model().into_runnable()
+    return lambda inputs: [value.to_numpy() for value in model.run(list(inputs.values()))]  # it renames its outputs
+
+
 #: Every runtime by name: how it loads a file.
 LOADERS: dict[str, Callable[[str, list[str], Mapping[str, str]], Run]] = {
     "onnxruntime": load_onnxruntime,
     "onnxruntime, unoptimised": load_onnxruntime_unoptimised,
     "torchscript": load_torchscript,
     "pt2": load_pt2,
+    "onnx.reference": load_onnx_reference,
+    "openvino": load_openvino,
+    "opencv": load_opencv,
+    "tract": load_tract,
 }
 
 
@@ -122,8 +170,10 @@ def main() -> None:
     """Answer requests until stdin ends. Libraries that print do so on stderr."""
     sys.modules["graphspec"] = None  # type: ignore[assignment]  # an import of it is an error here
     limit_memory(int(sys.argv[1]))
-    if "torch" in sys.argv[2:]:
-        import torch  # noqa: F401  # while the parent still writes the files
+    if "torchscript" in sys.argv[2:]:  # while the parent still writes the files
+        import torch
+    if "pt2" in sys.argv[2:]:
+        import torch.export.pt2_archive  # noqa: F401
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from graphspec import pipeline
-from graphspec.diagnostics import VerificationError
+from graphspec.diagnostics import GraphspecError, VerificationError
 from graphspec.exporting import Bundle
 from graphspec.verifying import Workers, verify_bundle, verify_onnx
 from graphspec.verifying.child import Worker, WorkerError
-from graphspec.verifying.runtimes import ONNXRUNTIME, UNOPTIMISED
+from graphspec.verifying.runtimes import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime
 from graphspec.verifying.verify import Judge
 
 BOTH = (UNOPTIMISED, ONNXRUNTIME)
@@ -226,3 +226,39 @@ def test_a_runtime_that_takes_too_much_memory_is_refused(small):
         except WorkerError as error:
             answer = {"failed": str(error)}
     assert answer["failed"]
+
+
+@pytest.mark.parametrize("name", ["onnx.reference", "openvino", "opencv", "tract"])
+def test_an_optional_runtime_that_is_installed_agrees(small, name):
+    runtime = next(runtime for runtime in RUNTIMES if runtime.name == name)
+    if not runtime.installed:
+        pytest.skip(f"{runtime.distribution} is not installed (extra: runtimes)")
+    report = verify_bundle(small.module, small.shaped, small.bundle, runtimes=[name])
+    asked = report.runtimes[-1]
+    assert (asked.runtime, asked.limits, asked.faults) == (name, [], [])
+    assert asked.passed
+    assert 0 < asked.worst < 1e-5
+
+
+def test_a_runtime_that_does_not_exist_is_refused(small):
+    with pytest.raises(GraphspecError, match=r'there is no runtime "openvin"; did you mean "openvino"\?'):
+        verify_bundle(small.module, small.shaped, small.bundle, runtimes=["openvin"])
+
+
+ABSENT = Runtime("tvm", "onnx", "no_such_module", "apache-tvm", optional=True)
+
+
+def test_a_missing_runtime_is_said_and_never_counted_as_passed(judge, small):
+    path = small.bundle.path("onnx")
+    report = judge.files({UNOPTIMISED: path, ABSENT: path}, 20)
+    assert report.runtimes[1].limits == ["not installed: pip install apache-tvm"]
+    assert (report.passed, report.runtimes[1].passed) == (True, False)
+    assert not judge.files({ABSENT: path}, 20).passed
+
+
+def test_a_wrong_answer_of_an_optional_runtime_refuses_the_file(judge, small, damaged):
+    reference = next(runtime for runtime in RUNTIMES if runtime.name == "onnx.reference")
+    wrong = damaged(scaled("conv2.weight", 1.0001))
+    report = judge.files({UNOPTIMISED: small.bundle.path("onnx"), reference: wrong}, 20)
+    assert not report.passed
+    assert report.diagnostics()[0].message.startswith("onnx.reference: output")

@@ -1,0 +1,149 @@
+"""The networks whose exports are damaged: small, and together with every kind of layer that is commonly exported."""
+
+from __future__ import annotations
+
+HEAD = "graphspec = 1\n[inputs]\n"
+
+NETWORKS = {
+    "mlp": """
+x = ["N", 20]
+[layers]
+fc1 = { type = "Linear", out_features = 32 }
+act = "ReLU"
+fc2 = { type = "Linear", out_features = 5 }
+""",
+    "activations": """
+x = ["N", 12]
+[layers]
+fc1   = { type = "Linear", out_features = 12 }
+leaky = { type = "LeakyReLU", negative_slope = 0.1 }
+fc2   = { type = "Linear", out_features = 12 }
+elu   = { type = "ELU", alpha = 0.7 }
+fc3   = { type = "Linear", out_features = 12 }
+gelu  = "GELU"
+fc4   = { type = "Linear", out_features = 12 }
+prelu = "PReLU"
+fc5   = { type = "Linear", out_features = 3 }
+out   = { type = "Softmax", dim = 1 }
+""",
+    "gelu_tanh": """
+x = ["N", 10]
+[layers]
+fc1  = { type = "Linear", out_features = 16 }
+gelu = { type = "GELU", approximate = "tanh" }
+norm = "LayerNorm"
+fc2  = { type = "Linear", out_features = 1 }
+out  = "Sigmoid"
+""",
+    "cnn": """
+image = ["N", 1, 12, 12]
+[layers]
+conv1   = { type = "Conv2d", out_channels = 6, kernel_size = 3, padding = 1 }
+relu1   = "ReLU"
+pool    = { type = "MaxPool2d", kernel_size = 2 }
+conv2   = { type = "Conv2d", out_channels = 8, kernel_size = 3, padding = 1 }
+relu2   = "ReLU"
+flatten = "Flatten"
+fc      = { type = "Linear", out_features = 10 }
+""",
+    "residual": """
+image = ["N", 3, "H", "W"]
+[layers]
+conv1   = { type = "Conv2d", out_channels = 6, kernel_size = 3, stride = 2, padding = 1, bias = false }
+bn1     = "BatchNorm2d"
+layer1  = { type = "Block", repeat = 2 }
+avgpool = { type = "AdaptiveAvgPool2d", output_size = 1 }
+flatten = "Flatten"
+fc      = { type = "Linear", out_features = 5 }
+[blocks.Block.layers]
+conv = { type = "Conv2d", out_channels = 6, kernel_size = 3, padding = 1, bias = false }
+bn   = { type = "BatchNorm2d", eps = 1e-3 }
+add  = { type = "add", from = ["bn", "x"] }
+relu = "ReLU"
+""",
+    "pooling": """
+image = ["N", 2, 10, 10]
+[layers]
+conv = { type = "Conv2d", out_channels = 4, kernel_size = 3, dilation = 2, padding = 2 }
+avg  = { type = "AvgPool2d", kernel_size = 3, stride = 2, padding = 1, count_include_pad = true }
+tanh = "Tanh"
+avg2 = { type = "AvgPool2d", kernel_size = 2, stride = 1, padding = 1, count_include_pad = false }
+flat = "Flatten"
+fc   = { type = "Linear", out_features = 4 }
+""",
+    "upsample": """
+image = ["N", 2, 6, 6]
+[layers]
+conv = { type = "Conv2d", out_channels = 4, kernel_size = 3, padding = 1 }
+up   = { type = "Upsample", scale_factor = 2.0, mode = "bilinear", align_corners = false }
+norm = { type = "GroupNorm", num_groups = 2 }
+up2  = { type = "Upsample", scale_factor = 2.0, mode = "bilinear", align_corners = true }
+back = { type = "ConvTranspose2d", out_channels = 2, kernel_size = 2, stride = 2 }
+""",
+    "separable": """
+image = ["N", 3, 9, 9]
+[layers]
+depth = { type = "Conv2d", out_channels = 6, kernel_size = 3, groups = 3, padding = 1 }
+bn    = "BatchNorm2d"
+swish = "Hardswish"
+point = { type = "Conv2d", out_channels = 8, kernel_size = 1 }
+inst  = { type = "InstanceNorm2d", affine = true }
+silu  = "SiLU"
+mean  = { type = "mean", dim = [2, 3] }
+fc    = { type = "Linear", out_features = 3 }
+""",
+    "conv1d": """
+x = ["N", 3, "T"]
+[layers]
+conv1 = { type = "Conv1d", out_channels = 8, kernel_size = 5, padding = 2 }
+elu   = "ELU"
+conv2 = { type = "Conv1d", out_channels = 8, kernel_size = 3, padding = 1 }
+sub   = { type = "sub", from = ["conv2", "elu"] }
+pool  = { type = "AdaptiveAvgPool1d", output_size = 1 }
+flat  = "Flatten"
+fc    = { type = "Linear", out_features = 2 }
+""",
+    "two_towers": """
+a = ["N", 6]
+b = ["N", 6]
+[layers]
+fa  = { type = "Linear", out_features = 8, from = "a" }
+fb  = { type = "Linear", out_features = 8, from = "b" }
+sub = { type = "sub", from = ["fa", "fb"] }
+sig = { type = "Sigmoid", from = "fb" }
+mul = { type = "mul", from = ["sub", "sig"] }
+cat = { type = "cat", from = ["mul", "fa"], dim = 1 }
+out = { type = "Linear", out_features = 2 }
+""",
+    "embedding": """
+tokens = { shape = ["N", "T"], dtype = "int64" }
+[layers]
+embed = { type = "Embedding", num_embeddings = 60, embedding_dim = 8 }
+mean  = { type = "mean", dim = 1 }
+fc1   = { type = "Linear", out_features = 16 }
+act   = "Softplus"
+fc2   = { type = "Linear", out_features = 4 }
+""",
+    "lstm": """
+x = ["N", "T", 5]
+[layers]
+lstm = { type = "LSTM", hidden_size = 8, batch_first = true }
+last = { type = "select", from = "lstm", dim = 1, index = -1 }
+fc   = { type = "Linear", out_features = 4 }
+""",
+    "gru": """
+x = ["N", 6, 5]
+[layers]
+gru  = { type = "GRU", hidden_size = 8, batch_first = true }
+flat = { type = "Flatten", from = "gru" }
+fc   = { type = "Linear", out_features = 4 }
+""",
+    "transformer": """
+x = ["N", "T", 16]
+[layers]
+enc  = { type = "TransformerEncoderLayer", nhead = 2, dim_feedforward = 32, batch_first = true }
+norm = "LayerNorm"
+mean = { type = "mean", dim = 1 }
+fc   = { type = "Linear", out_features = 3 }
+""",
+}
