@@ -1,6 +1,7 @@
-"""Values that come from no input: learned parameters, constants, positions."""
+"""Values that come from no input: learned parameters, constants, positions.
 
-from __future__ import annotations
+No `from __future__ import annotations` here: torch.jit.script reads the classes' annotations as types.
+"""
 
 import torch
 from torch import Tensor, nn
