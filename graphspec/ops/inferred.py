@@ -35,6 +35,8 @@ INFERRED: Mapping[str, Callable[[Shapes], Any]] = {
     "d_model": _last,
     "input_size": _last,
 }
+#: Inferred although they have a default, which fits by chance alone (Transformer's d_model is 512).
+_WITH_DEFAULT = frozenset(["num_features", "in_channels", "d_model"])
 #: Channels stand in dim 1 of an image; in torchvision's MLP they are the last dim.
 _LAST_DIM_CHANNELS = frozenset(["MLP"])
 
@@ -43,7 +45,7 @@ def inferred(op: Op, shapes: Shapes) -> dict[str, Any]:
     """The arguments of `op` that its input decides, for values of these `shapes`."""
     found = {}
     for name, parameter in op.arguments.items():
-        if name in INFERRED and (parameter.required or name in ("num_features", "in_channels")) and shapes:
+        if name in INFERRED and (parameter.required or name in _WITH_DEFAULT) and shapes:
             rule = _last if op.name in _LAST_DIM_CHANNELS else INFERRED[name]
             found[name] = rule(shapes)
     return found

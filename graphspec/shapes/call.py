@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -53,11 +53,14 @@ def call(
     """Construct and call the layer in the tensor mode of the caller; `size` makes torch's size of a dim."""
     flops = _Flops()
     with _quiet(), torch.no_grad():
-        module = op.factory(**arguments).eval()
+        # without indices torch takes a kernel that reads the sizes as numbers
+        one_of_two = op.factory is nn.MaxPool1d and not arguments.get("return_indices")
+        module = op.factory(**{**arguments, "return_indices": True} if one_of_two else arguments).eval()
         values = {ref: torch.empty([size(dim) for dim in kind.shape], dtype=kind.dtype) for ref, kind in types.items()}
         given = {name: _given(operand, values, size) for name, operand in operands.items()}
         with flops:
-            outputs = dict(_flat(module(**given)))
+            result = module(**given)
+        outputs = dict(_flat(result[0] if one_of_two else result))
     return Answer(outputs, {name: tuple(p.shape) for name, p in module.named_parameters()}, flops.total)
 
 

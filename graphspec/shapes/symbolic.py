@@ -47,12 +47,19 @@ def run(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types
     return Run(outputs, answer.parameters, trial.dim(answer.flops))
 
 
+class _Mode(FakeTensorMode):
+    """A mode that a copied tensor stays in: nn.Transformer clones its layers."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Mode:
+        return self
+
+
 class _Trial:
     """An environment of its own, so that what one layer assumes about a size binds no other."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.env = ShapeEnv()
-        self.mode = FakeTensorMode(shape_env=self.env)
+        self.mode = _Mode(shape_env=self.env)
         self.hints = {name: PRIMES[n % len(PRIMES)] + 2 * (n // len(PRIMES)) for n, name in enumerate(names)}
         self.inner = {symbol(name): self._symbol(name) for name in names}
         self.outer = {inner: named for named, inner in self.inner.items()}

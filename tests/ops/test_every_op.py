@@ -1,0 +1,238 @@
+"""Every layer type of the vocabulary, written with as little as it can be: its shapes are those of a real run."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import graphspec
+from graphspec.ops import lookup, names
+from graphspec.ops.inferred import INFERRED
+from graphspec.shapes.shaped import ShapedGraph, TensorType
+
+LINE, SIGNAL, IMAGE, VOLUME = "N 8", "N 8 L", "N 8 H W", "N 8 16 H W"
+SEQUENCE, IDS = "N T 8", "N T :int64"
+SQUARE = "N 8 16 16"
+#: Layer type → its inputs and the arguments that cannot be left out. Sizes in capitals are dynamic dims.
+TABLE: dict[str, tuple[list[str] | dict[str, str], dict[str, Any]]] = {
+    **{f"{kind}Pool1d": ([SIGNAL], {"kernel_size": 2}) for kind in ("Avg", "Max")},
+    **{f"{kind}Pool2d": ([IMAGE], {"kernel_size": 2}) for kind in ("Avg", "Max")},
+    **{f"{kind}Pool3d": ([VOLUME], {"kernel_size": 2}) for kind in ("Avg", "Max")},
+    **{f"Adaptive{kind}Pool1d": ([SIGNAL], {"output_size": 3}) for kind in ("Avg", "Max")},
+    **{f"Adaptive{kind}Pool2d": ([IMAGE], {"output_size": 3}) for kind in ("Avg", "Max")},
+    **{f"Adaptive{kind}Pool3d": ([VOLUME], {"output_size": 3}) for kind in ("Avg", "Max")},
+    "LPPool1d": ([SIGNAL], {"norm_type": 2.0, "kernel_size": 2}),
+    "LPPool2d": ([IMAGE], {"norm_type": 2.0, "kernel_size": 2}),
+    "LPPool3d": ([VOLUME], {"norm_type": 2.0, "kernel_size": 2}),
+    "FractionalMaxPool2d": ([SQUARE], {"kernel_size": 2, "output_size": 5}),
+    "FractionalMaxPool3d": (["N 8 16 16 16"], {"kernel_size": 2, "output_size": 5}),
+    "MaxUnpool1d": (["N 8 4", "N 8 4 :int64"], {"kernel_size": 2}),
+    "MaxUnpool2d": (["N 8 4 4", "N 8 4 4 :int64"], {"kernel_size": 2}),
+    "MaxUnpool3d": (["N 8 4 4 4", "N 8 4 4 4 :int64"], {"kernel_size": 2}),
+    **{f"{kind}1d": ([SIGNAL], {"out_channels": 4, "kernel_size": 3}) for kind in ("Conv", "ConvTranspose")},
+    **{f"{kind}2d": ([IMAGE], {"out_channels": 4, "kernel_size": 3}) for kind in ("Conv", "ConvTranspose")},
+    **{f"{kind}3d": ([VOLUME], {"out_channels": 4, "kernel_size": 3}) for kind in ("Conv", "ConvTranspose")},
+    **{f"{kind}Pad1d": ([SIGNAL], {"padding": 1}) for kind in ("Circular", "Reflection", "Replication", "Zero")},
+    **{f"{kind}Pad2d": ([IMAGE], {"padding": 1}) for kind in ("Circular", "Reflection", "Replication", "Zero")},
+    **{f"{kind}Pad3d": ([VOLUME], {"padding": 1}) for kind in ("Circular", "Reflection", "Replication", "Zero")},
+    "ConstantPad1d": ([SIGNAL], {"padding": 1, "value": 0.5}),
+    "ConstantPad2d": ([IMAGE], {"padding": [1, 2, 0, 3], "value": 0.5}),
+    "ConstantPad3d": ([VOLUME], {"padding": 1, "value": 0.5}),
+    **{f"{kind}1d": ([SIGNAL], {}) for kind in ("BatchNorm", "InstanceNorm", "Dropout")},
+    **{f"{kind}2d": ([IMAGE], {}) for kind in ("BatchNorm", "InstanceNorm", "Dropout", "Softmax")},
+    **{f"{kind}3d": ([VOLUME], {}) for kind in ("BatchNorm", "InstanceNorm", "Dropout")},
+    "SyncBatchNorm": ([IMAGE], {}),
+    "GroupNorm": ([IMAGE], {"num_groups": 2}),
+    "LayerNorm": ([SEQUENCE], {}),
+    "RMSNorm": ([SEQUENCE], {}),
+    "LocalResponseNorm": ([IMAGE], {"size": 3}),
+    "ChannelShuffle": ([IMAGE], {"groups": 2}),
+    "PixelShuffle": ([IMAGE], {"upscale_factor": 2}),
+    "PixelUnshuffle": ([SQUARE], {"downscale_factor": 2}),
+    "Upsample": ([IMAGE], {"scale_factor": 2.0}),
+    "UpsamplingBilinear2d": ([IMAGE], {"scale_factor": 2.0}),
+    "UpsamplingNearest2d": ([IMAGE], {"size": 5}),
+    "Fold": (["N 8 9"], {"output_size": [4, 4], "kernel_size": 2}),
+    "Unfold": ([SQUARE], {"kernel_size": 2}),
+    "Flatten": ([SQUARE], {}),
+    "Unflatten": ([LINE], {"dim": 1, "unflattened_size": [2, 4]}),
+    "Linear": ([SEQUENCE], {"out_features": 5}),
+    "Bilinear": (["N 8", "N 6"], {"out_features": 5}),
+    "Embedding": ([IDS], {"num_embeddings": 10, "embedding_dim": 4}),
+    "EmbeddingBag": (["N 7 :int64"], {"num_embeddings": 10, "embedding_dim": 4}),
+    "CosineSimilarity": (["N 8", "N 8"], {}),
+    "PairwiseDistance": (["N 8", "N 8"], {}),
+    **{name: ([SEQUENCE], {"hidden_size": 5}) for name in ("GRU", "LSTM", "RNN")},
+    **{name: ([LINE], {"hidden_size": 5}) for name in ("GRUCell", "LSTMCell", "RNNCell")},
+    "MultiheadAttention": ([SEQUENCE] * 3, {"num_heads": 2, "batch_first": True}),
+    "Transformer": ([SEQUENCE] * 2, {"nhead": 2, "num_encoder_layers": 1, "num_decoder_layers": 1,
+                                     "dim_feedforward": 4, "batch_first": True}),
+    "TransformerEncoderLayer": ([SEQUENCE], {"nhead": 2, "dim_feedforward": 4, "batch_first": True}),
+    "TransformerDecoderLayer": ([SEQUENCE] * 2, {"nhead": 2, "dim_feedforward": 4, "batch_first": True}),
+    "Threshold": ([LINE], {"threshold": 0.5, "value": 0.0}),
+    **{name: ([SEQUENCE], {"dim": 1}) for name in ("Softmax", "LogSoftmax", "Softmin")},
+    **dict.fromkeys(
+        "AlphaDropout CELU Dropout ELU FeatureAlphaDropout GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh Identity "
+        "LeakyReLU LogSigmoid Mish PReLU RReLU ReLU ReLU6 SELU SiLU Sigmoid Softplus Softshrink Softsign Tanh "
+        "Tanhshrink abs neg exp log sqrt rsqrt square sin cos erf relu sigmoid tanh reciprocal floor round sign gelu "
+        "silu normalize".split(),
+        (["N H 8"], {}),
+    ),
+    **dict.fromkeys("add sub mul div maximum minimum eq ne lt le gt ge".split(), (["N H", "N H"], {})),
+    "logical_and": (["N H :bool", "N H :bool"], {}),
+    "logical_or": (["N H :bool", "N H :bool"], {}),
+    "logical_not": (["N H :bool"], {}),
+    "where": (["N H :bool", "N H", "N H"], {}),
+    "pow": ([LINE], {"exponent": 2.0}),
+    "clamp": ([LINE], {"min": 0.2}),
+    "to": ([LINE], {"dtype": "int64"}),
+    "cat": (["N H 8", "N W 8"], {"dim": 1}),
+    "stack": (["N H", "N H"], {"dim": 1}),
+    "split": (["N 8 H"], {"split_size_or_sections": [3, 5], "dim": 1}),
+    "chunk": (["N 8 H"], {"chunks": 2, "dim": 1}),
+    "unbind": (["N 4 H"], {"dim": 1}),
+    "reshape": (["N H 8"], {"shape": ["${a.shape[0]}", "${a.shape[1] * 2}", 4]}),
+    "flatten": (["N H W"], {"start_dim": 1}),
+    "permute": (["N H W"], {"dims": [0, 2, 1]}),
+    "transpose": (["N H W"], {"dim0": 1, "dim1": 2}),
+    "squeeze": (["N 1 W"], {"dim": 1}),
+    "unsqueeze": (["N W"], {"dim": 1}),
+    "expand": (["1 4 8"], {"size": [3, 4, 8]}),
+    "expand_as": (["1 8", "N 8"], {}),
+    "flip": (["N W"], {"dims": [1]}),
+    "roll": (["N W"], {"shifts": [1], "dims": [1]}),
+    "narrow": (["N H"], {"dim": 1, "start": 2, "length": 3}),
+    "select": (["N H"], {"dim": 1, "index": 0}),
+    "slice": (["N 8 W"], {"dim": 1, "start": 1, "end": 6}),
+    "index_select": (["N 8", "H :int64"], {"dim": 1}),
+    "interpolate": (["N 8 H W"], {"size": [5, 6]}),
+    "pad": (["N H"], {"pad": [1, 2]}),
+    "matmul": (["N H 8", "N 8 W"], {}),
+    "bmm": (["N H 8", "N 8 W"], {}),
+    "einsum": (["N H 8", "N W 8"], {"equation": "nhc,nwc->nhw"}),
+    "scaled_dot_product_attention": (["N 2 T 4"] * 3, {}),
+    **{name: (["N H W"], {"dim": 1}) for name in "softmax log_softmax argmax argmin prod cumsum".split()},
+    **{name: (["N H W"], {"dim": [1, 2]}) for name in "mean sum amax amin var norm".split()},
+    "arange": ([], {"end": 7}),
+    "Parameter": ([], {"shape": [2, 3]}),
+    "Buffer": ([], {"data": [[1.0, 2.0], [3.0, 4.0]]}),
+    "StochasticDepth": ([LINE], {"p": 0.1, "mode": "row"}),
+    "DropBlock2d": ([SQUARE], {"p": 0.1, "block_size": 3}),
+    "DropBlock3d": (["N 8 16 16 16"], {"p": 0.1, "block_size": 3}),
+    "FrozenBatchNorm2d": ([IMAGE], {}),
+    "SqueezeExcitation": ([IMAGE], {"squeeze_channels": 2}),
+    "MLP": ([SEQUENCE], {"hidden_channels": [5, 3]}),
+    "Permute": (["N H W"], {"dims": [0, 2, 1]}),
+}  # fmt: skip
+#: The variants of functions in which one operand is a number.
+SCALARS: dict[str, dict[str, Any]] = {
+    **{name: {"other": 2.0} for name in "add sub mul div eq ne lt le gt ge".split()},
+    "split": {"split_size_or_sections": 3, "dim": 1},
+}
+CORE = [name for name in names() if "." not in name]
+
+
+def shaped(name: str, inputs: list[str], arguments: dict[str, Any]) -> ShapedGraph:
+    """One layer of that type on those inputs."""
+    declared = {}
+    for letter, text in zip("abc", inputs, strict=False):
+        sizes, _, dtype = text.partition(":")
+        shape = [int(size) if size.isdigit() else size for size in sizes.split()]
+        declared[letter] = {"shape": shape, "dtype": dtype or "float32"}
+    layers: dict[str, Any] = {"y": {"type": name, "from": list(declared), **arguments}}
+    if not declared:
+        # a network has an input; the layer under test takes none
+        declared = {"a": {"shape": ["N", 8]}}
+        del layers["y"]["from"]
+        layers["rest"] = {"type": "ReLU", "from": "a"}
+        spec = {"outputs": {"value": "y", "other": "rest"}}
+        return graphspec.shape(graphspec.load({"graphspec": 1, "inputs": declared, "layers": layers, **spec}))
+    return graphspec.shape(graphspec.load({"graphspec": 1, "inputs": declared, "layers": layers}))
+
+
+def sample(kind: TensorType, sizes: dict[str, int]) -> Tensor:
+    """A value of that type, with numbers for the dynamic dims."""
+    shape = concrete(kind, sizes)
+    if kind.dtype == torch.bool:
+        return torch.rand(shape) > 0.5
+    return torch.randint(0, 8, shape) if kind.dtype == torch.int64 else torch.rand(shape) * 0.8 + 0.1
+
+
+def concrete(kind: TensorType, sizes: dict[str, int]) -> list[int]:
+    return [
+        dim if isinstance(dim, int) else int(dim.subs({symbol: sizes[str(symbol)] for symbol in dim.free_symbols}))
+        for dim in kind.shape
+    ]
+
+
+def flat(value: Any, index: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Tensor]]:
+    if isinstance(value, Tensor):
+        yield index, value
+    for number, item in enumerate(value if isinstance(value, list | tuple) else ()):
+        yield from flat(item, (*index, number))
+
+
+def check(graph: ShapedGraph) -> None:
+    """The layer's inferred types are those of a real run, at three random sizes."""
+    layer = next(layer for layer in graph.layers if layer.name == "y")
+    chance = random.Random(zlib.crc32(layer.type.encode()))
+    module = graphspec.build(graph).eval()
+    for _ in range(3):
+        sizes = {"N": chance.randint(1, 4), **{dim: chance.randint(6, 20) for dim in "LHWT"}}
+        inputs = {name: sample(kind, sizes) for name, kind in graph.inputs.items()}
+        torch.manual_seed(0)
+        if layer.op.is_leaf:
+            found = {(): module(**inputs)["value"]}
+        else:
+            options = {name: value for name, value in layer.operands.items() if name in layer.op.options}
+            operands = [inputs[name] for name in inputs if layer.op.ports]
+            many = layer.op.ports and layer.op.ports[0].many
+            found = dict(
+                flat(module.get_submodule("y")(*([operands] if many else operands), **runnable(options, sizes)))
+            )
+        assert found.keys() == layer.outputs.keys()
+        for index, value in found.items():
+            assert list(value.shape) == concrete(layer.outputs[index], sizes)
+            assert value.dtype == layer.outputs[index].dtype
+        module(**inputs)
+
+
+def runnable(options: dict[str, Any], sizes: dict[str, int]) -> dict[str, Any]:
+    """Options with sizes known only at run time as numbers."""
+
+    def number(value: Any) -> Any:
+        if hasattr(value, "dim") and not isinstance(value, int | float | str):
+            return concrete(TensorType((value.dim,)), sizes)[0]
+        return [number(item) for item in value] if isinstance(value, list) else value
+
+    return {name: number(value) for name, value in options.items()}
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_inferred_shapes_are_those_of_a_real_run(name: str) -> None:
+    inputs, arguments = TABLE[name]
+    check(shaped(name, list(inputs), arguments))
+
+
+@pytest.mark.parametrize("name", [name for name in CORE if lookup(name).scalar])
+def test_an_operand_may_be_a_number(name: str) -> None:
+    check(shaped(name, [LINE], SCALARS[name]))
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_what_follows_from_the_input_need_not_be_written(name: str) -> None:
+    written = TABLE[name][1].keys()
+    assert not written & INFERRED.keys()
+    op = lookup(name)
+    required = {key for key, entry in {**op.arguments, **op.options}.items() if entry.required}
+    assert required - written <= INFERRED.keys()
+
+
+def test_every_op_has_an_entry() -> None:
+    assert TABLE.keys() == set(CORE)
