@@ -8,8 +8,9 @@ from typing import Any
 
 from graphspec.data import Batches
 from graphspec.spec.train import TrainSpec
+from graphspec.training.halving import halving_step
 from graphspec.training.learner import Learner
-from graphspec.training.loop import measure, train_step
+from graphspec.training.loop import measure
 from graphspec.training.progress import Reporter
 from graphspec.training.saver import SAVE_SECONDS, Saver
 from graphspec.training.signals import StopFlag
@@ -61,7 +62,7 @@ class Fit:
         for batch in self.batches.shuffled(learner.epoch, learner.batch):
             number = learner.batch
             update = (number + 1) % accumulate == 0 or number + 1 == len(self.batches)
-            loss = train_step(learner, batch, self.batches.share(number, accumulate), update)
+            loss = halving_step(learner, batch, self.batches.share(number, accumulate), update)
             now = time.perf_counter()
             learner.seconds += now - before
             if self.threads.after_step(now - before):

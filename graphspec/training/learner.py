@@ -38,7 +38,10 @@ class Best:
 
 @dataclasses.dataclass
 class Learner:
-    """The module with what trains it, `epoch` epochs and `batch` batches on; `step` counts optimiser steps."""
+    """The module with what trains it, `epoch` epochs and `batch` batches on; `step` counts optimiser steps.
+
+    ``pieces`` is into how many parts a batch is cut where memory is too small for a whole one.
+    """
 
     module: nn.Module
     objective: Objective
@@ -49,6 +52,7 @@ class Learner:
     device: torch.device
     best: Best
     clip_grad_norm: float | None = None
+    pieces: int = 1
     epoch: int = 0
     batch: int = 0
     step: int = 0
@@ -79,6 +83,7 @@ class Learner:
                 "batch": self.batch,
                 "step": self.step,
                 "seconds": self.seconds,
+                "pieces": self.pieces,
                 "threads": torch.get_num_threads(),
             },
             "history": self.history,
@@ -98,6 +103,7 @@ class Learner:
         self.best.weights = dict(best["weights"])
         progress = state["progress"]
         self.epoch, self.batch, self.step = progress["epoch"], progress["batch"], progress["step"]
+        self.pieces = progress["pieces"]
         torch.set_num_threads(progress["threads"])  # another count changes the last bits
         self.seconds, self.history = progress["seconds"], state["history"]
 
