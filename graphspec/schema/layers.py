@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from torch.nn import init as torch_init
 
 from graphspec.ops import Op, Parameter, lookup, names
+from graphspec.ops.backbones import backbones
 from graphspec.ops.inferred import INFERRED
 from graphspec.ops.initializers import initializers
 from graphspec.schema.arguments import argument, documented
@@ -33,7 +34,7 @@ BLOCK_NAME = "[A-Z][A-Za-z0-9_]{0,63}"
 
 def layer_definitions() -> dict[str, Schema]:
     """The definitions ``layer``, ``layers`` and what they refer to."""
-    ops = {name: lookup(name) for name in names()}
+    ops = {name: lookup(name) for name in names()} | dict(backbones())
     shared = {key: {"$ref": f"#/definitions/{key}"} for key in (*_RESERVED, "name")}
     layer = name_or_table(
         {"$ref": "#/definitions/layerType"},
@@ -127,11 +128,13 @@ def _init() -> Schema:
     described = named({name: sentence(inspect.getdoc(vars(torch_init)[name]) or "") for name in entries})
     types: Schema = {"type": "string", "anyOf": [described, EXPRESSION]}
     function = name_or_table(types, entries, {}, {"required": ["type"]})
-    by_parameter = table_of(function, r"(?!type$)[\w.]+", minProperties=1)
+    by_parameter = table_of(function, r"(?!type$|file$)[\w.]+", minProperties=1)
+    weights = {"type": "string", "description": "Weights from a file of yours.", "pattern": r"\.(safetensors|pt|pth)$"}
+    from_file: Schema = {"type": "object", "properties": {"file": weights}, "additionalProperties": False}
     return {
         "description": "How parameters start, by torch.nn.init: the weight, or a table by parameter name.",
         "if": {"type": "object", "not": {"required": ["type"]}},
-        "then": by_parameter,
+        "then": {"if": {"required": ["file"]}, "then": from_file, "else": by_parameter},
         "else": function,
     }
 

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from graphspec.ops import names
+from graphspec.ops.backbones import backbones
 from graphspec.schema import json_schema
 from graphspec.spec.base import Component
 from graphspec.spec.model import NetworkSpec
@@ -223,7 +224,7 @@ def test_it_refuses_what_the_compiler_refuses(accepts, path):
 def test_each_type_has_its_arguments_with_texts_and_defaults(schema):
     cases = schema["definitions"]["layer"]["else"]["allOf"]
     found = {case["if"]["properties"]["type"]["const"]: case["then"] for case in cases if "properties" in case["if"]}
-    assert set(found) == set(names())
+    assert set(found) == {*names(), *backbones()}
     stride = found["Conv2d"]["properties"]["stride"]
     assert (stride["default"], stride["description"]) == (1, "Stride of the convolution.")
     assert found["Conv2d"]["required"] == ["out_channels", "kernel_size"]
