@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     Raises ``GraphspecError`` (``unwritable``) where the disk is full or may not be written; the old file then stays.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # as remove_leftovers knows them
     try:
         with open(temporary, "wb") as file:
             file.write(content)
@@ -29,6 +30,13 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise fail("unwritable", f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what :func:`write_atomically` left in `folder` when a process was killed. The caller holds its lock."""
+    for path in folder.glob(".*.tmp"):
+        if re.fullmatch(r"\..+\.\d+\.tmp", path.name) and path.is_file():
+            path.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from graphspec.diagnostics import fail
-from graphspec.training.files import tensors_to_bytes, write_atomically
+from graphspec.training.files import remove_leftovers, tensors_to_bytes, write_atomically
 
 
 class RunFolder:
@@ -59,6 +59,8 @@ class RunFolder:
             raise fail("run-locked", f"another process trains in {self.path}") from error
         except OSError as error:
             raise fail("unwritable", f"{self.path} cannot be written: {error.strerror}") from error
+        for folder in (self.path, self.checkpoints):
+            remove_leftovers(folder)
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -109,7 +109,7 @@ def test_sizes_that_differ_need_a_resize(images: Path) -> None:
 def test_classes_of_the_test_part_must_be_the_same(images: Path) -> None:
     (images / "images/test/dog").rename(images / "images/test/wolf")
     with pytest.raises(GraphspecError, match=r'differ in their classes: "dog", "wolf"'):
-        read(images).test.open()
+        read(images)
 
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:

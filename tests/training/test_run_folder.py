@@ -82,6 +82,18 @@ def test_two_processes_cannot_train_in_one_folder(digits: dict[str, Any], fit: F
     fit(digits, epochs=1)
 
 
+def test_what_a_killed_process_left_is_removed(digits: dict[str, Any], fit: Fit, tmp_path: Path) -> None:
+    fit(digits, epochs=1)
+    run = tmp_path / "run"
+    leftovers = [run / ".metrics.csv.4242.tmp", run / "checkpoints" / ".step-0000000007.json.4242.tmp"]
+    foreign = run / ".notes.tmp"
+    for path in (*leftovers, foreign):
+        path.write_text("half")
+    fit(digits, resume=True, epochs=1)
+    assert not any(path.exists() for path in leftovers)
+    assert foreign.exists()
+
+
 def test_weights_of_another_network_are_refused(digits: dict[str, Any], fit: Fit, tmp_path: Path) -> None:
     fit(digits, epochs=1)
     digits["layers"]["logits"]["bias"] = False

@@ -37,9 +37,11 @@ def image_folder(place: Place, resize: Callable[[Tensor], Tensor], folder: str =
     training = top / "train" if (top / "train").is_dir() else top
     classes = _classes(training)
     test = next((top / name for name in ("test", "val") if training != top and (top / name).is_dir()), None)
+    if test is not None:
+        _check_same_classes(test, classes, training)
     return Source(
         _read(training, classes, resize),
-        test=None if test is None else lambda: _read(test, _same_classes(test, classes, training), resize),
+        test=None if test is None else lambda: _read(test, classes, resize),
         classes=classes,
     )
 
@@ -52,12 +54,11 @@ def _classes(folder: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _same_classes(test: Path, classes: tuple[str, ...], training: Path) -> tuple[str, ...]:
+def _check_same_classes(test: Path, classes: tuple[str, ...], training: Path) -> None:
     found = _classes(test)
     if found != classes:
         odd = sorted(set(found) ^ set(classes))
         raise fail("bad-data", f"{training} and {test} differ in their classes: {', '.join(map(quoted, odd))}", at=AT)
-    return found
 
 
 def _read(folder: Path, classes: tuple[str, ...], resize: Callable[[Tensor], Tensor]) -> Samples:
