@@ -4,6 +4,7 @@ A hand-written module's forward says what the spec means; its attributes have th
 loads strictly both ways.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -218,13 +219,7 @@ CASES = [
 
 @pytest.mark.parametrize(("spec", "variant", "hand_written", "draw"), CASES, ids=[case[0] for case in CASES])
 def test_outputs_are_those_of_the_module_written_by_hand(spec, variant, hand_written, draw) -> None:
-    torch.manual_seed(0)
-    ours, theirs, values = graphspec.compile(ZOO / f"{spec}.toml", variant=variant), hand_written(), draw()
-    for value in [*theirs.parameters(), *theirs.buffers()]:
-        if value.is_floating_point() and (value == value.flatten()[0]).all():
-            nn.init.uniform_(value, 0.5, 1.5)
-    ours.load_state_dict(theirs.state_dict())
-    theirs.load_state_dict(ours.state_dict())
+    ours, theirs, values = _pair(spec, variant, hand_written, draw)
     for training in (False, True):
         with torch.no_grad():
             # the seed makes dropout the same in both
@@ -233,6 +228,20 @@ def test_outputs_are_those_of_the_module_written_by_hand(spec, variant, hand_wri
         for name, output in wanted.items():
             assert torch.equal(got[name], output), name
             assert output.std() > 0, name
+
+
+def _pair(
+    spec: str, variant: str | None, hand_written: Callable[[], nn.Module], draw: Callable[[], list[Tensor]]
+) -> tuple[nn.Module, nn.Module, list[Tensor]]:
+    """Both models with the same weights, loaded strictly both ways and random where they start constant; inputs."""
+    torch.manual_seed(0)
+    ours, theirs, values = graphspec.compile(ZOO / f"{spec}.toml", variant=variant), hand_written(), draw()
+    for value in [*theirs.parameters(), *theirs.buffers()]:
+        if value.is_floating_point() and (value == value.flatten()[0]).all():
+            nn.init.uniform_(value, 0.5, 1.5)
+    ours.load_state_dict(theirs.state_dict())
+    theirs.load_state_dict(ours.state_dict())
+    return ours, theirs, values
 
 
 def _with_seed(model: nn.Module, values: list[Tensor]) -> dict[str, Tensor]:
