@@ -68,6 +68,7 @@ def _bomb(path: Path) -> None:
 
 def _empty_class(root: Path) -> None:
     (root / "train" / "bird").mkdir()
+    (root / "test" / "bird").mkdir()
 
 
 def _one_class(root: Path) -> None:
