@@ -21,6 +21,8 @@ class Emit(StrEnum):
     graph = "graph"
     shapes = "shapes"
     python = "python"
+    mermaid = "mermaid"
+    svg = "svg"
 
 
 def compile_(
@@ -29,12 +31,14 @@ def compile_(
         Emit,
         typer.Option(
             help="The table of layers; the resolved spec as TOML; the layers and what they take; every value's shape; "
-            "the network as one Python file."
+            "the network as one Python file; a picture."
         ),
     ] = Emit.summary,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write there instead of stdout.", show_default=False)
     ] = None,
+    depth: Annotated[int, typer.Option("--depth", min=0, metavar="N", help="Pictures: open blocks N levels deep.")] = 0,
+    expand: Annotated[bool, typer.Option("--expand", help="Pictures: open every block.")] = False,
     variant: options.Variant = None,
     set_: options.Overrides = None,
     all_: Annotated[bool, typer.Option("--all", help="Show every layer of a large network.")] = False,
@@ -45,7 +49,7 @@ def compile_(
     """Check SPEC, infer every shape, build the module, and show it."""
     with screen(as_json, quiet) as here:
         options.import_layers(import_)
-        from graphspec import pipeline
+        from graphspec import draw, pipeline
         from graphspec.cli import emit as emits
 
         network = pipeline.load(options.source(spec), variant=variant, overrides=set_ or ())
@@ -59,6 +63,10 @@ def compile_(
             _emit_text(here, emits.shapes(shaped), output)
         elif emit is Emit.python:
             _emit_text(here, emits.python(shaped), output)
+        elif emit is Emit.mermaid:
+            _emit_text(here, draw.mermaid(shaped, None if expand else depth), output)
+        elif emit is Emit.svg:
+            _emit_text(here, draw.svg(shaped, None if expand else depth), output)
         else:
             here.show(summary.document(shaped), *summary.tables(shaped, whole=all_))
 
