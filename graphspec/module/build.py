@@ -63,7 +63,7 @@ def class_name(name: str) -> str:
 def _add(root: nn.Module, layer: ShapedLayer) -> None:
     """Construct one layer's module (or tensor) and put it into `root` under its dotted name."""
     module = layer.op.factory(**layer.arguments)
-    parameters = dict(module.named_parameters())
+    parameters = dict(module.named_parameters()) if layer.init or layer.op.is_leaf else {}
     for name, (function, arguments) in layer.init.items():
         if name == FROM_FILE:
             load_into(module, Path(function), layer.name, (*layer.at, "init", "file"))
