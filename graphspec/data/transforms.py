@@ -6,6 +6,7 @@ Images become floats in [0, 1] exactly as ToTensor makes them, and Normalize giv
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -48,14 +49,20 @@ class Normalize:
     std: tuple[float, ...]
 
     def __call__(self, batch: Tensor) -> Tensor:
-        shape = (1, -1) + (1,) * (batch.ndim - 2)
-        mean = torch.tensor(self.mean, dtype=batch.dtype, device=batch.device).view(shape)
-        std = torch.tensor(self.std, dtype=batch.dtype, device=batch.device).view(shape)
+        mean = _by_channel(self.mean, batch.dtype, batch.device, batch.ndim)
+        std = _by_channel(self.std, batch.dtype, batch.device, batch.ndim)
         return batch.sub_(mean).div_(std)
 
     def as_dict(self) -> dict[str, Any]:
         """As a spec writes it, numbers resolved: what an export ships."""
         return {"type": "Normalize", "mean": list(self.mean), "std": list(self.std)}
+
+
+@functools.lru_cache(maxsize=64)
+def _by_channel(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device, ndim: int) -> Tensor:
+    """`numbers` shaped to broadcast along dimension 1 of a batch; kept, as making them costs more than using them."""
+    with torch.inference_mode(False):
+        return torch.tensor(numbers, dtype=dtype, device=device).view(1, -1, *[1] * (ndim - 2))
 
 
 def to_float(batch: Tensor) -> Tensor:

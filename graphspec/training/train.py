@@ -59,7 +59,7 @@ def train(
     folder.check(resume)
     data = load_data(spec, data_root, download)
     with restored_threads(), _own_random_state(where):
-        learner = _learner(module, shaped, data, where, total)
+        learner = make_learner(module, shaped, data, where, total)
         batches = data.batches("train", where)
         validation = data.batches("validation", where) if data.validation is not None else None
         preflight(module, learner.objective, learner.fields, batches, data)
@@ -103,7 +103,7 @@ def evaluate(
     folder.check(resume=True)
     data = load_data(shaped.spec, data_root, download)
     with restored_threads(), _own_random_state(where):
-        learner = _learner(module, shaped, data, where, epochs=1)
+        learner = make_learner(module, shaped, data, where, epochs=1)
         return evaluate_run(learner, data, folder)
 
 
@@ -145,7 +145,7 @@ def _settings(spec: NetworkSpec) -> TrainSpec:
     return spec.train
 
 
-def _learner(module: nn.Module, shaped: ShapedGraph, data: DataSet, device: torch.device, epochs: int) -> Learner:
+def make_learner(module: nn.Module, shaped: ShapedGraph, data: DataSet, device: torch.device, epochs: int) -> Learner:
     """Everything that `module` is trained with, on `device`."""
     settings = _settings(shaped.spec)
     torch.manual_seed(settings.seed)
