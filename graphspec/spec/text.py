@@ -30,11 +30,12 @@ def read(path: Path) -> str:
         raise fail("no-such-file", f"no file {quoted(path)}", hint="a file name has no NUL in it") from None
     except OSError as error:
         raise _refused(path, error) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise fail("not-a-file", f"{quoted(path)} is {kind}", hint="name the spec file itself")
     with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise fail("not-a-file", f"{quoted(path)} is {kind}", hint="name the spec file itself")
         if status.st_size > MOST_BYTES:
             raise _too_large(str(path), status.st_size)
         return decode(_read_capped(file, str(path)))
