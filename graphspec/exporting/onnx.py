@@ -57,12 +57,15 @@ def write_onnx(
 
 
 def _convert(capture: Capture, opset_version: int) -> torch.onnx.ONNXProgram:
+    from graphspec.exporting.translations import translations
+
     try:
         with warnings.catch_warnings(), open_sequences():
             warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
             program = torch.onnx.export(
-                capture.program, (), None, dynamo=True, opset_version=opset_version, verbose=False, optimize=False
-            )
+                capture.program, (), None, dynamo=True, opset_version=opset_version, verbose=False, optimize=False,
+                custom_translation_table=translations(),
+            )  # fmt: skip
     except Exception as error:  # the exporter wraps whatever a layer's translation raised
         raise _refused(capture, error) from error
     assert program is not None

@@ -81,7 +81,7 @@ class RuntimeReport:
         found: dict[str, str] = {}
         for output in dict.fromkeys(c.output for c in self.comparisons):
             own = [c for c in self.comparisons if c.output == output and c.case != "zeros"]
-            if not any(c.judgement.status is Status.PASS for c in own):
+            if all(c.judgement.status is Status.INCONCLUSIVE for c in own):
                 found[output] = next((c.judgement.reason for c in own), "no case ran")
         return found
 

@@ -69,7 +69,7 @@ def judge(candidate: Array, double: Array, single: Array, noise: float, damaged:
     known = np.isfinite(single) == np.isfinite(double)
     known &= ~np.isnan(double)
     off = error(candidate[known], double[known])
-    noise = min(noise, np.finfo(np.float64).max)
+    noise = min(noise, float(np.finfo(np.float64).max))
     scale = magnitude(double)
     allowed = allowed_error(double, noise)
     noisy = noise > MOST_SCALED * scale > 0
