@@ -118,7 +118,7 @@ def _shadowed(op: Op) -> bool:
 
 
 def _init() -> Schema:
-    """A function of torch.nn.init by name or with arguments, for the weight or by parameter name."""
+    """A function of torch.nn.init, by name or with arguments, for the weight; a table by parameter name; a file."""
     entries = {}
     for name, parameters in initializers().items():
         schemas = {key: argument(name, parameter) for key, parameter in parameters.items()}
