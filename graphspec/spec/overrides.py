@@ -49,12 +49,12 @@ def _value(text: str, whole: str) -> Any:
 
 
 def _set(data: dict[str, Any], path: tuple[str, ...], value: Any, text: str) -> None:
-    """Set one value in place; the table it goes into must exist."""
+    """Set one value in place. The table it goes into must exist, unless it is one that a section may leave out."""
     container: Any = data
-    for depth, part in enumerate(path[:-1]):
+    for part in path[:-1]:
         found = _child(container, part)
-        if found is None and depth == 0 and part in _SECTIONS:
-            found = data[part] = {}
+        if found is None and path[0] in _SECTIONS and isinstance(container, dict):
+            found = container[part] = {}
         if isinstance(found, str):
             # a bare name is short for a table with nothing but a type
             found = {"type": found}
