@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 
 from graphspec.data.components import choose, construct, required
-from graphspec.diagnostics import fail
+from graphspec.diagnostics import fail, warn
 from graphspec.spec.base import Component
 from graphspec.training.metrics import higher_is_better
 
@@ -79,9 +79,22 @@ class Schedule:
         return {} if self.scheduler is None else self.scheduler.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken."""
-        if self.scheduler is not None:
-            self.scheduler.load_state_dict(state)
+        """Go on where `state` was taken.
+
+        A plan over the whole run stays what it was when the run began: with more epochs that is a warning, and an
+        error for OneCycleLR, which ends with its plan.
+        """
+        if self.scheduler is None:
+            return
+        now = vars(self.scheduler)
+        for name in _FROM_THE_RUN:
+            if name in state and name in now and state[name] != now[name]:
+                kind = type(self.scheduler).__name__
+                message = f"{kind} was planned with {name} = {state[name]}, this run would need {now[name]}"
+                if kind == "OneCycleLR" and state[name] < now[name]:
+                    raise fail("checkpoint-mismatch", message, ("train", "epochs"), "leave the epochs as they were")
+                warn("checkpoint-mismatch", f"{message}: it goes on as planned", at=("train", "scheduler"))
+        self.scheduler.load_state_dict(state)
 
 
 def _build(component: Component, optimizer: Optimizer, steps: int, monitor: str) -> Any:

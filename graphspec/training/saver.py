@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from graphspec.data import DataSet
+from graphspec.diagnostics import fail, quoted
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
 from graphspec.training import checkpoint
@@ -42,8 +43,15 @@ class Saver:
         return time.perf_counter() - self._saved >= max(least, SAVE_INTERVAL * self._took)
 
     def save(self) -> None:
-        """Write everything that a run can go on from, and what it has reached."""
+        """Write everything that a run can go on from, and what it has reached.
+
+        Raises ``GraphspecError`` where an update has made a weight that is not finite; what was saved before stays.
+        """
         learner, started = self.learner, time.perf_counter()
+        for name, value in learner.module.state_dict().items():
+            if value.is_floating_point() and not value.isfinite().all():
+                message = f"{quoted(name)} is not finite after step {learner.step}"
+                raise fail("non-finite", message, at=("train",), hint="nothing was saved; a smaller lr often helps")
         checkpoint.save(self.folder.checkpoints, learner.step, {"run": self.run, **learner.state_dict()})
         self.folder.write_weights("last", learner.module.state_dict())
         self.folder.write_weights("best", learner.best.weights or learner.module.state_dict())

@@ -132,3 +132,21 @@ def test_early_stopping(digits: dict[str, Any], fit: Any) -> None:
     del digits["train"]["scheduler"]
     report = fit(digits, epochs=50)
     assert report.epochs == report.best_epoch + 2
+
+
+def test_weights_that_are_not_finite_are_never_saved(digits: dict[str, Any], fit: Any, tmp_path: Path) -> None:
+    """An update can overflow though the loss before it was finite, and nobody computes another."""
+    run = tmp_path / "run"
+    del digits["train"]["scheduler"]
+    fit(digits, epochs=2)
+    before = {path.name: path.read_bytes() for path in run.glob("**/*") if path.is_file()}
+    shaped = pipeline.shape(pipeline.load(digits))
+    module = pipeline.build(shaped)
+
+    class Overflow(Silent):
+        def epoch(self, row: Any, epochs: int) -> None:
+            nn.init.constant_(module.get_parameter("logits.bias"), float("nan"))
+
+    with pytest.raises(GraphspecError, match=r'non-finite.*"logits.bias" is not finite after step 33'):
+        train(module, shaped, run=run, resume=True, epochs=3, reporter=Overflow(), device="cpu")
+    assert {path.name: path.read_bytes() for path in run.glob("**/*") if path.is_file()} == before

@@ -79,6 +79,19 @@ def test_epochs_can_be_extended(digits: dict[str, Any], fit: Any, tmp_path: Path
     assert outcome(tmp_path / "run") == outcome(tmp_path / "long")
 
 
+def test_a_plan_over_the_run_is_not_stretched(digits: dict[str, Any], fit: Any) -> None:
+    fit(digits)
+    with pytest.raises(GraphspecError, match=r"OneCycleLR was planned with total_steps = 33, .* need 44"):
+        fit(digits, resume=True, epochs=4)
+
+
+def test_a_scheduler_that_has_no_end_goes_on(digits: dict[str, Any], fit: Any) -> None:
+    digits["train"]["scheduler"] = "CosineAnnealingLR"
+    fit(digits, epochs=2)
+    with pytest.warns(GraphspecWarning, match=r"CosineAnnealingLR was planned with T_max = 2.*goes on as planned"):
+        assert fit(digits, resume=True, epochs=3).epochs == 3
+
+
 def test_resuming_what_is_finished_changes_nothing(digits: dict[str, Any], fit: Any, tmp_path: Path) -> None:
     fit(digits)
     before = outcome(tmp_path / "run")
