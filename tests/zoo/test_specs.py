@@ -59,7 +59,8 @@ def test_copies_pickles_and_scripts_compute_the_same(spec: str) -> None:
 def test_torch_compile_takes_the_whole_graph(spec: str) -> None:
     module, values = _small(spec)
     compiled = torch.compile(module, fullgraph=True, backend="eager")
-    assert torch.equal(_outputs(compiled, values)["output"], _outputs(module, values)["output"])
+    # not equal to the last bit: attention's fast path is not taken there
+    torch.testing.assert_close(_outputs(compiled, values), _outputs(module, values))
 
 
 @pytest.mark.parametrize("spec", SPECS)
