@@ -233,7 +233,9 @@ def _torch_fault(node: Layer, error: Exception, types: Mapping[ValueRef, TensorT
         message = f"layer {name}: {node.op.name} works only for a fixed size of {', '.join(sorted(dims))}"
         return Diagnostic("dynamic-dim", message, node.at, "give the input a number there")
     text = re.sub(r"torch\.Size\(\[.*?\]\)", "this input", str(error))
-    return Diagnostic("shape-mismatch", f"layer {name}: {node.op.name}: {text[:300]}", node.at)
+    # sizes whose product is no 64-bit number
+    code = "too-much-memory" if "overflow" in text else "shape-mismatch"
+    return Diagnostic(code, f"layer {name}: {node.op.name}: {text[:300]}", node.at)
 
 
 def _with_shapes(fault: Diagnostic, types: Mapping[ValueRef, TensorType]) -> Diagnostic:
