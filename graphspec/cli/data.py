@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich import box
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from graphspec.cli import options
 from graphspec.cli.screen import screen
+from graphspec.cli.tables import new_table
 from graphspec.diagnostics import printable
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def _kinds(fields: Mapping[str, Any]) -> dict[str, str]:
 
 def _tables(document: Mapping[str, Any]) -> Iterator[RenderableType]:
     parts = document["parts"]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = new_table()
     table.add_column("Class" if "classes" in parts["train"] else "", overflow="fold")
     for part in parts:
         table.add_column(part, justify="right")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from graphspec.cli.numbers import seconds
+from graphspec.cli.tables import new_table
 from graphspec.diagnostics import printable
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _by_class(classes: Mapping[str, Mapping[str, float]]) -> Table:
 
 
 def _table(first: str, rest: Mapping[str, float]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = new_table()
     table.add_column(first, overflow="fold")
     for heading in rest:
         table.add_column(heading.replace("_", " "), justify="right")

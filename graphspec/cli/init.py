@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.table import Table
 
 from graphspec.cli import options
 from graphspec.cli.screen import Screen, screen
+from graphspec.cli.tables import new_table
 from graphspec.diagnostics import fail, quoted, suggest
 from graphspec.templates import templates, title
 
@@ -40,7 +39,7 @@ def init(
 
 
 def _list(here: Screen, known: dict[str, str]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = new_table()
     table.add_column("Template", no_wrap=True)
     table.add_column("What it is")
     for name, text in known.items():

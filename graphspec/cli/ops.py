@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich import box
 from rich.columns import Columns
 from rich.console import RenderableType
 from rich.constrain import Constrain
-from rich.table import Table
 from rich.text import Text
 
 from graphspec.cli import options
 from graphspec.cli.screen import screen
+from graphspec.cli.tables import new_table
 from graphspec.diagnostics import fail, quoted, suggest
 
 if TYPE_CHECKING:
@@ -65,11 +65,16 @@ def _document(op: Op) -> dict[str, Any]:
     return {
         "name": op.name,
         "origin": op.origin,
-        "summary": op.summary,
+        "summary": _summary(op),
         "arguments": {name: _argument(name, parameter) for name, parameter in _arguments(op).items()},
         "inputs": [port.name for port in op.ports],
         "outputs": list(op.values),
     }
+
+
+def _summary(op: Op) -> str:
+    """The first paragraph of torch's documentation without its markup: ``:math:`x``` is x."""
+    return re.sub(r":[a-z:]+:`~?([^`<]+?)(?: <[^`]*>)?`", r"\1", op.summary).replace("``", "")
 
 
 def _arguments(op: Op) -> dict[str, Parameter]:
@@ -93,11 +98,11 @@ def _plain(value: Any) -> Any:
 
 def _page(op: Op) -> Iterator[RenderableType]:
     yield Text(f"{op.name} ({op.origin})", style="bold")
-    yield Text(op.summary)
+    yield Text(_summary(op))
     yield Text(f"\nInputs   {', '.join(port.name + ('' if port.required else ' (optional)') for port in op.ports)}")
     if op.values:
         yield Text(f"Outputs  {', '.join(op.values)}")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = new_table()
     for heading in ("Argument", "Takes", "Default"):
         table.add_column(heading, overflow="fold")
     for name, parameter in _arguments(op).items():

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich import box
 from rich.table import Table
 
 from graphspec.cli import options
 from graphspec.cli.screen import screen
+from graphspec.cli.tables import new_table
 from graphspec.diagnostics import printable
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def predict(
 
 def _table(predictions: Sequence[Prediction]) -> Table:
     """One row a sample; columns that nothing is known for are left out."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = new_table()
     rows = [_row(prediction) for prediction in predictions]
     headings = [heading for heading in rows[0] if any(row[heading] for row in rows)]
     for heading in headings:

@@ -41,7 +41,8 @@ class Screen:
             self.dump({"ok": True, **document})
         elif not self.quiet:
             for table in tables:
-                self.out.print(table)
+                # a text goes out as it is, however long its lines
+                self.out.print(table, soft_wrap=isinstance(table, str))
 
     def dump(self, document: dict[str, Any]) -> None:
         """One JSON document on stdout, with the diagnostics so far."""

@@ -6,12 +6,11 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from graphspec.cli.numbers import short, size
+from graphspec.cli.tables import new_table
 
 if TYPE_CHECKING:
     from graphspec.shapes import ShapedGraph, ShapedLayer
@@ -70,7 +69,7 @@ def tables(shaped: ShapedGraph, whole: bool = False) -> Iterator[RenderableType]
     """The table of layers, folded to about 120 rows unless `whole`, and a line of totals for each thing counted."""
     sizes = _sizes(shaped)
     at = ", ".join(f"{name} = {value}" for name, value in sizes.items())
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
+    table = new_table()
     table.add_column("Layer", overflow="fold", min_width=8)
     table.add_column("Type", overflow="fold", min_width=6)
     table.add_column("Output", overflow="fold", min_width=10)

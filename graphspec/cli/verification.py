@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich import box
 from rich.table import Table
+
+from graphspec.cli.tables import new_table
 
 
 def verified(verification: Mapping[str, Any]) -> Table:
     """One row a runtime: its greatest error, scaled by the output's magnitude, also as a share of what was allowed."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = new_table()
     table.add_column("Runtime", overflow="fold")
     for heading in ("Comparisons", "Greatest error", "Of allowed", "Verdict"):
         table.add_column(heading, justify="right")

@@ -42,3 +42,12 @@ def test_a_file(command, spec, tmp_path):
     assert command("compile", spec, "--emit", "svg", "-o", "two.svg").out == "wrote two.svg\n"
     assert ET.parse(tmp_path / "two.svg").getroot().tag.endswith("svg")
     assert "flowchart TD" in command("compile", spec, "--emit", "mermaid", "--json").document["text"]
+
+
+def test_what_is_printed_is_what_a_file_gets(command, spec, tmp_path):
+    """However long its lines are."""
+    for kind in ["svg", "mermaid"]:
+        printed = command("compile", spec, "--emit", kind, "--expand").out
+        command("compile", spec, "--emit", kind, "--expand", "-o", "file")
+        assert printed == (tmp_path / "file").read_text(encoding="utf-8")
+    assert max(map(len, command("schema").out.splitlines())) > 10_000

@@ -5,7 +5,7 @@ import typer
 from graphspec.cli.app import app
 
 SURFACE = """
-compile   spec --emit -o --variant --set --all --import --json --quiet
+compile   spec --emit -o --depth --expand --variant --set --all --import --json --quiet
 train     spec --run --resume --epochs --device --data --download --variant --set --import --json --quiet
 evaluate  run --device --data --download --import --json --quiet
 predict   source files --count --data --download --import --json --quiet
