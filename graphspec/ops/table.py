@@ -12,6 +12,7 @@ from torch import nn
 
 from graphspec.ops.backbones import PREFIX, backbones
 from graphspec.ops.functions import BROADCASTING, FUNCTIONS, SCALARS, Buffer, Parameter
+from graphspec.ops.installed import installed, load
 from graphspec.ops.op import Op
 
 #: Modules that hold modules, or are bases of others: nothing that a line of a spec could construct.
@@ -50,6 +51,9 @@ def lookup(name: str) -> Op:
     op = _core().get(name) or _custom.get(name) or (_vision().get(name) if name in _VISION else None)
     if op is None and name.startswith(PREFIX):
         op = backbones().get(name)
+    if op is None and name in installed():
+        layer(load(name), name)
+        op = _custom[name]
     if op is None:
         raise UnknownOp(name)
     return op
@@ -57,7 +61,7 @@ def lookup(name: str) -> Op:
 
 def names() -> list[str]:
     """Every layer type, torch's modules first; torchvision's models have :func:`backbones` of their own."""
-    return [*_core(), *_VISION, *_custom]
+    return list(dict.fromkeys([*_core(), *_VISION, *_custom, *installed()]))
 
 
 def similar(name: str) -> list[str]:
@@ -65,18 +69,24 @@ def similar(name: str) -> list[str]:
     return list(backbones()) if name.startswith(PREFIX) else names()
 
 
-def layer(module: Layer) -> Layer:
-    """Class decorator: make an nn.Module a layer type under its class name.
+def layer(module: Layer, name: str = "") -> Layer:
+    """Class decorator: make an nn.Module a layer type under its class name (or under `name`).
 
     Its constructor's arguments are the spec's arguments (``in_features``, ``in_channels`` and the like are inferred),
     the tensors of its forward are its inputs.
 
     Raises:
-        ValueError: the name is torch's already.
+        TypeError: not an nn.Module class.
+        ValueError: the name is torch's, or that of a layer in another module.
     """
-    name = module.__name__
+    if not (inspect.isclass(module) and issubclass(module, nn.Module)):
+        raise TypeError(f"a layer is a class of nn.Module, not {module!r}")
+    name = name or module.__name__
     if name in _core() or name in _VISION:
         raise ValueError(f"{name} is torch's name; call the class something else")
+    other = _custom.get(name)
+    if other and other.origin != module.__module__:
+        raise ValueError(f"{name} is a layer of {other.origin} already; call the class something else")
     _custom[name] = Op(name, module, origin=module.__module__)
     return module
 
