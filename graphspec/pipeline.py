@@ -182,13 +182,21 @@ def export(
             labels=_labels(run), sample=_real_batch(shaped) if run else None,
         )  # fmt: skip
         report = verifying.verify_bundle(module, shaped, bundle, workers=workers)
-        report.raise_if_failed()
+        report.raise_if_failed(target.with_name(f"{target.name}.failing-input.npz"))
         exporting.publish(exporting.seal(bundle, report.as_dict()).folder, target)
     return exporting.Bundle.open(target)
 
 
-def verify(bundle: Bundle | str | os.PathLike[str]) -> VerifyReport:
+def verify(
+    bundle: Bundle | str | os.PathLike[str],
+    *,
+    runtimes: Sequence[str] = (),
+    file: str | os.PathLike[str] | None = None,
+) -> VerifyReport:
     """Check an export again: its hashes, and every file against the module that its spec and weights make.
+
+    `runtimes` adds optional ones by name, or ``"all"``. With `file`, an ONNX file of whatever origin is judged instead
+    of the export's own.
 
     Raises:
         VerificationError: a file was changed. A mismatch is in the report: ``.passed``, ``.worst``.
@@ -200,7 +208,11 @@ def verify(bundle: Bundle | str | os.PathLike[str]) -> VerifyReport:
     shaped = shape(load(opened.folder / "spec.toml").without_weight_files())
     module = build(shaped)
     training.load_weights(module, training.read_weights(opened.folder, "weights"))
-    return verifying.verify_bundle(module, shaped, opened)
+    if file is not None:
+        if not Path(file).is_file():
+            raise fail("no-such-file", f'there is no file "{file}"')
+        return verifying.verify_onnx(module, shaped, Path(file), sample=verifying.golden_sample(opened))
+    return verifying.verify_bundle(module, shaped, opened, runtimes=runtimes)
 
 
 def predict(

@@ -3,6 +3,6 @@
 from graphspec.verifying.answer import onnx_function
 from graphspec.verifying.report import VerifyReport
 from graphspec.verifying.runtimes import Workers
-from graphspec.verifying.verify import verify_bundle, verify_onnx
+from graphspec.verifying.verify import golden_sample, verify_bundle, verify_onnx
 
-__all__ = ["VerifyReport", "Workers", "onnx_function", "verify_bundle", "verify_onnx"]
+__all__ = ["VerifyReport", "Workers", "golden_sample", "onnx_function", "verify_bundle", "verify_onnx"]

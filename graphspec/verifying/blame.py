@@ -48,25 +48,53 @@ def blame_onnx(
     answer = worker.ask(request | {"outputs": str(outputs), "names": names}, seconds)
     problem = answer.get("failed") or answer["errors"].get("0")
     if problem:
-        return blame_message(problem, layers, shaped)
+        return _wrong_shape(model, leaving, shaped) or blame_message(problem, layers, shaped)
     with np.load(outputs, allow_pickle=False) as file:
         found = {name: file[f"0.{name}"] for name in names}
     return _first_wrong(leaving, found, reference, shaped, case)
 
 
-def layers_in(path: Path) -> dict[str, str]:
-    """Node name → layer name, as the ONNX file at `path` says; empty where it is no ONNX file."""
-    import onnx
-
-    try:
-        return _layers(onnx.load(str(path), load_external_data=False))
-    except Exception:  # protobuf's own error: no ONNX file, so no layers
-        return {}
-
-
 def _layers(model: Any) -> dict[str, str]:
     nodes = model.graph.node
     return {node.name: prop.value for node in nodes for prop in node.metadata_props if prop.key == LAYER_KEY}
+
+
+def blame_unloadable(path: Path, problem: str, shaped: ShapedGraph) -> Blame | None:
+    """The layer at fault in a file that cannot be loaded: by inferred shapes, else the one that `problem` names."""
+    import onnx
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception:  # protobuf's own error: no ONNX file, so no layers
+        return None
+    layers = _layers(model)
+    return _wrong_shape(model, values_leaving(model.graph, layers), shaped) or blame_message(problem, layers, shaped)
+
+
+def _wrong_shape(model: Any, leaving: Mapping[str, Sequence[str]], shaped: ShapedGraph) -> Blame | None:
+    """The first layer with a value whose inferred shape is none of those that the layer has."""
+    import onnx
+
+    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    shapes = {
+        value.name: value.type.tensor_type.shape.dim for value in graph.value_info if value.type.tensor_type.elem_type
+    }
+    floats = {value.name for value in graph.value_info if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}
+    for layer in shaped.layers:
+        for name in leaving.get(layer.name, ()):
+            found = [dim.dim_value or None for dim in shapes.get(name, ())]
+            wanted = [kind.shape for kind in layer.outputs.values()]
+            if name in floats and not any(_may_be(found, shape) for shape in wanted):
+                return Blame(layer.name, layer.at, f'layer "{layer.name}" is the first of another shape')
+    return None
+
+
+def _may_be(found: Sequence[int | None], shape: Sequence[Any]) -> bool:
+    """Whether a shape, in parts unknown, may be `shape`, in parts symbolic."""
+    pairs = zip(found, shape, strict=False)
+    return len(found) == len(shape) and all(
+        known is None or not isinstance(dim, int) or known == dim for known, dim in pairs
+    )
 
 
 def blame_message(problem: str, layers: Mapping[str, str], shaped: ShapedGraph) -> Blame | None:
@@ -112,7 +140,7 @@ def _wrong(candidate: NDArray[Any], values: Values) -> str:
         return ""
     if not fitting:
         shapes = ", ".join(str(single.shape) for _, single in alike)
-        return f"shape {candidate.shape} instead of {shapes}" if len(values) == 1 else ""
+        return f"shape {candidate.shape} instead of {shapes}"
     judged = [judge(candidate, double, single, error(single, double)) for double, single in fitting]
     wrong = all(judgement.status is Status.FAIL for judgement in judged)
     return min(judged, key=lambda judgement: judgement.error).reason if wrong else ""

@@ -13,7 +13,7 @@ from graphspec.shapes.shaped import ShapedGraph
 
 SCALES = (0.1, 1.0, 10.0)
 #: Tried only where no case of `SCALES` is conclusive: a network may saturate on all of those.
-FURTHER_SCALES = (0.01, 0.001, 100.0)
+FURTHER_SCALES = (0.01, 0.001, 100.0, 10_000.0)
 #: Every id of an integer input is used once, where that takes at most this many elements.
 MOST_IDS = 1 << 16
 MOST_ROWS = 8

@@ -142,14 +142,20 @@ class VerifyReport:
         row["first_divergent_layer"] = self.first_divergent_layer
         return row | {"runtimes": {runtime.runtime: runtime.as_dict() for runtime in self.runtimes}}
 
-    def raise_if_failed(self) -> None:
-        """Raise what is wrong.
+    def raise_if_failed(self, keep: Path | None = None) -> None:
+        """Raise what is wrong; the input that was answered wrongly is saved to `keep` where that is given.
 
         Raises:
             VerificationError: ``mismatch``, ``inconclusive`` or ``runtime-failed``, with the layer at fault.
         """
-        if not self.passed:
-            raise VerificationError(self.diagnostics())
+        if self.passed:
+            return
+        found = self.diagnostics()
+        if keep and self.failing_input:
+            self.save_failing_input(keep)
+            notes = (*found[0].notes, f"the input that was answered wrongly is in {keep}")
+            found[0] = dataclasses.replace(found[0], notes=notes)
+        raise VerificationError(found)
 
     def diagnostics(self) -> list[Diagnostic]:
         """Every reason for which the export is refused."""

@@ -17,7 +17,7 @@ from graphspec.exporting.bundle import Bundle
 from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.shapes.shaped import ShapedGraph
-from graphspec.verifying.blame import blame_message, blame_onnx, layers_in
+from graphspec.verifying.blame import blame_onnx, blame_unloadable
 from graphspec.verifying.child import WorkerError
 from graphspec.verifying.compare import Oracle, Truth, compare
 from graphspec.verifying.inputs import Case, cases, further_cases
@@ -132,7 +132,7 @@ class Judge:
 
     def _blame_file(self, path: Path, report: RuntimeReport, case: Case | None) -> Blame | None:
         if case is None:
-            return blame_message(report.failure, layers_in(path), self.shaped)
+            return blame_unloadable(path, report.failure, self.shaped)
         try:
             worker = self.workers.of(UNOPTIMISED)
             return blame_onnx(path, self._oracle.reference, self.shaped, case, worker, self._scratch, self.seconds)

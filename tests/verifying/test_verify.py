@@ -164,7 +164,7 @@ def verdict(module, shaped, tmp_path):
 
 def test_an_output_that_is_always_zero_proves_nothing(tmp_path):
     shaped, module = network("ReLU")
-    torch.nn.init.constant_(module.l0.bias, -1000.0)
+    torch.nn.init.constant_(module.l0.bias, -1e12)
     report = verdict(module, shaped, tmp_path)
     assert not report.passed
     assert {d.code for d in report.diagnostics()} == {"inconclusive"}
@@ -180,6 +180,30 @@ def test_a_network_that_saturates_on_ordinary_inputs_is_judged_on_smaller_ones(t
     passed = {c.case for c in report.runtimes[0].comparisons if c.judgement.status == "pass"}
     assert report.passed
     assert "normal × 0.001" in passed
+
+
+def test_an_output_that_does_not_depend_on_the_input_proves_nothing(tmp_path):
+    shaped, module = network("Tanh")
+    torch.nn.init.zeros_(module.l0.weight)
+    report = verdict(module, shaped, tmp_path)
+    assert {d.code for d in report.diagnostics()} == {"inconclusive"}
+    assert "the same for every input" in str(report.diagnostics()[0])
+
+
+def test_rounding_that_a_layer_magnifies_is_no_fault(tmp_path):
+    """On zeros an InstanceNorm divides what rounding left of a constant map by the root of its epsilon."""
+    layers = """
+conv = { type = "Conv2d", out_channels = 6, kernel_size = 3, padding = 1 }
+act  = "Hardswish"
+mix  = { type = "Conv2d", out_channels = 8, kernel_size = 1 }
+norm = { type = "InstanceNorm2d", affine = true }
+mean = { type = "mean", dim = [2, 3] }
+"""
+    shaped = pipeline.shape(pipeline.load(f'graphspec = 1\n[inputs]\nx = ["N", 3, 9, 9]\n[layers]{layers}'))
+    module = pipeline.build(shaped)
+    with torch.no_grad():
+        module.conv.bias.fill_(1.7)
+    verdict(module, shaped, tmp_path).raise_if_failed()
 
 
 @pytest.mark.parametrize("function", ["Softmax", "Tanh"])
