@@ -197,6 +197,7 @@ conv = { type = "Conv2d", out_channels = 6, kernel_size = 3, padding = 1 }
 act  = "Hardswish"
 mix  = { type = "Conv2d", out_channels = 8, kernel_size = 1 }
 norm = { type = "InstanceNorm2d", affine = true }
+silu = "SiLU"
 mean = { type = "mean", dim = [2, 3] }
 """
     shaped = pipeline.shape(pipeline.load(f'graphspec = 1\n[inputs]\nx = ["N", 3, 9, 9]\n[layers]{layers}'))
