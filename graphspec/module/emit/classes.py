@@ -32,6 +32,13 @@ class Kind:
     arguments: dict[int, str] = dataclasses.field(default_factory=dict)
 
 
+def is_defined(layer: ShapedLayer) -> bool:
+    """Whether the file has the layer's class: it is neither torch's nor written in line."""
+    return layer.op.origin not in ("torch.nn", "torch", "leaf") or (
+        layer.op.origin == "torch" and not can_inline(layer.op)
+    )
+
+
 class Classes:
     """Every class of the file, innermost first; the root's is the last."""
 
@@ -39,7 +46,8 @@ class Classes:
         self.shaped = shaped
         self.kind_of: dict[int, Kind] = {}
         self.kinds: dict[Any, Kind] = {}
-        self._names = {class_name(shaped.spec.name)}
+        self._names = {"Tensor", *(layer.op.factory.__name__ for layer in shaped.layers if is_defined(layer))}
+        self._root = self._free(class_name(shaped.spec.name))
         self._group(root)
         for kind in self.kinds.values():
             self._find_arguments(kind)
@@ -62,10 +70,14 @@ class Classes:
     def _name(self, scope: Scope) -> str:
         """The model's name, the block's where the spec has one, else the scope's."""
         if not scope.prefix:
-            return class_name(self.shaped.spec.name)
+            return self._root
         direct = next((item for item in scope.items if isinstance(item, ShapedLayer)), None)
         parts = [part for part in scope.prefix.split(".") if not part.isdigit()]
         base = str(direct.at[1]) if direct and direct.at[0] == "blocks" else class_name((parts or ["block"])[-1])
+        return self._free(base)
+
+    def _free(self, base: str) -> str:
+        """`base`, or with a number where the file has a class of that name."""
         name, number = base, 2
         while name in self._names:
             name, number = f"{base}{number}", number + 1

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import ast
 
-from graphspec.module.emit.calls import can_inline
-from graphspec.module.emit.classes import Classes, Kind
+from graphspec.module.emit.classes import Classes, Kind, is_defined
 from graphspec.module.emit.foreign import sources
 from graphspec.module.emit.lines import wrapped
 from graphspec.module.emit.tree import scopes
 from graphspec.shapes.shaped import ShapedGraph
-
-_TORCH = ("torch", "torch.nn", "leaf")
 
 
 def python(shaped: ShapedGraph) -> str:
@@ -20,8 +17,7 @@ def python(shaped: ShapedGraph) -> str:
     Its class has the same state_dict keys as the compiled module and, given the same weights, gives equal outputs.
     """
     classes = Classes(scopes(shaped), shaped)
-    own = [layer.op.factory for layer in shaped.layers if layer.op.origin not in _TORCH]
-    own += [layer.op.factory for layer in shaped.layers if layer.op.origin == "torch" and not can_inline(layer.op)]
+    own = [layer.op.factory for layer in shaped.layers if is_defined(layer)]
     imports, definitions = sources(list(dict.fromkeys(own)))
     text = "\n\n\n".join([*definitions, *(_class(classes, kind, shaped) for kind in classes.kinds.values())])
     return _header(shaped, text, imports) + "\n\n\n" + text + "\n"
