@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from graphspec.data import Batches, Samples, load
+from graphspec.data.augment.crop import RandomCrop
 from graphspec.spec.data import DataSpec
 
 
@@ -42,6 +43,14 @@ def test_starting_in_the_middle_gives_the_same_batches(start: int) -> None:
     for one, other in zip(whole[start:], rest, strict=True):
         assert torch.equal(one.inputs["image"], other.inputs["image"])
         assert torch.equal(one.targets["label"], other.targets["label"])
+
+
+def test_batches_and_epochs_are_augmented_differently() -> None:
+    ramp = torch.arange(81.0).view(1, 1, 9, 9).expand(8, -1, -1, -1) / 81
+    same = Samples({"image": ramp.contiguous()}, {"label": torch.zeros(8, dtype=torch.int64)})
+    batches = Batches(same, 4, augment=[RandomCrop((5, 5))])
+    seen = [batch.inputs["image"] for epoch in range(2) for batch in batches.shuffled(epoch)]
+    assert len({image.numpy().tobytes() for image in seen}) == 4
 
 
 def test_only_training_is_augmented() -> None:

@@ -132,6 +132,8 @@ def test_early_stopping(digits: dict[str, Any], fit: Any) -> None:
     del digits["train"]["scheduler"]
     report = fit(digits, epochs=50)
     assert report.epochs == report.best_epoch + 2
+    best = report.history[report.best_epoch - 1]
+    assert report.figures["validation"]["loss"] == best["validation_loss"] < report.history[-1]["validation_loss"]
 
 
 def test_weights_that_are_not_finite_are_never_saved(digits: dict[str, Any], fit: Any, tmp_path: Path) -> None:

@@ -79,6 +79,12 @@ def test_one_column_decides_between_two_classes(loss: str, scale: float | None) 
     assert compute("roc_auc", loss, 2, output, truth) == pytest.approx(theirs.roc_auc_score(truth, logit[:, 0]))
 
 
+def test_equal_scores_count_half() -> None:
+    truth, score = LABELS % 2, (LOGITS[:, :1] * 2).round() / 2
+    expected = theirs.roc_auc_score(truth, score[:, 0])
+    assert compute("roc_auc", "BCEWithLogitsLoss", 2, score, truth) == pytest.approx(expected)
+
+
 def test_a_class_that_does_not_occur() -> None:
     truth, logits = LABELS % 3, LOGITS
     expected = theirs.f1_score(truth, logits.argmax(1), average="macro", zero_division=0)
