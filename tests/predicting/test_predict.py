@@ -100,8 +100,9 @@ def test_regression_has_values_and_no_label(tmp_path, monkeypatch):
         ("model.pkl", b"", "wrong-extension"),
     ],
 )
-def test_a_file_that_does_not_fit_is_refused(trained, tmp_path, name, content, code):
-    path = tmp_path / name
+def test_a_file_that_does_not_fit_is_refused(trained, tmp_path, monkeypatch, name, content, code):
+    monkeypatch.chdir(tmp_path)
+    path = Path(name)
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif name.endswith(".png"):
