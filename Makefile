@@ -4,7 +4,7 @@ VENV   ?= .venv
 RUN     = $(VENV)/bin/python -m
 GRAPHSPEC = $(VENV)/bin/graphspec
 READY   = $(VENV)/.graphspec-installed
-PYTEST  = OMP_NUM_THREADS=1 $(RUN) pytest -n 2
+PYTEST  = OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist worksteal
 FASHION = /usr/share/datasets/fashion-mnist
 RAW     = data/FashionMNIST/raw
 
