@@ -12,13 +12,14 @@ from torch import Tensor
 
 from graphspec.exporting.reference import Reference, as_array, noise
 from graphspec.exporting.sampler import Sampler
-from graphspec.exporting.tolerance import allowed_error
+from graphspec.exporting.tolerance import MOST_SCALED, NOISE_FACTOR, magnitude
 
 
 def write_golden(path: Path, reference: Reference, sampler: Sampler, sample: Mapping[str, Tensor] | None) -> None:
     """Write ``golden.npz``: per case k ``k.input.NAME``, ``k.output.NAME`` (float64) and ``k.allowed.NAME``.
 
-    The last is the greatest absolute error that counts as the same answer, 0 for integers.
+    The last is the greatest absolute error that counts as the same answer on another machine: 1e-5 of the greatest
+    element, more where rounding alone makes more; 0 for integers.
 
     The cases are seeded normals at two sizes, and `sample` (a real batch) where there is one.
     """
@@ -31,5 +32,6 @@ def write_golden(path: Path, reference: Reference, sampler: Sampler, sample: Map
         arrays |= {f"{k}.output.{name}": value for name, value in answer.double.items()}
         for name, value in answer.double.items():
             floating = np.issubdtype(value.dtype, np.floating)
-            arrays[f"{k}.allowed.{name}"] = np.array(allowed_error(value, noise(answer, name)) if floating else 0.0)
+            greatest = max(NOISE_FACTOR * noise(answer, name), MOST_SCALED * magnitude(value))
+            arrays[f"{k}.allowed.{name}"] = np.array(greatest if floating else 0.0)
     np.savez(path, allow_pickle=False, **arrays)

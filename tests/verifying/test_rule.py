@@ -87,7 +87,7 @@ def test_equal_infinities_are_equal_and_opposite_ones_are_not():
     assert judged(with_element(np.inf), reference).status is Status.FAIL
 
 
-def test_where_float32_itself_is_far_off_nothing_is_concluded_unless_the_candidate_is_far_worse():
+def test_an_error_that_rounding_explains_is_no_fault_and_beyond_1e_5_no_pass_either():
     noise = 1e-3
     assert judged(SINGLE + np.float32(2e-3), noise=noise).status is Status.INCONCLUSIVE
     assert judged(SINGLE + np.float32(2e-2), noise=noise).status is Status.FAIL
