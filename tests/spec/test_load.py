@@ -7,7 +7,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import graphspec
@@ -195,6 +195,7 @@ SPECS = st.fixed_dictionaries(
 
 
 @given(SPECS)
+@example({"graphspec": 1, "inputs": {"x": [8]}, "layers": {"a": {"type": "ReLU", "t": '\x7f\x1b"\\\n\u2028é'}}})
 @settings(max_examples=150, deadline=None)
 def test_what_is_dumped_reads_as_the_same_spec(data: dict[str, Any]) -> None:
     spec = load(data)
