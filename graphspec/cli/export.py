@@ -63,18 +63,32 @@ def export(
 
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(metavar="EXPORT", help="An exported folder.", show_default=False)],
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="EXPORT|FILE.onnx", help="An exported folder, or an ONNX file.", show_default=False),
+    ],
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="EXPORT", help="Whose network FILE.onnx claims to be.", show_default=False),
+    ] = None,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option("--runtime", metavar="R|all", help="An optional runtime too. Repeatable.", show_default=False),
+    ] = None,
     import_: options.Imports = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Check EXPORT again: its hashes, and every file against the network that its spec and weights make."""
+    if source.suffix == ".onnx" and against is None:
+        raise typer.BadParameter("an ONNX file needs --against EXPORT, whose network it is compared with")
     with screen(as_json, quiet) as here:
         options.import_layers(import_)
         from graphspec import pipeline
 
+        file = source if against else None
         with here.busy("verifying"):
-            report = pipeline.verify(bundle)
+            report = pipeline.verify(against or source, runtimes=runtime or (), file=file)
         here.complain(tuple(report.diagnostics()))
         here.show({"ok": report.passed, **report.as_dict()}, verified(report.as_dict()))
         if not report.passed:

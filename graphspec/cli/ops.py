@@ -62,6 +62,8 @@ def _listing(groups: dict[str, list[Op]]) -> Iterator[RenderableType]:
 
 
 def _document(op: Op) -> dict[str, Any]:
+    from graphspec.ops.examples import example
+
     return {
         "name": op.name,
         "origin": op.origin,
@@ -69,6 +71,7 @@ def _document(op: Op) -> dict[str, Any]:
         "arguments": {name: _argument(name, parameter) for name, parameter in _arguments(op).items()},
         "inputs": [port.name for port in op.ports],
         "outputs": list(op.values),
+        "example": example(op),
     }
 
 
@@ -78,7 +81,8 @@ def _summary(op: Op) -> str:
 
 
 def _arguments(op: Op) -> dict[str, Parameter]:
-    return {**op.arguments, **op.options}
+    """Its arguments; those that stand in for an input (``mul`` with ``other = 0.5``) last."""
+    return {**op.arguments, **op.options, **(op.scalar[1].options if op.scalar else {})}
 
 
 def _argument(name: str, parameter: Parameter) -> dict[str, Any]:
@@ -97,11 +101,14 @@ def _plain(value: Any) -> Any:
 
 
 def _page(op: Op) -> Iterator[RenderableType]:
+    from graphspec.ops.examples import example
+
     yield Text(f"{op.name} ({op.origin})", style="bold")
     yield Text(_summary(op))
     yield Text(f"\nInputs   {', '.join(port.name + ('' if port.required else ' (optional)') for port in op.ports)}")
     if op.values:
         yield Text(f"Outputs  {', '.join(op.values)}")
+    yield Text(f"Example  {example(op)}")
     table = new_table()
     for heading in ("Argument", "Takes", "Default"):
         table.add_column(heading, overflow="fold")

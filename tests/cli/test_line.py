@@ -1,5 +1,6 @@
 """The whole line by the command: train, evaluate, predict, export, verify; each with its document and its refusals."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import onnx
 import pytest
 
 DIGITS = Path(__file__).parents[2] / "specs" / "digits.toml"
@@ -63,6 +65,27 @@ def test_verify_an_export_again(command, line):
     ended = command("verify", line / "export")
     assert ended.code == 0
     assert ended.out.count("equal") == 2
+
+
+def test_an_optional_runtime_judges_too(command, line):
+    ended = command("verify", line / "export", "--runtime", "onnx.reference")
+    assert ended.code == 0
+    assert re.search(r"onnx\.reference +\d+ .* equal$", ended.out, re.M)
+    assert "error[bad-value]" in command("verify", line / "export", "--runtime", "onnx.referenz").err
+
+
+def test_an_onnx_file_of_any_origin_is_judged_against_an_export(command, line):
+    shutil.copy(line / "export" / "model.onnx", "other.onnx")
+    assert command("verify", "other.onnx", "--against", line / "export").code == 0
+    assert command("verify", "other.onnx").code == 2
+    model = onnx.load("other.onnx")
+    bias = next(tensor for tensor in model.graph.initializer if tensor.name == "logits.bias")
+    bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + 0.01, bias.name))
+    onnx.save(model, "other.onnx")
+    ended = command("verify", "other.onnx", "--against", line / "export")
+    assert ended.code == 3
+    assert "error[mismatch]" in ended.err
+    assert "REFUSED" in ended.out
 
 
 def test_a_changed_export_is_3(command, line):

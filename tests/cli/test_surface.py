@@ -10,7 +10,7 @@ train     spec --run --resume --epochs --device --data --download --variant --se
 evaluate  run --device --data --download --import --json --quiet
 predict   source files --count --data --download --import --json --quiet
 export    source -o --format --variant --set --import --json --quiet
-verify    bundle --import --json --quiet
+verify    source --against --runtime --import --json --quiet
 ops       name --import --json --quiet
 data      spec --show --data --download --variant --set --json --quiet
 schema    -o --import --json --quiet
