@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -40,10 +41,19 @@ def ops(
             here.show(
                 {"ops": {origin: [op.name for op in group] for origin, group in groups.items()}}, *_listing(groups)
             )
-        elif name not in names():
-            raise fail("unknown-layer", f"no layer type {quoted(name)}", hint=suggest(name, names()))
         else:
-            here.show(_document(lookup(name)), *_page(lookup(name)))
+            op = _found(name)
+            here.show(_document(op), *_page(op))
+
+
+def _found(name: str) -> Op:
+    from graphspec.ops import UnknownOp, lookup
+    from graphspec.ops.table import similar
+
+    try:
+        return lookup(name)
+    except UnknownOp:
+        raise fail("unknown-layer", f"no layer type {quoted(name)}", hint=suggest(name, similar(name))) from None
 
 
 def _grouped(found: list[Op]) -> dict[str, list[Op]]:
@@ -82,7 +92,9 @@ def _summary(op: Op) -> str:
 
 def _arguments(op: Op) -> dict[str, Parameter]:
     """Its arguments; those that stand in for an input (``mul`` with ``other = 0.5``) last."""
-    return {**op.arguments, **op.options, **(op.scalar[1].options if op.scalar else {})}
+    numbers = op.scalar[1].options if op.scalar else {}
+    own = {**op.arguments, **op.options}
+    return own | {name: dataclasses.replace(entry, default=None) for name, entry in numbers.items() if name not in own}
 
 
 def _argument(name: str, parameter: Parameter) -> dict[str, Any]:

@@ -168,3 +168,14 @@ def test_an_installed_package_offers_layers(spec, tmp_path):
     assert broken.returncode == 1
     assert 'error[bad-import]: the layer "Broken" of the package "gates": AttributeError' in broken.stderr
     assert "Traceback" not in broken.stderr
+
+
+def test_it_is_written_into_the_python_file(command, spec, layers, tmp_path):
+    """Under its own name, also where the network is called the same."""
+    spec.rename(tmp_path / "gate.toml")
+    command("compile", "gate.toml", "--import", layers, "--emit", "python", "-o", "network.py")
+    use = "import network, torch; m = network.Gate2(); print(*m(torch.ones(2, 6)).shape, *m.state_dict())"
+    done = subprocess.run([sys.executable, "-c", use], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.split() == ["2", "5", "fc.weight", "fc.bias", "gate.linear.weight", "gate.linear.bias"], (
+        done.stderr
+    )

@@ -1,0 +1,70 @@
+"""The line that ``graphspec ops NAME`` shows compiles as it stands, on inputs that fit."""
+
+import pytest
+
+import graphspec
+from graphspec.diagnostics import GraphspecError
+from graphspec.ops import lookup, names
+from graphspec.ops.examples import example
+
+
+def typed(shape, dtype):
+    return {"shape": shape, "dtype": dtype}
+
+
+IMAGE = ["N", 8, 16, 16]
+FLOATS = [IMAGE, ["N", 8, 16], ["N", 8], ["N", 8, 16, 16, 16], ["N", 1, 8], ["N", 8, 9]]
+VALUES = [*FLOATS, *(typed(shape, dtype) for dtype in ("int64", "bool") for shape in FLOATS[:3])]
+PACKAGED = [name for name in names() if lookup(name).origin.startswith("torch") or lookup(name).is_leaf]
+
+
+#: Inputs that differ from each other.
+MIXED = {
+    "where": [typed(IMAGE, "bool"), IMAGE, IMAGE],
+    "index_select": [IMAGE, typed(["K"], "int64")],
+    **{f"MaxUnpool{n}d": [["N", 8, *[4] * n], typed(["N", 8, *[4] * n], "int64")] for n in (1, 2, 3)},
+    "matmul": [["N", 4, 8], ["N", 8, 5]],
+    "bmm": [["N", 4, 8], ["N", 8, 5]],
+    "einsum": [["N", 4, 8], ["N", 8, 5]],
+    "expand_as": [["N", 1], ["N", 8]],
+}
+
+
+def inputs_for(op):
+    """Types of its inputs to try."""
+    ports = ["a", "b"] if op.ports and op.ports[0].many else [port.name for port in op.ports if port.required]
+    if op.name in MIXED:
+        return [dict(zip(ports, MIXED[op.name], strict=True))]
+    return [dict.fromkeys(ports, value) for value in VALUES]
+
+
+def compiles(line, inputs):
+    declared = "\n".join(f"{name} = {toml(value)}" for name, value in (inputs or {"unused": ["N"]}).items())
+    extra = "" if inputs else 'rest = { type = "ReLU", from = "unused" }\n[outputs]\none = "%s"\ntwo = "rest"\n'
+    text = f"graphspec = 1\n[inputs]\n{declared}\n[layers]\n{line}\n"
+    try:
+        graphspec.shape(graphspec.load(text + (extra % line.split()[0] if extra else "")))
+    except GraphspecError:
+        return False
+    return True
+
+
+def toml(value):
+    if isinstance(value, dict):
+        return f'{{ shape = {toml(value["shape"])}, dtype = "{value["dtype"]}" }}'
+    return str(value).replace("'", '"')
+
+
+@pytest.mark.filterwarnings("ignore::graphspec.GraphspecWarning")
+@pytest.mark.parametrize("name", PACKAGED)
+def test_an_example_compiles(name):
+    op = lookup(name)
+    line = example(op)
+    assert "\n" not in line
+    assert any(compiles(line, inputs) for inputs in inputs_for(op)), line
+
+
+def test_what_it_looks_like():
+    assert example(lookup("ReLU")) == 'relu = "ReLU"'
+    assert example(lookup("Conv2d")) == 'conv2d = { type = "Conv2d", out_channels = 16, kernel_size = 3 }'
+    assert example(lookup("add")) == 'add_ = { type = "add", from = ["input", "other"] }'
