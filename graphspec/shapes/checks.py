@@ -10,6 +10,7 @@ import torch
 from graphspec.diagnostics import Diagnostic, quoted
 from graphspec.graph import Layer
 from graphspec.ops.inferred import ranks
+from graphspec.shapes.dims import dim_text
 from graphspec.shapes.shaped import TensorType
 
 _DIM_NAMES = frozenset(["dim", "dim0", "dim1", "start_dim", "end_dim"])
@@ -73,13 +74,17 @@ def _dtypes(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Diagnost
 
 
 def _pieces(layer: Layer, inputs: Mapping[str, TensorType], arguments: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    """A value taken apart into a great many."""
+    """A value taken apart into a great many, or nobody knows how many."""
     kind = next(iter(inputs.values()), None)
     dim = arguments.get("dim", 0)
     if layer.op.name not in _PIECES or kind is None or not -len(kind.shape) <= dim < len(kind.shape):
         return
     size, step = kind.shape[dim], arguments.get("split_size_or_sections", 1)
-    if not isinstance(size, int) or not isinstance(step, int):
+    if not isinstance(step, int) or (not isinstance(size, int) and "chunks" in arguments):
+        return
+    if not isinstance(size, int):
+        message = f"layer {quoted(layer.label)}: {layer.op.name} along {dim_text(size)} gives no fixed number of values"
+        yield Diagnostic("dynamic-dim", message, layer.at, "give the input a number there, or take another dim")
         return
     count = min(-(-size // step), arguments.get("chunks", size))
     if count > _MOST_PIECES:

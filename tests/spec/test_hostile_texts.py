@@ -64,6 +64,9 @@ TEXTS: dict[str, tuple[str, str, float]] = {
         HEAD.replace("8", "2000000000") + 'a = { type = "unbind", dim = 1 }\nb = { type = "ReLU", from = "a.0" }\n',
         "too-large", 1,
     ),
+    "as many pieces as the batch": (
+        HEAD + 'a = "unbind"\nb = { type = "ReLU", from = "a.0" }\n', "dynamic-dim", 1,
+    ),
     "a size that doubles sixty times": (
         HEAD.replace("[inputs]", "[vars]\n" + "".join(f'v{n} = "${{v{n + 1} * v{n + 1} + v{n + 1}}}"\n'
                                                      for n in range(60)) + 'v60 = "${x.shape[0]}"\n[inputs]')
