@@ -14,8 +14,8 @@ from graphspec.shapes.shaped import ShapedGraph
 SCALES = (0.1, 1.0, 10.0)
 #: Tried only where no case of `SCALES` is conclusive: a network may saturate on all of those.
 FURTHER_SCALES = (0.01, 0.001, 100.0, 10_000.0)
-#: Every id of an integer input is used once, where that takes at most this many elements.
-MOST_IDS = 1 << 16
+#: Every id of an integer input is used once, where all inputs together then have at most this many elements.
+MOST_ELEMENTS = 1 << 14
 MOST_ROWS = 8
 
 
@@ -89,10 +89,14 @@ def _every_id(sampler: Sampler) -> Iterator[Case]:
     for name, limit in sampler.limits.items():
         shape = sampler.inputs[name].shape
         dims = [str(dim) for dim in shape if not isinstance(dim, int)]
-        if not dims or limit > MOST_IDS:
+        if not dims:
             continue
         per_row = math.prod(size_of(dim, sampler.sizes) for dim in shape) // sampler.sizes[dims[0]]
-        inputs = sampler.draw({**sampler.sizes, dims[0]: math.ceil(limit / per_row)})
+        sizes = {**sampler.sizes, dims[0]: math.ceil(limit / per_row)}
+        kinds = sampler.inputs.values()
+        if sum(math.prod(size_of(dim, sizes) for dim in kind.shape) for kind in kinds) > MOST_ELEMENTS:
+            continue
+        inputs = sampler.draw(sizes)
         ids = inputs[name].flatten()
         ids = (ids.new_ones(ids.numel()).cumsum(0) - 1) % limit
         yield Case(
