@@ -29,6 +29,7 @@ class Ended:
 def command(capsys, monkeypatch, tmp_path) -> Callable[..., Ended]:
     """``command("compile", path)``, in an empty working directory of its own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def run(*arguments: object, stdin: str = "") -> Ended:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
