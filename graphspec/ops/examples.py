@@ -34,6 +34,8 @@ _OWN: Mapping[str, Mapping[str, Any]] = {
     "MaxUnpool3d": {"kernel_size": 2},
     **{name: {"batch_first": True} for name in _SEQUENCES},
     "unbind": {"dim": 1},
+    "split": {"split_size_or_sections": 4, "dim": 1},
+    "chunk": {"chunks": 2, "dim": 1},
     "roll": {"shifts": [1], "dims": [1]},
     "clamp": {"min": 0.0},
     "reshape": {"shape": [-1, 8]},
