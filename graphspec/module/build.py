@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import operator
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -202,8 +202,3 @@ def references(layer: ShapedLayer) -> Iterator[ValueRef]:
         for item in operand if isinstance(operand, list | tuple) else [operand]:
             if isinstance(item, ValueRef):
                 yield item
-
-
-def submodules(module: fx.GraphModule, shaped: ShapedGraph) -> Mapping[str, nn.Module]:
-    """Layer name → the module it calls, for layers that are modules."""
-    return {layer.name: module.get_submodule(layer.module) for layer in shaped.layers if not layer.op.is_leaf}

@@ -85,17 +85,6 @@ class RunFolder:
         """``NAME.json``, readable."""
         write_atomically(self.path / f"{name}.json", (json.dumps(data, indent=2) + "\n").encode())
 
-    def read_json(self, name: str) -> dict[str, Any]:
-        """What :meth:`write_json` wrote. Raises ``GraphspecError`` where it is damaged."""
-        path = self.path / f"{name}.json"
-        try:
-            data = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise fail("checkpoint-damaged", f"{path} cannot be read: {error}") from error
-        if not isinstance(data, dict):
-            raise fail("checkpoint-damaged", f"{path} is not what a run writes")
-        return data
-
 
 def read_weights(run: Path, name: str = "best") -> dict[str, Tensor]:
     """The weights that a run wrote as ``NAME.safetensors``. Raises ``GraphspecError`` where there are none."""
