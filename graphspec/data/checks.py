@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -11,16 +13,19 @@ from graphspec.diagnostics import fail, quoted
 AT = ("data", "dataset")
 
 
-def check_samples(samples: Samples, classes: tuple[str, ...] | None, part: str) -> None:
-    """At least one sample, no value that is not finite, no label outside the classes; else ``GraphspecError``."""
+def check_samples(samples: Samples, labels: Mapping[str, tuple[str, ...]], part: str) -> None:
+    """At least one sample, no value that is not finite, no label outside the classes; else ``GraphspecError``.
+
+    `labels` are the names of the classes by target.
+    """
     if len(samples) == 0:
         raise fail("no-data", f"the {part} part has no samples", at=AT)
     for name, value in samples.inputs.items():
         _check_finite(name, value, part)
     for name, value in samples.targets.items():
         _check_finite(name, value, part)
-        if classes is not None and not value.is_floating_point():
-            _check_labels(name, value, len(classes), part)
+        if name in labels:
+            _check_labels(name, value, len(labels[name]), part)
 
 
 def _check_finite(name: str, value: Tensor, part: str) -> None:

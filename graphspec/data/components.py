@@ -84,6 +84,9 @@ def _wrong_type(value: Any, default: Any) -> str:
         return "" if number else f"must be a number, not {value!r}"
     if isinstance(default, str):
         return "" if isinstance(value, str) else f"must be a string, not {value!r}"
+    if isinstance(default, tuple) and default and all(isinstance(name, str) for name in default):
+        names = isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value)
+        return "" if names else f"must be a list of names, not {value!r}"
     if isinstance(default, tuple):
         fits = isinstance(value, list | tuple) and len(value) == len(default)
         return "" if fits else f"must be a list of {len(default)}, not {value!r}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
@@ -60,7 +60,7 @@ class DataSet:
     train: Samples
     validation: Samples | None
     test: SealedPart
-    classes: tuple[str, ...] | None
+    labels: Mapping[str, tuple[str, ...]]
     sizes: SizeTransforms
     values: tuple[Normalize, ...]
     augment: tuple[Augmentation, ...]
@@ -68,6 +68,11 @@ class DataSet:
     batch_size: int
     drop_last: bool
     seed: int
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The names of the classes of the first target that has them; None where every target is regressed."""
+        return next(iter(self.labels.values()), None)
 
     @property
     def transforms(self) -> list[dict[str, Any]]:
@@ -117,16 +122,15 @@ def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, downl
     source = read(spec.dataset, place, sizes)
     if spec.dataset.type != "ImageFolder":  # whose images have been resized while they were decoded
         source = _resized(source, sizes)
-    mix = mixings(spec.augment, len(source.classes) if source.classes else None)
-    check_samples(source.train, source.classes, "training")
+    mix = mixings(spec.augment, source)
+    check_samples(source.train, source.labels, "training")
     training, test = _test_part(source, spec, seed)
-    training, validation = _split(training, source.classes, spec.validation, seed, "validation")
-    check_samples(training, source.classes, "training")
+    training, validation = _split(training, source.labels, spec.validation, seed, "validation")
     if spec.augment:
         check_augmentations(augment, spec.augment, next(iter(training.inputs.values()))[:2])
     values = value_transforms(spec.transforms, len(sizes.steps), next(iter(training.inputs.values())))
     return DataSet(
-        spec.dataset.type, training, validation, test, source.classes, sizes, values, augment, mix,
+        spec.dataset.type, training, validation, test, source.labels, sizes, values, augment, mix,
         spec.batch_size, spec.drop_last, seed,
     )  # fmt: skip
 
@@ -157,30 +161,30 @@ def _resized(source: Source, sizes: SizeTransforms) -> Source:
         return Samples({name: sizes(value) for name, value in samples.inputs.items()}, samples.targets)
 
     test = source.test
-    return Source(apply(source.train), None if test is None else lambda: apply(test()), source.classes)
+    return Source(apply(source.train), None if test is None else lambda: apply(test()), source.labels)
 
 
 def _test_part(source: Source, spec: DataSpec, seed: int) -> tuple[Samples, SealedPart]:
     """The training samples, and the test part: the source's own, or split off."""
     own = source.test
     if own is None:
-        training, test = _split(source.train, source.classes, spec.test, seed, "test")
+        training, test = _split(source.train, source.labels, spec.test, seed, "test")
         return training, SealedPart(None if test is None else lambda: test)
 
     def opened() -> Samples:
         samples = own()
-        check_samples(samples, source.classes, "test")
+        check_samples(samples, source.labels, "test")
         return samples
 
     return source.train, SealedPart(opened)
 
 
 def _split(
-    samples: Samples, classes: tuple[str, ...] | None, fraction: float, seed: int, name: str
+    samples: Samples, labels: Mapping[str, tuple[str, ...]], fraction: float, seed: int, name: str
 ) -> tuple[Samples, Samples | None]:
-    """`samples` in two: what stays, and `fraction` of them (None where that is nothing)."""
-    labels = next(iter(samples.targets.values())) if classes is not None else None
-    kept, taken = split_indices(labels, len(samples), fraction, seed, name)
+    """`samples` in two, by the first of `labels`: what stays, and `fraction` of them (None where that is nothing)."""
+    strata = samples.targets[next(iter(labels))] if labels else None
+    kept, taken = split_indices(strata, len(samples), fraction, seed, name)
     if len(taken) == 0:
         return samples, None
     if len(kept) == 0:

@@ -71,7 +71,9 @@ def _entry(function: Callable[..., Any]) -> Schema:
 def _argument(default: Any, text: str) -> Schema:
     """By the type of the default: these functions are annotated too loosely to say more."""
     schema: Schema = {"description": text} if text else {}
-    if isinstance(default, tuple):
+    if isinstance(default, tuple) and all(isinstance(name, str) for name in default):
+        schema |= list_of({"type": "string"}, minItems=1)
+    elif isinstance(default, tuple):
         schema |= list_of({}, minItems=len(default), maxItems=len(default))
     else:
         schema |= untyped(default)

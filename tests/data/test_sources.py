@@ -93,7 +93,7 @@ def test_the_test_part_is_not_read_before_it_is_opened(fashion: Path) -> None:
         ({"type": "line", "sample": 3}, r'unknown-argument.*did you mean "samples"'),
         ({"type": "line", "noise": "much"}, r"bad-value.*must be a number"),
         ({"type": "ImageFolder", "folder": "../x"}, r"outside.*leads out of the working directory"),
-        ({"type": "ImageFolder", "folder": "nowhere"}, r"no-data.*does not exist"),
+        ({"type": "ImageFolder", "folder": "nowhere"}, r"no-such-file.*does not exist"),
     ],
 )
 def test_what_is_wrong_is_said(dataset: object, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ def test_what_is_wrong_with_a_table_is_said(text: str, expected: str, tmp_path: 
 def test_files_stay_below_the_root(tmp_path: Path) -> None:
     with pytest.raises(GraphspecError, match="outside"):
         read(tmp_path, {"type": "csv", "file": "../t.csv", "target": "y"})
-    with pytest.raises(GraphspecError, match=r"no-data.*does not exist"):
+    with pytest.raises(GraphspecError, match=r"no-such-file.*does not exist"):
         read(tmp_path, {"type": "npz", "file": "x.npz"})
 
 

@@ -17,6 +17,7 @@ from graphspec.data.augment.base import Augmentation, PerSample
 from graphspec.data.augment.mix import Mix
 from graphspec.data.components import choose, construct
 from graphspec.data.seeds import generator
+from graphspec.data.sources.source import Source
 from graphspec.data.transforms import with_enums
 from graphspec.diagnostics import Path, fail
 from graphspec.spec.base import Component
@@ -52,14 +53,18 @@ def augmentations(components: Sequence[Component]) -> tuple[Augmentation, ...]:
     return tuple(_augmentation(component, at) for component, at in placed if component.type not in MIXING)
 
 
-def mixings(components: Sequence[Component], classes: int | None) -> tuple[Mix, ...]:
-    """The MixUp and CutMix of ``[data] augment``, which must come last and need `classes`."""
+def mixings(components: Sequence[Component], source: Source) -> tuple[Mix, ...]:
+    """The MixUp and CutMix of ``[data] augment``, which come last and mix the one input and the labels of `source`."""
+    one = len(source.train.inputs) == len(source.train.targets) == 1
+    classes = next((len(names) for names in source.labels.values()), None)
     found = []
     for i, component in enumerate(components):
         at = ("data", "augment", i)
         if component.type in MIXING:
             if classes is None:
                 raise fail("bad-value", f"{component.type} mixes class labels, the data set has none", at=at)
+            if not one:
+                raise fail("bad-value", f"{component.type} mixes one input and one target, there are more", at=at)
             found.append(construct(component, MIXING[component.type], at, classes=classes))
         elif found:
             raise fail("bad-value", f"{component.type} stands after MixUp or CutMix, which come last", at=at)

@@ -12,7 +12,7 @@ from graphspec.data.sources import embedded, synthetic
 from graphspec.data.sources.arrays import npz_arrays
 from graphspec.data.sources.image_folder import image_folder
 from graphspec.data.sources.source import Place, Source
-from graphspec.data.sources.tables import csv_table
+from graphspec.data.sources.tables import TABLES
 from graphspec.data.sources.torchvision_sets import ARRAY_SETS, array_set
 from graphspec.spec.base import Component
 
@@ -24,7 +24,7 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "diabetes": embedded.diabetes,
     "line": synthetic.line,
     "ImageFolder": image_folder,
-    "csv": csv_table,
+    **TABLES,
     "npz": npz_arrays,
     **{name: functools.partial(array_set, name=name) for name in ARRAY_SETS},
 }

@@ -1,4 +1,4 @@
-"""Arrays in an .npz file, one a field: the way to several inputs a sample."""
+"""Arrays in an .npz file, one a field: the way to several inputs, and several targets, a sample."""
 
 from __future__ import annotations
 
@@ -17,31 +17,27 @@ from graphspec.diagnostics import fail, quoted
 AT = ("data", "dataset")
 
 
-def npz_arrays(place: Place, file: str, targets: Sequence[str] = ("y",), test_file: str = "") -> Source:
+def npz_arrays(
+    place: Place, file: str, targets: Sequence[str] = ("y",), test_file: str = "", classes: int = 0
+) -> Source:
     """``root/file``: arrays whose first dimension counts the samples; `targets` are the ones to predict, all others
     inputs.
 
-    An integer target is a class label and has one dimension. Images are ``N × C × H × W``, uint8 or float in [0, 1].
+    An integer target is a class label and has one dimension; there are `classes` of them, else as many as the labels
+    reach to without a gap. With `classes` a target of whole floats is one as well. Images are ``N × C × H × W``,
+    uint8 or float in [0, 1].
     """
-    training = _read(place.root / file, targets)
-    labels = [value for value in training.targets.values() if not value.is_floating_point()]
-    classes = tuple(map(str, range(int(labels[0].max()) + 1))) if labels else None
-    return Source(training, (lambda: _read(place.root / test_file, targets)) if test_file else None, classes)
+    training = _read(place.root / file, targets, classes)
+    labels = {name: value for name, value in training.targets.items() if not value.is_floating_point()}
+    return Source(
+        training,
+        (lambda: _read(place.root / test_file, targets, classes)) if test_file else None,
+        {name: tuple(map(str, range(classes or _count(name, value)))) for name, value in labels.items()},
+    )
 
 
-def _read(path: Path, targets: Sequence[str]) -> Samples:
-    try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            raise fail("bad-data", f"{path} holds one array, not several by name", at=AT)
-        with found as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise fail(
-            "no-data", f"{path} does not exist", at=(*AT, "file"), hint="--data DIR names another folder"
-        ) from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise fail("bad-data", f"{path} cannot be read as arrays: {error}", at=AT) from error
+def _read(path: Path, targets: Sequence[str], classes: int) -> Samples:
+    arrays = _arrays(path)
     absent = [name for name in targets if name not in arrays]
     if absent or len(arrays) == len(targets):
         names = ", ".join(map(quoted, arrays)) or "none"
@@ -53,8 +49,22 @@ def _read(path: Path, targets: Sequence[str]) -> Samples:
         raise fail("bad-data", f"the arrays of {path} differ in their number of samples: {sizes}", at=AT)
     return Samples(
         {name: value for name, value in fields.items() if name not in targets},
-        {name: _target(path, name, fields[name]) for name in targets},
+        {name: _target(path, name, fields[name], classes) for name in targets},
     )
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            raise fail("bad-data", f"{path} holds one array, not several by name", at=AT)
+        with found as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError as error:
+        hint = "--data DIR names another folder"
+        raise fail("no-such-file", f"{path} does not exist", at=(*AT, "file"), hint=hint) from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise fail("bad-data", f"{path} cannot be read as arrays: {error}", at=AT) from error
 
 
 def _tensor(path: Path, name: str, array: np.ndarray) -> Tensor:
@@ -68,10 +78,28 @@ def _tensor(path: Path, name: str, array: np.ndarray) -> Tensor:
     return torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else np.int64))
 
 
-def _target(path: Path, name: str, value: Tensor) -> Tensor:
+def _target(path: Path, name: str, value: Tensor, classes: int) -> Tensor:
     """Labels as ``N`` int64, values as ``N × …`` float32."""
-    if value.is_floating_point():
+    if value.is_floating_point() and not (classes and value.ndim == 1):
         return value if value.ndim > 1 else value.unsqueeze(1)
     if value.ndim > 1:
         raise fail("bad-data", f"the labels {quoted(name)} of {path} have {value.ndim} dimensions, not 1", at=AT)
-    return value.to(torch.int64)
+    whole = value.to(torch.int64)
+    if len(broken := (value != whole).nonzero().flatten()):
+        row = int(broken[0])
+        raise fail("bad-data", f"{quoted(name)} is {value[row]:g} at row {row}, which is no class", at=(*AT, "classes"))
+    return whole
+
+
+def _count(name: str, labels: Tensor) -> int:
+    """How many classes `labels` reach to; a gap below the greatest is more likely a wrong label than an empty class."""
+    present = labels[labels >= 0].unique()
+    gap = next((i for i, label in enumerate(present.tolist()) if i != label), None)
+    if gap is not None:
+        top = int(present[gap])
+        row = int((labels == top).nonzero()[0])
+        raise fail(
+            "bad-data", f"{quoted(name)} is {top} at row {row}, and no label is {gap}", at=(*AT, "targets"),
+            hint=f"if that is meant, say classes = {int(present[-1]) + 1}",
+        )  # fmt: skip
+    return len(present)

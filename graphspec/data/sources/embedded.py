@@ -15,9 +15,7 @@ def digits(place: Place) -> Source:
     bunch = load_digits()
     images = torch.from_numpy(bunch.images).to(torch.float32).div(16).unsqueeze(1)
     labels = torch.from_numpy(bunch.target).to(torch.int64)
-    return Source(
-        Samples({"image": images}, {"label": labels}), classes=tuple(str(name) for name in bunch.target_names)
-    )
+    return Source(Samples({"image": images}, {"label": labels}), labels={"label": tuple(map(str, bunch.target_names))})
 
 
 def _table(place: Place, name: str) -> Source:
@@ -28,7 +26,8 @@ def _table(place: Place, name: str) -> Source:
     bunch = loaders[name]()
     features = torch.from_numpy(bunch.data).to(torch.float32)
     labels = torch.from_numpy(bunch.target).to(torch.int64)
-    return Source(Samples({"features": features}, {"label": labels}), classes=tuple(map(str, bunch.target_names)))
+    names = tuple(map(str, bunch.target_names))
+    return Source(Samples({"features": features}, {"label": labels}), labels={"label": names})
 
 
 def iris(place: Place) -> Source:

@@ -16,7 +16,7 @@ from graphspec.data import memory
 from graphspec.data.samples import Samples
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.streamed import ImageFiles
-from graphspec.diagnostics import fail, quoted
+from graphspec.diagnostics import fail, quoted, warn
 
 #: Pixels an image may have before it counts as a decompression bomb (Pillow's own limit is a warning).
 LARGEST_IMAGE = 64 * 1024 * 1024
@@ -33,7 +33,7 @@ def image_folder(place: Place, resize: Callable[[Tensor], Tensor], folder: str =
     top = place.root / folder
     if not top.is_dir():
         problem = "is a file" if top.exists() else "does not exist"
-        raise fail("no-data", f"the image folder {top} {problem}", at=AT, hint="--data DIR names another folder")
+        raise fail("no-such-file", f"the image folder {top} {problem}", at=AT, hint="--data DIR names another folder")
     training = top / "train" if (top / "train").is_dir() else top
     classes = _classes(training)
     test = next((top / name for name in ("test", "val") if training != top and (top / name).is_dir()), None)
@@ -42,12 +42,14 @@ def image_folder(place: Place, resize: Callable[[Tensor], Tensor], folder: str =
     return Source(
         _read(training, classes, resize),
         test=None if test is None else lambda: _read(test, classes, resize),
-        classes=classes,
+        labels={"label": classes},
     )
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
-    names = sorted(e.name for e in os.scandir(folder) if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
+    entries = sorted((e for e in os.scandir(folder) if not e.name.startswith(".")), key=lambda entry: entry.name)
+    _warn_of_links([entry.path for entry in entries if entry.is_symlink() and entry.is_dir()])
+    names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     if len(names) < 2:
         found = f"only the class {quoted(names[0])}" if names else "no class folders"
         raise fail("bad-data", f"{folder} has {found}", at=AT, hint="put the images into one folder a class")
@@ -62,23 +64,37 @@ def _check_same_classes(test: Path, classes: tuple[str, ...], training: Path) ->
 
 
 def _read(folder: Path, classes: tuple[str, ...], resize: Callable[[Tensor], Tensor]) -> Samples:
-    from torchvision.datasets import ImageFolder
+    listed = [_listing(folder / name) for name in classes]
+    for name, paths in zip(classes, listed, strict=True):
+        if not paths:
+            raise fail("bad-data", f"the class folder {folder / name} has no images", at=AT)
+    labels = torch.arange(len(classes)).repeat_interleave(torch.tensor([len(paths) for paths in listed]))
+    return Samples({"image": _images([path for paths in listed for path in paths], resize)}, {"label": labels})
 
-    class Folder(ImageFolder):
-        def find_classes(self, directory: Any) -> tuple[list[str], dict[str, int]]:
-            return list(classes), {name: index for index, name in enumerate(classes)}
 
-    try:
-        listing = Folder(str(folder), is_valid_file=lambda path: _is_image(path, folder), allow_empty=True).samples
-    except OSError as error:
-        raise fail("unreadable", f"{folder}: {error}", at=AT) from error
-    counts = [0] * len(classes)
-    for _, label in listing:
-        counts[label] += 1
-    if 0 in counts:
-        raise fail("bad-data", f"the class folder {folder / classes[counts.index(0)]} has no images", at=AT)
-    labels = torch.tensor([label for _, label in listing], dtype=torch.int64)
-    return Samples({"image": _images([path for path, _ in listing], resize)}, {"label": labels})
+def _listing(top: Path) -> list[str]:
+    """The images below `top` in torchvision's order; hidden files and folders are left out, links with a warning."""
+    from torchvision.datasets.folder import is_image_file
+
+    def refuse(error: OSError) -> None:
+        raise fail("unreadable", f"{error.filename} cannot be read: {error.strerror}", at=AT) from error
+
+    found: list[tuple[str, list[str]]] = []
+    links: list[str] = []
+    for folder, folders, files in os.walk(top, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        shown = sorted(name for name in files if not name.startswith(".") and is_image_file(name))
+        linked = {name for name in [*shown, *folders] if os.path.islink(os.path.join(folder, name))}
+        links += [os.path.join(folder, name) for name in sorted(linked)]
+        found.append((folder, [name for name in shown if name not in linked]))
+    _warn_of_links(links)
+    return [os.path.join(folder, name) for folder, names in sorted(found) for name in names]
+
+
+def _warn_of_links(paths: list[str]) -> None:
+    if paths:
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        warn("bad-data", f"symbolic links are not followed: {paths[0]}{more}", at=AT)
 
 
 def _images(paths: list[str], resize: Callable[[Tensor], Tensor]) -> Any:
@@ -103,15 +119,6 @@ def _images(paths: list[str], resize: Callable[[Tensor], Tensor]) -> Any:
     return images
 
 
-def _is_image(path: str, folder: Path) -> bool:
-    """An image by its name, not hidden, and reached through no symbolic link below `folder`."""
-    from torchvision.datasets.folder import is_image_file
-
-    below = Path(path).relative_to(folder)
-    hidden = any(part.startswith(".") for part in below.parts)
-    return is_image_file(path) and not hidden and Path(path).resolve() == folder.resolve() / below
-
-
 def decode(path: str, mode: str = "RGB") -> Tensor:
     """The image at `path` as C × H × W uint8; palette, CMYK, alpha and 16 bits are converted to RGB (or L, grey)."""
     import numpy as np
@@ -122,6 +129,8 @@ def decode(path: str, mode: str = "RGB") -> Tensor:
             image: Image.Image = file
             if image.width * image.height > LARGEST_IMAGE:
                 raise fail("bad-data", f"{path} claims {image.width} × {image.height} pixels", at=AT)
+            if image.mode in ("I", "F"):
+                raise fail("bad-data", f"{path} has pixels of mode {image.mode}, which has no largest value", at=AT)
             if image.mode.startswith("I;16"):  # convert("RGB") would cut at 255 instead of scaling
                 image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
             return torch.from_numpy(np.atleast_3d(np.array(image.convert(mode)))).permute(2, 0, 1).contiguous()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from graphspec.data.samples import Samples
@@ -14,12 +14,13 @@ class Source:
     """A data set as it lies on disk or in a library.
 
     ``test`` reads the test part when it is called and not before; None where the set has no part of its own, so
-    that one is split off ``train``. ``classes`` are the labels' names in order, None for regression.
+    that one is split off ``train``. ``labels`` are the names of the classes in order, by target; a target that is not
+    in it is regressed.
     """
 
     train: Samples
     test: Callable[[], Samples] | None = None
-    classes: tuple[str, ...] | None = None
+    labels: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,22 +1,21 @@
-"""Tables in CSV: numeric columns as they are, text columns one-hot, one column as the target."""
+"""Tables in CSV and Parquet: numeric columns as they are, text columns one-hot, one column as the target."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from graphspec.data.samples import Samples
+from graphspec.data.sources.csv_file import read_csv
+from graphspec.data.sources.parquet_file import read_parquet
 from graphspec.data.sources.source import Place, Source
-from graphspec.diagnostics import GraphspecError, fail, quoted, suggest
-
-MOST_COLUMNS = 10_000
-AT = ("data", "dataset")
+from graphspec.data.sources.table import AT, MOST_COLUMNS, Table
+from graphspec.diagnostics import fail, quoted, suggest, warn
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,114 +34,95 @@ class Column:
 def csv_table(place: Place, file: str, target: str, test_file: str = "", classes: bool = False) -> Source:
     """The table ``root/file``, whose first line names the columns; `target` is the one to predict.
 
-    A target of texts, or any with `classes`, gives class labels; a numeric one is regressed. Features are ``N × width``
-    float32. A text that only ``test_file`` has is no category: all its features are 0.
+    A target of texts, or one of whole numbers with `classes`, gives class labels; a numeric one is regressed. Features
+    are ``N × width`` float32. A text that only ``test_file`` has is no category: all its features are 0.
     """
-    header, rows = _rows(place.root / file)
-    if target not in header:
-        hint = suggest(target, header) or f"columns: {', '.join(header[:20])}"
-        raise fail("bad-data", f"{file} has no column {quoted(target)}", at=(*AT, "target"), hint=hint)
-    columns = [_column(name, [row[i] for row in rows]) for i, name in enumerate(header)]
-    goal = columns[header.index(target)]
+    return _source(read_csv, place, file, target, test_file, classes)
+
+
+def parquet_table(place: Place, file: str, target: str, test_file: str = "", classes: bool = False) -> Source:
+    """The Parquet file ``root/file``, read by pyarrow, under the rules of ``csv``; `target` is the column to predict.
+
+    Numbers and booleans are numeric columns, strings and dictionaries texts; other types are refused.
+    """
+    return _source(read_parquet, place, file, target, test_file, classes)
+
+
+def _source(
+    read: Callable[[Path], Table], place: Place, file: str, target: str, test_file: str, classes: bool
+) -> Source:
+    training = read(place.root / file)
+    if target not in training.columns:
+        hint = suggest(target, training.columns) or f"columns: {', '.join(list(training.columns)[:20])}"
+        raise fail("bad-data", f"{training.path} has no column {quoted(target)}", at=(*AT, "target"), hint=hint)
+    if len(training.columns) == 1:
+        raise fail("bad-data", f"{training.path} has no column besides {quoted(target)}", at=AT)
+    features = [_column(training, name) for name in training.columns if name != target]
+    goal = _column(training, target)
     if classes and goal.categories is None:
-        texts = {row[header.index(target)] for row in rows}
-        goal = Column(target, tuple(sorted(texts, key=float)))
-    features = [column for column in columns if column.name != target]
-    if not features:
-        raise fail("bad-data", f"{file} has no column besides {quoted(target)}", at=AT)
+        whole = sorted(set(_whole_numbers(training, target)))
+        goal = Column(target, tuple(map(str, whole)))
 
-    def samples(path: Path) -> Samples:
-        names, found = _rows(path)
-        if sorted(names) != sorted(header):
-            odd = sorted(set(names) ^ set(header))
-            raise fail(
-                "bad-data", f"{file} and {path.name} differ in their columns: {', '.join(map(quoted, odd))}", at=AT
-            )
-        return _samples(path, names, found, features, goal)
+    def test() -> Samples:
+        table = read(place.root / test_file)
+        odd = sorted(set(table.columns) ^ set(training.columns))
+        if odd:
+            names = ", ".join(map(quoted, odd))
+            raise fail("bad-data", f"{training.path} and {table.path} differ in their columns: {names}", at=AT)
+        return _samples(table, features, goal)
 
-    return Source(
-        _samples(place.root / file, header, rows, features, goal),
-        test=(lambda: samples(place.root / test_file)) if test_file else None,
-        classes=goal.categories,
-    )
+    labels = {} if goal.categories is None else {target: goal.categories}
+    return Source(_samples(training, features, goal), test if test_file else None, labels)
 
 
-def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
-    """The header and the rows, every row as long as the header."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file)
-            header = next(lines, [])
-            if len(header) > MOST_COLUMNS:
-                raise fail("too-large", f"{path} has {len(header):,} columns, at most {MOST_COLUMNS:,} are read", at=AT)
-            rows = [row for row in lines if row]
-    except FileNotFoundError as error:
-        raise fail(
-            "no-data", f"{path} does not exist", at=(*AT, "file"), hint="--data DIR names another folder"
-        ) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise fail("bad-data", f"{path} cannot be read as CSV: {error}", at=AT) from error
-    if not rows:
-        raise fail("no-data", f"{path} has no rows", at=AT)
-    if len(set(header)) < len(header):
-        raise fail("bad-data", f"{path} names a column twice", at=AT)
-    for number, row in enumerate(rows, 2):
-        if len(row) != len(header):
-            raise fail("bad-data", f"{path}, row {number}: {len(row)} fields, the header has {len(header)}", at=AT)
-    return header, rows
+def _column(table: Table, name: str) -> Column:
+    if table.is_numeric(name):
+        return Column(name, None)
+    if (row := table.only_text(name)) is not None:
+        warn("bad-data", f"{table.place(name, row)}: this one value makes a column of texts", at=AT)
+    categories = tuple(sorted(set(table.texts(name))))
+    if len(categories) > MOST_COLUMNS:
+        message = f"{table.path}: the column {quoted(name)} has {len(categories):,} different texts"
+        raise fail("too-large", message, at=AT, hint=f"at most {MOST_COLUMNS:,} are read")
+    return Column(name, categories)
 
 
-def _column(name: str, texts: Sequence[str]) -> Column:
-    return Column(name, None if all(map(_is_number, texts)) else tuple(sorted(set(texts))))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return text.strip() == ""  # a missing value, which is reported where the numbers are made
-    return True
-
-
-def _samples(path: Path, header: list[str], rows: list[list[str]], features: Sequence[Column], goal: Column) -> Samples:
-    def texts(column: Column) -> list[str]:
-        position = header.index(column.name)
-        return [row[position] for row in rows]
-
-    values = torch.cat([_features(path, column, texts(column)) for column in features], dim=1)
+def _samples(table: Table, features: Sequence[Column], goal: Column) -> Samples:
+    values = torch.cat([_features(table, column) for column in features], dim=1)
     if goal.categories is None:
-        return Samples({"features": values}, {goal.name: _features(path, goal, texts(goal))})
-    known = {text: index for index, text in enumerate(goal.categories)}
-    found = texts(goal)
-    for number, text in enumerate(found, 2):
-        if text not in known:
-            raise fail("bad-data", f"{path}, row {number}: {quoted(text)} is no class of the training table", at=AT)
-    return Samples({"features": values}, {goal.name: torch.tensor([known[text] for text in found])})
+        return Samples({"features": values}, {goal.name: _features(table, goal)})
+    return Samples({"features": values}, {goal.name: _labels(table, goal.name, goal.categories)})
 
 
-def _features(path: Path, column: Column, texts: Sequence[str]) -> Tensor:
+def _features(table: Table, column: Column) -> Tensor:
     """``N × width`` float32."""
     if column.categories is None:
-        numbers = [_number(path, column.name, number, text) for number, text in enumerate(texts, 2)]
-        return torch.tensor(numbers, dtype=torch.float32).unsqueeze(1)
+        return torch.from_numpy(table.numbers(column.name).astype(np.float32)).unsqueeze(1)
     places = {text: index for index, text in enumerate(column.categories)}
-    hot = torch.zeros(len(texts), column.width)
+    found = torch.tensor([places.get(text, -1) for text in table.texts(column.name)])
+    return (found.unsqueeze(1) == torch.arange(column.width)).to(torch.float32)
+
+
+def _labels(table: Table, name: str, categories: Sequence[str]) -> Tensor:
+    """``N`` int64; a text outside `categories`, and a missing one, is no class."""
+    places = {text: index for index, text in enumerate(categories)}
+    texts = list(map(str, _whole_numbers(table, name))) if table.is_numeric(name) else table.texts(name)
     for row, text in enumerate(texts):
-        if text in places:
-            hot[row, places[text]] = 1
-    return hot
+        if not text.strip():
+            raise table.fault(name, row, "a missing value is no class")
+        if text not in places:
+            raise table.fault(name, row, f"{quoted(text)} is no class of the training table")
+    return torch.tensor([places[text] for text in texts])
 
 
-def _number(path: Path, column: str, row: int, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise _no_number(path, column, row, text) from None
-    if not math.isfinite(value):
-        raise _no_number(path, column, row, text)
-    return value
+def _whole_numbers(table: Table, name: str) -> list[int]:
+    """A numeric column whose numbers are classes."""
+    numbers = table.numbers(name)
+    broken = np.flatnonzero(numbers != np.floor(numbers))
+    if len(broken):
+        row = int(broken[0])
+        raise table.fault(name, row, f"{numbers[row]:g} is no whole number, as classes are")
+    return [int(number) for number in numbers]
 
 
-def _no_number(path: Path, column: str, row: int, text: str) -> GraphspecError:
-    what = quoted(text) if text.strip() else "a missing value"
-    return fail("bad-data", f"{path}, row {row}, column {quoted(column)}: {what} is no finite number", at=AT)
+TABLES: Mapping[str, Callable[..., Source]] = {"csv": csv_table, "parquet": parquet_table}

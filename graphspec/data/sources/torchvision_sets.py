@@ -56,7 +56,7 @@ def array_set(place: Place, name: str) -> Source:
     return Source(
         Samples({"image": _images(dataset)}, {"label": labels}),
         test=lambda: _samples(_open(name, asked.test, place), asked),
-        classes=tuple(str(name) for name in names),
+        labels={"label": tuple(str(name) for name in names)},
     )
 
 
