@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -17,11 +17,14 @@ from graphspec.data.transforms import Normalize, to_float
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Batches:
-    """What the loop iterates over: `samples` in batches of `batch_size`, floats, augmented and transformed."""
+    """What the loop iterates over: `samples` in batches of `batch_size`, floats, augmented and transformed.
+
+    ``transforms`` are by input; ``augment`` is for every input that is images.
+    """
 
     samples: Samples
     batch_size: int
-    transforms: Sequence[Normalize] = ()
+    transforms: Mapping[str, Sequence[Normalize]] = dataclasses.field(default_factory=dict)
     augment: Sequence[Augmentation] = ()
     seed: int = 0
     drop_last: bool = False
@@ -79,12 +82,12 @@ class Batches:
 
     def _ready(self, batch: Samples, draw: torch.Generator | None = None) -> Samples:
         ready = self._augmented(batch, draw)
-        return Samples({name: self._transformed(value) for name, value in ready.inputs.items()}, ready.targets)
+        return Samples({name: self._transformed(name, value) for name, value in ready.inputs.items()}, ready.targets)
 
     def _augmented(self, batch: Samples, draw: torch.Generator | None) -> Samples:
         inputs, targets = dict(batch.inputs), dict(batch.targets)
         if draw is not None:
-            for name in inputs:
+            for name in (name for name, value in batch.inputs.items() if value.ndim == 4):
                 for augmentation in self.augment:
                     inputs[name] = augmentation(inputs[name], draw)
             for mix in self.mix:
@@ -92,8 +95,8 @@ class Batches:
                 inputs[image], targets[label] = mix(value, target, draw)
         return Samples({name: to_float(value) for name, value in inputs.items()}, targets)
 
-    def _transformed(self, value: Tensor) -> Tensor:
-        for transform in self.transforms:
+    def _transformed(self, name: str, value: Tensor) -> Tensor:
+        for transform in self.transforms.get(name, ()):
             value = transform(value)
         return value
 

@@ -18,7 +18,7 @@ from graphspec.data.samples import Samples
 from graphspec.data.sources import read
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.split import split_indices
-from graphspec.data.transforms import Normalize, SizeTransforms, size_transforms, value_transforms
+from graphspec.data.transforms import Normalize, SizeTransforms, size_transforms, transforms_by_input
 from graphspec.diagnostics import Path as SpecPath
 from graphspec.diagnostics import fail, quoted
 from graphspec.spec.data import DataSpec
@@ -62,7 +62,7 @@ class DataSet:
     test: SealedPart
     labels: Mapping[str, tuple[str, ...]]
     sizes: SizeTransforms
-    values: tuple[Normalize, ...]
+    values: Mapping[str, tuple[Normalize, ...]]
     augment: tuple[Augmentation, ...]
     mix: tuple[Mix, ...]
     batch_size: int
@@ -76,8 +76,10 @@ class DataSet:
 
     @property
     def transforms(self) -> list[dict[str, Any]]:
-        """Every transform with its numbers, as a spec would write it: what an export ships."""
-        return self.sizes.as_dicts() + [step.as_dict() for step in self.values]
+        """Every transform with its numbers, as a spec would write it; of several inputs, ``input`` says which."""
+        one = len(self.values) == 1
+        steps = [({} if one else {"input": name}, step) for name, steps in self.values.items() for step in steps]
+        return self.sizes.as_dicts() + [step.as_dict() | of for of, step in steps]
 
     def samples(self, part: Part) -> Samples:
         """The samples of one part. Asking for ``"test"`` opens it."""
@@ -127,8 +129,8 @@ def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, downl
     training, test = _test_part(source, spec, seed)
     training, validation = _split(training, source.labels, spec.validation, seed, "validation")
     if spec.augment:
-        check_augmentations(augment, spec.augment, next(iter(training.inputs.values()))[:2])
-    values = value_transforms(spec.transforms, len(sizes.steps), next(iter(training.inputs.values())))
+        check_augmentations(augment, spec.augment, [image[:2] for image in training.inputs.values() if image.ndim == 4])
+    values = transforms_by_input(spec.transforms, len(sizes.steps), training.inputs)
     return DataSet(
         spec.dataset.type, training, validation, test, source.labels, sizes, values, augment, mix,
         spec.batch_size, spec.drop_last, seed,
@@ -155,10 +157,10 @@ def _resized(source: Source, sizes: SizeTransforms) -> Source:
         return source
 
     def apply(samples: Samples) -> Samples:
-        image = next(iter(samples.inputs.values()))
-        if image.ndim != 4:
+        images = {name: sizes(value) for name, value in samples.inputs.items() if value.ndim == 4}
+        if not images:
             raise fail("bad-value", f"{sizes.components[0].type} is for images", at=("data", "transforms", 0))
-        return Samples({name: sizes(value) for name, value in samples.inputs.items()}, samples.targets)
+        return Samples({**samples.inputs, **images}, samples.targets)
 
     test = source.test
     return Source(apply(source.train), None if test is None else lambda: apply(test()), source.labels)

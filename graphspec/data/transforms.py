@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -123,10 +123,30 @@ def with_enums(component: Component, function: Callable[..., Any]) -> Component:
     return Component.model_construct(type=component.type, args=component.args | {"interpolation": known[name]})
 
 
-def value_transforms(components: Sequence[Component], offset: int, sample: Tensor) -> tuple[Normalize, ...]:
+def transforms_by_input(
+    components: Sequence[Component], offset: int, inputs: Mapping[str, Tensor]
+) -> dict[str, tuple[Normalize, ...]]:
+    """:func:`value_transforms` of each of the training part's `inputs`.
+
+    Of several inputs, Normalize is for the images and StandardScaler for the tables, each with its own statistics;
+    where there are only images, or only tables, both are for all. Whole numbers (tokens) stay as they are.
+    """
+    if len(inputs) == 1:
+        return {name: value_transforms(components, offset, value) for name, value in inputs.items()}
+    images = [name for name, value in inputs.items() if value.ndim == 4]
+    tables = [name for name, value in inputs.items() if value.ndim < 4 and value.is_floating_point()]
+    meant = {"Normalize": images or tables, "StandardScaler": tables or images}
+    others = {name: [c for c in components if name not in meant.get(c.type, inputs)] for name in inputs}
+    return {name: value_transforms(components, offset, value, others[name]) for name, value in inputs.items()}
+
+
+def value_transforms(
+    components: Sequence[Component], offset: int, sample: Tensor, left_out: Sequence[Component] = ()
+) -> tuple[Normalize, ...]:
     """The transforms behind the size transforms (of which there are `offset`), statistics taken from `sample`.
 
     `sample` is the training part's input, ``N × C × …``; Normalize must have one number for each of its C channels.
+    Those `left_out` are checked alone.
     """
     steps: list[Normalize] = []
     for i, component in enumerate(components[offset:], offset):
@@ -139,6 +159,8 @@ def value_transforms(components: Sequence[Component], offset: int, sample: Tenso
                 "remove it",
             )
         numbers = construct(component, choose(component, VALUE_TRANSFORMS, "transform", at), at)
+        if component in left_out:
+            continue
         step = Normalize(*numbers) if numbers else _statistics(sample, steps)
         channels = sample.shape[1] if sample.ndim > 1 else 1
         if len(step.mean) not in (1, channels):

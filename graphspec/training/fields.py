@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -16,13 +16,13 @@ from graphspec.shapes.shaped import ShapedGraph, TensorType
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fields:
-    """The data fields in the order of forward's parameters with their dtypes, and the target's field.
+    """The data fields in the order of forward's parameters with their dtypes, and the targets' by output.
 
     ``memory_format`` is how batches of images (4 dimensions) are laid out.
     """
 
     inputs: tuple[tuple[str, torch.dtype], ...]
-    target: str
+    targets: Mapping[str, str]
     memory_format: torch.memory_format = torch.contiguous_format
 
     def inputs_of(self, batch: Samples) -> list[Tensor]:
@@ -32,9 +32,18 @@ class Fields:
             values = [v.contiguous(memory_format=self.memory_format) if v.ndim == 4 else v for v in values]
         return values
 
+    @property
+    def target(self) -> str:
+        """The field of the first output's target."""
+        return next(iter(self.targets.values()))
+
     def target_of(self, batch: Samples) -> Tensor:
-        """What the output is compared with."""
+        """What the first output is compared with."""
         return batch.targets[self.target]
+
+    def targets_of(self, batch: Samples) -> dict[str, Tensor]:
+        """What each output is compared with, by the output's name."""
+        return {output: batch.targets[field] for output, field in self.targets.items()}
 
 
 def match_fields(shaped: ShapedGraph, data: DataSet) -> Fields:
@@ -46,12 +55,12 @@ def match_fields(shaped: ShapedGraph, data: DataSet) -> Fields:
         names = ", ".join(shaped.outputs)
         raise fail("bad-loss", f"the network has several outputs ({names}), a loss takes one", at=("train", "loss"))
     pairs = _pair("input", shaped.inputs, data.train.inputs)
-    ((_, target),) = _pair("output", shaped.outputs, data.train.targets)
+    targets = dict(_pair("output", shaped.outputs, data.train.targets))
     for name, field in pairs:
         _check_shape(name, shaped.inputs[name], field, data)
     channels_last = shaped.spec.train is not None and shaped.spec.train.memory_format == "channels_last"
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    return Fields(tuple((field, shaped.inputs[name].dtype) for name, field in pairs), target, layout)
+    return Fields(tuple((field, shaped.inputs[name].dtype) for name, field in pairs), targets, layout)
 
 
 def _pair(kind: str, names: Iterable[str], fields: Iterable[str]) -> list[tuple[str, str]]:

@@ -71,17 +71,21 @@ def mixings(components: Sequence[Component], source: Source) -> tuple[Mix, ...]:
     return tuple(found)
 
 
-def check_augmentations(built: Sequence[Augmentation], components: Sequence[Component], images: Tensor) -> None:
-    """Try each augmentation on `images`, a few samples; raises ``GraphspecError`` where one cannot work on them."""
-    if components and images.ndim != 4:
+def check_augmentations(built: Sequence[Augmentation], components: Sequence[Component], inputs: list[Tensor]) -> None:
+    """Try each augmentation on a few samples of each of the `inputs` that are images.
+
+    Raises ``GraphspecError`` where one cannot work on them, and where no input is an image.
+    """
+    if components and not inputs:
         raise fail("bad-value", f"{components[0].type} is for images", at=("data", "augment", 0))
-    for i, (augmentation, component) in enumerate(zip(built, components, strict=False)):
-        at = ("data", "augment", i)
-        try:
-            images = augmentation(images, generator(0, "check"))
-        except (RuntimeError, ValueError, TypeError) as error:
-            size = " × ".join(map(str, images.shape[1:]))
-            raise fail("bad-value", f"{component.type} fails on images of {size}: {error}", at=at) from error
+    for images in inputs:
+        for i, (augmentation, component) in enumerate(zip(built, components, strict=False)):
+            at = ("data", "augment", i)
+            try:
+                images = augmentation(images, generator(0, "check"))
+            except (RuntimeError, ValueError, TypeError) as error:
+                size = " × ".join(map(str, images.shape[1:]))
+                raise fail("bad-value", f"{component.type} fails on images of {size}: {error}", at=at) from error
 
 
 def _augmentation(component: Component, at: Path) -> Augmentation:
