@@ -13,13 +13,13 @@ from graphspec.diagnostics import GraphspecError, GraphspecWarning, Verification
 
 if TYPE_CHECKING:
     from graphspec.ops import layer
-    from graphspec.pipeline import build, compile, evaluate, export, load, shape, train, verify
+    from graphspec.pipeline import build, compile, evaluate, export, load, shape, train, tune, verify
 
 __version__ = "0.1.0"
-_PIPELINE = ["build", "compile", "evaluate", "export", "load", "shape", "train", "verify"]
+_PIPELINE = ["build", "compile", "evaluate", "export", "load", "shape", "train", "tune", "verify"]
 __all__ = [
     "GraphspecError", "GraphspecWarning", "VerificationError", "build", "compile", "evaluate", "export", "layer",
-    "load", "shape", "train", "verify",
+    "load", "shape", "train", "tune", "verify",
 ]  # fmt: skip
 
 #: Public name → the module that has it: imported when first used, so that `import graphspec` stays cheap.

@@ -24,7 +24,8 @@ LONGEST_NAME = 80
 _KINDS = {
     "PARSE": "empty syntax encoding duplicate-key not-finite",
     "LIMIT": "too-large too-deep too-many-layers too-many-parameters too-much-memory",
-    "FILE": "no-such-file not-a-file wrong-extension unreadable outside unwritable exists bad-import unknown-template",
+    "FILE": "no-such-file not-a-file wrong-extension unreadable outside unwritable exists bad-import unknown-template "
+    "missing-package",
     "SCHEMA": "unknown-key missing-key wrong-type bad-value format-version unknown-layer unknown-argument "
     "missing-argument unknown-component bad-expression unknown-variable no-such-path",
     "NAME": "bad-name reserved-name name-clash",
@@ -32,7 +33,7 @@ _KINDS = {
     "SHAPE": "shape-mismatch wrong-dtype wrong-rank broadcast dynamic-dim inferred-mismatch linear-after-conv "
     "softmax-before-loss bias-before-norm",
     "DATA": "no-data bad-data class-count batch-of-one download field-mismatch",
-    "TRAIN": "bad-loss bad-metric non-finite out-of-memory interrupted no-training",
+    "TRAIN": "bad-loss bad-metric non-finite not-recorded out-of-memory interrupted no-training",
     "CKPT": "run-exists no-run run-locked checkpoint-mismatch checkpoint-damaged",
     "EXPORT": "not-exportable mismatch inconclusive tampered runtime-missing runtime-failed deprecated",
 }

@@ -6,10 +6,11 @@ Each function runs the line up to its own stage. torch is imported when the firs
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from graphspec.shapes import ShapedGraph
     from graphspec.training import EvaluateReport, TrainReport
     from graphspec.training.progress import Reporter
+    from graphspec.tuning.report import TuneReport
     from graphspec.verifying import VerifyReport
 
 #: What a network can be given as: a path, ``"-"``, the text, a dict, or a spec already read.
@@ -131,6 +133,51 @@ def train(
             module, shaped, run=Path(run or Path("runs") / network.name), resume=resume, epochs=epochs, device=device,
             data_root=Path(data) if data else None, download=download, reporter=reporter,
         )  # fmt: skip
+
+
+def tune(
+    spec: SpecLike,
+    *,
+    run: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    variant: str | None = None,
+    overrides: Iterable[str] = (),
+    trials: int | None = None,
+    device: str = "auto",
+    data: str | os.PathLike[str] | None = None,
+    download: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> TuneReport:
+    """Search the space of a spec's ``[tune]`` in the folder `run` (``runs/NAME-tune`` by default).
+
+    Each trial is trained like any spec; with `resume` a study goes on, also beside other processes. The best trial's
+    weights are measured on every part once no trial is left. See :func:`graphspec.tuning.tune.tune`.
+    """
+    from graphspec import training, tuning
+
+    tuning.require_optuna()
+    from graphspec.tuning.tune import tune as search
+
+    network = load(spec, variant=variant, overrides=overrides)
+    base = {key: value for key, value in network.source.data.items() if key != "tune"} | {"name": network.name}
+    root = Path(data) if data else None
+
+    def train_trial(trial: NetworkSpec, folder: Path, resume: bool, reporter: Reporter) -> TrainReport:
+        return train(
+            trial, run=folder, resume=resume, device=device, data=data, download=download, reporter=reporter
+        )  # fmt: skip
+
+    with located(network.source):
+        report = search(
+            network, training.load_data(network, root, download), load=lambda changes: load(base, overrides=changes),
+            train=train_trial, run=Path(run or Path("runs") / f"{network.name}-tune"), resume=resume, trials=trials,
+            say=say,
+        )  # fmt: skip
+    if report.best_run is None or report.counts.get("running"):
+        return report
+    return dataclasses.replace(
+        report, evaluation=evaluate(report.best_run, device=device, data=data, download=download)
+    )  # fmt: skip
 
 
 def evaluate(

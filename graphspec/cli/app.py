@@ -15,6 +15,7 @@ from graphspec.cli.ops import ops
 from graphspec.cli.predict import predict
 from graphspec.cli.schema import schema
 from graphspec.cli.train import evaluate, train
+from graphspec.cli.tune import tune
 
 app = typer.Typer(
     name="graphspec",
@@ -45,6 +46,7 @@ def _root(
 
 app.command("compile")(compile_)
 app.command()(train)
+app.command()(tune)
 app.command()(evaluate)
 app.command()(predict)
 app.command()(export)

@@ -22,7 +22,7 @@ _MOST_CLASSES = 40
 
 def trained(report: TrainReport) -> Iterator[RenderableType]:
     """The figures of the best weights by part, and how they came about."""
-    yield _by_part(report.figures)
+    yield by_part(report.figures)
     yield ""
     yield Text(f"Best epoch  {report.best_epoch} of {report.epochs}, by {_monitored(report)}")
     yield Text(f"Time        {seconds(report.seconds)}, {report.samples_per_second:,.0f} samples/s")
@@ -31,7 +31,7 @@ def trained(report: TrainReport) -> Iterator[RenderableType]:
 
 def evaluated(report: EvaluateReport) -> Iterator[RenderableType]:
     """The figures by part and, for a classifier, by class of the last part."""
-    yield _by_part(report.parts)
+    yield by_part(report.parts)
     if report.per_class and len(report.per_class) <= _MOST_CLASSES:
         yield ""
         yield _by_class(report.per_class)
@@ -45,7 +45,8 @@ def _monitored(report: TrainReport) -> str:
     return f"{part} {report.monitor.replace('_', ' ')}"
 
 
-def _by_part(parts: Mapping[str, Mapping[str, float]]) -> Table:
+def by_part(parts: Mapping[str, Mapping[str, float]]) -> Table:
+    """Loss and metrics, a row a part."""
     table = _table("Part", next(iter(parts.values())))
     for part, figures in parts.items():
         table.add_row(part, *(f"{value:.4f}" for value in figures.values()))

@@ -1,7 +1,8 @@
-"""The schemas of what ``[data]`` and ``[train]`` name: data sets, transforms, losses, optimisers, metrics."""
+"""The schemas of what ``[data]``, ``[train]`` and ``[tune]`` name: data sets, losses, optimisers, samplers, …"""
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,7 +19,7 @@ from graphspec.training.objective import OF_CLASSES, OF_SIGNS, OF_VALUES
 from graphspec.training.optimizer import optimizer_table, scheduler_table
 
 #: Arguments that graphspec gives, and those that it fills in where the spec does not.
-_GIVEN = frozenset(["place", "name", "resize", "params", "optimizer", "statistic"])
+_GIVEN = frozenset(["place", "name", "resize", "params", "optimizer", "statistic", "search_space", "wrapped_pruner"])
 _FILLED = frozenset(["T_max", "total_steps", "total_iters"])
 
 #: The key in its section → what it may name: ``name → function``.
@@ -32,7 +33,8 @@ def component(key: str) -> Schema:
 
 def component_definitions() -> dict[str, Schema]:
     """A definition for each key of the spec that names components."""
-    return {key: _component(table) for key, table in _tables().items()}
+    anything: Schema = {"type": ["string", "object"]}
+    return {"sampler": anything, "pruner": anything} | {key: _component(table) for key, table in _tables().items()}
 
 
 def _tables() -> Mapping[str, Table]:
@@ -46,7 +48,17 @@ def _tables() -> Mapping[str, Table]:
         "optimizer": optimizer_table(),
         "scheduler": scheduler_table(),
         "metrics": {name: kind.formula for name, kind in METRICS.items()},
+        **_search_tables(),
     }
+
+
+def _search_tables() -> Mapping[str, Table]:
+    """What ``[tune]`` names; without Optuna, whose classes they are, nothing is known of them."""
+    if importlib.util.find_spec("optuna") is None:
+        return {}
+    from graphspec.tuning.samplers import pruner_table, sampler_table
+
+    return {"sampler": sampler_table(), "pruner": pruner_table()}
 
 
 def _component(table: Table) -> Schema:

@@ -22,6 +22,7 @@ from graphspec.schema.pieces import (
 )
 from graphspec.spec.base import Component
 from graphspec.spec.model import BlockSpec, InputSpec, NetworkSpec
+from graphspec.spec.tune import SearchSpec
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
@@ -43,7 +44,7 @@ def json_schema() -> Schema:
         "properties": {"$schema": {"type": "string"}, **body, **sections},
         "additionalProperties": False,
         "required": _required(NetworkSpec),
-        "definitions": {**layer_definitions(), **component_definitions(), "block": _block()},
+        "definitions": {**layer_definitions(), **component_definitions(), "block": _block(), "search": _search()},
     }
 
 
@@ -99,6 +100,12 @@ def _section(model: type[BaseModel], name: str) -> Schema:
     nested = next((part for part in (annotation, *typing.get_args(annotation)) if _is_model(part)), None)
     if nested is None:
         return or_expression(_plain(model)[name])
+    if typing.get_origin(annotation) is dict:
+        return {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/definitions/search"}}
+    return _model(nested)
+
+
+def _model(nested: type[BaseModel]) -> Schema:
     return {
         "description": sentence(inspect.getdoc(nested) or ""),
         "type": "object",
@@ -106,6 +113,12 @@ def _section(model: type[BaseModel], name: str) -> Schema:
         "additionalProperties": False,
         "required": _required(nested),
     }
+
+
+def _search() -> Schema:
+    """An entry of ``[tune.space]``, or a table of them: a dotted key without quotes is a table in a table."""
+    inner = {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/definitions/search"}}
+    return {"anyOf": [_model(SearchSpec), inner]}
 
 
 def _plain(model: type[BaseModel]) -> dict[str, Schema]:

@@ -16,7 +16,7 @@ _ORDER = ("graphspec", "name", "vars", "inputs", "layers", "outputs", "blocks", 
 def dump(spec: NetworkSpec) -> str:
     """`spec` as TOML text that loads to an equal spec; the variants it was chosen from are not repeated."""
     data = _data(spec)
-    lines = [f"{key} = {_value(item)}" for key, item in data.items() if not isinstance(item, dict)]
+    lines = [f"{key} = {toml_value(item)}" for key, item in data.items() if not isinstance(item, dict)]
     for key, item in data.items():
         if key == "blocks":
             for name, block in item.items():
@@ -37,28 +37,32 @@ def _data(spec: NetworkSpec) -> dict[str, Any]:
 
 
 def _section(name: str, table: Mapping[str, Any]) -> Iterator[str]:
-    """``[name]`` with its lines; a block's ``layers`` and ``outputs`` are sections of their own."""
-    nested = {key for key in table if name.startswith("blocks.") and key in ("layers", "outputs")}
+    """``[name]`` with its lines; a block's ``layers`` and ``outputs``, and a search's ``space``, are sections."""
+    own = ("layers", "outputs") if name.startswith("blocks.") else ("space",) if name == "tune" else ()
+    nested = {key for key in table if key in own}
     flat = {_key(key): item for key, item in table.items() if key not in nested and item != {}}
     width = max((len(key) for key in flat), default=0)
     yield f"\n[{name}]"
-    yield from (f"{key:<{width}} = {_value(item)}" for key, item in flat.items())
+    yield from (f"{key:<{width}} = {toml_value(item)}" for key, item in flat.items())
     for key in table:
         if key in nested:
             yield from _section(f"{name}.{key}", table[key])
 
 
 def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml_value(key)
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A string, number, boolean, list or table as TOML writes it on one line."""
     if isinstance(value, dict):
         return (
-            "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }" if value else "{}"
+            "{ " + ", ".join(f"{_key(key)} = {toml_value(item)}" for key, item in value.items()) + " }"
+            if value
+            else "{}"
         )
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_value(item) for item in value)}]"
+        return f"[{', '.join(toml_value(item) for item in value)}]"
     if isinstance(value, float):
         return repr(value)
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

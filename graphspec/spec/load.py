@@ -21,7 +21,7 @@ from graphspec.spec.scope import Bindings
 from graphspec.spec.source import Source
 from graphspec.spec.text import EXTENSIONS, read, read_stdin
 
-_SECTIONS = ("inputs", "data", "train", "export")
+_SECTIONS = ("inputs", "data", "train", "export", "tune")
 
 
 def load(
@@ -124,7 +124,7 @@ def _block_by_name(name: str, block: Any) -> Any:
 
 
 def _close_sections(data: dict[str, Any]) -> dict[str, Any]:
-    """`data` with the ``${…}`` of [inputs], [data], [train] and [export] replaced; they see the top-level variables."""
+    """`data` with the ``${…}`` of the sections but [layers] replaced; they see the top-level variables."""
     variables = data.get("vars")
     scope = Bindings(variables if isinstance(variables, dict) else {})
     faults: list[Diagnostic] = []

@@ -11,6 +11,7 @@ from graphspec.spec.data import DataSpec
 from graphspec.spec.export import ExportSpec
 from graphspec.spec.source import Source
 from graphspec.spec.train import TrainSpec
+from graphspec.spec.tune import TuneSpec
 
 FORMAT_VERSION = 1
 #: Dims of one input, and different dynamic dims of all.
@@ -100,7 +101,7 @@ class NetworkSpec(NetworkBody):
     data: DataSpec | None = None
     train: TrainSpec | None = None
     export: ExportSpec = ExportSpec()
-    tune: dict[str, Any] | None = None
+    tune: TuneSpec | None = None
 
     @property
     def source(self) -> Source:

@@ -7,6 +7,7 @@ from graphspec.cli.app import app
 SURFACE = """
 compile   spec --emit -o --depth --expand --variant --set --all --import --json --quiet
 train     spec --run --resume --epochs --device --data --download --variant --set --import --json --quiet
+tune      spec --run --resume --trials --device --data --download --variant --set --import --json --quiet
 evaluate  run --device --data --download --import --json --quiet
 predict   source files --count --data --download --import --json --quiet
 export    source -o --format --variant --set --import --json --quiet

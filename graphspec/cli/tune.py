@@ -1,0 +1,106 @@
+"""``graphspec tune``: a search over values of a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from graphspec.cli import figures, options
+from graphspec.cli.numbers import seconds
+from graphspec.cli.screen import screen
+from graphspec.cli.tables import new_table
+from graphspec.diagnostics import printable
+
+if TYPE_CHECKING:
+    from graphspec.tuning.report import TrialReport, TuneReport
+
+#: More trials than this are not listed; trials.csv in the study's folder has them all.
+_MOST_TRIALS = 10
+
+
+def tune(
+    spec: options.Spec,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="DIR", help="The study's folder; runs/NAME-tune without it.", show_default=False),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the study in that folder, alone or beside other processes.")
+    ] = False,
+    trials: Annotated[
+        int | None, typer.Option("--trials", min=1, metavar="N", help="Instead of the spec's.", show_default=False)
+    ] = None,
+    device: options.Device = "auto",
+    data: options.Data = None,
+    download: options.Download = False,
+    variant: options.Variant = None,
+    set_: options.Overrides = None,
+    import_: options.Imports = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Search the values that [tune] of SPEC names, one training run a trial, and keep the best."""
+    with screen(as_json, quiet) as here:
+        options.import_layers(import_)
+        from graphspec import pipeline
+
+        report = pipeline.tune(
+            options.source(spec), run=run, resume=resume, variant=variant, overrides=set_ or (), trials=trials,
+            device=device, data=data, download=download, say=here.say,
+        )  # fmt: skip
+        here.show(report.as_dict(), *_tables(report))
+
+
+def _tables(report: TuneReport) -> Iterator[RenderableType]:
+    yield _trials(report)
+    if report.evaluation is not None:
+        yield ""
+        yield figures.by_part(report.evaluation.parts)
+    yield ""
+    if report.importances:
+        shares = ", ".join(f"{path} {share:.0%}" for path, share in report.importances.items())
+        yield Text(f"Importance  {shares}")
+    yield Text(f"Trials      {', '.join(f'{count} {state}' for state, count in report.counts.items())}")
+    if report.best_run is not None:
+        yield Text(f"Best run    {report.best_run}")
+    yield Text(f"Files       {', '.join(path.name for path in report.files)} in {report.run}")
+
+
+def _trials(report: TuneReport) -> RenderableType:
+    """The best trials first; those without a figure last."""
+    sign = -1 if report.direction == "maximize" else 1
+    ranked = sorted(report.trials, key=lambda trial: (trial.state != "complete", _rank(trial, sign)))
+    table = new_table()
+    table.add_column("Trial", justify="right")
+    table.add_column(f"validation {report.metric.replace('_', ' ')}", justify="right")
+    paths = list(dict.fromkeys(path for trial in report.trials for path in trial.values))
+    for path in paths:
+        table.add_column(path, justify="right", overflow="fold")
+    for heading in ("epochs", "time"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for trial in ranked[:_MOST_TRIALS]:
+        table.add_row(
+            str(trial.number), "" if trial.value is None else f"{trial.value:.4f}",
+            *(_value(trial.values.get(path)) for path in paths), str(trial.epochs),
+            "" if trial.seconds is None else seconds(trial.seconds),
+            "best" if trial.number == report.best else "" if trial.state == "complete" else trial.state,
+        )  # fmt: skip
+    if len(ranked) > _MOST_TRIALS:
+        table.caption = f"{len(ranked) - _MOST_TRIALS} more in trials.csv"
+    return table
+
+
+def _rank(trial: TrialReport, sign: int) -> float:
+    return float("inf") if trial.value is None else sign * trial.value
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))

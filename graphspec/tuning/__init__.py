@@ -1,0 +1,14 @@
+"""A search over values of a spec: Optuna proposes them, ordinary training measures them."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from graphspec.diagnostics import fail
+
+
+def require_optuna() -> None:
+    """Raise ``GraphspecError`` where Optuna, the extra ``tune``, is not installed; everything else here imports it."""
+    if importlib.util.find_spec("optuna") is None:
+        hint = "pip install 'graphspec[tune]'"
+        raise fail("missing-package", "a search needs Optuna, which is not installed", at=("tune",), hint=hint)

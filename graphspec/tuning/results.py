@@ -1,0 +1,63 @@
+"""What a study leaves in its folder, and the line that it says for a trial."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from graphspec.diagnostics import fail
+from graphspec.durable import write_atomically
+from graphspec.spec.dump import dump
+from graphspec.spec.model import NetworkSpec
+from graphspec.tuning.picture import picture
+from graphspec.tuning.report import TrialReport, TuneReport, importances, trial_report
+from graphspec.tuning.study import StudyFolder
+
+
+def trial_line(trial: TrialReport, metric: str) -> str:
+    """``trial 3  train.optimizer.lr 0.0123  accuracy 0.9721  4.1 s``."""
+    values = "  ".join(f"{path} {_short(value)}" for path, value in trial.values.items())
+    figure = "" if trial.value is None else f"  {metric} {trial.value:.4f}"
+    ends = {"pruned": f"  pruned after epoch {trial.epochs}", "failed": f"  failed: {trial.error}"}
+    seconds = "" if trial.seconds is None else f"  {trial.seconds:.1f} s"
+    return f"trial {trial.number}  {values}{figure}{ends.get(trial.state, '')}{seconds}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def write_results(
+    folder: StudyFolder, metric: str, direction: str, load: Callable[[Mapping[str, Any]], NetworkSpec]
+) -> TuneReport:
+    """Write ``trials.csv``, ``best.toml`` and ``study.png``. `load` reads the spec with a trial's values.
+
+    Raises ``GraphspecError`` where every trial has ended and none was complete.
+    """
+    trials = tuple(trial_report(trial) for trial in folder.trials())
+    complete = [trial for trial in trials if trial.state == "complete"]
+    if not complete and not any(trial.state == "running" for trial in trials):
+        reasons = [f"trial {trial.number}: {trial.error}" for trial in trials if trial.error]
+        raise fail("no-training", "no trial of the search was complete", at=("tune",), notes=reasons[:5])
+    files = [folder.path / "trials.csv"]
+    write_atomically(files[0], _csv(trials, metric))
+    best, shares = None, importances(folder.study)
+    if complete:
+        best = folder.study.best_trial.number
+        files.append(folder.path / "best.toml")
+        write_atomically(files[-1], dump(load(folder.study.best_trial.params)).encode())
+        files.append(picture(trials, metric, direction, shares, folder.path / "study.png"))
+    return TuneReport(folder.path, metric, direction, trials, best, shares, None, tuple(files))
+
+
+def _csv(trials: Sequence[TrialReport], metric: str) -> bytes:
+    paths = list(dict.fromkeys(path for trial in trials for path in trial.values))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", "state", metric, "epochs", "seconds", *paths, "error"])
+    for trial in trials:
+        row = [trial.number, trial.state, trial.value, trial.epochs, trial.seconds]
+        writer.writerow([*row, *(trial.values.get(path) for path in paths), trial.error])
+    return text.getvalue().encode()

@@ -1,0 +1,173 @@
+"""A search from its first trial to its report; several processes may share one."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from graphspec.data import DataSet
+from graphspec.diagnostics import GraphspecWarning, fail, quoted, suggest
+from graphspec.durable import write_atomically
+from graphspec.spec.dump import dump
+from graphspec.spec.model import NetworkSpec
+from graphspec.spec.tune import TuneSpec
+from graphspec.training.metrics import higher_is_better
+from graphspec.tuning.report import TuneReport, trial_report
+from graphspec.tuning.results import trial_line, write_results
+from graphspec.tuning.samplers import build_pruner, build_sampler
+from graphspec.tuning.space import Space, distributions, grid, overrides
+from graphspec.tuning.study import StudyFolder
+from graphspec.tuning.trial import Train, run_trial
+
+#: Reads the spec with ``path=value`` changes and without its ``[tune]``; the pipeline's first stage.
+Load = Callable[[Sequence[str]], NetworkSpec]
+
+
+def tune(
+    spec: NetworkSpec,
+    data: DataSet,
+    *,
+    load: Load,
+    train: Callable[..., Any],
+    run: Path,
+    resume: bool = False,
+    trials: int | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> TuneReport:
+    """Search the space of ``[tune]`` in the folder `run`, until `trials` (the spec's otherwise) were made in all.
+
+    `load` and `train` are the pipeline's: ``train(spec, folder, resume, reporter)``. `data` are the spec's own, from
+    which the default metric follows. `say` gets a line for each trial.
+
+    Raises ``GraphspecError`` before the first trial where the space, the sampler or the metric is wrong, and at the end
+    where no trial at all was complete.
+    """
+    settings = _settings(spec)
+    metric = _metric(spec, settings, data)
+    direction = settings.direction or ("maximize" if higher_is_better(metric) else "minimize")
+    space = distributions(spec)
+    load(overrides(_first(space), settings.space))  # a path that leads nowhere fails here
+    sampler, pruner = build_sampler(settings.sampler, settings.seed, space), build_pruner(settings.pruner)
+    folder = StudyFolder(run)
+    folder.check(resume)
+    with _quiet_optuna():
+        folder.open(sampler, pruner, direction)
+        _check_same_study(folder, spec)
+        wanted = trials or settings.trials
+        if settings.sampler.type == "GridSampler":
+            wanted = min(wanted, _grid_size(space))
+
+        def train_values(values: Mapping[str, Any], *rest: Any) -> Any:
+            return train(load(overrides(values, settings.space)), *rest)
+
+        _search(folder, space, wanted, metric, _once_warned(train_values), say)
+        return write_results(folder, metric, direction, lambda values: load(overrides(values, settings.space)))
+
+
+def _search(
+    folder: StudyFolder, space: Space, wanted: int, metric: str, train: Train, say: Callable[[str], None]
+) -> None:
+    while claim := folder.claim(space, wanted):
+        number = claim.trial.number
+        if claim.resumed:
+            say(f"trial {number}: going on where its process ended")
+        run_trial(folder, claim, metric, train)
+        say(trial_line(trial_report(folder.trials()[number]), metric))
+
+
+def _settings(spec: NetworkSpec) -> TuneSpec:
+    if spec.tune is None:
+        hint = 'add [tune] with space = { "train.optimizer.lr" = { low = 1e-4, high = 1e-1, log = true } }'
+        raise fail("no-training", f"{quoted(spec.name)} has no [tune] section", hint=hint)
+    if spec.train is None:
+        raise fail("no-training", f"{quoted(spec.name)} has no [train] section", hint="add [train]")
+    return spec.tune
+
+
+def _metric(spec: NetworkSpec, settings: TuneSpec, data: DataSet) -> str:
+    """The figure of the validation part that is searched for: ``[tune] metric``, else the run's monitor."""
+    assert spec.train is not None
+    if data.validation is None:
+        raise fail("no-data", "a search needs a validation part", ("data", "validation"), "set it above 0")
+    measured = [component.type for component in spec.train.metrics] or (["accuracy"] if data.classes else [])
+    known = ["loss", *measured]
+    metric = settings.metric or spec.train.monitor or next(iter(measured), "loss")
+    if metric not in known:
+        hint = suggest(metric, known) or f"known: {', '.join(known)}"
+        raise fail("bad-metric", f"{quoted(metric)} is not measured", at=("tune", "metric"), hint=hint)
+    return metric
+
+
+def _first(space: Space) -> dict[str, Any]:
+    """One value of each path."""
+    return {
+        path: values.choices[0] if isinstance(values, optuna.distributions.CategoricalDistribution) else values.low
+        for path, values in space.items()
+        if isinstance(
+            values,
+            optuna.distributions.CategoricalDistribution
+            | optuna.distributions.IntDistribution
+            | optuna.distributions.FloatDistribution,
+        )
+    }
+
+
+def _grid_size(space: Space) -> int:
+    size = 1
+    for values in grid(space).values():
+        size *= len(values)
+    return size
+
+
+def _check_same_study(folder: StudyFolder, spec: NetworkSpec) -> None:
+    """Write the spec of a new study, or compare with the one that the study began with; trials may become more."""
+    path, text = folder.path / "spec.toml", dump(spec)
+    if not path.is_file():
+        write_atomically(path, text.encode())
+        return
+    before, now = (_without_trials(each) for each in (path.read_text(encoding="utf-8"), text))
+    if before != now:
+        notes = [f"was: {line}" for line in before if line not in now]
+        notes += [f"is: {line}" for line in now if line not in before]
+        message = f"the spec is not the one that the study in {folder.path} began with"
+        raise fail("checkpoint-mismatch", message, hint="tune into another folder", notes=notes[:20])
+
+
+def _without_trials(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.startswith("trials ")]
+
+
+def _once_warned(train: Train) -> Train:
+    """`train` where a warning that an earlier trial gave is not given again."""
+    seen: set[str] = set()
+
+    def quieter(*arguments: Any) -> Any:
+        with warnings.catch_warnings():
+            usual = warnings.showwarning
+
+            def show(message: Any, *place: Any, **more: Any) -> None:
+                if not isinstance(message, GraphspecWarning) or str(message) not in seen:
+                    seen.add(str(message))
+                    usual(message, *place, **more)
+
+            warnings.showwarning = show
+            return train(*arguments)
+
+    return quieter
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Optuna says nothing of its own: what matters, the study's lines say."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
