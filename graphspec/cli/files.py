@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from graphspec.diagnostics import fail, quoted
+from graphspec.durable import unwritable, write_atomically
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` at `path` whole or not at all: beside it first, then renamed over it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write `text` at `path` whole or not at all; into a device or a pipe (``/dev/null``) as it comes."""
+    if path.is_file() or not path.exists():
+        write_atomically(path, text.encode())
+        return
     try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise fail("unwritable", f"cannot write {quoted(path)}: {error.strerror}") from None
+        raise unwritable(path, error) from error

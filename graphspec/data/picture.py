@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from graphspec.data.dataset import DataSet
 from graphspec.diagnostics import fail
+from graphspec.durable import write_atomically
 
 
 def show(data: DataSet, path: Path, rows: int = 6, epochs: int = 7) -> Path:
@@ -35,7 +37,9 @@ def show(data: DataSet, path: Path, rows: int = 6, epochs: int = 7) -> Path:
             if row == 0:
                 panel.set_title("stored" if column == 0 else f"epoch {column}", fontsize=9)
         panels[row][0].set_ylabel(_label(data, chosen.targets, row), fontsize=9)
-    figure.savefig(path, dpi=130)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=130)
+    write_atomically(path, picture.getvalue())
     return path
 
 

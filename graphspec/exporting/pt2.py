@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,4 +16,6 @@ def write_pt2(capture: Capture, path: Path, extra_files: Mapping[str, str]) -> N
     """Save `capture`'s program to `path`; `extra_files` are stored inside, by name."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
-        torch.export.save(capture.program, path, extra_files=dict(extra_files))
+        archive = io.BytesIO()
+        torch.export.save(capture.program, archive, extra_files=dict(extra_files))
+    path.write_bytes(archive.getvalue())  # torch's own writing of files ends the process where the disk is full

@@ -1,32 +1,28 @@
 """Put a finished export where it belongs, all of it or none: a reader sees the old set or the new one, never a mixture.
 
-The new folder is complete and on disk before it takes the target's name in one system call: ``renameat2`` with
-``RENAME_EXCHANGE`` on Linux, ``renamex_np`` with ``RENAME_SWAP`` on macOS. Where the file system has neither, the old
-folder is renamed away first: a process killed between the two renames leaves the old set under ``.NAME.old``, and the
-next publication puts it back.
+The new folder is complete and on disk before it takes the target's name in one system call. Where the file system has
+none for that, the old folder is renamed away first: a process killed between the two renames leaves the old set under
+``.NAME.old``, and the next publication puts it back.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
+import glob
 import os
-import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from graphspec.diagnostics import fail
+from graphspec import durable
+from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting import manifest as manifests
 from graphspec.exporting.bundle import Bundle
 
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2  # linux/fs.h
-_RENAME_SWAP = 2  # sys/stdio.h of macOS
-_UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 _STAGING = ".{name}.new-"
+#: What the disk itself answers to a write.
+_OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -40,16 +36,21 @@ def staging(target: Path) -> Iterator[Path]:
     """
     check_target(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        durable.make_folders(target.parent)
         _recover(target)
-        folder = Path(tempfile.mkdtemp(prefix=_STAGING.format(name=target.name), dir=target.parent))
+        folder, lock = _own_folder(target)
     except OSError as error:
         raise fail("unwritable", f'cannot write beside "{target}": {error.strerror}') from error
-    lock = _lock(folder)
     try:
         yield folder
+    except GraphspecError:
+        raise
+    except Exception as error:
+        if cause := _refusal_of_disk(error):
+            raise fail("unwritable", f'cannot write beside "{target}": {cause}') from error
+        raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        durable.remove_folder(folder)
         os.close(lock)
 
 
@@ -66,11 +67,8 @@ def publish(folder: Path, target: Path) -> None:
     try:
         _keep_foreign(folder, target)
         _settle(folder)
-        if target.is_dir():
-            _exchange(folder, target)
-        else:
-            folder.rename(target)
-        _sync(target.parent)
+        durable.replace_folder(folder, target)
+        durable.sync(target.parent)
     except OSError as error:
         raise fail("unwritable", f'cannot publish "{target}": {error.strerror}') from error
 
@@ -127,7 +125,7 @@ def _keep_foreign(folder: Path, target: Path) -> None:
         if (folder / entry.name).exists():
             message = f'"{entry}" is not a file of the old export, and the new one has a file of that name'
             raise fail("exists", message, hint="move it away")
-        os.link(entry, folder / entry.name, follow_symlinks=False)
+        durable.disk.link(entry, folder / entry.name)
 
 
 def _settle(folder: Path) -> None:
@@ -136,69 +134,73 @@ def _settle(folder: Path) -> None:
     os.umask(mask)
     for path in folder.iterdir():
         if path.is_file() and not path.is_symlink() and path.stat().st_nlink == 1:
-            path.chmod(0o666 & ~mask)
-            _sync(path)
-    folder.chmod(0o777 & ~mask)
-    _sync(folder)
+            durable.disk.chmod(path, 0o666 & ~mask)
+            durable.sync(path)
+    durable.disk.chmod(folder, 0o777 & ~mask)
+    durable.sync(folder)
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _own_folder(target: Path) -> tuple[Path, int]:
+    """A new folder beside `target`, and the descriptor that holds its lock for as long as this process lives."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_STAGING.format(name=target.name), dir=target.parent))
+        # until it is locked, another export may take it for a dead one's and remove it
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            with _closed_on_error(lock):
+                _lock(lock)
+                if folder.is_dir():
+                    return folder, lock
+                raise FileNotFoundError(folder)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open folder; False where its file system has no locks. Raises ``BlockingIOError`` where it is taken."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _exchange(folder: Path, target: Path) -> None:
-    """Swap the two folders; afterwards `folder` holds the old set."""
-    if _swap(folder, target):
-        return
-    old = target.with_name(f".{target.name}.old")
-    target.rename(old)
-    folder.rename(target)
-    old.rename(folder)
-
-
-def _swap(one: Path, other: Path) -> bool:
-    """Exchange two paths in one system call; False where the system has none."""
-    library = ctypes.CDLL(None, use_errno=True)
-    paths = os.fsencode(one), os.fsencode(other)
-    if sys.platform == "linux" and hasattr(library, "renameat2"):
-        failed = library.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE)
-    elif sys.platform == "darwin" and hasattr(library, "renamex_np"):
-        failed = library.renamex_np(*paths, _RENAME_SWAP)
-    else:
+        durable.disk.lock(descriptor)
+    except BlockingIOError:
+        raise
+    except OSError:  # such as NFS without its lock daemon
         return False
-    code = ctypes.get_errno() if failed else 0
-    if code in _UNSUPPORTED:
-        return False
-    if code:
-        raise OSError(code, os.strerror(code), str(other))
     return True
 
 
-def _lock(folder: Path) -> int:
-    """An open descriptor of `folder` that holds a lock on it for as long as this process lives."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    if os.name == "posix":
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return descriptor
+@contextlib.contextmanager
+def _closed_on_error(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _recover(target: Path) -> None:
-    """Put back an old set that a killed process had renamed away, and remove the staging folders of dead processes."""
-    old = target.with_name(f".{target.name}.old")
+    """Put back an old set that a killed process had renamed away, and remove the staging folders of dead processes.
+
+    Where there are no locks, the dead cannot be told from the living, and their folders stay.
+    """
+    old = durable.old_name(target)
     if old.is_dir() and target.exists():
-        shutil.rmtree(old)
+        durable.remove_folder(old)
     elif old.is_dir():
-        old.rename(target)
-    for left in target.parent.glob(_STAGING.format(name=target.name) + "*"):
+        durable.disk.rename(old, target)
+    for left in target.parent.glob(glob.escape(_STAGING.format(name=target.name)) + "*"):
         if left.is_symlink() or not left.is_dir():
             continue
-        with contextlib.suppress(BlockingIOError):  # its process is alive
-            descriptor = _lock(left)
-            shutil.rmtree(left, ignore_errors=True)
-            os.close(descriptor)
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):  # its process lives, or has just ended
+            descriptor = os.open(left, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                if _lock(descriptor):
+                    durable.remove_folder(left)
+            finally:
+                os.close(descriptor)
+
+
+def _refusal_of_disk(error: BaseException | None) -> str:
+    """What the disk says, where `error` comes of that: libraries hand the system's words on, each in its own way."""
+    while error is not None:
+        text = "" if isinstance(error, OSError) and error.errno not in _OF_DISK else str(error)
+        if found := next((words for words in map(os.strerror, _OF_DISK) if words in text), ""):
+            return found
+        error = error.__cause__ or error.__context__
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from collections.abc import Mapping
@@ -34,19 +35,19 @@ def write_torchscript(capture: Capture, path: Path, extra_files: Mapping[str, st
     except Exception as error:  # torch.jit raises RuntimeError, OSError, NotSupportedError and others
         message = f"torch.jit.script refuses the network: {first_line(error)}"
         raise fail("not-exportable", message, at=("export", "formats")) from error
-    whole = path.with_suffix(".debug")
-    scripted.save(str(whole), _extra_files=dict(extra_files))
-    _copy_without_debug(whole, path)
-    whole.unlink()
+    whole = io.BytesIO(scripted.save_to_buffer(_extra_files=dict(extra_files)))
+    path.write_bytes(_without_debug(whole))  # torch's own writing of files ends the process where the disk is full
 
 
-def _copy_without_debug(source: Path, target: Path) -> None:
-    """Copy the archive but for its ``.debug_pkl`` records: they hold the paths of the Python sources."""
-    reader = torch._C.PyTorchFileReader(str(source))
-    writer = torch._C.PyTorchFileWriter(str(target))
+def _without_debug(archive: io.BytesIO) -> bytes:
+    """The archive but for its ``.debug_pkl`` records: they hold the paths of the Python sources."""
+    reader = torch._C.PyTorchFileReader(archive)
+    rest = io.BytesIO()
+    writer = torch._C.PyTorchFileWriter(rest)
     written_by_writer = ("version", "byteorder", ".data/serialization_id")
     for name in reader.get_all_records():
         if not name.endswith(".debug_pkl") and name not in written_by_writer:
             record = reader.get_record(name)
             writer.write_record(name, record, len(record))
     writer.write_end_of_file()
+    return rest.getvalue()

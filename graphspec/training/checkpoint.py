@@ -13,19 +13,28 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from graphspec.diagnostics import fail, warn
-from graphspec.training.files import tensors_to_bytes, write_atomically
+from graphspec.durable import make_folders, remove, unwritable, write_atomically
+from graphspec.training.files import tensors_to_bytes
 from graphspec.training.tree import pack, unpack
 
 KEPT = 2
-_MANIFEST = re.compile(r"step-(\d+)\.json")
+_NAME = re.compile(r"step-(\d{10,})\.(json|safetensors)")
 
 
 def save(folder: Path, step: int, state: dict[str, Any]) -> None:
-    """Write `state` as the checkpoint of `step` (optimiser steps since the start) and drop all but the newest two."""
-    folder.mkdir(exist_ok=True)
+    """Write `state` as the checkpoint of `step` (optimiser steps since the start) and keep the one before it.
+
+    Everything else goes: older ones, what a killed save left, and later steps, which a run that had to go on from an
+    earlier one leaves behind. Raises ``GraphspecError`` (``unwritable``); the checkpoints before then stay.
+    """
+    try:
+        make_folders(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
     tensors: dict[str, Tensor] = {}
     body = {"step": step, "state": pack(state, tensors)}
     content = tensors_to_bytes(tensors)
@@ -33,9 +42,11 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> None:
     name = f"step-{step:010d}"
     write_atomically(folder / f"{name}.safetensors", content)
     write_atomically(folder / f"{name}.json", _sealed(body))
-    for old in _steps(folder)[KEPT:]:
-        (folder / f"step-{old:010d}.json").unlink(missing_ok=True)
-        (folder / f"step-{old:010d}.safetensors").unlink(missing_ok=True)
+    kept = [known for known in _steps(folder, "json") if known <= step][:KEPT]
+    for kind in ("json", "safetensors"):  # a manifest never outlives its tensors
+        for other in _steps(folder, kind):
+            if other not in kept:
+                remove(folder / f"step-{other:010d}.{kind}")
 
 
 def load(folder: Path) -> dict[str, Any] | None:
@@ -44,17 +55,23 @@ def load(folder: Path) -> dict[str, Any] | None:
     A damaged one is passed over with a warning. Raises ``GraphspecError`` where all are damaged: training never starts
     over silently.
     """
-    steps = _steps(folder)
+    steps = _steps(folder, "json")
+    for step in _steps(folder, "safetensors"):
+        if step > max(steps, default=0):  # an earlier one is what a removal left
+            warn("checkpoint-damaged", f"the save of step {step} was cut short: without a manifest it is ignored")
     for step in steps:
         try:
             return _read(folder, step)
         except _Damaged as damage:
-            warn(
-                "checkpoint-damaged", f"the checkpoint of step {step} is damaged ({damage}); the one before it is used"
-            )
+            used = "the one before it is used" if step != steps[-1] else "there is none before it"
+            warn("checkpoint-damaged", f"the checkpoint of step {step} is damaged ({damage}); {used}")
     if steps:
         raise fail("checkpoint-damaged", f"every checkpoint in {folder} is damaged", hint="train into another folder")
     return None
+
+
+#: What reading a file may raise that is not what was written, whoever made it.
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError)
 
 
 class _Damaged(Exception):
@@ -66,24 +83,33 @@ def _sealed(body: dict[str, Any]) -> bytes:
     return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "body": text}).encode()
 
 
-def _steps(folder: Path) -> list[int]:
-    """Steps with a manifest, the greatest first: the order is by step, never by clock."""
-    names = (_MANIFEST.fullmatch(entry.name) for entry in folder.iterdir()) if folder.is_dir() else ()
-    return sorted((int(match[1]) for match in names if match), reverse=True)
+def _steps(folder: Path, kind: str) -> list[int]:
+    """Steps with a file of `kind`, the greatest first: the order is by step, never by clock."""
+    names = (_NAME.fullmatch(entry.name) for entry in folder.iterdir()) if folder.is_dir() else ()
+    return sorted((int(match[1]) for match in names if match and match[2] == kind), reverse=True)
 
 
 def _read(folder: Path, step: int) -> dict[str, Any]:
-    name = f"step-{step:010d}"
+    """The state of `step`. Its two hashes are compared before anything in it is looked at."""
     try:
-        sealed = json.loads((folder / f"{name}.json").read_bytes())
-        text = sealed["body"]
-        if hashlib.sha256(text.encode()).hexdigest() != sealed["sha256"]:
-            raise _Damaged("the manifest's hash differs")
-        body = json.loads(text)
-        content = (folder / f"{name}.safetensors").read_bytes()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        body = _unsealed((folder / f"step-{step:010d}.json").read_bytes())
+        content = (folder / f"step-{step:010d}.safetensors").read_bytes()
+        if hashlib.sha256(content).hexdigest() != body["sha256"]:
+            raise _Damaged("the tensors' hash differs")
+        if body["step"] != step:
+            raise _Damaged(f"it is the one of step {body['step']}")
+        state = unpack(body["state"], safetensors.torch.load(content))
+    except (OSError, *_MALFORMED) as error:
         raise _Damaged(f"{type(error).__name__}: {error}") from error
-    if hashlib.sha256(content).hexdigest() != body["sha256"]:
-        raise _Damaged("the tensors' hash differs")
-    state: dict[str, Any] = unpack(body["state"], safetensors.torch.load(content))
+    if not isinstance(state, dict):
+        raise _Damaged("it holds no state")
     return state
+
+
+def _unsealed(content: bytes) -> dict[str, Any]:
+    sealed = json.loads(content)
+    text = sealed["body"]
+    if hashlib.sha256(text.encode()).hexdigest() != sealed["sha256"]:
+        raise _Damaged("the manifest's hash differs")
+    body: dict[str, Any] = json.loads(text)
+    return body

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import fcntl
+import errno
 import io
 import json
 import os
@@ -11,13 +11,15 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from graphspec import durable
 from graphspec.diagnostics import fail
-from graphspec.training.files import remove_leftovers, tensors_to_bytes, write_atomically
+from graphspec.durable import write_atomically
+from graphspec.training.files import tensors_to_bytes
 
 
 class RunFolder:
@@ -30,7 +32,8 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
-        self._lock: IO[str] | None = None
+        self._lock: int | None = None
+        self._resume: bool | None = None
 
     @property
     def is_run(self) -> bool:
@@ -38,7 +41,11 @@ class RunFolder:
         return (self.path / "environment.json").is_file()
 
     def check(self, resume: bool) -> None:
-        """Refuse a folder that must not be written: a run that is not resumed, or anything else that is not a run."""
+        """Refuse a folder that must not be written: a run that is not resumed, or anything else that is not a run.
+
+        It is asked once more when the folder is locked: another run may have begun, and ended, in between.
+        """
+        self._resume = resume
         if self.path.exists() and not self.path.is_dir():
             raise fail("exists", f"{self.path} is a file", hint="--run names a folder")
         if resume and not self.is_run:
@@ -47,25 +54,41 @@ class RunFolder:
             raise fail(
                 "run-exists", f"{self.path} holds a run already", hint="--resume goes on with it, --run names another"
             )
-        if not self.is_run and self.path.is_dir() and any(e.name != ".lock" for e in self.path.iterdir()):
+        if not self.is_run and any(map(self._is_foreign, self.path.iterdir() if self.path.is_dir() else ())):
             raise fail("exists", f"{self.path} holds other files", hint="--run names a new or empty folder")
+
+    def _is_foreign(self, entry: Path) -> bool:
+        """Whether `entry` is more than a run leaves that is killed in its first moment."""
+        return entry.name != ".lock" and not durable.is_leftover(entry)
 
     def __enter__(self) -> RunFolder:
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.path / ".lock", "w")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            durable.make_folders(self.path)
+            self._lock = os.open(self.path / ".lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            durable.disk.lock(self._lock)
         except BlockingIOError as error:
+            self._unlock()
             raise fail("run-locked", f"another process trains in {self.path}") from error
         except OSError as error:
-            raise fail("unwritable", f"{self.path} cannot be written: {error.strerror}") from error
-        for folder in (self.path, self.checkpoints):
-            remove_leftovers(folder)
+            self._unlock()
+            raise fail("unwritable", f"{self.path} cannot be written: {_reason(error)}") from error
+        try:
+            if self._resume is not None:
+                self.check(self._resume)
+            for folder in (self.path, self.checkpoints):
+                durable.remove_leftovers(folder)
+        except BaseException:
+            self._unlock()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock is not None:
-            self._lock.close()  # the lock goes with the descriptor, also when the process is killed
+            os.close(self._lock)  # the lock goes with the descriptor, also when the process is killed
+            self._lock = None
 
     def write_weights(self, name: str, state: Mapping[str, Tensor]) -> None:
         """Weights alone, as ``NAME.safetensors``; the keys are the module's state_dict keys."""
@@ -84,6 +107,14 @@ class RunFolder:
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
         """``NAME.json``, readable."""
         write_atomically(self.path / f"{name}.json", (json.dumps(data, indent=2) + "\n").encode())
+
+
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+        return "its file system has no locks; train in a folder on a local disk"
+    if error.errno == errno.ELOOP:
+        return ".lock is a symbolic link"
+    return error.strerror or str(error)
 
 
 def read_weights(run: Path, name: str = "best") -> dict[str, Tensor]:

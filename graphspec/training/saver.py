@@ -6,10 +6,10 @@ import time
 
 from graphspec.data import DataSet
 from graphspec.diagnostics import fail, quoted
+from graphspec.durable import write_atomically
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
 from graphspec.training import checkpoint
-from graphspec.training.files import write_atomically
 from graphspec.training.learner import Learner
 from graphspec.training.run_folder import RunFolder, environment
 
@@ -34,9 +34,12 @@ class Saver:
         self._took = 0.0
 
     def begin(self) -> None:
-        """Write what a new run is known by: the resolved spec, and the environment as the mark of a run."""
-        write_atomically(self.folder.path / "spec.toml", dump(self.spec).encode())
+        """Write what a new run is known by: the environment as the mark of a run, and the resolved spec.
+
+        The mark comes first: a run that is killed between the two can be resumed, and writes both again.
+        """
         self.folder.write_json("environment", self.environment)
+        write_atomically(self.folder.path / "spec.toml", dump(self.spec).encode())
 
     def due(self, least: float = 0.0) -> bool:
         """Whether enough time has passed, `least` seconds at least."""

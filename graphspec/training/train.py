@@ -177,6 +177,7 @@ def _start(learner: Learner, saver: Saver, resume: bool) -> None:
     state = checkpoint.load(folder.checkpoints)
     if state is None:
         warn("no-run", f"{folder.path} was stopped before its first checkpoint; it starts from the beginning")
+        saver.begin()
         return
     check_same_run(state["run"], saver.run)
     learner.load_state_dict(state)

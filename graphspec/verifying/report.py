@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from graphspec.diagnostics import Diagnostic, VerificationError
 from graphspec.diagnostics import Path as SpecPath
+from graphspec.durable import write_atomically
 from graphspec.verifying.rule import Judgement, Status
 
 
@@ -176,7 +178,9 @@ class VerifyReport:
 
     def save_failing_input(self, path: Path) -> None:
         """Write the first input that was answered wrongly to `path` (``.npz``, one array per input)."""
-        np.savez(path, allow_pickle=False, **self.failing_input)
+        arrays = io.BytesIO()
+        np.savez(arrays, allow_pickle=False, **self.failing_input)
+        write_atomically(path, arrays.getvalue())
 
 
 def _finite(value: float) -> float | None:

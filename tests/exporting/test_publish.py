@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from graphspec import durable
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting import manifest as manifests
 from graphspec.exporting.publish import publish, staging
@@ -147,7 +148,7 @@ def test_a_failure_before_publication_leaves_the_old_set(tmp_path):
 
 @pytest.mark.parametrize("version", ["a", "b"])
 def test_without_an_exchange_in_the_file_system_two_renames_do(tmp_path, monkeypatch, version):
-    monkeypatch.setattr(sys.modules[publish.__module__], "_swap", lambda one, other: False)
+    monkeypatch.setattr(durable.disk, "exchange", lambda one, other: False)
     put(tmp_path / "net", "a")
     put(tmp_path / "net", version)
     assert versions(tmp_path / "net") == {version}

@@ -1,0 +1,154 @@
+"""A publication that fails in any step, in any way: the target holds the old set or the new one, whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphspec import durable
+from graphspec.diagnostics import GraphspecError
+from graphspec.exporting import Bundle
+from graphspec.exporting import manifest as manifests
+from graphspec.exporting.publish import publish, staging
+
+FAULTS = {"disk full": errno.ENOSPC, "disk broken": errno.EIO, "not allowed": errno.EACCES}
+#: Lock, then (mode, flush) for three files and the folder, exchange, flush of the parent.
+STEPS = 1 + 2 * 4 + 2
+#: Without an exchange: what refuses it, and three renames.
+STEPS_APART = STEPS + 3
+
+
+def fill(folder: Path, version: str) -> None:
+    """A bundle of two files that say `version`, and their manifest."""
+    for name in ("model.onnx", "model.onnx.data"):
+        (folder / name).write_text(version * 1000)
+    manifest = {"graphspec_export": manifests.FORMAT_VERSION, "formats": ["onnx"], "version": version}
+    manifests.write_manifest(folder, manifest | {"files": manifests.files_of(folder)})
+
+
+def put(target: Path, version: str) -> None:
+    with staging(target) as folder:
+        (folder / "bundle").mkdir()
+        fill(folder / "bundle", version)
+        publish(folder / "bundle", target)
+
+
+def version_of(target: Path) -> str:
+    """Which set the target holds; every file is that set's."""
+    bundle = Bundle.open(target)
+    bundle.check_hashes()
+    assert sorted(os.listdir(target)) == ["manifest.json", "model.onnx", "model.onnx.data"]
+    return str(bundle.manifest["version"])
+
+
+@pytest.fixture(params=[True, False], ids=["exchange", "no exchange"])
+def exchanges(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the file system can exchange two folders."""
+    if not request.param:
+        monkeypatch.setattr(durable.Disk, "exchange", lambda self, one, other: False)
+    return bool(request.param)
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    put(tmp_path / "net", "a")
+    return tmp_path / "net"
+
+
+def steps(exchanges: bool) -> int:
+    return STEPS if exchanges else STEPS_APART
+
+
+def test_the_number_of_steps_is_the_one_tested(exchanges: bool, target: Path, fault_at: Any) -> None:
+    with fault_at(0) as disk:
+        put(target, "b")
+    assert disk.steps == steps(exchanges)
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize("at", range(2, STEPS_APART + 1))
+def test_a_refusal(at: int, fault: int, exchanges: bool, target: Path, fault_at: Any) -> None:
+    if at > steps(exchanges):
+        pytest.skip("there is no such step")
+    stands = not exchanges and at == STEPS_APART - 1  # only the old set is still to be renamed: the next one removes it
+    with fault_at(at, fault), contextlib.nullcontext() if stands else pytest.raises(GraphspecError) as caught:
+        put(target, "b")
+    assert stands or (caught.value.exit_code, caught.value.diagnostics[0].code) == (1, "unwritable")
+    assert version_of(target) == ("b" if stands or at == steps(exchanges) else "a")
+    assert set(os.listdir(target.parent)) == ({"net", ".net.old"} if stands else {"net"})
+    put(target, "c")
+    assert (version_of(target), os.listdir(target.parent)) == ("c", ["net"])
+
+
+@pytest.mark.parametrize("at", range(1, STEPS_APART + 1))
+def test_a_kill(at: int, exchanges: bool, target: Path, killed_at: Any) -> None:
+    if at > steps(exchanges):
+        pytest.skip("there is no such step")
+    assert killed_at(at, lambda: put(target, "b")) == -9
+    if target.exists():
+        assert version_of(target) in "ab"
+    else:
+        assert not exchanges
+        assert version_of(durable.old_name(target)) == "a"
+    with pytest.raises(RuntimeError), staging(target):  # even an export that comes to nothing puts it back
+        raise RuntimeError
+    assert version_of(target) in "ab"
+    put(target, "c")
+    assert (version_of(target), os.listdir(target.parent)) == ("c", ["net"])
+
+
+def test_where_there_are_no_locks_an_export_is_published_and_other_folders_stay(target: Path, fault_at: Any) -> None:
+    """As on NFS: whose folder it is cannot be told, so none is removed."""
+    (target.parent / ".net.new-somebody").mkdir()
+    with fault_at(1, errno.ENOLCK, stays=False):
+        put(target, "b")
+    assert version_of(target) == "b"
+
+
+FULL = """
+mount -t tmpfs -o size={kilobytes}k tmpfs {folder} || exit 77
+{python} -m graphspec export {spec} -o {folder}/net --format {format}
+code=$?
+echo left:; ls -A {folder}
+exit $code
+"""
+SPEC = """
+graphspec = 1
+[inputs]
+x = ["N", 64]
+[layers]
+fc = { type = "Linear", out_features = 1000 }
+[export]
+formats = ["onnx"]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kilobytes", [4, 64, 300, 450])
+@pytest.mark.parametrize("format", ["onnx", "torchscript", "pt2"])
+def test_a_file_system_that_is_full(format: str, kilobytes: int, tmp_path: Path) -> None:
+    """A real one, in memory: whichever library writes when it is full, the answer is one line."""
+    if not shutil.which("unshare"):
+        pytest.skip("needs unshare")
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "net.toml").write_text(SPEC)
+    script = FULL.format(
+        kilobytes=kilobytes, folder=tmp_path / "disk", spec=tmp_path / "net.toml", python=sys.executable, format=format
+    )
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        pytest.skip("may not mount a file system")
+    assert done.returncode == 1, done.stderr
+    assert "error[unwritable]" in done.stderr
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == "left:\n"
