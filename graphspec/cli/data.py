@@ -27,13 +27,16 @@ def data(
     ] = None,
     data: options.Data = None,
     download: options.Download = False,
+    cache: options.Cache = None,
     variant: options.Variant = None,
     set_: options.Overrides = None,
+    import_: options.Imports = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Read the data set of SPEC and show its parts; the test part stays sealed."""
     with screen(as_json, quiet) as here:
+        options.import_layers(import_)
         from graphspec import pipeline
         from graphspec.data.picture import show as picture
 

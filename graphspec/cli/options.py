@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,13 @@ Data = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="Where the data lie, anywhere.", show_default=False)
 ]
 Download = Annotated[bool, typer.Option("--download", help="Let torchvision download what is missing.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache", metavar="DIR", envvar="GRAPHSPEC_CACHE", callback=lambda folder: _use_cache(folder),
+        help="Keep decoded images there between runs.", show_default=False, show_envvar=False,
+    ),
+]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, everything else on stderr.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")]
 
@@ -33,6 +41,13 @@ Imports = Annotated[
         "--import", metavar="FILE.py", help="Layer types of your own; runs the file. Repeatable.", show_default=False
     ),
 ]
+
+
+def _use_cache(folder: Path | None) -> Path | None:
+    """The data stage, and processes that this one starts, read the folder's name from the environment."""
+    if folder is not None:
+        os.environ["GRAPHSPEC_CACHE"] = str(folder)
+    return folder
 
 
 def import_layers(files: list[Path] | None) -> None:

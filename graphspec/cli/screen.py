@@ -19,6 +19,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from graphspec.diagnostics import Diagnostic, GraphspecError, GraphspecWarning, render
+from graphspec.progress import hidden
 
 #: Wide enough that nothing wraps in a file or a pipe, where no window limits a line.
 _PIPE_WIDTH = 1000
@@ -74,7 +75,12 @@ def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
     A fault of our own is not caught: its traceback is what a bug report needs.
     """
     stdout = sys.stdout
-    with contextlib.redirect_stdout(sys.stderr), _warnings_to(here := Screen(stdout, as_json, quiet)), _terminable():
+    with (
+        contextlib.redirect_stdout(sys.stderr),
+        _warnings_to(here := Screen(stdout, as_json, quiet)),
+        _terminable(),
+        hidden(as_json or quiet),
+    ):
         try:
             yield here
         except GraphspecError as error:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 
+from graphspec.data import cache
 from graphspec.data.augment import Augmentation, Mix, augmentations, check_augmentations, mixings
 from graphspec.data.batches import Batches
 from graphspec.data.checks import check_samples
@@ -115,10 +116,11 @@ def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, downl
 
     `seed` decides the splits and the order of batches. `root` replaces ``[data] root``, which must stay inside the
     working directory. Files are fetched from the network only with `download`. Raises ``GraphspecError`` for whatever
-    is missing or wrong; the test part is checked when it is opened.
+    is missing or wrong; the test part is checked when it is opened. Decoded images are kept where the environment
+    variable ``GRAPHSPEC_CACHE`` names a folder.
     """
     _check_paths(spec, own_root=root is None)
-    place = Place(Path(spec.root if root is None else root), download, seed)
+    place = Place(Path(spec.root if root is None else root), download, seed, cache.folder())
     sizes = size_transforms(spec.transforms)
     augment = augmentations(spec.augment)
     source = read(spec.dataset, place, sizes)

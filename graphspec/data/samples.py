@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphspec.data.streamed import ImageFiles
+from graphspec.data.streamed import OnDisk
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Samples:
 
     @property
     def streamed(self) -> bool:
-        """Whether an input stays on disk, :class:`ImageFiles` in a tensor's place, because memory is too small."""
-        return any(isinstance(value, ImageFiles) for value in self.inputs.values())
+        """Whether an input stays on disk, :class:`OnDisk` in a tensor's place, because memory is too small."""
+        return any(isinstance(value, OnDisk) for value in self.inputs.values())
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
@@ -42,7 +42,7 @@ class Samples:
     def subset(self, index: Tensor) -> Samples:
         """The same as :meth:`take`, but what stays on disk is not read."""
         inputs: dict[str, Any] = {
-            name: value.subset(index) if isinstance(value, ImageFiles) else value.index_select(0, index)
+            name: value.subset(index) if isinstance(value, OnDisk) else value.index_select(0, index)
             for name, value in self.inputs.items()
         }
         return Samples(inputs, {name: value.index_select(0, index) for name, value in self.targets.items()})
@@ -61,7 +61,7 @@ class Samples:
             for name, value in fields.items():
                 digest.update(f"{kind} {name} {tuple(value.shape)} {value.is_floating_point()}\n".encode())
                 content: Any = value
-                if isinstance(content, ImageFiles):
+                if isinstance(content, OnDisk):
                     digest.update(content.fingerprint())
                 else:
                     digest.update(content.contiguous().cpu().numpy().data)

@@ -1,70 +1,120 @@
-"""Images that stay on disk because memory is too small for all of them: decoded when a batch asks."""
+"""Images that stay on disk because memory is too small for all of them: read when a batch asks."""
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Self
 
 import torch
 from torch import Tensor
 
+from graphspec.data.workers import CORES, one_thread
+
 _CPU = torch.device("cpu")
-_POOL = ThreadPoolExecutor(thread_name_prefix="decode")  # Pillow releases the GIL while it decodes
+_POOL = ThreadPoolExecutor(CORES, "decode", one_thread)  # Pillow releases the GIL while it decodes
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ImageFiles:
-    """Stands where a resident ``N × C × H × W`` uint8 tensor would; :meth:`index_select` reads the files.
+class OnDisk(abc.ABC):
+    """Stands where a resident ``N × C × H × W`` uint8 tensor would; :meth:`index_select` reads what it selects."""
 
-    `read` decodes one file to `size` (C, H, W) uint8, or raises ``GraphspecError``.
-    """
-
-    paths: tuple[str, ...]
     size: tuple[int, ...]
-    read: Callable[[str], Tensor]
-    device: torch.device = _CPU
+
+    @abc.abstractmethod
+    def __len__(self) -> int: ...
+
+    @abc.abstractmethod
+    def index_select(self, dim: int, index: Tensor) -> Tensor:
+        """The images at `index` along the first dimension, `dim` 0."""
+
+    @abc.abstractmethod
+    def subset(self, index: Tensor) -> Self:
+        """The images at `index`, unread."""
+
+    @abc.abstractmethod
+    def to(self, device: torch.device) -> Self:
+        """The same images, whose batches come on `device`."""
+
+    @abc.abstractmethod
+    def fingerprint(self) -> bytes:
+        """A sha256 over what they are."""
 
     @property
     def shape(self) -> torch.Size:
         """``N × C × H × W``, as a tensor has it."""
-        return torch.Size((len(self.paths), *self.size))
+        return torch.Size((len(self), *self.size))
 
     @property
     def ndim(self) -> int:
         """4, as of the tensor it stands for."""
         return 1 + len(self.size)
 
-    def __len__(self) -> int:
-        return len(self.paths)
-
     def __getitem__(self, rows: slice) -> Tensor:
         return self.index_select(0, torch.arange(len(self))[rows])
-
-    def index_select(self, dim: int, index: Tensor) -> Tensor:
-        """The images at `index` along the first dimension, decoded in parallel."""
-        if dim != 0:
-            raise ValueError("files are selected along the first dimension")
-        chosen = (self.paths[i] for i in index.tolist())
-        return torch.stack(list(_POOL.map(self.read, chosen))).to(self.device)
-
-    def subset(self, index: Tensor) -> ImageFiles:
-        """The files at `index`, unread."""
-        return dataclasses.replace(self, paths=tuple(self.paths[i] for i in index.tolist()))
-
-    def to(self, device: torch.device) -> ImageFiles:
-        """The same files, whose batches come on `device`."""
-        return dataclasses.replace(self, device=device)
 
     def is_floating_point(self) -> bool:
         """False: uint8."""
         return False
 
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ImageFiles(OnDisk):
+    """Image files, decoded in parallel. `read` decodes one to `size` (C, H, W) uint8, or raises ``GraphspecError``."""
+
+    paths: tuple[str, ...]
+    size: tuple[int, ...]
+    read: Callable[[str], Tensor]
+    device: torch.device = _CPU
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def index_select(self, dim: int, index: Tensor) -> Tensor:
+        chosen = (self.paths[i] for i in index.tolist())
+        return torch.stack(list(_POOL.map(self.read, chosen))).to(self.device)
+
+    def subset(self, index: Tensor) -> ImageFiles:
+        return dataclasses.replace(self, paths=tuple(self.paths[i] for i in index.tolist()))
+
+    def to(self, device: torch.device) -> ImageFiles:
+        return dataclasses.replace(self, device=device)
+
     def fingerprint(self) -> bytes:
-        """A sha256 over the files' contents."""
         digest = hashlib.sha256()
         for path in self.paths:
             with open(path, "rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.digest()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MappedImages(OnDisk):
+    """`rows` (int64) of a file of decoded `images` that is mapped into memory; `content` is the file's sha256."""
+
+    images: Tensor
+    rows: Tensor
+    content: str
+    device: torch.device = _CPU
+
+    @property
+    def size(self) -> tuple[int, ...]:  # type: ignore[override]
+        """C, H, W."""
+        return tuple(self.images.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def index_select(self, dim: int, index: Tensor) -> Tensor:
+        return self.images.index_select(0, self.rows[index.cpu()]).to(self.device)
+
+    def subset(self, index: Tensor) -> MappedImages:
+        return dataclasses.replace(self, rows=self.rows[index])
+
+    def to(self, device: torch.device) -> MappedImages:
+        return dataclasses.replace(self, device=device)
+
+    def fingerprint(self) -> bytes:
+        return hashlib.sha256(self.content.encode() + self.rows.numpy().tobytes()).digest()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from graphspec.data.components import choose, construct
-from graphspec.data.streamed import ImageFiles
+from graphspec.data.streamed import OnDisk
 from graphspec.diagnostics import fail
 from graphspec.spec.base import Component
 
@@ -173,7 +173,7 @@ def value_transforms(
 
 def _statistics(sample: Tensor, before: Sequence[Normalize]) -> Normalize:
     """Mean and (population) standard deviation by channel; a constant channel keeps a scale of 1."""
-    if isinstance(sample, ImageFiles):
+    if isinstance(sample, OnDisk):
         raise fail(
             "too-much-memory", "StandardScaler needs all images in memory", ("data", "transforms"), "use Normalize"
         )

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphspec.data.sources.image_folder import decode
+from graphspec.data.decoded import decode
 from graphspec.diagnostics import fail, quoted
 from graphspec.shapes import TensorType
 

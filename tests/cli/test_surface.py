@@ -6,14 +6,14 @@ from graphspec.cli.app import app
 
 SURFACE = """
 compile   spec --emit -o --depth --expand --variant --set --all --import --json --quiet
-train     spec --run --resume --epochs --device --data --download --variant --set --import --json --quiet
+train     spec --run --resume --epochs --device --data --download --cache --variant --set --import --json --quiet
 tune      spec --run --resume --trials --device --data --download --variant --set --import --json --quiet
-evaluate  run --device --data --download --import --json --quiet
+evaluate  run --device --data --download --cache --import --json --quiet
 predict   source files --count --data --download --import --json --quiet
 export    source -o --format --variant --set --import --json --quiet
 verify    source --against --runtime --import --json --quiet
 ops       name --import --json --quiet
-data      spec --show --data --download --variant --set --json --quiet
+data      spec --show --data --download --cache --variant --set --import --json --quiet
 schema    -o --import --json --quiet
 init      template file --json --quiet
 """

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from graphspec import pipeline
-from graphspec.data.sources.image_folder import decode
+from graphspec.data.decoded import decode
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
 from graphspec.training.progress import Silent
 

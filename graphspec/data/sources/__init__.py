@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from torch import Tensor
-
 from graphspec.data.components import choose, construct
 from graphspec.data.sources import embedded, synthetic
 from graphspec.data.sources.arrays import npz_arrays
@@ -14,6 +12,7 @@ from graphspec.data.sources.image_folder import image_folder
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.sources.tables import TABLES
 from graphspec.data.sources.torchvision_sets import ARRAY_SETS, array_set
+from graphspec.data.transforms import SizeTransforms
 from graphspec.spec.base import Component
 
 SOURCES: dict[str, Callable[..., Source]] = {
@@ -30,7 +29,7 @@ SOURCES: dict[str, Callable[..., Source]] = {
 }
 
 
-def read(dataset: Component, place: Place, resize: Callable[[Tensor], Tensor]) -> Source:
+def read(dataset: Component, place: Place, resize: SizeTransforms) -> Source:
     """The data set that a spec names. `resize` is applied to images that are decoded one by one."""
     at = ("data", "dataset")
     function = choose(dataset, SOURCES, "data set", at)

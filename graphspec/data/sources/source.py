@@ -25,8 +25,9 @@ class Source:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
-    """Where a source may look, and what it may do there."""
+    """Where a source may look, and what it may do there; decoded images are kept in ``cache`` where it is a folder."""
 
     root: Path
     download: bool = False
     seed: int = 0
+    cache: Path | None = None

@@ -1,0 +1,89 @@
+"""Image files as one tensor: decoded once, in parallel, and kept in a cache where the user names one."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphspec.data import cache, memory
+from graphspec.data.streamed import ImageFiles, MappedImages
+from graphspec.data.transforms import SizeTransforms
+from graphspec.data.workers import in_parallel
+from graphspec.diagnostics import fail
+
+#: Pixels an image may have before it counts as a decompression bomb (Pillow's own limit is a warning).
+LARGEST_IMAGE = 64 * 1024 * 1024
+AT = ("data", "dataset")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads image files of one `size` (C, H, W after `resize`); any other is refused by its name."""
+
+    first: str
+    size: tuple[int, ...]
+    resize: SizeTransforms
+
+    def __call__(self, path: str) -> Tensor:
+        image = self.resize(decode(path))
+        if tuple(image.shape) != self.size:
+            one, other = (" × ".join(map(str, shape[1:])) for shape in (self.size, image.shape))
+            message = f"the images differ in size: {self.first} is {one}, {path} is {other}"
+            hint = 'add { type = "Resize", size = [64, 64] } to transforms'
+            raise fail("bad-data", message, at=("data", "transforms"), hint=hint)
+        return image
+
+
+def images(paths: Sequence[str], resize: SizeTransforms, cache_folder: Path | None = None) -> Any:
+    """All images in one ``N × 3 × H × W`` uint8 tensor, or what stands for it where memory is too small.
+
+    With a `cache_folder` they are decoded into a file there, unless it is there already; that file is mapped into
+    memory. Raises ``GraphspecError`` for a file that is no image or of another size than the first.
+    """
+    read = Reader(paths[0], tuple(resize(decode(paths[0])).shape), resize)
+    shape = (len(paths), *read.size)
+    fits = math.prod(shape) <= memory.budget()
+    if cache_folder is not None:
+        key = cache.key(paths, resize.as_dicts())
+        found, content = cache.fetch(cache_folder, key, shape, lambda empty: fill(empty, paths, read))
+        return found if fits else MappedImages(found, torch.arange(len(paths)), content)
+    if not fits:
+        return ImageFiles(tuple(paths), read.size, read)
+    decoded = torch.empty(shape, dtype=torch.uint8)
+    fill(decoded, paths, read)
+    return decoded
+
+
+def fill(images: Tensor, paths: Sequence[str], read: Reader) -> None:
+    """Decode the files at `paths` into the rows of `images`."""
+
+    def one(row: int) -> None:
+        images[row] = read(paths[row])
+
+    for _ in in_parallel(one, len(paths), "decoding images"):
+        pass
+
+
+def decode(path: str, mode: str = "RGB") -> Tensor:
+    """The image at `path` as C × H × W uint8; palette, CMYK, alpha and 16 bits are converted to RGB (or L, grey)."""
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as file:
+            image: Image.Image = file
+            if image.width * image.height > LARGEST_IMAGE:
+                raise fail("bad-data", f"{path} claims {image.width} × {image.height} pixels", at=AT)
+            if image.mode in ("I", "F"):
+                raise fail("bad-data", f"{path} has pixels of mode {image.mode}, which has no largest value", at=AT)
+            if image.mode.startswith("I;16"):  # convert("RGB") would cut at 255 instead of scaling
+                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            return torch.from_numpy(np.atleast_3d(np.array(image.convert(mode)))).permute(2, 0, 1).contiguous()
+    except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise fail("bad-data", f"{path} cannot be read as an image: {error}", at=AT) from error
