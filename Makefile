@@ -9,7 +9,7 @@ FASHION = /usr/share/datasets/fashion-mnist
 RAW     = data/FashionMNIST/raw
 
 .DEFAULT_GOAL = help
-.PHONY: help setup demo test slow check format data clean
+.PHONY: help setup demo test slow check format data runtimes clean
 
 help: ## say what the targets do
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 — /p' Makefile
@@ -46,6 +46,15 @@ data: ## unpack Debian's Fashion-MNIST (package dataset-fashion-mnist) into data
 	  mv $(RAW).part $(RAW); echo "$(RAW): unpacked from $(FASHION)"; \
 	else echo "$(FASHION): not here. On Debian or Ubuntu: apt-get install dataset-fashion-mnist;"; \
 	  echo "elsewhere add --download to the train command, which lets torchvision fetch it."; fi
+
+runtimes: $(READY) ## install verify's optional runtimes: the extra, and onnxruntime-node and -web where npm is
+	$(RUN) pip install --quiet --disable-pip-version-check -e '.[runtimes]'
+	@if command -v npm >/dev/null; then mkdir -p $(VENV)/share/graphspec; \
+	  cp graphspec/verifying/programs/package.json $(VENV)/share/graphspec/; \
+	  npm install --ignore-scripts --no-audit --no-fund --no-package-lock --prefix $(VENV)/share/graphspec; \
+	else echo "npm: not here, so no onnxruntime-node and -web. Debian: apt-get install nodejs npm"; fi
+	@for program in g++ node chromium; do command -v $$program >/dev/null \
+	  || echo "$$program: not here; the runtime that needs it will not run"; done
 
 clean: ## remove caches; runs, exports, data and .venv stay
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -16,15 +16,18 @@ from graphspec.exporting.reference import Arrays, as_array
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.child import Worker, WorkerError
 from graphspec.verifying.compare import Truth, compare
+from graphspec.verifying.programs import PROGRAMS
+from graphspec.verifying.programs.needs import BROWSER, COMPILER, NODE, ORT_NODE, ORT_WEB, NpmPackage, Program
 from graphspec.verifying.report import RuntimeReport
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Runtime:
-    """A runtime by the name that ``worker.LOADERS`` has for it.
+    """A runtime by the name that ``worker.LOADERS`` or ``programs.PROGRAMS`` has for it.
 
-    ``format`` is what it reads, ``module`` the Python module that it needs, ``distribution`` what pip calls that. An
-    ``optional`` one is asked by name; it need not run every file, but what it gives must be right.
+    ``format`` is what it reads, ``module`` the Python module that it needs, ``distribution`` what pip calls that,
+    ``needs`` what else must be there. An ``optional`` one is asked by name; it need not run every file, but what it
+    gives must be right.
     """
 
     name: str
@@ -32,11 +35,18 @@ class Runtime:
     module: str
     distribution: str
     optional: bool = False
+    needs: tuple[Program | NpmPackage, ...] = ()
+
+    @property
+    def missing(self) -> str:
+        """How to install what it needs and is not there; empty where nothing is missing."""
+        module = "" if importlib.util.find_spec(self.module) else f"pip install {self.distribution}"
+        return "; ".join(filter(None, [module, *(need.missing for need in self.needs)]))
 
     @property
     def installed(self) -> bool:
-        """Whether its module can be imported."""
-        return importlib.util.find_spec(self.module) is not None
+        """Whether everything that it needs is there."""
+        return not self.missing
 
 
 #: Every node as the file has it, and as onnxruntime's graph optimiser rewrites it: what users get.
@@ -51,6 +61,9 @@ RUNTIMES = (
     Runtime("openvino", "onnx", "openvino", "openvino", optional=True),
     Runtime("opencv", "onnx", "cv2", "opencv-python-headless", optional=True),
     Runtime("tract", "onnx", "tract", "tract", optional=True),
+    Runtime("libtorch", "torchscript", "torch", "torch", optional=True, needs=(COMPILER,)),
+    Runtime("onnxruntime-node", "onnx", "safetensors", "safetensors", optional=True, needs=(NODE, ORT_NODE)),
+    Runtime("onnxruntime-web", "onnx", "safetensors", "safetensors", optional=True, needs=(BROWSER, ORT_WEB)),
 )
 ALL = "all"
 
@@ -59,16 +72,18 @@ def chosen(bundle: Bundle, names: Sequence[str] = ()) -> list[Runtime]:
     """The runtimes that judge `bundle`: those that are not optional, and those among `names` (or all of them).
 
     Raises:
-        GraphspecError: ``bad-value`` for a runtime that does not exist, ``runtime-missing`` for one that is asked for
-            by its name and not installed.
+        GraphspecError: ``bad-value`` for a runtime that does not exist or whose format the bundle has not,
+            ``runtime-missing`` for one that is asked for by its name and not installed.
     """
     table = {runtime.name: runtime for runtime in RUNTIMES}
     for name in names:
         if name != ALL and name not in table:
             raise fail("bad-value", f"there is no runtime {quoted(name)}", hint=suggest(name, [ALL, *table]))
         if name != ALL and not table[name].installed:
-            hint = f"pip install {table[name].distribution}"
-            raise fail("runtime-missing", f"the runtime {quoted(name)} is not installed", hint=hint)
+            raise fail("runtime-missing", f"the runtime {quoted(name)} is not installed", hint=table[name].missing)
+        if name != ALL and table[name].format not in bundle.formats:
+            message = f"the runtime {quoted(name)} runs {table[name].format} files, and the export has none"
+            raise fail("bad-value", message, hint=f'add "{table[name].format}" to [export] formats and export it again')
     wanted = [r for r in RUNTIMES if not r.optional or ALL in names or r.name in names]
     return [runtime for runtime in wanted if runtime.format in bundle.formats]
 
@@ -130,13 +145,15 @@ def run(
     start = time.perf_counter()
     report = RuntimeReport(runtime.name, optional=runtime.optional)
     if not runtime.installed:
-        return dataclasses.replace(report, failure=f"not installed: pip install {runtime.distribution}")
+        return dataclasses.replace(report, failure=f"not installed: {runtime.missing}")
     outputs = cases.with_name("outputs.npz")
     request = {"runtime": runtime.name, "model": str(model), "inputs": str(cases), "outputs": str(outputs)}
+    ask = PROGRAMS.get(runtime.name) or workers.of(runtime).ask
     try:
-        answer = workers.of(runtime).ask(request | {"names": list(shaped.outputs), "dtypes": _dtypes(shaped)}, seconds)
+        answer = ask(request | {"names": list(shaped.outputs), "dtypes": _dtypes(shaped)}, seconds)
     except WorkerError as error:
-        workers.drop(runtime)
+        if runtime.name not in PROGRAMS:
+            workers.drop(runtime)
         answer = {"failed": str(error)}
     if "failed" in answer:
         return dataclasses.replace(report, failure=answer["failed"], seconds=time.perf_counter() - start)

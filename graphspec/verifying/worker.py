@@ -132,6 +132,16 @@ LOADERS: dict[str, Callable[[str, list[str], Mapping[str, str]], Run]] = {
 }
 
 
+def read_cases(path: str) -> dict[str, Arrays]:
+    """The inputs of each case by name, in forward's order."""
+    cases: dict[str, Arrays] = {}
+    with np.load(path, allow_pickle=False) as file:
+        for key in file:
+            case, name = key.split(".", 1)
+            cases.setdefault(case, {})[name] = file[key]
+    return cases
+
+
 def serve(request: Mapping[str, Any]) -> dict[str, Any]:
     """Load the model, run every case, write the outputs."""
     start = time.perf_counter()
@@ -140,14 +150,9 @@ def serve(request: Mapping[str, Any]) -> dict[str, Any]:
     except Exception as error:  # whatever a runtime raises, it is the answer
         return {"failed": f"cannot load the file: {type(error).__name__}: {error}"}
     loaded = time.perf_counter()
-    cases: dict[str, Arrays] = {}
-    with np.load(request["inputs"], allow_pickle=False) as file:
-        for key in file:
-            case, name = key.split(".", 1)
-            cases.setdefault(case, {})[name] = file[key]
     outputs: Arrays = {}
     errors: dict[str, str] = {}
-    for case, inputs in cases.items():
+    for case, inputs in read_cases(request["inputs"]).items():
         try:
             values = run(inputs)
         except Exception as error:  # as above
