@@ -3,7 +3,7 @@
 The lecture's loop is torchvision's data set → PIL → ToTensor → Normalize → DataLoader → forward, loss, backward, Adam.
 Both see the same batches in the same order and must end with the same weights to the last bit, which is checked.
 
-    python benchmarks/training.py [--data data] [--samples 6400] [--rounds 5] [--threads 1]
+    python benchmarks/training.py [--data data] [--samples 60000] [--rounds 5] [--threads 1]
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 from graphspec import pipeline
 from graphspec.data import DataSet
 from graphspec.shapes import ShapedGraph
+from graphspec.training.engine import WORTHWHILE_STEPS, equip
 from graphspec.training.loop import measure, train_step
 from graphspec.training.metrics import Confusion, Scores
 from graphspec.training.scores import per_class
@@ -67,8 +68,10 @@ class Graphspec:
         self.shaped, self.data = shaped, data
 
     def epoch(self, module: nn.Module) -> None:
-        learner = make_learner(module, self.shaped, self.data, CPU, epochs=1)
-        for batch in self.data.batches("train").shuffled(0):
+        learner, batches = make_learner(module, self.shaped, self.data, CPU, epochs=1), self.data.batches("train")
+        assert self.shaped.spec.train is not None
+        equip(learner, self.shaped.spec.train, batches, steps=WORTHWHILE_STEPS)
+        for batch in batches.shuffled(0):
             train_step(learner, batch)
 
     def evaluation(self, module: nn.Module) -> None:
@@ -90,7 +93,7 @@ def seconds(work: Callable[[], object]) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=Path("data"))
-    parser.add_argument("--samples", type=int, default=6400)
+    parser.add_argument("--samples", type=int, default=60000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()

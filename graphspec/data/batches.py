@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -14,8 +13,11 @@ from graphspec.data.samples import Samples
 from graphspec.data.seeds import generator
 from graphspec.data.transforms import Normalize, to_float
 
+#: Bytes up to which samples that no augmentation changes are kept as the floats that the network sees.
+KEPT_AS_FLOATS = 1 << 29
 
-@dataclasses.dataclass(frozen=True, slots=True)
+
+@dataclasses.dataclass(frozen=True)
 class Batches:
     """What the loop iterates over: `samples` in batches of `batch_size`, floats, augmented and transformed.
 
@@ -51,6 +53,9 @@ class Batches:
         order = self.order(epoch).to(self._device)
         size = self.batch_size
         indices = (order[number * size : (number + 1) * size] for number in range(start, len(self)))
+        if self._floats is not None:
+            yield from map(self._floats.take, indices)
+            return
         for number, chosen in enumerate(self._taken(indices), start):
             random = self.augment or self.mix
             draw = generator(self.seed, "augment", epoch, number) if random else None
@@ -58,23 +63,8 @@ class Batches:
 
     def in_order(self, batch_size: int | None = None) -> Iterator[Samples]:
         """Every sample once, in the order they are stored, without augmentation."""
-        everything = torch.arange(len(self.samples), device=self._device)
-        for chosen in self._taken(iter(everything.split(batch_size or self.batch_size))):
+        for chosen in self._taken(iter(self._rows.split(batch_size or self.batch_size))):
             yield self._ready(chosen)
-
-    def _taken(self, indices: Iterator[Tensor]) -> Iterator[Samples]:
-        """The samples at each of `indices`; where they are read from disk, the next ones while these are used."""
-        if not self.samples.streamed:
-            yield from map(self.samples.take, indices)
-            return
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead") as pool:
-            coming = None
-            for index in indices:
-                ready, coming = coming, pool.submit(self.samples.take, index)
-                if ready is not None:
-                    yield ready.result()
-            if coming is not None:
-                yield coming.result()
 
     def before_values(self, batch: Samples, epoch: int | None = None) -> Samples:
         """`batch` augmented as in `epoch` (not at all without one), images as floats in [0, 1], not yet normalised."""
@@ -99,6 +89,13 @@ class Batches:
         for transform in self.transforms.get(name, ()):
             value = transform(value)
         return value
+
+    @property
+    def _rows(self) -> Tensor:
+        return torch.arange(len(self.samples), device=self._device)
+
+    def _taken(self, indices: Iterator[Tensor]) -> Iterator[Samples]:
+        return self.samples.stream(indices) if self.samples.streamed else map(self.samples.take, indices)
 
     @property
     def _device(self) -> torch.device:

@@ -31,7 +31,7 @@ def halving_step(learner: Learner, batch: Samples, share: float, update: bool) -
             if learner.pieces >= len(batch) or share != 1:
                 hint = "the last checkpoint is whole; resume with a smaller batch_size in another run"
                 raise fail("out-of-memory", "memory is too small for a step", ("data", "batch_size"), hint) from error
-        learner.optimizer.zero_grad()
+        learner.clear_gradients()
         if learner.device.type == "cuda":
             torch.cuda.empty_cache()
         learner.pieces = min(2 * learner.pieces, len(batch))

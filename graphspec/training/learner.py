@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -15,6 +15,8 @@ from graphspec.training.fields import Fields
 from graphspec.training.metrics import MetricSet, higher_is_better
 from graphspec.training.objective import Objective
 from graphspec.training.optimizer import Schedule
+from graphspec.training.recorded import Recorded
+from graphspec.training.update import DirectUpdate
 
 
 @dataclasses.dataclass
@@ -40,7 +42,8 @@ class Best:
 class Learner:
     """The module with what trains it, `epoch` epochs and `batch` batches on; `step` counts optimiser steps.
 
-    ``pieces`` is into how many parts a batch is cut where memory is too small for a whole one.
+    ``pieces`` is into how many parts a batch is cut where memory is too small for a whole one. ``forward`` is the
+    module or its compiled form; ``recorded`` and ``direct``, where there are any, are faster ways to the same step.
     """
 
     module: nn.Module
@@ -52,6 +55,9 @@ class Learner:
     device: torch.device
     best: Best
     clip_grad_norm: float | None = None
+    forward: Callable[..., Any] = dataclasses.field(init=False)
+    recorded: Recorded | None = None
+    direct: DirectUpdate | None = None
     pieces: int = 1
     epoch: int = 0
     batch: int = 0
@@ -59,13 +65,31 @@ class Learner:
     seconds: float = 0.0
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
-    def clip_gradients(self) -> None:
-        """Shorten the gradient to ``clip_grad_norm`` where the spec asks for it."""
+    def __post_init__(self) -> None:
+        self.forward = self.module
+        self._parameters = list(self.module.parameters())
+
+    def update(self) -> None:
+        """Move the weights along the gradient, and take the gradient away."""
         if self.clip_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self.module.parameters(), self.clip_grad_norm)
+            nn.utils.clip_grad_norm_(self._parameters, self.clip_grad_norm)
+        if self.direct is None:
+            self.optimizer.step()
+        else:
+            self.direct()
+        self.clear_gradients()
+        self.schedule.after_step()
+        self.step += 1
+
+    def clear_gradients(self) -> None:
+        """As ``optimizer.zero_grad()``, which costs more than the kernels of a small layer."""
+        for parameter in self._parameters:
+            parameter.grad = None
 
     def state_dict(self) -> dict[str, Any]:
         """The state after the last step; a run that goes on from it is bit-identical to one that never stopped."""
+        if self.direct is not None:
+            self.direct.settle()
         return {
             "module": dict(self.module.state_dict()),
             "optimizer": self.optimizer.state_dict(),

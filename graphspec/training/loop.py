@@ -20,18 +20,16 @@ def train_step(learner: Learner, batch: Samples, share: float = 1.0, update: boo
     """
     inputs, target = learner.fields.inputs_of(batch), learner.fields.target_of(batch)
 
-    output = learner.module(*inputs)  # feedforward
-    loss = learner.objective(output, target)  # loss
-    value = loss.item()
-    if not math.isfinite(value):
-        raise _not_finite(learner, inputs, value)
-    (loss if share == 1 else loss * share).backward()  # backward
+    if learner.recorded is not None and share == 1 and learner.recorded.fits(inputs, target):
+        loss, output = learner.recorded(inputs, target)  # feedforward, loss and backward, as below
+        value = _finite(loss, learner, inputs)
+    else:
+        output = learner.forward(*inputs)  # feedforward
+        loss = learner.objective(output, target)  # loss
+        value = _finite(loss, learner, inputs)
+        (loss if share == 1 else loss * share).backward()  # backward
     if update:
-        learner.clip_gradients()
-        learner.optimizer.step()  # update
-        learner.optimizer.zero_grad()
-        learner.schedule.after_step()
-        learner.step += 1
+        learner.update()  # update
 
     learner.metrics.update(value, output.detach(), target)
     learner.batch += 1
@@ -50,6 +48,13 @@ def measure(learner: Learner, batches: Batches, scores: Scores | None = None) ->
             scores.update(output, target)
     learner.module.train()
     return found.compute()
+
+
+def _finite(loss: Tensor, learner: Learner, inputs: list[Tensor]) -> float:
+    value = loss.item()
+    if not math.isfinite(value):
+        raise _not_finite(learner, inputs, value)
+    return value
 
 
 def _not_finite(learner: Learner, inputs: list[Tensor], loss: float) -> GraphspecError:

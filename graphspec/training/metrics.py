@@ -18,19 +18,42 @@ from graphspec.spec.base import Component
 from graphspec.training import scores
 from graphspec.training.objective import Objective
 
+#: Values of outputs that may wait to be counted.
+COUNTED_AT_ONCE = 1 << 18
+
 
 class Confusion:
-    """Counts of (true class, predicted class): ``matrix`` is ``classes × classes`` int64, rows are the truth."""
+    """Counts of (true class, predicted class): ``matrix`` is ``classes × classes`` int64, rows are the truth.
+
+    Batches are kept and counted many at a time: a small batch's few kernels cost more than its counting.
+    """
 
     def __init__(self, objective: Objective, device: torch.device) -> None:
         self.objective = objective
         assert objective.classes is not None
-        self.matrix = torch.zeros(objective.classes, objective.classes, dtype=torch.int64, device=device)
+        self._matrix = torch.zeros(objective.classes, objective.classes, dtype=torch.int64, device=device)
+        self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._values = 0
+
+    @property
+    def matrix(self) -> Tensor:
+        """The counts so far."""
+        self._count()
+        return self._matrix
+
+    def _count(self) -> None:
+        if self._waiting:
+            outputs, targets = zip(*self._waiting, strict=True)
+            cell = torch.cat(targets) * len(self._matrix) + self.objective.predicted(torch.cat(outputs))
+            self._matrix.view(-1).index_add_(0, cell, torch.ones_like(cell))
+            self._waiting, self._values = [], 0
 
     def update(self, output: Tensor, target: Tensor) -> None:
-        """Count a batch."""
-        cell = target * len(self.matrix) + self.objective.predicted(output)
-        self.matrix.view(-1).index_add_(0, cell, torch.ones_like(cell))
+        """Count a batch, now or later; the tensors are not changed by then."""
+        self._waiting.append((output, target))
+        self._values += output.numel()
+        if self._values > COUNTED_AT_ONCE:
+            self._count()
 
     def state_dict(self) -> dict[str, Tensor]:
         """The counts so far."""
@@ -38,7 +61,8 @@ class Confusion:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from counts taken earlier."""
-        self.matrix.copy_(state["matrix"])
+        self._waiting, self._values = [], 0
+        self._matrix.copy_(state["matrix"])
 
 
 class Scores:

@@ -14,6 +14,7 @@ from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.train import TrainSpec
 from graphspec.training import checkpoint, plots
+from graphspec.training.engine import equip
 from graphspec.training.evaluate import evaluate_run
 from graphspec.training.fields import match_fields
 from graphspec.training.fit import Fit
@@ -69,6 +70,7 @@ def train(
                 threads.choose()
             saver = Saver(learner, spec, data, folder)
             _start(learner, saver, resume)
+            equip(learner, _settings(spec), batches, (total - learner.epoch) * len(batches))
             Fit(
                 learner,
                 batches,

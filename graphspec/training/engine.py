@@ -1,0 +1,45 @@
+"""How a step is computed: as written in the loop, or by a faster way to the same numbers."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+
+from graphspec.data import Batches
+from graphspec.diagnostics import warn
+from graphspec.spec.train import TrainSpec
+from graphspec.training.learner import Learner
+from graphspec.training.recorded import Recorded, record
+from graphspec.training.update import DirectUpdate
+
+#: Recording and proving a pass costs as much as a few hundred steps of a small network gain.
+WORTHWHILE_STEPS = 500
+#: How far a pass may differ where the last bits are given up, relative to the greatest value.
+TOLERANCE = 1e-5
+
+
+def equip(learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -> None:
+    """Give `learner` the ways of ``[train] engine`` for the `steps` steps before it, where they apply."""
+    if settings.engine == "compiled":
+        learner.forward = torch.compile(learner.module)
+        return
+    if settings.engine == "eager" or learner.device.type != "cpu":
+        return
+    traced = settings.engine == "traced"
+    if DirectUpdate.applies(learner.optimizer):
+        learner.direct = DirectUpdate(learner.optimizer, fused=traced)
+    if traced or steps >= WORTHWHILE_STEPS:
+        learner.recorded = _recording(learner, batches, TOLERANCE if traced else 0.0)
+    if traced and learner.recorded is None:
+        warn("not-recorded", "the step of this network cannot be recorded: it runs eagerly", at=("train", "engine"))
+
+
+def _recording(learner: Learner, batches: Batches, tolerance: float) -> Recorded | None:
+    """Proven on two batches: numbers that one batch alone would bake in differ on the other."""
+    pairs = [
+        (learner.fields.inputs_of(batch), learner.fields.target_of(batch))
+        for batch in itertools.islice(batches.shuffled(0), 2)
+        if len(batch) == batches.batch_size
+    ]
+    return record(learner.module, learner.objective, pairs, tolerance) if pairs else None

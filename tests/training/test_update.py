@@ -1,0 +1,93 @@
+"""An update without ceremony is the optimiser's own, to the last bit; a fused one to 1e-6."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn, optim
+
+from graphspec.training.update import DirectUpdate
+
+CASES: list[tuple[type[optim.Optimizer], dict[str, Any]]] = [
+    (optim.Adam, {}),
+    (optim.Adam, {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.02}),
+    (optim.AdamW, {}),
+    (optim.AdamW, {"lr": 0.1, "weight_decay": 0.3}),
+    (optim.SGD, {"lr": 0.1}),
+    (optim.SGD, {"lr": 0.1, "weight_decay": 0.1}),
+    (optim.SGD, {"lr": 0.1, "momentum": 0.9}),
+    (optim.SGD, {"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01}),
+    (optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+]
+
+
+def network() -> nn.Module:
+    """The last layer has no part in the loss, so that its parameters never get a gradient."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(33, 17), nn.Tanh(), nn.Linear(17, 5), nn.Linear(5, 3))
+
+
+def steps(module: nn.Module, optimizer: optim.Optimizer, update: Any, count: int = 6) -> None:
+    """A few updates, the learning rate changing on the way as under a scheduler."""
+    generator = torch.Generator().manual_seed(1)
+    for i in range(count):
+        optimizer.param_groups[0]["lr"] *= 0.9 if i else 1.0
+        module[:3](torch.randn(7, 33, generator=generator)).square().mean().backward()  # type: ignore[index]
+        update()
+        optimizer.zero_grad()
+
+
+def flat(state: Any) -> list[Tensor]:
+    return [value for entry in state["state"].values() for value in entry.values() if isinstance(value, Tensor)]
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize(("kind", "options"), CASES, ids=lambda value: getattr(value, "__name__", str(value)))
+def test_updates_are_the_optimisers(kind: type[optim.Optimizer], options: dict[str, Any], fused: bool) -> None:
+    theirs, ours = network(), network()
+    reference, optimizer = kind(theirs.parameters(), **options), kind(ours.parameters(), **options)
+    steps(theirs, reference, reference.step)
+    assert DirectUpdate.applies(optimizer)
+    update = DirectUpdate(optimizer, fused)
+    steps(ours, optimizer, update)
+    update.settle()
+    tolerance = 1e-6 if fused else 0.0
+    pairs = [*zip(theirs.parameters(), ours.parameters(), strict=True)]
+    pairs += zip(flat(reference.state_dict()), flat(optimizer.state_dict()), strict=True)
+    assert all(torch.allclose(a, b, rtol=tolerance, atol=tolerance) for a, b in pairs)
+    assert not torch.equal(next(ours.parameters()), next(network().parameters()))
+
+
+@pytest.mark.parametrize(("kind", "options"), CASES, ids=lambda value: getattr(value, "__name__", str(value)))
+def test_it_goes_on_from_a_loaded_state(kind: type[optim.Optimizer], options: dict[str, Any]) -> None:
+    ours = network()
+    optimizer = kind(ours.parameters(), **options)
+    update = DirectUpdate(optimizer)
+    steps(ours, optimizer, update, 3)
+    update.settle()
+    module, state = copy.deepcopy(ours), copy.deepcopy(optimizer.state_dict())
+    steps(ours, optimizer, update, 3)
+    expected = [parameter.clone() for parameter in ours.parameters()]
+
+    ours.load_state_dict(module.state_dict())
+    optimizer.load_state_dict(state)
+    update.forget()
+    steps(ours, optimizer, update, 3)
+    assert all(torch.equal(a, b) for a, b in zip(expected, ours.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda p: optim.RMSprop(p),
+        lambda p: optim.Adam(p, amsgrad=True),
+        lambda p: optim.SGD(p, maximize=True),
+        lambda p: optim.Adam(p, foreach=True),
+        lambda p: optim.Adam([nn.Parameter(x.double()) for x in p]),
+    ],
+)
+def test_what_other_kernels_do_is_left_to_them(optimizer: Any) -> None:
+    assert not DirectUpdate.applies(optimizer(list(network().parameters())))
