@@ -19,11 +19,11 @@ from graphspec.diagnostics import GraphspecError, fail, located
 from graphspec.spec import NetworkSpec
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
     from torch.fx import GraphModule
 
     from graphspec.data import DataSet
-    from graphspec.exporting import Bundle
+    from graphspec.exporting import Bundle, Facts
     from graphspec.graph import LayerGraph
     from graphspec.predicting import Prediction
     from graphspec.shapes import ShapedGraph
@@ -204,17 +204,20 @@ def export(
     formats: Sequence[str] | None = None,
     variant: str | None = None,
     overrides: Iterable[str] = (),
+    data: str | os.PathLike[str] | None = None,
+    download: bool = False,
 ) -> Bundle:
     """Export a run folder (its best weights), or a spec (its seeded initial weights), to `out` (``exports/NAME``).
 
-    The bundle is published only after it was verified.
+    The bundle is published only after it was verified. `data` replaces ``[data] root``; only with `download` is a data
+    set fetched. ``"pipeline"`` needs the data set, other formats go without it.
 
     Raises:
         VerificationError: an exported file is not the same function; nothing was published.
     """
     from graphspec import exporting, verifying
 
-    run = Path(source) if isinstance(source, str | os.PathLike) and source != "-" and Path(source).is_dir() else None
+    run = Path(source) if isinstance(source, str | os.PathLike) and source != "-" and os.path.isdir(source) else None
     if run:
         shaped, module = _of_run(run)
     else:
@@ -224,10 +227,10 @@ def export(
     chosen = tuple(formats or wanted.formats)
     target = Path(out or Path("exports") / shaped.spec.name)
     with located(shaped.spec.source), exporting.staging(target) as folder, verifying.Workers(chosen) as workers:
+        facts = _facts(shaped, run, "pipeline" in chosen, Path(data) if data else None, download)
         bundle = exporting.write_bundle(
-            module, shaped, folder / "bundle", formats=chosen, opset_version=wanted.opset_version,
-            labels=_labels(run), sample=_real_batch(shaped) if run else None,
-        )  # fmt: skip
+            module, shaped, folder / "bundle", formats=chosen, opset_version=wanted.opset_version, facts=facts
+        )
         report = verifying.verify_bundle(module, shaped, bundle, workers=workers)
         report.raise_if_failed(target.with_name(f"{target.name}.failing-input.npz"))
         exporting.publish(exporting.seal(bundle, report.as_dict()).folder, target)
@@ -312,11 +315,14 @@ def _labels(run: Path | None) -> list[str] | None:
     return json.loads(path.read_text(encoding="utf-8"))["classes"] if path and path.is_file() else None
 
 
-def _real_batch(shaped: ShapedGraph, count: int = 8) -> dict[str, Tensor] | None:
-    """The first samples of the validation part by input name; None where the data are not at hand."""
-    from graphspec import training
+def _facts(shaped: ShapedGraph, run: Path | None, pipeline: bool, root: Path | None, download: bool) -> Facts:
+    """What an export says of the data: where `pipeline` needs them they are read, else they may be out of reach."""
+    from graphspec import exporting, training
 
-    try:
-        return training.sample(shaped, count)
-    except GraphspecError:
-        return None
+    if run or pipeline:
+        try:
+            return exporting.facts_of(shaped, training.load_data(shaped.spec, root, download), pipeline, root)
+        except GraphspecError:
+            if pipeline:
+                raise
+    return exporting.Facts(labels=_labels(run))

@@ -20,6 +20,7 @@ class Format(StrEnum):
     onnx = "onnx"
     torchscript = "torchscript"
     pt2 = "pt2"
+    pipeline = "pipeline"
 
 
 def export(
@@ -36,9 +37,14 @@ def export(
     formats: Annotated[
         list[Format] | None,
         typer.Option(
-            "--format", metavar="onnx|torchscript|pt2", help="Instead of the spec's; repeat it.", show_default=False
+            "--format",
+            metavar="onnx|torchscript|pt2|pipeline",
+            help="Instead of the spec's; repeat it.",
+            show_default=False,
         ),
     ] = None,
+    data: options.Data = None,
+    download: options.Download = False,
     variant: options.Variant = None,
     set_: options.Overrides = None,
     import_: options.Imports = None,
@@ -57,6 +63,8 @@ def export(
                 formats=[format_.value for format_ in formats or ()] or None,
                 variant=variant,
                 overrides=set_ or (),
+                data=data,
+                download=download,
             )
         where = Text(f"\nPublished {bundle.folder}: {', '.join(sorted([*bundle.manifest['files'], 'manifest.json']))}")
         here.show({"export": bundle.folder, **bundle.manifest}, verified(bundle.manifest["verification"]), where)

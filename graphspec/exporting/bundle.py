@@ -9,13 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError, fail
 from graphspec.exporting import manifest as manifests
 from graphspec.exporting.capture import Capture, capture
-from graphspec.exporting.golden import write_golden
-from graphspec.exporting.onnx import write_onnx
+from graphspec.exporting.facts import Facts
+from graphspec.exporting.golden import write_golden, write_pipeline_golden
+from graphspec.exporting.onnx import layer_map, onnx_model, save
+from graphspec.exporting.pipeline_onnx import wrap
+from graphspec.exporting.pipeline_readme import pipeline_section
+from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.pt2 import write_pt2
 from graphspec.exporting.readme import readme
 from graphspec.exporting.reference import Reference
@@ -25,7 +29,10 @@ from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.dump import digest, dump
 
 #: The file of each format.
-FILES = {"onnx": "model.onnx", "torchscript": "model.pt", "pt2": "model.pt2"}
+FILES = {"onnx": "model.onnx", "torchscript": "model.pt", "pt2": "model.pt2", "pipeline": "pipeline.onnx"}
+
+
+NOTHING_KNOWN = Facts()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -87,35 +94,32 @@ def write_bundle(
     *,
     formats: Sequence[str],
     opset_version: int,
-    labels: Sequence[str] | None = None,
-    sample: Mapping[str, Tensor] | None = None,
+    facts: Facts = NOTHING_KNOWN,
 ) -> Bundle:
     """Write every file of the export into `folder`, which is created; nothing is published by this.
 
     Args:
         module: the compiled network; a CPU copy of it in eval mode is exported, it is left as it is.
         shaped: its graph: names, shapes and dtypes of inputs and outputs, dynamic dims.
-        formats: some of "onnx", "torchscript", "pt2".
+        formats: some of "onnx", "torchscript", "pt2", "pipeline"; the last needs ``facts.preprocessing``.
         opset_version: ONNX's; refused where torch writes another.
-        labels: class names in the order of the output's classes.
-        sample: a real batch by input name, kept among the goldens.
+        facts: what is known of the data, kept in every file.
 
     Raises:
-        GraphspecError: ``not-exportable``, naming the layer and its line.
+        GraphspecError: ``not-exportable``, naming the layer or transform and its line.
     """
     folder.mkdir(parents=True, exist_ok=True)
     captured = capture(module, shaped)
-    about = _about(shaped, labels)
-    layers = _write_models(captured, folder, formats, opset_version, about)
+    about = _about(shaped, facts)
+    layers = _write_models(captured, folder, formats, opset_version, about, facts)
     write_weights(module, folder / "weights.safetensors")
     (folder / "spec.toml").write_text(dump(shaped.spec), encoding="utf-8")
-    write_golden(folder / "golden.npz", Reference(captured.module, list(shaped.outputs)), captured.sampler, sample)
-    files = [FILES[format] for format in formats]
-    text = readme(shaped.spec.name, manifests.signature(shaped), captured.sampler.sizes, files)
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    _write_goldens(captured, folder, facts)
+    (folder / "README.md").write_text(_readme(captured, formats, about), encoding="utf-8")
     shutil.copyfile(Path(__file__).parent / "files" / "check.py", folder / "check.py")
     manifest = {"graphspec_export": manifests.FORMAT_VERSION, **about, "formats": list(formats)}
-    manifest |= {"opset_version": opset_version if "onnx" in formats else None, "versions": manifests.versions()}
+    opset = opset_version if {"onnx", "pipeline"} & {*formats} else None
+    manifest |= {"opset_version": opset, "versions": manifests.versions()}
     manifest |= {"files": manifests.files_of(folder), "layers": layers}
     return Bundle(folder, manifests.write_manifest(folder, manifest))
 
@@ -126,23 +130,57 @@ def seal(bundle: Bundle, verification: Mapping[str, Any]) -> Bundle:
     return Bundle(bundle.folder, manifests.write_manifest(bundle.folder, manifest))
 
 
-def _about(shaped: ShapedGraph, labels: Sequence[str] | None) -> dict[str, Any]:
-    about = {"name": shaped.spec.name, "spec_sha256": digest(shaped.spec), **manifests.signature(shaped)}
-    return about | {"labels": list(labels) if labels is not None else None}
+def _about(shaped: ShapedGraph, facts: Facts) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        "name": shaped.spec.name,
+        "spec_sha256": digest(shaped.spec),
+        **manifests.signature(shaped),
+    }
+    about["labels"] = None if facts.labels is None else list(facts.labels)
+    about["transforms"] = None if facts.transforms is None else list(facts.transforms)
+    if facts.preprocessing is not None:
+        (name,) = shaped.inputs
+        after = Postprocessing.of(shaped, facts.labels)
+        about["pipeline"] = {"inputs": [{"name": name, **facts.preprocessing.signature}], "outputs": after.signature}
+    return about
 
 
 def _write_models(
-    captured: Capture, folder: Path, formats: Sequence[str], opset_version: int, about: Mapping[str, Any]
+    captured: Capture, folder: Path, formats: Sequence[str], opset_version: int, about: Mapping[str, Any], facts: Facts
 ) -> dict[str, str]:
     """Write each format's file; returns the ONNX layer map."""
     extra = {f"graphspec.{key}": json.dumps(value) for key, value in about.items()}
+    paths = {format: folder / FILES[format] for format in formats}
     layers: dict[str, str] = {}
-    for format in formats:
-        path = folder / FILES[format]
-        if format == "onnx":
-            layers = write_onnx(captured, path, opset_version, extra)
-        elif format == "torchscript":
-            write_torchscript(captured, path, extra)
-        else:
-            write_pt2(captured, path, extra)
+    if "onnx" in formats or "pipeline" in formats:
+        model = onnx_model(captured, opset_version, extra)
+        layers = layer_map(model)
+        if "onnx" in formats:
+            save(model, paths["onnx"])
+        if "pipeline" in formats:
+            assert facts.preprocessing is not None
+            wrap(model, facts.preprocessing, Postprocessing.of(captured.shaped, facts.labels))
+            save(model, paths["pipeline"])
+    if "torchscript" in formats:
+        write_torchscript(captured, paths["torchscript"], extra)
+    if "pt2" in formats:
+        write_pt2(captured, paths["pt2"], extra)
     return layers
+
+
+def _write_goldens(captured: Capture, folder: Path, facts: Facts) -> None:
+    shaped = captured.shaped
+    reference = Reference(captured.module, list(shaped.outputs))
+    write_golden(folder / "golden.npz", reference, captured.sampler, facts.sample)
+    if facts.preprocessing is None or facts.raw is None:
+        return
+    ((name, kind),) = shaped.inputs.items()
+    after = Postprocessing.of(shaped, facts.labels)
+    path = folder / "pipeline_golden.npz"
+    write_pipeline_golden(path, reference, facts.preprocessing, after, {name: facts.raw}, kind.dtype)
+
+
+def _readme(captured: Capture, formats: Sequence[str], about: Mapping[str, Any]) -> str:
+    files = [FILES[format] for format in formats]
+    text = readme(captured.shaped.spec.name, about, captured.sampler.sizes, files)
+    return text + ("\n" + pipeline_section(about, captured.sampler.sizes) if "pipeline" in formats else "")

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphspec.exporting.reference import Reference, as_array, noise
+from graphspec.exporting.postprocessing import Postprocessing
+from graphspec.exporting.preprocessing import Preprocessing
+from graphspec.exporting.reference import Answer, Arrays, Reference, as_array, noise
 from graphspec.exporting.sampler import Sampler
 from graphspec.exporting.tolerance import MOST_SCALED, NOISE_FACTOR, magnitude
 
@@ -27,11 +30,28 @@ def write_golden(path: Path, reference: Reference, sampler: Sampler, sample: Map
     cases = [sampler.draw(seed=1), sampler.draw(ones, seed=2), *([sample] if sample else [])]
     arrays: dict[str, NDArray[Any]] = {}
     for k, inputs in enumerate(cases):
-        answer = reference(inputs)
-        arrays |= {f"{k}.input.{name}": as_array(tensor) for name, tensor in inputs.items()}
-        arrays |= {f"{k}.output.{name}": value for name, value in answer.double.items()}
-        for name, value in answer.double.items():
-            floating = np.issubdtype(value.dtype, np.floating)
-            greatest = max(NOISE_FACTOR * noise(answer, name), MOST_SCALED * magnitude(value))
-            arrays[f"{k}.allowed.{name}"] = np.array(greatest if floating else 0.0)
+        arrays |= _case(k, {name: as_array(tensor) for name, tensor in inputs.items()}, reference(inputs))
     np.savez(path, allow_pickle=False, **arrays)
+
+
+def write_pipeline_golden(
+    path: Path,
+    reference: Reference,
+    before: Preprocessing,
+    after: Postprocessing,
+    raw: Mapping[str, Tensor],
+    dtype: torch.dtype,
+) -> None:
+    """Write ``pipeline_golden.npz``, in the same form, for the one batch `raw`, which ``pipeline.onnx`` takes."""
+    answer = reference({name: before.steps(tensor, dtype)[-1] for name, tensor in raw.items()})
+    read = Answer(after.read(answer.double), after.read(answer.single))
+    np.savez(path, allow_pickle=False, **_case(0, {name: as_array(tensor) for name, tensor in raw.items()}, read))
+
+
+def _case(k: int, inputs: Arrays, answer: Answer) -> Arrays:
+    arrays = {f"{k}.input.{name}": value for name, value in inputs.items()}
+    for name, value in answer.double.items():
+        floating = np.issubdtype(value.dtype, np.floating)
+        greatest = max(NOISE_FACTOR * noise(answer, name), MOST_SCALED * magnitude(value))
+        arrays |= {f"{k}.output.{name}": value, f"{k}.allowed.{name}": np.array(greatest if floating else 0.0)}
+    return arrays

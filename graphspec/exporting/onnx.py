@@ -30,30 +30,45 @@ LAYER_KEY = "graphspec.layer"
 def write_onnx(
     capture: Capture, path: Path, opset_version: int, metadata: Mapping[str, str], most_bytes: int = MOST_BYTES
 ) -> dict[str, str]:
-    """Write `capture` to `path` and return its layer map, node name → layer name.
+    """Write `capture` to `path` and return its layer map; see :func:`onnx_model` and :func:`save`."""
+    model = onnx_model(capture, opset_version, metadata)
+    save(model, path, most_bytes)
+    return layer_map(model)
 
-    Inputs and outputs have the spec's names in the spec's order, dynamic dims the spec's names. Weights larger than
-    `most_bytes` go to ``<path>.data``. `metadata` becomes the model's ``metadata_props``.
+
+def onnx_model(capture: Capture, opset_version: int, metadata: Mapping[str, str]) -> ir.Model:
+    """`capture` as an ONNX model; inputs, outputs and dynamic dims have the spec's names, in the spec's order.
+
+    `metadata` becomes the model's ``metadata_props``.
 
     Raises:
         GraphspecError: ``not-exportable`` where torch has no ONNX for a layer, or another opset than asked came out.
     """
-    import onnx_ir as ir
-
     program = _convert(capture, opset_version)
     model = program.model
     _simplify(model)
     _name_values(model, capture)
     _name_dims(model, capture)
     assert program.exported_program is not None
-    layers = _map_layers(model, program.exported_program.graph, capture.shaped)
+    _map_layers(model, program.exported_program.graph, capture.shaped)
     model.metadata_props.clear()
     model.metadata_props.update(metadata)
     model.graph.name = capture.shaped.spec.name
+    return model
+
+
+def save(model: ir.Model, path: Path, most_bytes: int = MOST_BYTES) -> None:
+    """Write `model` to `path`; weights larger than `most_bytes` go to ``<path>.data``."""
+    import onnx_ir as ir
+
     weights = sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value)
-    data = f"{path.name}.data" if weights > most_bytes else None
-    ir.save(model, path, external_data=data)
-    return layers
+    ir.save(model, path, external_data=f"{path.name}.data" if weights > most_bytes else None)
+
+
+def layer_map(model: ir.Model) -> dict[str, str]:
+    """Node name → layer name."""
+    layers = {node.name: node.metadata_props.get(LAYER_KEY) for node in model.graph}
+    return {name: layer for name, layer in layers.items() if name and layer}
 
 
 def _convert(capture: Capture, opset_version: int) -> torch.onnx.ONNXProgram:
@@ -155,10 +170,9 @@ def _shape(kind: TensorType) -> ir.Shape:
     return ir.Shape([dim if isinstance(dim, int) else dim_text(dim) for dim in kind.shape])
 
 
-def _map_layers(model: ir.Model, graph: torch.fx.Graph, shaped: ShapedGraph) -> dict[str, str]:
+def _map_layers(model: ir.Model, graph: torch.fx.Graph, shaped: ShapedGraph) -> None:
     """Replace the exporter's node metadata (types, source lines, paths) by the one thing a reader needs: the layer."""
     known = layers_of_nodes(graph, shaped)
-    layers: dict[str, str] = {}
     for node in model.graph:
         scopes = node.metadata_props.get("pkg.torch.onnx.name_scopes")
         layer = known.get(ast.literal_eval(scopes)[-1]) if scopes else None
@@ -167,8 +181,7 @@ def _map_layers(model: ir.Model, graph: torch.fx.Graph, shaped: ShapedGraph) -> 
         for value in node.outputs:
             value.metadata_props.clear()
         if layer and node.name:
-            node.metadata_props[LAYER_KEY] = layers[node.name] = layer
+            node.metadata_props[LAYER_KEY] = layer
     for value in model.graph.initializers.values():
         value.metadata_props.clear()
     model.graph.metadata_props.clear()
-    return layers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ from graphspec.shapes.shaped import ShapedGraph
 
 def check_onnx(path: Path, shaped: ShapedGraph, opset_version: int | None) -> list[str]:
     """What `path` has otherwise than `shaped` says; empty when all is as asked."""
+    return check_values(path, signature(shaped), opset_version)
+
+
+def check_values(path: Path, expected: Mapping[str, list[dict[str, Any]]], opset_version: int | None) -> list[str]:
+    """What `path` has otherwise than `expected`, its ``inputs`` and ``outputs`` as a manifest has them."""
     import onnx
 
     try:
@@ -18,7 +24,6 @@ def check_onnx(path: Path, shaped: ShapedGraph, opset_version: int | None) -> li
         model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf's and onnx's own errors: all mean that this is no ONNX model
         return [f"{path.name} is no valid ONNX model: {str(error).strip().splitlines()[0]}"]
-    expected = signature(shaped)
     found = {"inputs": list(map(_value, model.graph.input)), "outputs": list(map(_value, model.graph.output))}
     faults = []
     for key, values in expected.items():

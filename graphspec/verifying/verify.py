@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -21,9 +22,10 @@ from graphspec.verifying.blame import blame_onnx, blame_unloadable
 from graphspec.verifying.child import WorkerError
 from graphspec.verifying.compare import Oracle, Truth, compare
 from graphspec.verifying.inputs import Case, cases, further_cases
+from graphspec.verifying.pipeline_file import judge_pipeline
 from graphspec.verifying.report import Blame, RuntimeReport, VerifyReport
 from graphspec.verifying.runtimes import ONNXRUNTIME, UNOPTIMISED, Runtime, Workers, chosen, run, write_cases
-from graphspec.verifying.signature import check_onnx
+from graphspec.verifying.signature import check_onnx, check_values
 
 #: Seconds that one runtime may take for all cases.
 TIME_LIMIT = 300.0
@@ -56,7 +58,8 @@ def verify_bundle(
     bundle.check_hashes()
     files = {runtime: bundle.path(runtime.format) for runtime in chosen(bundle, runtimes)}
     with Judge(module, shaped, golden_sample(bundle), workers or Workers(bundle.formats), seconds) as judge:
-        return judge.files(files, bundle.manifest["opset_version"])
+        report = judge.files(files, bundle.manifest["opset_version"])
+        return judge.with_pipeline(report, bundle) if "pipeline" in bundle.formats else report
 
 
 def verify_onnx(
@@ -108,6 +111,13 @@ class Judge:
         blame, failing = self._blame(reports, dict(zip((r.name for r in files), files.values(), strict=True)))
         inputs = {name: as_array(tensor) for name, tensor in failing.inputs.items()} if failing else {}
         return VerifyReport(reports, faults, blame, inputs, seconds)
+
+    def with_pipeline(self, report: VerifyReport, bundle: Bundle) -> VerifyReport:
+        """`report`, and what is found of the bundle's ``pipeline.onnx``."""
+        found, blame = judge_pipeline(bundle, self.shaped, self._oracle, self.workers, self._scratch, self.seconds)
+        wrong = check_values(bundle.path("pipeline"), bundle.manifest["pipeline"], bundle.manifest["opset_version"])
+        runtimes, faults = (*report.runtimes, *found), (*report.faults, *wrong)
+        return dataclasses.replace(report, runtimes=runtimes, faults=faults, blame=report.blame or blame)
 
     def run(self, runtime: Runtime, path: Path) -> RuntimeReport:
         """Run the file at `path` in `runtime` on all cases."""

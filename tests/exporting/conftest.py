@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from graphspec import pipeline
-from graphspec.exporting import write_bundle
+from graphspec.exporting import Facts, write_bundle
 
 RESIDUAL = """
 graphspec = 1
@@ -61,7 +61,7 @@ def exported(text, folder, labels=None):
     shaped, module = built(text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        bundle = write_bundle(module, shaped, folder, formats=FORMATS, opset_version=20, labels=labels)
+        bundle = write_bundle(module, shaped, folder, formats=FORMATS, opset_version=20, facts=Facts(labels=labels))
     return SimpleNamespace(shaped=shaped, module=module, bundle=bundle, folder=folder)
 
 

@@ -156,7 +156,11 @@ warnings.simplefilter("ignore")
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from conftest import RESIDUAL, exported
+from graphspec import pipeline
 exported(RESIDUAL, Path(sys.argv[1]))
+line = "graphspec = 1\\n[inputs]\\nx = ['N', 1]\\n[layers]\\nfc = {{ type = 'Linear', out_features = 1 }}\\n"
+line += "[data]\\ndataset = 'line'\\ntransforms = ['StandardScaler']\\n[train]\\nloss = 'MSELoss'\\n"
+pipeline.export(line, Path(sys.argv[1]) / "line", formats=["pipeline"])
 """
 
 
@@ -164,7 +168,8 @@ def test_onnx_and_pt2_are_byte_identical_between_two_processes(tmp_path):
     for name in ("one", "two"):
         script = EXPORT.format(tests=str(Path(__file__).parent))
         subprocess.run([sys.executable, "-c", script, tmp_path / name], check=True, cwd=GRAPHSPEC)
-    for name in ("model.onnx", "model.pt2", "golden.npz", "weights.safetensors", "README.md"):
+    names = ["model.onnx", "model.pt2", "golden.npz", "weights.safetensors", "README.md"]
+    for name in [*names, "line/pipeline.onnx", "line/pipeline_golden.npz", "line/manifest.json"]:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
 
 

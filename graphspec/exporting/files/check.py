@@ -1,4 +1,4 @@
-"""Check this exported model: every file is what was published, and model.onnx still gives the golden outputs.
+"""Check this exported model: every file is what was published, and its ONNX files still give the golden outputs.
 
     python check.py        exit code 0: all is well, 1: something is not
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).resolve().parent
+GOLDENS = {"model.onnx": "golden.npz", "pipeline.onnx": "pipeline_golden.npz"}
 
 
 def changed_files(folder: Path) -> Iterator[str]:
@@ -34,29 +35,30 @@ def changed_files(folder: Path) -> Iterator[str]:
             yield f"{name} was changed"
 
 
-def wrong_outputs(folder: Path) -> Iterator[str]:
+def wrong_outputs(model: Path, goldens: Path) -> Iterator[str]:
     """The golden outputs that onnxruntime does not reproduce, and how far off it is."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     names = [value.name for value in session.get_outputs()]
-    with np.load(folder / "golden.npz", allow_pickle=False) as golden:
+    with np.load(goldens, allow_pickle=False) as golden:
         for case in sorted({key.split(".")[0] for key in golden}, key=int):
             inputs = {value.name: golden[f"{case}.input.{value.name}"] for value in session.get_inputs()}
             for name, output in zip(names, session.run(names, inputs), strict=True):
                 expected, allowed = golden[f"{case}.output.{name}"], float(golden[f"{case}.allowed.{name}"])
                 if output.shape != expected.shape:
-                    yield f"case {case}, output {name}: shape {output.shape} instead of {expected.shape}"
+                    yield f"{model.name}, case {case}, output {name}: shape {output.shape} instead of {expected.shape}"
                 elif not np.allclose(output.astype(np.float64), expected, rtol=0, atol=allowed):
                     error = np.max(np.abs(output.astype(np.float64) - expected))
-                    yield f"case {case}, output {name}: off by {error:.3g}, allowed {allowed:.3g}"
+                    yield f"{model.name}, case {case}, output {name}: off by {error:.3g}, allowed {allowed:.3g}"
 
 
 def main() -> int:
     """Say what is wrong; returns the exit code."""
     faults = list(changed_files(FOLDER))
-    if not faults and (FOLDER / "model.onnx").is_file():
-        faults = list(wrong_outputs(FOLDER))
+    if not faults:
+        present = [(model, goldens) for model, goldens in GOLDENS.items() if (FOLDER / model).is_file()]
+        faults = [fault for names in present for fault in wrong_outputs(*map(FOLDER.joinpath, names))]
     for fault in faults:
         print(f"FAILED: {fault}")
     if not faults:

@@ -1,0 +1,83 @@
+"""``pipeline.onnx``: the network between its preprocessing and its postprocessing, in one graph.
+
+A raw batch goes in, the class and its probability come out; the nodes between are those of ``model.onnx``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphspec.exporting.nodes import Nodes
+from graphspec.exporting.postprocessing import Postprocessing
+from graphspec.exporting.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+#: Names inside the file: the batch behind transform k, and what the network is given and gives.
+STEP = "transforms.{k}"
+ENTERING, LEAVING = "network.input", "network.output"
+
+
+def wrap(model: ir.Model, before: Preprocessing, after: Postprocessing) -> None:
+    """Put `before` in front of `model` and `after` behind it; its one input becomes a raw batch of the same name.
+
+    Raises:
+        GraphspecError: ``not-exportable``, naming the transform that has no form in ONNX here.
+    """
+    graph = model.graph
+    _make_room(graph, after)
+    front, back = Nodes("before"), Nodes("after")
+    _write_front(graph, front, before)
+    if len(graph.outputs) == 1:
+        _write_back(graph, back, after)
+    graph.insert_before(graph[0], front.nodes)
+    graph.extend(back.nodes)
+    for constant in (*front.constants, *back.constants):
+        graph.register_initializer(constant)
+
+
+def _make_room(graph: ir.Graph, after: Postprocessing) -> None:
+    """An inner value that has the name of an answer yields it."""
+    taken = {entry["name"] for entry in after.signature}
+    for node in graph:
+        for value in node.outputs:
+            if value.name in taken and not value.is_graph_output():
+                value.name = f"{value.name}_value"
+
+
+def _write_front(graph: ir.Graph, op: Nodes, before: Preprocessing) -> None:
+    import onnx_ir as ir
+
+    (entering,) = graph.inputs
+    raw = ir.Value(name=entering.name, shape=ir.Shape(before.shape), type=_type(before.dtype))
+    *steps, batch = before.write(op, raw)
+    for k, step in enumerate(steps):
+        step.name = STEP.format(k=k)
+    assert entering.dtype is not None
+    batch = op.cast(batch, entering.dtype.numpy())  # of the same dtype, as a rule: runtimes drop it
+    batch.name, entering.name = ENTERING, f"{entering.name}_value"
+    entering.replace_all_uses_with(batch, replace_graph_outputs=True)
+    graph.inputs[:] = [raw]
+
+
+def _write_back(graph: ir.Graph, op: Nodes, after: Postprocessing) -> None:
+    import onnx_ir as ir
+
+    (leaving,) = graph.outputs
+    assert leaving.dtype is not None
+    answers = after.write(op, leaving, leaving.dtype.numpy())
+    if len(after.signature) == len(answers):
+        leaving.name = LEAVING
+    for entry in after.signature[: len(answers)]:
+        value = answers[entry["name"]]
+        value.name, value.shape, value.type = entry["name"], ir.Shape(entry["shape"]), _type(entry["dtype"])
+    graph.outputs[:] = [*answers.values(), *([] if leaving.name == LEAVING else [leaving])]
+
+
+def _type(dtype: str) -> ir.TensorType:
+    import onnx_ir as ir
+
+    return ir.TensorType(ir.DataType.from_numpy(np.dtype(dtype)))

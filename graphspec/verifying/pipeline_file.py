@@ -1,0 +1,193 @@
+"""Whether ``pipeline.onnx`` gives what training's transforms, the network and its loss's reading give.
+
+It is run twice: with an extra output behind every transform and around the network, so that the first wrong step is
+known by its place in the spec, and as users run it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from graphspec.diagnostics import Path as SpecPath
+from graphspec.exporting.bundle import Bundle
+from graphspec.exporting.pipeline_onnx import ENTERING, LEAVING, STEP
+from graphspec.exporting.postprocessing import Postprocessing
+from graphspec.exporting.preprocessing import AT, Preprocessing
+from graphspec.exporting.reference import Arrays, as_array
+from graphspec.exporting.tolerance import MOST_SCALED, error, magnitude
+from graphspec.shapes.shaped import ShapedGraph
+from graphspec.verifying.child import WorkerError
+from graphspec.verifying.compare import Oracle, Truth, compare
+from graphspec.verifying.inputs import Case
+from graphspec.verifying.raw_cases import RawCase, raw_cases
+from graphspec.verifying.report import Blame, Comparison, RuntimeReport
+from graphspec.verifying.rule import Judgement, Status
+from graphspec.verifying.runtimes import ONNXRUNTIME, UNOPTIMISED, Runtime, Workers
+
+INSIDE, WHOLE = "pipeline, step by step", "pipeline in onnxruntime"
+#: The worker's names of cases and their arrays, ``CASE.NAME``, and its errors by case.
+Answered = tuple[Arrays, Mapping[str, str]]
+
+
+def judge_pipeline(
+    bundle: Bundle, shaped: ShapedGraph, oracle: Oracle, workers: Workers, scratch: Path, seconds: float
+) -> tuple[list[RuntimeReport], Blame | None]:
+    """Run and judge the bundle's ``pipeline.onnx``; the transform at fault is named where one is.
+
+    Args:
+        oracle: the network's own answers.
+        scratch: a folder for what the worker reads and writes.
+        seconds: how long one of the two runs may take.
+    """
+    before = Preprocessing.from_manifest(bundle.manifest)
+    after = Postprocessing.of(shaped, bundle.manifest["labels"])
+    cases = raw_cases(oracle.reference.single, shaped, before, _real(bundle))
+    (name,) = shaped.inputs
+    truths = [oracle.answer(Case(case.name, case.family, {name: case.steps[-1]})) for case in cases]
+    inputs = scratch / "pipeline_inputs.npz"
+    np.savez(inputs, allow_pickle=False, **{f"{k}.{name}": as_array(case.raw) for k, case in enumerate(cases)})
+    judge = _Judge(shaped, after, cases, truths)
+    reports = []
+    for title, runtime, path, names in _runs(bundle.path("pipeline"), scratch, before, after, shaped):
+        answer = _ask(workers, runtime, path, inputs, names, seconds)
+        found = RuntimeReport(title, failure=answer) if isinstance(answer, str) else judge.report(title, names, answer)
+        reports.append(found)
+    return reports, _blame(reports, before)
+
+
+def _real(bundle: Bundle) -> torch.Tensor | None:
+    path = bundle.folder / "pipeline_golden.npz"
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        return torch.from_numpy(next(file[key] for key in file if ".input." in key))
+
+
+def _runs(
+    path: Path, scratch: Path, before: Preprocessing, after: Postprocessing, shaped: ShapedGraph
+) -> list[tuple[str, Runtime, Path, list[str]]]:
+    """Title, runtime, file and outputs: the file with its inner values as outputs, and the file itself."""
+    answers = [entry["name"] for entry in after.signature]
+    own = [name for name in shaped.outputs if name not in answers]
+    inner = [*(STEP.format(k=k) for k in range(len(before.transforms))), ENTERING, *(LEAVING for _ in own)]
+    probe = _probe(path, inner, scratch / "pipeline_probe.onnx")
+    return [(INSIDE, UNOPTIMISED, probe, [*inner, *answers]), (WHOLE, ONNXRUNTIME, path, answers)]
+
+
+def _probe(path: Path, names: Sequence[str], target: Path) -> Path:
+    import onnx
+
+    model = onnx.load(str(path))
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    onnx.save(model, str(target))
+    return target
+
+
+def _ask(
+    workers: Workers, runtime: Runtime, path: Path, inputs: Path, names: Sequence[str], seconds: float
+) -> Answered | str:
+    """The arrays and errors by case, or why there are none."""
+    outputs = inputs.with_name("pipeline_outputs.npz")
+    request = {"runtime": runtime.name, "model": str(path), "inputs": str(inputs), "outputs": str(outputs)}
+    try:
+        answer = workers.of(runtime).ask(request | {"names": list(names), "dtypes": {}}, seconds)
+    except WorkerError as problem:
+        workers.drop(runtime)
+        return str(problem)
+    if "failed" in answer:
+        return str(answer["failed"])
+    with np.load(outputs, allow_pickle=False) as file:
+        return {key: file[key] for key in file}, answer["errors"]
+
+
+class _Judge:
+    """What every value in the file must be."""
+
+    def __init__(
+        self, shaped: ShapedGraph, after: Postprocessing, cases: Sequence[RawCase], truths: Sequence[Truth]
+    ) -> None:
+        self.shaped, self.after, self.cases, self.truths = shaped, after, cases, truths
+
+    def report(self, title: str, names: Sequence[str], answered: Answered) -> RuntimeReport:
+        """Judge what one run gave under `names`."""
+        arrays, errors = answered
+        comparisons = list(self._network(names, arrays, errors))
+        for k, (case, truth) in enumerate(zip(self.cases, self.truths, strict=True)):
+            if str(k) in errors:
+                refused = Judgement(Status.FAIL, np.inf, 0.0, np.inf, f"refused: {errors[str(k)]}", refused=True)
+                comparisons.append(Comparison(case.name, "every output", refused))
+                continue
+            found = {key.partition(".")[2]: value for key, value in arrays.items() if key.startswith(f"{k}.")}
+            comparisons += _compare_steps(case, found)
+            comparisons += self._compare_answers(truth, found)
+        return RuntimeReport(title, tuple(comparisons))
+
+    def _network(self, names: Sequence[str], arrays: Arrays, errors: Mapping[str, str]) -> Sequence[Comparison]:
+        """The network's own outputs, where they are among `names`, by the rule of every file."""
+        if LEAVING in names:
+            (own,) = self.shaped.outputs
+            arrays = {key.replace(f".{LEAVING}", f".{own}"): value for key, value in arrays.items()}
+        elif not all(own in names for own in self.shaped.outputs):
+            return ()
+        return compare(self.truths, arrays, errors)
+
+    def _compare_answers(self, truth: Truth, found: Arrays) -> list[Comparison]:
+        """Labels and probabilities, by what the loss reads from the network's float64 outputs."""
+        double, single = self.after.read(truth.answer.double), self.after.read(truth.answer.single)
+        return [
+            Comparison(truth.case.name, name, _judge_answer(found[name], double[name], single[name]))
+            for name in double
+            if name not in self.shaped.outputs
+        ]
+
+
+def _compare_steps(case: RawCase, found: Arrays) -> list[Comparison]:
+    names = [STEP.format(k=k) for k in range(len(case.steps) - 1)] + [ENTERING]
+    pairs = [(name, as_array(step)) for name, step in zip(names, case.steps, strict=True) if name in found]
+    return [Comparison(case.name, name, _judge_step(found[name], wanted)) for name, wanted in pairs]
+
+
+def _judge_step(found: NDArray[Any], wanted: NDArray[Any]) -> Judgement:
+    """Pixels are equal, floats within 1e-5 of the largest."""
+    if (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
+        reason = f"{found.shape} {found.dtype} instead of {wanted.shape} {wanted.dtype}"
+        return Judgement(Status.FAIL, np.inf, 0.0, np.inf, reason)
+    allowed = MOST_SCALED * magnitude(wanted) if np.issubdtype(wanted.dtype, np.floating) else 0.0
+    return _within(found, wanted, allowed)
+
+
+def _judge_answer(found: NDArray[Any], double: NDArray[Any], single: NDArray[Any]) -> Judgement:
+    """Probabilities within 1e-5; a class where rounding decides is either precision's."""
+    if (found.shape, found.dtype) != (single.shape, single.dtype):
+        reason = f"{found.shape} {found.dtype} instead of {single.shape} {single.dtype}"
+        return Judgement(Status.FAIL, np.inf, 0.0, np.inf, reason)
+    if np.issubdtype(double.dtype, np.floating):
+        return _within(found, double, MOST_SCALED)
+    wrong = (found != double) & (found != single)
+    if wrong.any():
+        return Judgement(Status.FAIL, np.inf, 0.0, np.inf, f"{int(wrong.sum())} of {wrong.size} classes differ")
+    return Judgement(Status.PASS)
+
+
+def _within(found: NDArray[Any], wanted: NDArray[Any], allowed: float) -> Judgement:
+    off, scale = error(found, wanted), magnitude(wanted)
+    scaled = off / scale if scale else (np.inf if off else 0.0)
+    if off > allowed:
+        return Judgement(Status.FAIL, off, allowed, scaled, f"off by {off:.3g}, allowed {allowed:.3g}")
+    return Judgement(Status.PASS, off, allowed, scaled)
+
+
+def _blame(reports: Sequence[RuntimeReport], before: Preprocessing) -> Blame | None:
+    """The first transform that differs, with its place in the spec."""
+    failed = {c.output for report in reports for c in report.comparisons if c.judgement.status is Status.FAIL}
+    for k, transform in enumerate(before.transforms):
+        if STEP.format(k=k) in failed:
+            at: SpecPath = (*AT, k)
+            return Blame(None, at, f"the transform {transform.type} is the first step that differs")
+    return None

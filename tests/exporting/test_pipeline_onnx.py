@@ -1,0 +1,355 @@
+"""``pipeline.onnx``: the raw sample in, the answer out, as training saw it and the loss reads it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx.reference import ReferenceEvaluator
+from PIL import Image
+from torchvision.transforms import v2
+
+from graphspec import pipeline
+from graphspec.data.transforms import size_transforms
+from graphspec.diagnostics import GraphspecError
+from graphspec.exporting.image_nodes import IMAGE_TRANSFORMS
+from graphspec.exporting.manifest import files_of, write_manifest
+from graphspec.exporting.nodes import Nodes
+from graphspec.exporting.postprocessing import Postprocessing
+from graphspec.spec.base import Component
+
+SIZES = [(28, 28), (31, 57), (120, 33), (200, 310), (7, 9)]
+
+
+def function_of(name, args, dtype):
+    """One transform as an ONNX model in onnxruntime: N × C × H × W in and out."""
+    import onnx_ir as ir
+
+    op, kind = Nodes("t"), ir.TensorType(ir.DataType.from_numpy(np.dtype(dtype)))
+    raw = ir.Value(name="raw", shape=ir.Shape(["N", 3, "H", "W"]), type=kind)
+    out = IMAGE_TRANSFORMS[name](op, raw, args, dtype == np.uint8, ("data", "transforms", 0))
+    out.type, out.shape = kind, ir.Shape([None] * 4)
+    graph = ir.Graph([raw], [out], nodes=op.nodes, initializers=op.constants, opset_imports={"": 20}, name="g")
+    model = ir.to_proto(ir.Model(graph, ir_version=10))
+    onnx.checker.check_model(model, full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return model, lambda images: session.run(None, {"raw": images})[0]
+
+
+TRANSFORMS = [
+    ("Resize", {"size": [13, 17]}),
+    ("Resize", {"size": [64, 48], "interpolation": "bicubic"}),
+    ("Resize", {"size": 24}),
+    ("Resize", {"size": [24], "max_size": 30}),
+    ("Resize", {"size": None, "max_size": 40}),
+    ("Resize", {"size": [9], "interpolation": "nearest"}),
+    ("Resize", {"size": [19, 33], "interpolation": "nearest-exact"}),
+    ("CenterCrop", {"size": 20}),
+    ("CenterCrop", {"size": [5, 131]}),
+    ("Grayscale", {}),
+    ("Grayscale", {"num_output_channels": 3}),
+    ("Pad", {"padding": 3}),
+    ("Pad", {"padding": [1, 2], "fill": 7}),
+    ("Pad", {"padding": [1, 2, 3, 4], "padding_mode": "edge"}),
+    ("Pad", {"padding": [1, 2, 3, 4], "padding_mode": "reflect"}),
+]
+
+
+@pytest.mark.parametrize(("name", "args"), TRANSFORMS)
+def test_each_transform_s_pixels_are_torchvision_s_to_the_last_bit(name, args):
+    _, run = function_of(name, args, np.uint8)
+    training = size_transforms([Component.model_construct(type=name, args=args)])
+    generator = np.random.default_rng(0)
+    for height, width in SIZES:
+        noise = generator.integers(0, 256, (2, 3, height, width), dtype=np.uint8)
+        for images in (noise, np.where(noise > 127, np.uint8(255), np.uint8(0))):
+            expected = training(torch.from_numpy(images)).numpy()
+            assert np.array_equal(run(images), expected), (height, width)
+
+
+@pytest.mark.parametrize(("name", "args"), TRANSFORMS)
+def test_each_transform_of_float_images_is_torchvision_s(name, args):
+    _, run = function_of(name, args, np.float32)
+    training = size_transforms([Component.model_construct(type=name, args=args)])
+    generator = np.random.default_rng(0)
+    for height, width in SIZES:
+        images = generator.random((2, 3, height, width), dtype=np.float32)
+        expected = training(torch.from_numpy(images)).numpy()
+        assert np.abs(run(images) - expected).max() < 1e-6, (height, width)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_the_arithmetic_is_onnx_s_own_and_not_onnxruntime_s(interpolation):
+    model, run = function_of("Resize", {"size": [9, 11], "interpolation": interpolation}, np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (1, 3, 23, 40), dtype=np.uint8)
+    assert np.array_equal(ReferenceEvaluator(model).run(None, {"raw": images})[0], run(images))
+
+
+@pytest.mark.slow
+def test_every_colour_has_torchvision_s_grey():
+    _, run = function_of("Grayscale", {}, np.uint8)
+    green, blue = (plane.astype(np.uint8) for plane in np.indices((256, 256)))
+    for red in range(256):
+        images = np.stack([np.full_like(green, red), green, blue])[None]
+        assert np.array_equal(run(images), v2.Grayscale()(torch.from_numpy(images)).numpy()), red
+
+
+@pytest.mark.parametrize(("name", "args", "words"), [
+    ("Resize", {"size": 8, "interpolation": "lanczos"}, 'interpolation "lanczos" cannot be written as ONNX; these can'),
+    ("Resize", {"size": 8, "antialias": False}, "Resize without antialias cannot be written"),
+    ("Pad", {"padding": 1, "padding_mode": "symmetric"}, 'padding_mode "symmetric" and fill 0 cannot be written'),
+    ("Pad", {"padding": 1, "fill": [1, 2, 3]}, r"fill \[1, 2, 3\] cannot be written as ONNX"),
+])  # fmt: skip
+def test_what_cannot_be_the_same_to_the_pixel_is_refused_at_its_place(name, args, words):
+    with pytest.raises(GraphspecError, match=words) as caught:
+        function_of(name, args, np.uint8)
+    assert caught.value.diagnostics[0].at[:3] == ("data", "transforms", 0)
+
+
+LOSSES = {  # loss, columns, classes → the answers
+    ("CrossEntropyLoss", 3, 3): ["label", "probabilities"],
+    ("NLLLoss", 3, 3): ["label", "probabilities"],
+    ("BCEWithLogitsLoss", 1, 2): ["label", "probabilities"],
+    ("BCELoss", 1, 2): ["label", "probabilities"],
+    ("BCEWithLogitsLoss", 4, None): ["probabilities"],
+    ("MultiMarginLoss", 3, 3): ["label", "scores"],
+    ("SoftMarginLoss", 1, 2): ["label", "scores"],
+    ("MSELoss", 2, None): ["scores"],
+}
+
+
+@pytest.mark.parametrize(("loss", "columns", "classes"), LOSSES)
+def test_the_answer_is_what_the_loss_reads(loss, columns, classes, tmp_path):
+    import onnx_ir as ir
+
+    spec = f"""
+graphspec = 1
+[inputs]
+x = ["N", 4]
+[layers]
+fc = {{ type = "Linear", out_features = {columns} }}
+[outputs]
+scores = "fc"
+[train]
+loss = "{loss}"
+"""
+    shaped = pipeline.shape(pipeline.load(spec))
+    after = Postprocessing.of(shaped, None if classes is None else [str(k) for k in range(classes)])
+    assert [entry["name"] for entry in after.signature] == LOSSES[loss, columns, classes]
+    op, kind = Nodes("t"), ir.TensorType(ir.DataType.FLOAT)
+    scores = ir.Value(name="scores", shape=ir.Shape(["N", columns]), type=kind)
+    answers = after.write(op, scores, np.dtype(np.float32))
+    for name, value in answers.items():
+        entry = next(entry for entry in after.signature if entry["name"] == name)
+        value.name, value.shape = name, ir.Shape(entry["shape"])
+        value.type = ir.TensorType(ir.DataType.from_numpy(np.dtype(entry["dtype"])))
+    outputs = [*answers.values()] or [op("Identity", scores)]
+    graph = ir.Graph([scores], outputs, nodes=op.nodes, initializers=op.constants, opset_imports={"": 20}, name="g")
+    values = torch.randn(20, columns, generator=torch.Generator().manual_seed(0))
+    values = values.sigmoid() if loss == "BCELoss" else values.log_softmax(1) if loss == "NLLLoss" else values
+    model = ir.to_proto(ir.Model(graph, ir_version=10))
+    found = ReferenceEvaluator(model).run(None, {"scores": values.numpy()})
+    expected = after.tensors(values)
+    for (name, wanted), value in zip(expected.items(), found, strict=False):
+        assert np.allclose(value, wanted.numpy(), atol=1e-6), name
+    if "probabilities" in expected and classes:
+        assert torch.allclose(expected["probabilities"].sum(1), torch.ones(20))
+        assert torch.equal(expected["probabilities"].argmax(1), expected["label"])
+
+
+PHOTOS = """
+graphspec = 1
+[inputs]
+image = ["N", 3, 24, 24]
+[layers]
+conv    = { type = "Conv2d", out_channels = 4, kernel_size = 3, stride = 2 }
+relu    = "ReLU"
+flatten = "Flatten"
+logits  = { type = "Linear", out_features = 2 }
+[data]
+dataset    = { type = "ImageFolder", folder = "photos" }
+validation = 0.25
+transforms = [
+  { type = "Resize", size = 28 },
+  { type = "CenterCrop", size = 24 },
+  { type = "Normalize", mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225] },
+]
+[train]
+epochs = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder of photographs of different sizes, and the network of `PHOTOS` exported for them."""
+    root = tmp_path_factory.mktemp("data")
+    generator = np.random.default_rng(0)
+    for k in range(16):
+        folder = root / "photos" / ("cat", "dog")[k % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        height, width = generator.integers(30, 90, 2)
+        Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(folder / f"{k}.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return root, pipeline.export(PHOTOS, root / "export", formats=["onnx", "pipeline"], data=root)
+
+
+def test_a_photograph_s_raw_pixels_give_the_answer_that_training_s_transforms_and_the_network_give(photos):
+    root, bundle = photos
+    session = onnxruntime.InferenceSession(bundle.path("pipeline"), providers=["CPUExecutionProvider"])
+    training = v2.Compose([
+        v2.PILToTensor(), v2.Resize(28), v2.CenterCrop(24), v2.ToDtype(torch.float32, scale=True),
+        v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+    ])  # fmt: skip
+    module = pipeline.compile(PHOTOS).eval()
+    for path in sorted((root / "photos").rglob("*.png")):
+        image = Image.open(path)
+        label, probabilities = session.run(None, {"image": np.asarray(image)[None]})
+        with torch.no_grad():
+            expected = module(training(image)[None]).softmax(1).numpy()
+        assert np.abs(probabilities - expected).max() < 1e-5
+        assert label == expected.argmax(1)
+
+
+def test_the_file_and_the_manifest_say_what_goes_in_and_out(photos):
+    manifest = photos[1].manifest
+    model = onnx.load(photos[1].path("pipeline"))
+    shapes = {v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]
+              for v in [*model.graph.input, *model.graph.output]}  # fmt: skip
+    assert shapes == {"image": ["N", "height", "width", 3], "label": ["N"], "probabilities": ["N", 2]}
+    assert [entry["dtype"] for entry in manifest["pipeline"]["inputs"]] == ["uint8"]
+    metadata = {prop.key: json.loads(prop.value) for prop in model.metadata_props}
+    assert metadata["graphspec.labels"] == manifest["labels"] == ["cat", "dog"]
+    assert metadata["graphspec.transforms"] == manifest["transforms"]
+    assert [transform["type"] for transform in manifest["transforms"]] == ["Resize", "CenterCrop", "Normalize"]
+
+
+def test_it_is_verified_as_published_and_again(photos):
+    report = pipeline.verify(photos[1])
+    rows = {runtime.runtime: runtime for runtime in report.runtimes}
+    assert report.passed
+    assert rows["pipeline, step by step"].passed
+    assert rows["pipeline in onnxruntime"].passed
+    outputs = {comparison.output for comparison in rows["pipeline, step by step"].comparisons}
+    assert outputs == {
+        "transforms.0", "transforms.1", "transforms.2", "network.input", "output", "label", "probabilities",
+    }  # fmt: skip
+
+
+def scaled(name, factor):
+    def change(graph):
+        tensor = next(tensor for tensor in graph.initializer if tensor.name == name)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor) * np.float32(factor), name))
+
+    return change
+
+
+def replaced(old, new, prefix):
+    def change(graph):
+        node = next(node for node in graph.node if node.op_type == old and node.name.startswith(prefix))
+        node.op_type = new
+        del node.attribute[:]
+
+    return change
+
+
+def constant_before(op_type, graph):
+    """The constant that the last node of `op_type` in front of the network reads."""
+    node = [node for node in graph.node if node.op_type == op_type and node.name.startswith("before/")][-1]
+    return next(name for name in node.input if "constant" in name)
+
+
+@pytest.mark.parametrize(("change", "place"), [
+    (lambda graph: scaled(constant_before("Sub", graph), 1.001)(graph), ("data", "transforms", 2)),
+    pytest.param(lambda graph: scaled(constant_before("Div", graph), 1.001)(graph), ("data", "transforms", 2),
+                 marks=pytest.mark.slow),
+    (replaced("Round", "Floor", "before/"), ("data", "transforms", 1)),
+    pytest.param(replaced("ReduceMax", "ReduceMin", "before/"), ("data", "transforms", 0), marks=pytest.mark.slow),
+    (scaled("logits.weight", 1.001), ()),
+    (replaced("Softmax", "Sigmoid", "after/"), ()),
+])  # fmt: skip
+def test_a_damaged_pipeline_is_refused_and_the_transform_named(photos, tmp_path, change, place):
+    folder = shutil.copytree(photos[1].folder, tmp_path / "copy")
+    model = onnx.load(folder / "pipeline.onnx")
+    change(model.graph)
+    onnx.save(model, folder / "pipeline.onnx")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    write_manifest(folder, manifest | {"files": files_of(folder)})
+    report = pipeline.verify(folder)
+    assert not report.passed
+    assert all(diagnostic.at == place for diagnostic in report.diagnostics())
+    assert all(runtime.passed for runtime in report.runtimes if "pipeline" not in runtime.runtime)
+
+
+TABLE = """
+graphspec = 1
+[inputs]
+features = ["N", 13]
+[layers]
+hidden = { type = "Linear", out_features = 8 }
+relu   = "ReLU"
+out    = { type = "Linear", out_features = 3 }
+[data]
+dataset    = "wine"
+transforms = ["StandardScaler"]
+[train]
+epochs = 1
+"""
+
+
+def test_a_table_goes_in_as_the_file_has_it_and_is_standardised_by_the_training_part(tmp_path):
+    bundle = pipeline.export(TABLE, tmp_path / "wine", formats=["pipeline"])
+    data = pipeline.data(TABLE)
+    raw = data.train.inputs["features"]
+    session = onnxruntime.InferenceSession(bundle.path("pipeline"), providers=["CPUExecutionProvider"])
+    label, probabilities = session.run(None, {"features": raw.numpy()})
+    scaled = ((raw.double() - raw.double().mean(0)) / raw.double().std(0, correction=0)).float()
+    with torch.no_grad():
+        expected = pipeline.compile(TABLE).eval()(scaled).softmax(1).numpy()
+    assert np.abs(probabilities - expected).max() < 1e-5
+    assert (label == expected.argmax(1)).all()
+    (entry,) = bundle.manifest["transforms"]
+    assert np.allclose(entry["mean"], raw.double().mean(0))
+
+
+REGRESSION = """
+graphspec = 1
+[inputs]
+x = ["N", 1]
+[layers]
+fc = { type = "Linear", out_features = 1 }
+[outputs]
+y = "fc"
+[data]
+dataset = "line"
+[train]
+loss = "MSELoss"
+"""
+
+
+def test_a_regression_gives_its_value(tmp_path):
+    bundle = pipeline.export(REGRESSION, tmp_path / "line", formats=["onnx", "pipeline"])
+    assert bundle.manifest["pipeline"]["outputs"] == bundle.manifest["outputs"]
+    values = np.linspace(-3, 3, 7, dtype=np.float32)[:, None]
+    sessions = [onnxruntime.InferenceSession(bundle.path(format)) for format in ("onnx", "pipeline")]
+    whole, network = (session.run(None, {"x": values})[0] for session in sessions)
+    assert np.array_equal(whole, network)
+
+
+@pytest.mark.parametrize(("spec", "words"), [
+    (PHOTOS.split("[data]")[0], r"has no \[data\] section"),
+    (PHOTOS.replace("photos", "nowhere"), "does not exist"),
+    (PHOTOS.replace("size = 28 }", 'size = 28, interpolation = "lanczos" }'), 'interpolation "lanczos" cannot be'),
+])  # fmt: skip
+def test_a_pipeline_that_cannot_be_made_is_refused_and_nothing_published(photos, tmp_path, spec, words):
+    with pytest.raises(GraphspecError, match=words):
+        pipeline.export(spec, tmp_path / "export", formats=["pipeline"], data=photos[0])
+    assert not (tmp_path / "export").exists()
