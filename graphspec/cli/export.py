@@ -11,7 +11,7 @@ from rich.text import Text
 
 from graphspec.cli import options
 from graphspec.cli.screen import screen
-from graphspec.cli.verification import verified
+from graphspec.cli.verification import limits, verified
 
 
 class Format(StrEnum):
@@ -98,6 +98,7 @@ def verify(
         with here.busy("verifying"):
             report = pipeline.verify(against or source, runtimes=runtime or (), file=file)
         here.complain(tuple(report.diagnostics()))
-        here.show({"ok": report.passed, **report.as_dict()}, verified(report.as_dict()))
+        found = report.as_dict()
+        here.show({"ok": report.passed, **found}, verified(found), *limits(found))
         if not report.passed:
             raise typer.Exit(3)

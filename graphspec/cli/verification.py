@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from graphspec.cli.tables import new_table
 
@@ -26,6 +27,12 @@ def verified(verification: Mapping[str, Any]) -> Table:
             _verdict(row),
         )
     return table
+
+
+def limits(verification: Mapping[str, Any]) -> list[Text]:
+    """A line for each optional runtime that did not run everything, with the first reason."""
+    rows = verification["runtimes"].items()
+    return [Text(f"{name}: {row['limits'][0]}") for name, row in rows if row.get("limits")]
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
