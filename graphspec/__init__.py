@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING, Any
 from graphspec.diagnostics import GraphspecError, GraphspecWarning, VerificationError
 
 if TYPE_CHECKING:
+    from graphspec.data.sources.user import dataset
     from graphspec.ops import layer
     from graphspec.pipeline import build, compile, evaluate, export, load, shape, train, tune, verify
 
 __version__ = "0.1.0"
 _PIPELINE = ["build", "compile", "evaluate", "export", "load", "shape", "train", "tune", "verify"]
 __all__ = [
-    "GraphspecError", "GraphspecWarning", "VerificationError", "build", "compile", "evaluate", "export", "layer",
-    "load", "shape", "train", "tune", "verify",
+    "GraphspecError", "GraphspecWarning", "VerificationError", "build", "compile", "dataset", "evaluate", "export",
+    "layer", "load", "shape", "train", "tune", "verify",
 ]  # fmt: skip
 
 #: Public name → the module that has it: imported when first used, so that `import graphspec` stays cheap.
-_HOMES = {"layer": "graphspec.ops", **dict.fromkeys(_PIPELINE, "graphspec.pipeline")}
+_HOMES = {
+    "layer": "graphspec.ops",
+    "dataset": "graphspec.data.sources.user",
+    **dict.fromkeys(_PIPELINE, "graphspec.pipeline"),
+}
 
 
 def __getattr__(name: str) -> Any:

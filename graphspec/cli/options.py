@@ -38,7 +38,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and war
 Imports = Annotated[
     list[Path] | None,
     typer.Option(
-        "--import", metavar="FILE.py", help="Layer types of your own; runs the file. Repeatable.", show_default=False
+        "--import", metavar="FILE.py", help="Layers and data sets of your own; runs the file.", show_default=False
     ),
 ]
 

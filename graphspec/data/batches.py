@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
@@ -89,6 +90,16 @@ class Batches:
         for transform in self.transforms.get(name, ()):
             value = transform(value)
         return value
+
+    @functools.cached_property
+    def _floats(self) -> Samples | None:
+        """All samples as the network sees them, where they are the same in every epoch and do not take much memory."""
+        values = self.samples.inputs.values()
+        if self.augment or self.mix or self.samples.streamed:
+            return None
+        if sum(4 * value.numel() for value in values) > KEPT_AS_FLOATS:
+            return None
+        return self._ready(self.samples.take(self._rows))
 
     @property
     def _rows(self) -> Tensor:

@@ -29,7 +29,7 @@ def check_samples(samples: Samples, labels: Mapping[str, tuple[str, ...]], part:
 
 
 def _check_finite(name: str, value: Tensor, part: str) -> None:
-    if value.is_floating_point() and not (finite := value.isfinite()).all():
+    if isinstance(value, Tensor) and value.is_floating_point() and not (finite := value.isfinite()).all():
         row, *column = (~finite).nonzero()[0].tolist()
         where = f"row {row}" + (f", column {', '.join(map(str, column))}" if column else "")
         raise fail("bad-data", f"{quoted(name)} of the {part} part is not finite at {where}", at=AT)

@@ -124,8 +124,7 @@ def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, downl
     sizes = size_transforms(spec.transforms)
     augment = augmentations(spec.augment)
     source = read(spec.dataset, place, sizes)
-    if spec.dataset.type != "ImageFolder":  # whose images have been resized while they were decoded
-        source = _resized(source, sizes)
+    source = source if source.sized else _resized(source, sizes)
     mix = mixings(spec.augment, source)
     check_samples(source.train, source.labels, "training")
     training, test = _test_part(source, spec, seed)

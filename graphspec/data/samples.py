@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -38,6 +38,18 @@ class Samples:
             {name: value.index_select(0, index) for name, value in self.inputs.items()},
             {name: value.index_select(0, index) for name, value in self.targets.items()},
         )
+
+    def stream(self, indices: Iterable[Tensor]) -> Iterator[Samples]:
+        """:meth:`take` for each of `indices`; what stays on disk is read ahead."""
+        wanted = list(indices)
+        values: Mapping[str, Any] = self.inputs
+        fields = {name: value.stream(wanted) for name, value in values.items() if isinstance(value, OnDisk)}
+        for index in wanted:
+            inputs = {
+                name: next(fields[name]) if name in fields else value.index_select(0, index)
+                for name, value in self.inputs.items()
+            }
+            yield Samples(inputs, {name: value.index_select(0, index) for name, value in self.targets.items()})
 
     def subset(self, index: Tensor) -> Samples:
         """The same as :meth:`take`, but what stays on disk is not read."""

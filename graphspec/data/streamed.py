@@ -1,11 +1,11 @@
-"""Images that stay on disk because memory is too small for all of them: read when a batch asks."""
+"""Samples that stay on disk because memory is too small for all of them: read when a batch asks."""
 
 from __future__ import annotations
 
 import abc
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
@@ -19,7 +19,7 @@ _POOL = ThreadPoolExecutor(CORES, "decode", one_thread)  # Pillow releases the G
 
 
 class OnDisk(abc.ABC):
-    """Stands where a resident ``N × C × H × W`` uint8 tensor would; :meth:`index_select` reads what it selects."""
+    """Stands where a resident tensor would, most often images ``N × C × H × W``; :meth:`index_select` reads them."""
 
     size: tuple[int, ...]
 
@@ -28,15 +28,26 @@ class OnDisk(abc.ABC):
 
     @abc.abstractmethod
     def index_select(self, dim: int, index: Tensor) -> Tensor:
-        """The images at `index` along the first dimension, `dim` 0."""
+        """The samples at `index` along the first dimension, `dim` 0."""
+
+    def stream(self, indices: Iterable[Tensor]) -> Iterator[Tensor]:
+        """:meth:`index_select` for each of `indices`, the next one while this one is used."""
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead") as pool:
+            coming = None
+            for index in indices:
+                ready, coming = coming, pool.submit(self.index_select, 0, index)
+                if ready is not None:
+                    yield ready.result()
+            if coming is not None:
+                yield coming.result()
 
     @abc.abstractmethod
     def subset(self, index: Tensor) -> Self:
-        """The images at `index`, unread."""
+        """The samples at `index`, unread."""
 
     @abc.abstractmethod
     def to(self, device: torch.device) -> Self:
-        """The same images, whose batches come on `device`."""
+        """The same samples, whose batches come on `device`."""
 
     @abc.abstractmethod
     def fingerprint(self) -> bytes:
@@ -44,19 +55,19 @@ class OnDisk(abc.ABC):
 
     @property
     def shape(self) -> torch.Size:
-        """``N × C × H × W``, as a tensor has it."""
+        """As a tensor has it."""
         return torch.Size((len(self), *self.size))
 
     @property
     def ndim(self) -> int:
-        """4, as of the tensor it stands for."""
+        """As of the tensor it stands for: 4 for images."""
         return 1 + len(self.size)
 
     def __getitem__(self, rows: slice) -> Tensor:
         return self.index_select(0, torch.arange(len(self))[rows])
 
     def is_floating_point(self) -> bool:
-        """False: uint8."""
+        """False for images, which are uint8."""
         return False
 
 

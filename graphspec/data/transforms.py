@@ -175,7 +175,7 @@ def _statistics(sample: Tensor, before: Sequence[Normalize]) -> Normalize:
     """Mean and (population) standard deviation by channel; a constant channel keeps a scale of 1."""
     if isinstance(sample, OnDisk):
         raise fail(
-            "too-much-memory", "StandardScaler needs all images in memory", ("data", "transforms"), "use Normalize"
+            "too-much-memory", "StandardScaler needs all samples in memory", ("data", "transforms"), "use Normalize"
         )
     values = to_float(sample).clone()
     for step in before:

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from graphspec.data.augment import BATCHED, PER_SAMPLE
-from graphspec.data.sources import SOURCES
+from graphspec.data.sources import sources
 from graphspec.data.transforms import SIZE_TRANSFORMS, VALUE_TRANSFORMS
 from graphspec.schema.arguments import documented, untyped
 from graphspec.schema.pieces import EXPRESSION, Schema, list_of, name_or_table, named, or_expression, sentence
@@ -41,7 +41,7 @@ def _tables() -> Mapping[str, Table]:
     from torchvision.transforms import v2
 
     return {
-        "dataset": SOURCES,
+        "dataset": sources(),
         "transforms": {**{name: getattr(v2, name) for name in SIZE_TRANSFORMS}, **VALUE_TRANSFORMS},
         "augment": {**{name: getattr(v2, name) for name in PER_SAMPLE}, **BATCHED},
         "loss": {name: getattr(nn, name) for name in (*OF_CLASSES, *OF_SIGNS, *OF_VALUES)},

@@ -179,3 +179,41 @@ def test_it_is_written_into_the_python_file(command, spec, layers, tmp_path):
     assert done.stdout.split() == ["2", "5", "fc.weight", "fc.bias", "gate.linear.weight", "gate.linear.bias"], (
         done.stderr
     )
+
+
+DATASET = next(
+    code for code in re.findall(r"^```python\n(.*?)^```", README.read_text(), re.S | re.M) if "class Waves" in code
+)
+WAVES = """
+graphspec = 1
+[inputs]
+x = ["N", 6]
+[layers]
+fc = { type = "Linear", out_features = 2 }
+[data]
+dataset = { type = "Waves", points = 6 }
+[train]
+epochs = 1
+"""
+
+
+def test_a_data_set_of_the_users_own(command, tmp_path):
+    """Trained on, evaluated again, shown and in the schema; without --import it is unknown."""
+    (tmp_path / "my_data.py").write_text(DATASET)
+    (tmp_path / "waves.toml").write_text(WAVES)
+    unknown = command("train", "waves.toml")
+    assert unknown.code == 1
+    assert 'unknown data set "Waves"' in unknown.err
+    trained = command("train", "waves.toml", "--import", "my_data.py", "--json", "--run", "run").document
+    assert set(trained["evaluation"]["parts"]) == {"train", "validation", "test"}
+    assert command("evaluate", "run", "--import", "my_data.py").code == 0
+    shown = command("data", "waves.toml", "--import", "my_data.py", "--json").document
+    assert (shown["parts"]["train"]["samples"], shown["test"]) == (36, "sealed")
+    wrong = command("data", "waves.toml", "--import", "my_data.py", "--set", "data.dataset.points='six'")
+    assert "Waves: points must be a number, not 'six'" in wrong.err
+    schema = json.loads(command("schema", "--import", "my_data.py").out)["definitions"]["dataset"]
+    assert "Sines of two frequencies." in json.dumps(schema)
+    assert '"points"' in json.dumps(schema)
+    assert '"split"' not in json.dumps(
+        [case for case in schema["else"]["allOf"] if "Waves" in json.dumps(case.get("if"))]
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 
 from graphspec.data.components import choose, construct
 from graphspec.data.sources import embedded, synthetic
@@ -11,7 +11,8 @@ from graphspec.data.sources.arrays import npz_arrays
 from graphspec.data.sources.image_folder import image_folder
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.sources.tables import TABLES
-from graphspec.data.sources.torchvision_sets import ARRAY_SETS, array_set
+from graphspec.data.sources.torchvision_sets import VISION_SETS, VisionSource
+from graphspec.data.sources.user import user_sources
 from graphspec.data.transforms import SizeTransforms
 from graphspec.spec.base import Component
 
@@ -25,15 +26,19 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "ImageFolder": image_folder,
     **TABLES,
     "npz": npz_arrays,
-    **{name: functools.partial(array_set, name=name) for name in ARRAY_SETS},
+    **{name: VisionSource(name) for name in VISION_SETS},
 }
+
+
+def sources() -> Mapping[str, Callable[..., Source]]:
+    """Every data set that a spec can name: graphspec's own and those that the user has imported."""
+    return {**SOURCES, **user_sources()}
 
 
 def read(dataset: Component, place: Place, resize: SizeTransforms) -> Source:
     """The data set that a spec names. `resize` is applied to images that are decoded one by one."""
     at = ("data", "dataset")
-    function = choose(dataset, SOURCES, "data set", at)
-    given = (
-        {"resize": resize} if function is image_folder else {"name": dataset.type} if dataset.type in ARRAY_SETS else {}
-    )
+    function = choose(dataset, sources(), "data set", at)
+    known = inspect.signature(function).parameters
+    given = {"resize": resize} if "resize" in known else {}
     return construct(dataset, function, at, place=place, **given)

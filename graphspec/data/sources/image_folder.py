@@ -37,7 +37,7 @@ def image_folder(place: Place, resize: SizeTransforms, folder: str = "") -> Sour
         paths, labels = _listed(part, classes)
         return Samples({"image": images(paths, resize, place.cache)}, {"label": torch.tensor(labels)})
 
-    return Source(read(training), None if test is None else lambda: read(test), {"label": classes})
+    return Source(read(training), None if test is None else lambda: read(test), {"label": classes}, sized=True)
 
 
 def _classes(folder: Path) -> tuple[str, ...]:

@@ -15,12 +15,13 @@ class Source:
 
     ``test`` reads the test part when it is called and not before; None where the set has no part of its own, so
     that one is split off ``train``. ``labels`` are the names of the classes in order, by target; a target that is not
-    in it is regressed.
+    in it is regressed. ``sized`` is whether the size transforms were applied as the images were read.
     """
 
     train: Samples
     test: Callable[[], Samples] | None = None
     labels: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    sized: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
