@@ -14,6 +14,7 @@ from graphspec.ops import Op, UnknownOp, lookup, similar
 from graphspec.spec.expressions import ExpressionError, NeedsShape
 from graphspec.spec.model import RESERVED, BlockSpec, LayerSpec, NetworkBody, NetworkSpec
 from graphspec.spec.names import fault_in
+from graphspec.spec.parse import type_name
 from graphspec.spec.scope import Bindings
 
 MOST_LAYERS = 10_000
@@ -151,11 +152,14 @@ class Expansion:
         if spec.reuse is not None:
             spec, module = self.reused(spec, body, place, use)
         kind = self.closed(spec.type, scope, (*use.at, "type"))
-        if kind in self.spec.blocks:
-            self.block(str(kind), spec, scope, name, target, module, sources, gates, place, use)
+        if isinstance(kind, str) and kind in self.spec.blocks:
+            self.block(kind, spec, scope, name, target, module, sources, gates, place, use)
         elif isinstance(kind, str):
             self.layer(kind, spec, scope, name, target, module, sources, gates, place, use)
-        elif kind is not None or spec.type is None:
+        elif kind is not None:
+            message = f"the type of layer {quoted(name)} is {type_name(kind)}, not a name"
+            self.fault("wrong-type", message, (*use.at, "type"))
+        elif spec.type is None:
             self.fault("missing-key", f"layer {quoted(name)} has no type", use.at, 'add type = "…"')
 
     def reused(self, spec: LayerSpec, body: NetworkBody, place: Place, use: Use) -> tuple[LayerSpec, str]:

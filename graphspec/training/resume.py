@@ -1,4 +1,4 @@
-"""Whether a checkpoint belongs to the run that wants to go on from it."""
+"""Going on from a checkpoint, where it belongs to the run that wants to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,28 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphspec.diagnostics import Diagnostic, GraphspecError, fail, warn
+from graphspec.training.learner import Learner
 
 #: What may change: how long to train, where the files are, what is exported, and the name.
 _FREE = (("train", "epochs"), ("data", "root"), ("export",), ("name",), ("variants",), ("tune",))
+#: What a part of a state that is not as it was saved may raise.
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError)
+
+
+def take_up(learner: Learner, state: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Put `learner` where the run was that saved `state`; `now` is what this run is known by.
+
+    Raises ``GraphspecError``: ``checkpoint-mismatch`` where it is another run's, ``checkpoint-damaged`` where it is
+    none: hashes tell damage, but whoever forges a checkpoint computes them too.
+    """
+    try:
+        check_same_run(state["run"], now)
+        learner.load_state_dict(dict(state))
+        if not all(isinstance(row, dict) for row in learner.history):
+            raise TypeError("the history is no list of epochs")
+    except _MALFORMED as error:
+        message = f"the checkpoint is not one that graphspec wrote: {type(error).__name__}: {error}"
+        raise fail("checkpoint-damaged", message, hint="train into another folder") from error
 
 
 def check_same_run(saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:

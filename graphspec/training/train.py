@@ -25,7 +25,7 @@ from graphspec.training.optimizer import Schedule, build_optimizer
 from graphspec.training.preflight import check_monitor, preflight
 from graphspec.training.progress import Reporter, default_reporter
 from graphspec.training.report import EvaluateReport, TrainReport
-from graphspec.training.resume import check_same_run
+from graphspec.training.resume import take_up
 from graphspec.training.run_folder import RunFolder
 from graphspec.training.saver import Saver
 from graphspec.training.signals import stop_flag
@@ -181,8 +181,7 @@ def _start(learner: Learner, saver: Saver, resume: bool) -> None:
         warn("no-run", f"{folder.path} was stopped before its first checkpoint; it starts from the beginning")
         saver.begin()
         return
-    check_same_run(state["run"], saver.run)
-    learner.load_state_dict(state)
+    take_up(learner, state, saver.run)
 
 
 def _report(learner: Learner, folder: RunFolder, data: DataSet, evaluation: EvaluateReport) -> TrainReport:
