@@ -57,17 +57,22 @@ def built(text):
     return shaped, module
 
 
-def exported(text, folder, labels=None):
+TRANSFORMS = [{"type": "Normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}]
+
+
+def exported(text, folder, labels=None, transforms=None):
     shaped, module = built(text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        bundle = write_bundle(module, shaped, folder, formats=FORMATS, opset_version=20, facts=Facts(labels=labels))
+        bundle = write_bundle(
+            module, shaped, folder, formats=FORMATS, opset_version=20, facts=Facts(labels, transforms)
+        )
     return SimpleNamespace(shaped=shaped, module=module, bundle=bundle, folder=folder)
 
 
 @pytest.fixture(scope="session")
 def residual(tmp_path_factory):
-    return exported(RESIDUAL, tmp_path_factory.mktemp("residual"), labels=["a", "b", "c", "d", "é"])
+    return exported(RESIDUAL, tmp_path_factory.mktemp("residual"), ["a", "b", "c", "d", "é"], TRANSFORMS)
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -61,11 +64,36 @@ def test_each_onnx_node_knows_its_layer_and_so_does_the_manifest(residual):
     assert set(layers.values()) == {layer.name for layer in residual.shaped.layers}
 
 
-def test_no_file_holds_a_path_of_this_machine(export):
-    paths = (str(GRAPHSPEC), sys.prefix, sys.base_prefix, "site-packages", str(export.folder))
+def contents(file):
+    """The file's bytes, and those of the members of an archive as they are when unpacked."""
+    yield file.name, file.read_bytes()
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            for member in archive.namelist():
+                yield f"{file.name}/{member}", archive.read(member)
+
+
+def test_no_file_holds_a_trace_of_this_machine(export):
+    home = [str(Path.home())] if len(str(Path.home())) > 1 else []
+    names = [
+        str(GRAPHSPEC),
+        sys.prefix,
+        sys.base_prefix,
+        "site-packages",
+        str(export.folder),
+        tempfile.gettempdir() + "/",
+    ]
+    names += [platform.node(), *home]
     for file in export.folder.iterdir():
-        content = file.read_bytes()
-        assert not [path for path in paths if path.encode() in content], file.name
+        for name, content in contents(file):
+            assert [trace for trace in names if trace.encode() in content] == [], name
+
+
+def test_archives_members_bear_no_time(export):
+    for file in export.folder.iterdir():
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                assert {info.date_time[0] for info in archive.infolist()} == {1980}, file.name
 
 
 def test_weights_load_strictly_into_the_module(export):
@@ -78,18 +106,21 @@ def test_the_module_that_was_exported_is_left_as_it_was(residual):
     assert all(parameter.requires_grad for parameter in residual.module.parameters())
 
 
-def test_labels_and_signature_are_in_the_manifest_and_inside_each_model_file(residual):
+def test_labels_signature_and_transforms_are_in_the_manifest_and_inside_each_model_file(residual):
     labels = ["a", "b", "c", "d", "é"]
     assert residual.bundle.manifest["labels"] == labels
+    assert residual.bundle.manifest["transforms"][0]["type"] == "Normalize"
     onnx_props = {p.key: json.loads(p.value) for p in onnx.load(residual.folder / "model.onnx").metadata_props}
-    inside = dict.fromkeys(["graphspec.labels", "graphspec.inputs"], "")
+    keys = ["graphspec.labels", "graphspec.inputs", "graphspec.outputs", "graphspec.transforms"]
+    inside = dict.fromkeys(keys, "")
     torch.jit.load(residual.folder / "model.pt", _extra_files=inside)
-    program = dict.fromkeys(["graphspec.labels", "graphspec.inputs"], "")
+    program = dict.fromkeys(keys, "")
     torch.export.load(residual.folder / "model.pt2", extra_files=program)
     for found in (inside, program):
         texts = {key: value if isinstance(value, str) else value.decode() for key, value in found.items()}
-        assert json.loads(texts["graphspec.labels"]) == onnx_props["graphspec.labels"] == labels
-        assert json.loads(texts["graphspec.inputs"]) == residual.bundle.manifest["inputs"]
+        for key in keys:
+            manifest = residual.bundle.manifest[key.removeprefix("graphspec.")]
+            assert json.loads(texts[key]) == onnx_props[key] == manifest, key
 
 
 def test_the_manifest_holds_the_hash_of_every_other_file(export):
