@@ -202,6 +202,7 @@ def export(
     out: str | os.PathLike[str] | None = None,
     *,
     formats: Sequence[str] | None = None,
+    precisions: Sequence[str] | None = None,
     variant: str | None = None,
     overrides: Iterable[str] = (),
     data: str | os.PathLike[str] | None = None,
@@ -210,7 +211,7 @@ def export(
     """Export a run folder (its best weights), or a spec (its seeded initial weights), to `out` (``exports/NAME``).
 
     The bundle is published only after it was verified. `data` replaces ``[data] root``; only with `download` is a data
-    set fetched. ``"pipeline"`` needs the data set, other formats go without it.
+    set fetched. ``"pipeline"`` and the precision ``"int8"`` need the data set, everything else goes without it.
 
     Raises:
         VerificationError: an exported file is not the same function; nothing was published.
@@ -224,16 +225,22 @@ def export(
         shaped = shape(load(source, variant=variant, overrides=overrides))
         module = build(shaped)
     wanted = shaped.spec.export
-    chosen = tuple(formats or wanted.formats)
+    chosen, smaller = tuple(formats or wanted.formats), tuple(precisions or wanted.precisions)
     target = Path(out or Path("exports") / shaped.spec.name)
     with located(shaped.spec.source), exporting.staging(target) as folder, verifying.Workers(chosen) as workers:
-        facts = _facts(shaped, run, "pipeline" in chosen, Path(data) if data else None, download)
+        if smaller and "onnx" not in chosen:
+            hint, at = 'add "onnx" to the formats', ("export", "precisions")
+            raise fail("not-exportable", "the precisions are of model.onnx", at=at, hint=hint)
+        root = Path(data) if data else None
+        samples = _samples(shaped, run, "pipeline" in chosen or "int8" in smaller, root, download)
+        facts = _facts(shaped, run, samples, "pipeline" in chosen, root)
         bundle = exporting.write_bundle(
             module, shaped, folder / "bundle", formats=chosen, opset_version=wanted.opset_version, facts=facts
         )
         report = verifying.verify_bundle(module, shaped, bundle, workers=workers)
         report.raise_if_failed(target.with_name(f"{target.name}.failing-input.npz"))
-        exporting.publish(exporting.seal(bundle, report.as_dict()).folder, target)
+        variants = verifying.add_variants(bundle, module, shaped, smaller, samples) if smaller else {}
+        exporting.publish(exporting.seal(bundle, report.as_dict(), variants).folder, target)
     return exporting.Bundle.open(target)
 
 
@@ -315,13 +322,27 @@ def _labels(run: Path | None) -> list[str] | None:
     return json.loads(path.read_text(encoding="utf-8"))["classes"] if path and path.is_file() else None
 
 
-def _facts(shaped: ShapedGraph, run: Path | None, pipeline: bool, root: Path | None, download: bool) -> Facts:
-    """What an export says of the data: where `pipeline` needs them they are read, else they may be out of reach."""
-    from graphspec import exporting, training
+def _samples(shaped: ShapedGraph, run: Path | None, needed: bool, root: Path | None, download: bool) -> DataSet | None:
+    """The data that an export of `run` tells of; where they are not `needed` they may be out of reach."""
+    from graphspec import training
 
-    if run or pipeline:
+    if not (run or needed or root or download):
+        return None
+    try:
+        return training.load_data(shaped.spec, root, download)
+    except GraphspecError:
+        if needed or root or download:
+            raise
+        return None
+
+
+def _facts(shaped: ShapedGraph, run: Path | None, samples: DataSet | None, pipeline: bool, root: Path | None) -> Facts:
+    """What an export says of the data; no more than the labels where they do not fit the network."""
+    from graphspec import exporting
+
+    if samples is not None:
         try:
-            return exporting.facts_of(shaped, training.load_data(shaped.spec, root, download), pipeline, root)
+            return exporting.facts_of(shaped, samples, pipeline, root)
         except GraphspecError:
             if pipeline:
                 raise

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from graphspec.cli import options
 from graphspec.cli.screen import screen
+from graphspec.cli.variants import variants
 from graphspec.cli.verification import limits, verified
 
 
@@ -21,6 +22,13 @@ class Format(StrEnum):
     torchscript = "torchscript"
     pt2 = "pt2"
     pipeline = "pipeline"
+
+
+class Precision(StrEnum):
+    """The precisions that ``--precision`` takes; the same as ``[export] precisions``."""
+
+    fp16 = "fp16"
+    int8 = "int8"
 
 
 def export(
@@ -43,6 +51,15 @@ def export(
             show_default=False,
         ),
     ] = None,
+    precisions: Annotated[
+        list[Precision] | None,
+        typer.Option(
+            "--precision",
+            metavar="fp16|int8",
+            help="Beside model.onnx, measured against it; repeat it.",
+            show_default=False,
+        ),
+    ] = None,
     data: options.Data = None,
     download: options.Download = False,
     variant: options.Variant = None,
@@ -61,13 +78,15 @@ def export(
                 options.source(source),
                 output,
                 formats=[format_.value for format_ in formats or ()] or None,
+                precisions=[precision.value for precision in precisions or ()] or None,
                 variant=variant,
                 overrides=set_ or (),
                 data=data,
                 download=download,
             )
         where = Text(f"\nPublished {bundle.folder}: {', '.join(sorted([*bundle.manifest['files'], 'manifest.json']))}")
-        here.show({"export": bundle.folder, **bundle.manifest}, verified(bundle.manifest["verification"]), where)
+        tables = [verified(bundle.manifest["verification"]), *variants(bundle.manifest)]
+        here.show({"export": bundle.folder, **bundle.manifest}, *tables, where)
 
 
 def verify(

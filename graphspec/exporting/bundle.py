@@ -35,6 +35,11 @@ FILES = {"onnx": "model.onnx", "torchscript": "model.pt", "pt2": "model.pt2", "p
 NOTHING_KNOWN = Facts()
 
 
+def variant_file(precision: str) -> str:
+    """The name of ``model.onnx`` in another precision."""
+    return f"model.{precision}.onnx"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bundle:
     """The files in ``folder``, and what ``manifest.json`` says of them."""
@@ -124,9 +129,13 @@ def write_bundle(
     return Bundle(folder, manifests.write_manifest(folder, manifest))
 
 
-def seal(bundle: Bundle, verification: Mapping[str, Any]) -> Bundle:
-    """Add what was measured to the manifest: ``VerifyReport.as_dict()``."""
-    manifest = {**bundle.manifest, "verification": verification}
+def seal(bundle: Bundle, verification: Mapping[str, Any], variants: Mapping[str, Any] | None = None) -> Bundle:
+    """Add what was measured to the manifest: ``VerifyReport.as_dict()``, and by precision what was found of variants.
+
+    The folder may have got more files since it was written.
+    """
+    manifest = {**bundle.manifest, "files": manifests.files_of(bundle.folder), "verification": verification}
+    manifest |= {"variants": variants} if variants else {}
     return Bundle(bundle.folder, manifests.write_manifest(bundle.folder, manifest))
 
 

@@ -9,14 +9,16 @@ from pydantic import Field
 from graphspec.spec.base import SpecModel
 
 Format = Literal["onnx", "torchscript", "pt2", "pipeline"]
+Precision = Literal["fp16", "int8"]
 
 
 class ExportSpec(SpecModel):
     """What ``graphspec export`` writes.
 
     ``"pipeline"`` is ``pipeline.onnx``: the raw sample in, label and probabilities out. ``opset_version`` is ONNX's:
-    written as asked, or refused.
+    written as asked, or refused. ``precisions`` are written beside ``model.onnx`` and measured against it.
     """
 
     formats: tuple[Format, ...] = ("onnx", "torchscript")
+    precisions: tuple[Precision, ...] = ()
     opset_version: Annotated[int, Field(ge=18, le=23)] = 20

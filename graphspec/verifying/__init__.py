@@ -3,6 +3,7 @@
 from graphspec.verifying.answer import onnx_function
 from graphspec.verifying.report import VerifyReport
 from graphspec.verifying.runtimes import Workers
+from graphspec.verifying.variants import add_variants
 from graphspec.verifying.verify import golden_sample, verify_bundle, verify_onnx
 
-__all__ = ["VerifyReport", "Workers", "golden_sample", "onnx_function", "verify_bundle", "verify_onnx"]
+__all__ = ["VerifyReport", "Workers", "add_variants", "golden_sample", "onnx_function", "verify_bundle", "verify_onnx"]

@@ -10,7 +10,7 @@ train     spec --run --resume --epochs --device --data --download --cache --vari
 tune      spec --run --resume --trials --device --data --download --variant --set --import --json --quiet
 evaluate  run --device --data --download --cache --import --json --quiet
 predict   source files --count --data --download --import --json --quiet
-export    source -o --format --data --download --variant --set --import --json --quiet
+export    source -o --format --precision --data --download --variant --set --import --json --quiet
 verify    source --against --runtime --import --json --quiet
 ops       name --import --json --quiet
 data      spec --show --data --download --cache --variant --set --import --json --quiet
