@@ -237,7 +237,8 @@ def export(
         bundle = exporting.write_bundle(
             module, shaped, folder / "bundle", formats=chosen, opset_version=wanted.opset_version, facts=facts
         )
-        report = verifying.verify_bundle(module, shaped, bundle, workers=workers)
+        own = [format for format in chosen if format == "aoti"]  # machine code is run only if it is named
+        report = verifying.verify_bundle(module, shaped, bundle, runtimes=own, workers=workers)
         report.raise_if_failed(target.with_name(f"{target.name}.failing-input.npz"))
         variants = verifying.add_variants(bundle, module, shaped, smaller, samples) if smaller else {}
         exporting.publish(exporting.seal(bundle, report.as_dict(), variants).folder, target)

@@ -21,6 +21,7 @@ class Format(StrEnum):
     onnx = "onnx"
     torchscript = "torchscript"
     pt2 = "pt2"
+    aoti = "aoti"
     pipeline = "pipeline"
 
 
@@ -46,7 +47,7 @@ def export(
         list[Format] | None,
         typer.Option(
             "--format",
-            metavar="onnx|torchscript|pt2|pipeline",
+            metavar="onnx|torchscript|pt2|aoti|pipeline",
             help="Instead of the spec's; repeat it.",
             show_default=False,
         ),

@@ -13,6 +13,7 @@ from torch import nn
 
 from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError, fail
 from graphspec.exporting import manifest as manifests
+from graphspec.exporting.aoti import write_aoti
 from graphspec.exporting.capture import Capture, capture
 from graphspec.exporting.facts import Facts
 from graphspec.exporting.golden import write_golden, write_pipeline_golden
@@ -29,7 +30,10 @@ from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.dump import digest, dump
 
 #: The file of each format.
-FILES = {"onnx": "model.onnx", "torchscript": "model.pt", "pt2": "model.pt2", "pipeline": "pipeline.onnx"}
+FILES = {
+    "onnx": "model.onnx", "torchscript": "model.pt", "pt2": "model.pt2", "aoti": "model.aoti.pt2",
+    "pipeline": "pipeline.onnx",
+}  # fmt: skip
 
 
 NOTHING_KNOWN = Facts()
@@ -106,7 +110,7 @@ def write_bundle(
     Args:
         module: the compiled network; a CPU copy of it in eval mode is exported, it is left as it is.
         shaped: its graph: names, shapes and dtypes of inputs and outputs, dynamic dims.
-        formats: some of "onnx", "torchscript", "pt2", "pipeline"; the last needs ``facts.preprocessing``.
+        formats: some of "onnx", "torchscript", "pt2", "aoti", "pipeline"; the last needs ``facts.preprocessing``.
         opset_version: ONNX's; refused where torch writes another.
         facts: what is known of the data, kept in every file.
 
@@ -174,6 +178,8 @@ def _write_models(
         write_torchscript(captured, paths["torchscript"], extra)
     if "pt2" in formats:
         write_pt2(captured, paths["pt2"], extra)
+    if "aoti" in formats:
+        write_aoti(captured, paths["aoti"], extra)
     return layers
 
 

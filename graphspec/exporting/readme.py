@@ -85,6 +85,15 @@ def _python_pt2(signature: Signature, sizes: Sizes) -> Iterator[str]:
     yield _code("python", [*lines, f"outputs = model({_tensors(signature, sizes)})"])
 
 
+def _python_aoti(signature: Signature, sizes: Sizes) -> Iterator[str]:
+    yield (
+        "## Python, AOTInductor\n\nMachine code for the kind of processor that exported it, and for its version of"
+        " torch; load it only where you trust who made it. Inputs of other sizes, strides or dtypes are refused.\n"
+    )
+    lines = ["import torch", "", 'model = torch._inductor.aoti_load_package("model.aoti.pt2")']
+    yield _code("python", [*lines, f"outputs = model({_tensors(signature, sizes)})"])
+
+
 def _cpp(signature: Signature, sizes: Sizes) -> Iterator[str]:
     lines = ["#include <torch/script.h>", "", "#include <iostream>", "", "int main() {"]
     lines += ['  torch::jit::Module model = torch::jit::load("model.pt");', "  torch::NoGradGuard no_grad;"]
@@ -153,4 +162,5 @@ SECTIONS: tuple[tuple[str, Callable[[Signature, Sizes], Iterator[str]]], ...] = 
     ("model.onnx", _python_onnx), ("model.onnx", _node), ("model.onnx", _browser),
     ("model.pt", _python_torchscript), ("model.pt", _cpp),
     ("model.pt2", _python_pt2),
+    ("model.aoti.pt2", _python_aoti),
 )  # fmt: skip

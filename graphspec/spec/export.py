@@ -8,14 +8,15 @@ from pydantic import Field
 
 from graphspec.spec.base import SpecModel
 
-Format = Literal["onnx", "torchscript", "pt2", "pipeline"]
+Format = Literal["onnx", "torchscript", "pt2", "aoti", "pipeline"]
 Precision = Literal["fp16", "int8"]
 
 
 class ExportSpec(SpecModel):
     """What ``graphspec export`` writes.
 
-    ``"pipeline"`` is ``pipeline.onnx``: the raw sample in, label and probabilities out. ``opset_version`` is ONNX's:
+    ``"aoti"`` is machine code for this kind of processor, made by AOTInductor with a C++ compiler. ``"pipeline"`` is
+    ``pipeline.onnx``: the raw sample in, label and probabilities out. ``opset_version`` is ONNX's:
     written as asked, or refused. ``precisions`` are written beside ``model.onnx`` and measured against it.
     """
 

@@ -28,13 +28,16 @@ class Worker:
 
     def __init__(self, preload: Sequence[str] = (), memory_limit: int = MEMORY_LIMIT) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        self._folder = tempfile.TemporaryDirectory(
+            ignore_cleanup_errors=True
+        )  # what a killed runtime leaves goes with it
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "AOTI_"))}
         self._process = subprocess.Popen(
             [sys.executable, "-I", str(WORKER), str(memory_limit), *preload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=environment,
+            env=kept | {"TMPDIR": self._folder.name},
             start_new_session=True,
         )
         self._buffer = b""
@@ -86,6 +89,7 @@ class Worker:
                     stream.close()
                 except BrokenPipeError:
                     continue
+        self._folder.cleanup()
 
     def __enter__(self) -> Worker:
         return self

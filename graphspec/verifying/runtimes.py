@@ -27,7 +27,7 @@ class Runtime:
 
     ``format`` is what it reads, ``module`` the Python module that it needs, ``distribution`` what pip calls that,
     ``needs`` what else must be there. An ``optional`` one is asked by name; it need not run every file, but what it
-    gives must be right.
+    gives must be right. One that runs ``machine_code`` is asked by its own name alone: such a file can do anything.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Runtime:
     distribution: str
     optional: bool = False
     needs: tuple[Program | NpmPackage, ...] = ()
+    machine_code: bool = False
 
     @property
     def missing(self) -> str:
@@ -57,6 +58,7 @@ RUNTIMES = (
     ONNXRUNTIME,
     Runtime("torchscript", "torchscript", "torch", "torch"),
     Runtime("pt2", "pt2", "torch", "torch"),
+    Runtime("aoti", "aoti", "torch", "torch", machine_code=True),
     Runtime("onnx.reference", "onnx", "onnx", "onnx", optional=True),
     Runtime("openvino", "onnx", "openvino", "openvino", optional=True),
     Runtime("opencv", "onnx", "cv2", "opencv-python-headless", optional=True),
@@ -84,7 +86,7 @@ def chosen(bundle: Bundle, names: Sequence[str] = ()) -> list[Runtime]:
         if name != ALL and table[name].format not in bundle.formats:
             message = f"the runtime {quoted(name)} runs {table[name].format} files, and the export has none"
             raise fail("bad-value", message, hint=f'add "{table[name].format}" to [export] formats and export it again')
-    wanted = [r for r in RUNTIMES if not r.optional or ALL in names or r.name in names]
+    wanted = [r for r in RUNTIMES if r.name in names or (not r.machine_code and (not r.optional or ALL in names))]
     return [runtime for runtime in wanted if runtime.format in bundle.formats]
 
 
@@ -150,7 +152,7 @@ def run(
     request = {"runtime": runtime.name, "model": str(model), "inputs": str(cases), "outputs": str(outputs)}
     ask = PROGRAMS.get(runtime.name) or workers.of(runtime).ask
     try:
-        answer = ask(request | {"names": list(shaped.outputs), "dtypes": _dtypes(shaped)}, seconds)
+        answer = ask(request | {"names": list(shaped.outputs), "dtypes": dtypes_of(shaped)}, seconds)
     except WorkerError as error:
         if runtime.name not in PROGRAMS:
             workers.drop(runtime)
@@ -163,5 +165,6 @@ def run(
     return dataclasses.replace(report, comparisons=compared, seconds=time.perf_counter() - start)
 
 
-def _dtypes(shaped: ShapedGraph) -> dict[str, str]:
+def dtypes_of(shaped: ShapedGraph) -> dict[str, str]:
+    """The inputs' dtypes by name; arrays do not tell, for numpy has no bfloat16."""
     return {name: str(kind.dtype).removeprefix("torch.") for name, kind in shaped.inputs.items()}

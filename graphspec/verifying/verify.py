@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -23,8 +23,9 @@ from graphspec.verifying.child import WorkerError
 from graphspec.verifying.compare import Oracle, Truth, compare
 from graphspec.verifying.inputs import Case, cases, further_cases
 from graphspec.verifying.pipeline_file import judge_pipeline
+from graphspec.verifying.refusals import unrefused
 from graphspec.verifying.report import Blame, RuntimeReport, VerifyReport
-from graphspec.verifying.runtimes import ONNXRUNTIME, UNOPTIMISED, Runtime, Workers, chosen, run, write_cases
+from graphspec.verifying.runtimes import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime, Workers, chosen, run, write_cases
 from graphspec.verifying.signature import check_onnx, check_values
 
 #: Seconds that one runtime may take for all cases.
@@ -46,7 +47,8 @@ def verify_bundle(
         module: the compiled network, any device, any mode; copies of it are run on the CPU.
         shaped: its graph.
         bundle: the files, published or not.
-        runtimes: optional runtimes beside the standard ones, by name, or "all"; see ``runtimes.RUNTIMES``.
+        runtimes: optional runtimes beside the standard ones, by name, or "all"; see ``runtimes.RUNTIMES``. Machine code
+            ("aoti") is run only if it is named.
         workers: processes already started for these formats, so that their imports are over; started here otherwise.
         seconds: how long one runtime may take for all cases.
 
@@ -59,7 +61,15 @@ def verify_bundle(
     files = {runtime: bundle.path(runtime.format) for runtime in chosen(bundle, runtimes)}
     with Judge(module, shaped, golden_sample(bundle), workers or Workers(bundle.formats), seconds) as judge:
         report = judge.files(files, bundle.manifest["opset_version"])
+        report = dataclasses.replace(report, runtimes=(*report.runtimes, *_untrusted(bundle, files)))
         return judge.with_pipeline(report, bundle) if "pipeline" in bundle.formats else report
+
+
+def _untrusted(bundle: Bundle, run: Iterable[Runtime]) -> list[RuntimeReport]:
+    """What `bundle` has of machine code that was not `run`: that is no fault, and no pass."""
+    left = [r for r in RUNTIMES if r.machine_code and r.format in bundle.formats and r not in run]
+    reason = "not run: it is machine code; name it with --runtime {} if you trust who exported it"
+    return [RuntimeReport(runtime.name, failure=reason.format(runtime.name), optional=True) for runtime in left]
 
 
 def verify_onnx(
@@ -106,11 +116,18 @@ class Judge:
         start = time.perf_counter()
         reports = tuple(self.run(runtime, path) for runtime, path in files.items())
         onnx_files = {path for runtime, path in files.items() if runtime.format == "onnx"}
-        faults = tuple(fault for path in onnx_files for fault in check_onnx(path, self.shaped, opset_version))
+        faults = [fault for path in onnx_files for fault in check_onnx(path, self.shaped, opset_version)]
+        faults += [fault for runtime, path in files.items() for fault in self._unrefused(runtime, path)]
         seconds = {"reference": self.preparation, "runtimes": time.perf_counter() - start}
         blame, failing = self._blame(reports, dict(zip((r.name for r in files), files.values(), strict=True)))
         inputs = {name: as_array(tensor) for name, tensor in failing.inputs.items()} if failing else {}
-        return VerifyReport(reports, faults, blame, inputs, seconds)
+        return VerifyReport(reports, tuple(faults), blame, inputs, seconds)
+
+    def _unrefused(self, runtime: Runtime, path: Path) -> list[str]:
+        if not runtime.machine_code:
+            return []
+        case = self.truths[0].case
+        return unrefused(runtime, self.workers, path, self.shaped, case, self._scratch, self.seconds)
 
     def with_pipeline(self, report: VerifyReport, bundle: Bundle) -> VerifyReport:
         """`report`, and what is found of the bundle's ``pipeline.onnx``."""

@@ -57,6 +57,13 @@ def load_pt2(path: str, names: list[str], dtypes: Mapping[str, str]) -> Run:
     return _torch_runner(torch.export.load(path).module(), names, dtypes)
 
 
+def load_aoti(path: str, names: list[str], dtypes: Mapping[str, str]) -> Run:
+    """Machine code that AOTInductor made. It runs with all rights of this process: for own files only."""
+    from torch._inductor import aoti_load_package
+
+    return _torch_runner(aoti_load_package(path), names, dtypes)
+
+
 def _torch_runner(model: Any, names: list[str], dtypes: Mapping[str, str]) -> Run:
     import torch
 
@@ -125,6 +132,7 @@ LOADERS: dict[str, Callable[[str, list[str], Mapping[str, str]], Run]] = {
     "onnxruntime, unoptimised": load_onnxruntime_unoptimised,
     "torchscript": load_torchscript,
     "pt2": load_pt2,
+    "aoti": load_aoti,
     "onnx.reference": load_onnx_reference,
     "openvino": load_openvino,
     "opencv": load_opencv,

@@ -1,0 +1,97 @@
+"""The captured program as machine code for this kind of processor: AOTInductor's package.
+
+The code that AOTInductor makes holds checks of its inputs' sizes, strides and dtypes, but they sleep unless the
+variable AOTI_RUNTIME_CHECK_INPUTS is set where it is used: an image of another size then gives a wrong answer without
+an error. Here they are always on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from graphspec.diagnostics import fail
+from graphspec.exporting.capture import Capture, first_line
+
+#: What the generated code asks before it checks, and what it is made to ask.
+_SLEEPING, _AWAKE = 'getenv("AOTI_RUNTIME_CHECK_INPUTS")', '"1"'
+_AT = ("export", "formats")
+
+
+def write_aoti(capture: Capture, path: Path, extra: Mapping[str, str]) -> None:
+    """Compile `capture`'s program and save it to `path`; `extra` is stored inside as metadata, by name.
+
+    Raises:
+        GraphspecError: ``not-exportable`` where there is no C++ compiler, or AOTInductor refuses the network.
+    """
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        hint = 'install one (Debian: apt-get install g++), or use "pt2" instead'
+        raise fail("not-exportable", f'the format "aoti" needs a C++ compiler: there is no "{compiler}"', _AT, hint)
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder) / "package.pt2"
+        try:
+            _compile(capture, package, Path(folder), extra)
+        except Exception as error:  # Inductor raises many types; whichever it is, it is the answer
+            message = f"AOTInductor cannot compile the network: {first_line(error)}"
+            raise fail("not-exportable", message, at=_AT) from error
+        _copy(package, path, Path(folder))
+
+
+def _compile(capture: Capture, package: Path, folder: Path, extra: Mapping[str, str]) -> None:
+    from torch._inductor import aoti_compile_and_package
+    from torch._inductor.utils import fresh_cache
+
+    configs: dict[str, Any] = {
+        "aot_inductor.metadata": dict(extra),
+        "aot_inductor.check_lowerbound": False,  # it refuses a dim of 1, which verification finds right or wrong
+        "aot_inductor.enable_line_tables": False,
+    }
+    said = logging.getLogger("torch.utils.cpp_extension")  # that a CUDA build of torch finds no CUDA
+    with warnings.catch_warnings(), patch.object(said, "disabled", True), fresh_cache(dir=str(folder)), _awake():
+        warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
+        aoti_compile_and_package(capture.program, package_path=str(package), inductor_configs=configs)
+
+
+@contextlib.contextmanager
+def _awake() -> Iterator[None]:
+    """Inside, generated code checks its inputs whatever its environment says.
+
+    The generator is private to torch; where it changed, verification finds an input of another size unrefused.
+    """
+    from torch._inductor.codegen.cpp_wrapper_cpu import CppWrapperCpu
+
+    generate = CppWrapperCpu.generate_input_output_runtime_checks
+
+    def generate_awake(self: Any) -> None:
+        generate(self)
+        lines = self.prefix._lines
+        lines[:] = [line.replace(_SLEEPING, _AWAKE) if isinstance(line, str) else line for line in lines]
+
+    with patch.object(CppWrapperCpu, "generate_input_output_runtime_checks", generate_awake):
+        yield
+
+
+def _copy(source: Path, target: Path, folder: Path) -> None:
+    """Copy the archive but for its C++ sources, without this machine's paths: they stand in the code's own messages."""
+    torch_s, made = os.fsencode(Path(torch.__file__).parent), os.fsencode(folder)
+    paths = re.compile(re.escape(torch_s) + b"|" + re.escape(made) + rb"/[^/\0]*")
+    reader = torch._C.PyTorchFileReader(str(source))
+    writer = torch._C.PyTorchFileWriter(str(target))
+    for name in reader.get_all_records():
+        if name.endswith(".cpp") or name in ("version", "byteorder", ".data/serialization_id"):
+            continue
+        record = paths.sub(lambda path: b"/" * len(path[0]), reader.get_record(name))  # as long: offsets stay
+        writer.write_record(name, record, len(record))
+    writer.write_end_of_file()
