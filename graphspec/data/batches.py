@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from graphspec.data.augment import Augmentation, Mix
+from graphspec.data.augment.windows import Windows, windows
 from graphspec.data.samples import Samples
 from graphspec.data.seeds import generator
 from graphspec.data.transforms import Normalize, to_float
 
-#: Bytes up to which samples that no augmentation changes are kept as the floats that the network sees.
-KEPT_AS_FLOATS = 1 << 29
+#: Bytes up to which samples are kept once more, in the form from which batches are made with the least work.
+KEPT = 1 << 29
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,10 +58,13 @@ class Batches:
         if self._floats is not None:
             yield from map(self._floats.take, indices)
             return
-        for number, chosen in enumerate(self._taken(indices), start):
-            random = self.augment or self.mix
-            draw = generator(self.seed, "augment", epoch, number) if random else None
-            yield self._ready(chosen, draw)
+        if self._windows is not None:
+            for number, index in enumerate(indices, start):
+                draw = self._draw(epoch, number)
+                yield self._ready(self._cut(self._windows, index, draw), draw, self._windows.steps)
+            return
+        for number, batch in enumerate(self._taken(indices), start):
+            yield self._ready(batch, self._draw(epoch, number) if self.augment or self.mix else None)
 
     def in_order(self, batch_size: int | None = None) -> Iterator[Samples]:
         """Every sample once, in the order they are stored, without augmentation."""
@@ -69,17 +73,21 @@ class Batches:
 
     def before_values(self, batch: Samples, epoch: int | None = None) -> Samples:
         """`batch` augmented as in `epoch` (not at all without one), images as floats in [0, 1], not yet normalised."""
-        return self._augmented(batch, None if epoch is None else generator(self.seed, "augment", epoch, 0))
+        return self._augmented(batch, None if epoch is None else self._draw(epoch, 0))
 
-    def _ready(self, batch: Samples, draw: torch.Generator | None = None) -> Samples:
-        ready = self._augmented(batch, draw)
+    def _draw(self, epoch: int, number: int) -> torch.Generator:
+        return generator(self.seed, "augment", epoch, number)
+
+    def _ready(self, batch: Samples, draw: torch.Generator | None = None, begun: int = 0) -> Samples:
+        """`batch` as the network takes it, where `begun` of the augmentations have been applied already."""
+        ready = self._augmented(batch, draw, begun)
         return Samples({name: self._transformed(name, value) for name, value in ready.inputs.items()}, ready.targets)
 
-    def _augmented(self, batch: Samples, draw: torch.Generator | None) -> Samples:
+    def _augmented(self, batch: Samples, draw: torch.Generator | None, begun: int = 0) -> Samples:
         inputs, targets = dict(batch.inputs), dict(batch.targets)
         if draw is not None:
             for name in (name for name, value in batch.inputs.items() if value.ndim == 4):
-                for augmentation in self.augment:
+                for augmentation in self.augment[begun:]:
                     inputs[name] = augmentation(inputs[name], draw)
             for mix in self.mix:
                 (image, value), (label, target) = next(iter(inputs.items())), next(iter(targets.items()))
@@ -97,9 +105,21 @@ class Batches:
         values = self.samples.inputs.values()
         if self.augment or self.mix or self.samples.streamed:
             return None
-        if sum(4 * value.numel() for value in values) > KEPT_AS_FLOATS:
+        if sum(4 * value.numel() for value in values) > KEPT:
             return None
         return self._ready(self.samples.take(self._rows))
+
+    @functools.cached_property
+    def _windows(self) -> Windows | None:
+        """Where crops can be cut straight out of the stored images."""
+        images = next(iter(self.samples.inputs.values()))
+        if len(self.samples.inputs) > 1 or self.samples.streamed or images.ndim != 4:
+            return None
+        return windows(images, self.augment, KEPT)
+
+    def _cut(self, windows: Windows, index: Tensor, draw: torch.Generator) -> Samples:
+        targets = {name: value.index_select(0, index) for name, value in self.samples.targets.items()}
+        return Samples({name: windows(index, draw) for name in self.samples.inputs}, targets)
 
     @property
     def _rows(self) -> Tensor:

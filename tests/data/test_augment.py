@@ -14,6 +14,7 @@ from graphspec.data.augment.colour import ColorJitter
 from graphspec.data.augment.crop import Flip, RandomCrop
 from graphspec.data.augment.mix import Mix
 from graphspec.data.augment.noise import GaussianBlur, GaussianNoise, RandomErasing
+from graphspec.data.augment.resized import RandomResizedCrop
 from graphspec.data.augment.rotate import RandomRotation
 from graphspec.data.seeds import generator
 from graphspec.diagnostics import GraphspecError
@@ -74,6 +75,34 @@ def test_colour_jitter_is_v2s(channels: int) -> None:
         expected.append(theirs.transform(image, {"fn_idx": order[i], **drawn}))
     ours = ColorJitter((0, 1), (0, 1), (0, 1), (-0.5, 0.5)).apply(images, order, factors)
     assert torch.allclose(ours, torch.stack(expected), atol=2e-5, rtol=0)  # 1/200 of a grey level
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "nearest-exact", "bilinear", "bicubic"])
+@pytest.mark.parametrize("antialias", [True, False])
+def test_resized_crop_is_v2s(interpolation: str, antialias: bool) -> None:
+    mode = v2.InterpolationMode(interpolation)
+    crop = RandomResizedCrop((7, 9), (0.08, 1.0), (3 / 4, 4 / 3), interpolation, antialias)
+    boxes = crop.boxes(64, 12, 10, generator(0, "crop"))
+    each = zip(FLOATS, *(side.tolist() for side in boxes), strict=True)
+    theirs = [functional.resized_crop(image, *box, [7, 9], mode, antialias) for image, *box in each]
+    assert torch.equal(crop.apply(FLOATS, *boxes), torch.stack(theirs))
+
+
+def test_resized_crops_are_within_the_image_and_the_limits() -> None:
+    crop = RandomResizedCrop((8, 8), (0.25, 0.5), (0.5, 2.0))
+    top, left, height, width = crop.boxes(5000, 60, 80, generator(0, "crop"))
+    assert (top >= 0).all()
+    assert (left >= 0).all()
+    assert (top + height <= 60).all()
+    assert (left + width <= 80).all()
+    area, ratio = height * width / 4800, width / height
+    assert 0.24 < area.min() < 0.26
+    assert 0.48 < area.max() < 0.51
+    assert 0.45 < ratio.min() < 0.55
+    assert 1.8 < ratio.max() < 2.2
+    # an area that no ratio allows: the largest part in the middle
+    wide = RandomResizedCrop((8, 8), (1.0, 1.0), (0.75, 4 / 3)).boxes(3, 10, 100, generator(0, "crop"))
+    assert [side.tolist() for side in wide] == [[0] * 3, [43] * 3, [10] * 3, [13] * 3]
 
 
 def test_noise_is_v2s() -> None:
@@ -193,6 +222,7 @@ def test_a_fill_is_of_floats() -> None:
         ({"type": "RandomCrop", "size": 0}, r"size must be"),
         ({"type": "RandomHorizontalFlip", "p": 1.5}, r"p must be between 0 and 1"),
         ({"type": "GaussianBlur", "kernel_size": 2}, r"bad-value"),
+        ({"type": "RandomResizedCrop", "size": 8, "interpolation": "lanczos"}, r"nearest-exact, bilinear or bicubic"),
         ({"type": "RandomRotation", "degrees": 10, "expand": True}, r"expand and center are not to be had"),
         ({"type": "RandomRotation", "degrees": 10, "interpolation": "cubic"}, r"nearest or bilinear|cubic"),
         ({"type": "ColorJitter", "hue": 0.7}, r"bad-value.*hue"),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graphspec.data import Batches, Samples, load
+from graphspec.data import Batches, Samples, batches, load
+from graphspec.data.augment import augmentations
 from graphspec.data.augment.crop import RandomCrop
+from graphspec.data.transforms import Normalize
+from graphspec.spec.base import Component
 from graphspec.spec.data import DataSpec
 
 
@@ -62,3 +65,37 @@ def test_only_training_is_augmented() -> None:
     assert not torch.equal(
         next(data.batches("train").shuffled(0)).inputs["image"], data.batch(32, "train").inputs["image"]
     )
+
+
+CROPS: dict[str, list[object]] = {
+    "crop": [{"type": "RandomCrop", "size": [7, 6], "padding": [1, 2, 3, 0]}],
+    "crop, mirrored": [{"type": "RandomCrop", "size": 8, "padding": [2, 1, 0, 1]}, "RandomHorizontalFlip"],
+    "crop with a fill, mirrored often": [
+        {"type": "RandomCrop", "size": 8, "padding": 2, "fill": 0.5},
+        {"type": "RandomHorizontalFlip", "p": 0.9},
+    ],
+    "crop, mirrored, and more": [{"type": "RandomCrop", "size": 6}, "RandomHorizontalFlip", "GaussianNoise"],
+    "crop, upside down": [{"type": "RandomCrop", "size": 8, "padding": 2}, "RandomVerticalFlip"],
+}
+
+
+@pytest.mark.parametrize("augment", CROPS.values(), ids=CROPS.keys())
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_crops_cut_from_the_stored_images_are_the_same(
+    augment: list[object], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows are cut where memory allows it; the pixels are those of one augmentation after the other."""
+    images = torch.randint(0, 256, (50, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    stored = images if dtype == torch.uint8 else images.float() / 255
+    samples = Samples({"image": stored}, {"label": torch.arange(50)})
+    built = augmentations([Component.model_validate(component) for component in augment])
+    normalize = {"image": [Normalize((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))]}
+
+    def seen() -> list[Samples]:
+        return list(Batches(samples, 16, normalize, built).shuffled(3))
+
+    cut = seen()
+    monkeypatch.setattr(batches, "KEPT", 0)
+    for one, other in zip(cut, seen(), strict=True):
+        assert torch.equal(one.inputs["image"], other.inputs["image"])
+        assert torch.equal(one.targets["label"], other.targets["label"])

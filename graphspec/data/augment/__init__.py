@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from graphspec.data.augment import colour, crop, mix, noise, rotate
+from graphspec.data.augment import colour, crop, mix, noise, resized, rotate
 from graphspec.data.augment.base import Augmentation, PerSample
 from graphspec.data.augment.mix import Mix
 from graphspec.data.components import choose, construct
@@ -31,6 +31,7 @@ BATCHED: dict[str, Callable[..., Augmentation]] = {
 #: Batched forms made from the v2 transform, which has checked its arguments.
 FROM_V2: dict[str, Callable[[Any], Augmentation]] = {
     "ColorJitter": colour.color_jitter,
+    "RandomResizedCrop": resized.random_resized_crop,
     "RandomRotation": rotate.random_rotation,
     "GaussianNoise": noise.gaussian_noise,
     "GaussianBlur": noise.gaussian_blur,
@@ -38,7 +39,7 @@ FROM_V2: dict[str, Callable[[Any], Augmentation]] = {
 }
 #: v2's other transforms of one image that numbers and names describe.
 PER_SAMPLE = (
-    "RandomResizedCrop", "RandomAffine", "RandomPerspective", "ElasticTransform", "RandomGrayscale", "RandomInvert",
+    "RandomAffine", "RandomPerspective", "ElasticTransform", "RandomGrayscale", "RandomInvert",
     "RandomPosterize", "RandomSolarize", "RandomAdjustSharpness", "RandomAutocontrast", "RandomEqualize",
     "RandomPhotometricDistort", "RandomChannelPermutation", "RandomZoomOut", "AutoAugment", "RandAugment",
     "TrivialAugmentWide", "AugMix",
