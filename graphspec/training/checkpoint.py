@@ -41,7 +41,7 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> None:
     body["sha256"] = hashlib.sha256(content).hexdigest()
     name = f"step-{step:010d}"
     write_atomically(folder / f"{name}.safetensors", content)
-    write_atomically(folder / f"{name}.json", _sealed(body))
+    write_atomically(folder / f"{name}.json", _sealed(json.dumps(body, separators=(",", ":"))))
     kept = [known for known in _steps(folder, "json") if known <= step][:KEPT]
     for kind in ("json", "safetensors"):  # a manifest never outlives its tensors
         for other in _steps(folder, kind):
@@ -78,8 +78,8 @@ class _Damaged(Exception):
     """The two files of a checkpoint are not what was written."""
 
 
-def _sealed(body: dict[str, Any]) -> bytes:
-    text = json.dumps(body, separators=(",", ":"))
+def _sealed(text: str) -> bytes:
+    """A manifest of `text` with its own hash."""
     return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "body": text}).encode()
 
 
@@ -107,9 +107,8 @@ def _read(folder: Path, step: int) -> dict[str, Any]:
 
 
 def _unsealed(content: bytes) -> dict[str, Any]:
-    sealed = json.loads(content)
-    text = sealed["body"]
-    if hashlib.sha256(text.encode()).hexdigest() != sealed["sha256"]:
+    text = json.loads(content)["body"]
+    if _sealed(text) != content:
         raise _Damaged("the manifest's hash differs")
     body: dict[str, Any] = json.loads(text)
     return body

@@ -49,12 +49,18 @@ def version_of(target: Path) -> str:
     return str(bundle.manifest["version"])
 
 
-@pytest.fixture(params=[True, False], ids=["exchange", "no exchange"])
+@pytest.fixture
 def exchanges(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether the file system can exchange two folders."""
+    """Whether the file system can exchange two folders: the test's parameter."""
     if not request.param:
         monkeypatch.setattr(durable.Disk, "exchange", lambda self, one, other: False)
     return bool(request.param)
+
+
+def each_step(first: int = 1) -> pytest.MarkDecorator:
+    """With an exchange and without one, every step from `first` on."""
+    cases = [(True, at) for at in range(first, STEPS + 1)] + [(False, at) for at in range(first, STEPS_APART + 1)]
+    return pytest.mark.parametrize(("exchanges", "at"), cases, indirect=["exchanges"])
 
 
 @pytest.fixture
@@ -67,6 +73,7 @@ def steps(exchanges: bool) -> int:
     return STEPS if exchanges else STEPS_APART
 
 
+@pytest.mark.parametrize("exchanges", [True, False], indirect=True)
 def test_the_number_of_steps_is_the_one_tested(exchanges: bool, target: Path, fault_at: Any) -> None:
     with fault_at(0) as disk:
         put(target, "b")
@@ -74,10 +81,8 @@ def test_the_number_of_steps_is_the_one_tested(exchanges: bool, target: Path, fa
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-@pytest.mark.parametrize("at", range(2, STEPS_APART + 1))
+@each_step(first=2)
 def test_a_refusal(at: int, fault: int, exchanges: bool, target: Path, fault_at: Any) -> None:
-    if at > steps(exchanges):
-        pytest.skip("there is no such step")
     stands = not exchanges and at == STEPS_APART - 1  # only the old set is still to be renamed: the next one removes it
     with fault_at(at, fault), contextlib.nullcontext() if stands else pytest.raises(GraphspecError) as caught:
         put(target, "b")
@@ -88,10 +93,8 @@ def test_a_refusal(at: int, fault: int, exchanges: bool, target: Path, fault_at:
     assert (version_of(target), os.listdir(target.parent)) == ("c", ["net"])
 
 
-@pytest.mark.parametrize("at", range(1, STEPS_APART + 1))
+@each_step()
 def test_a_kill(at: int, exchanges: bool, target: Path, killed_at: Any) -> None:
-    if at > steps(exchanges):
-        pytest.skip("there is no such step")
     assert killed_at(at, lambda: put(target, "b")) == -9
     if target.exists():
         assert version_of(target) in "ab"
