@@ -18,6 +18,7 @@ import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from graphspec import ranks
 from graphspec.diagnostics import Diagnostic, GraphspecError, GraphspecWarning, render
 from graphspec.progress import hidden
 
@@ -38,6 +39,8 @@ class Screen:
 
     def show(self, document: dict[str, Any], *tables: RenderableType) -> None:
         """The command's result: `document` with ``--json``, else `tables`, which ``--quiet`` leaves out."""
+        if ranks.rank():
+            return  # the first process shows what all have done
         if self.as_json:
             self.dump({"ok": True, **document})
         elif not self.quiet:
@@ -84,8 +87,9 @@ def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
         try:
             yield here
         except GraphspecError as error:
-            here.complain(error.diagnostics)
-            if as_json:
+            if not ranks.rank() or error.exit_code < 128:
+                here.complain(error.diagnostics)
+            if as_json and not ranks.rank():
                 here.dump({"ok": False})
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:

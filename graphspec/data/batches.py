@@ -66,6 +66,14 @@ class Batches:
         for number, batch in enumerate(self._taken(indices), start):
             yield self._ready(batch, self._draw(epoch, number) if self.augment or self.mix else None)
 
+    def at(self, indices: Iterator[Tensor]) -> Iterator[Samples]:
+        """The samples at each of `indices` (int64, one dimension), as the network sees them without augmentation."""
+        if self._floats is not None:
+            yield from map(self._floats.take, indices)
+            return
+        for chosen in self._taken(indices):
+            yield self._ready(chosen)
+
     def in_order(self, batch_size: int | None = None) -> Iterator[Samples]:
         """Every sample once, in the order they are stored, without augmentation."""
         for chosen in self._taken(iter(self._rows.split(batch_size or self.batch_size))):

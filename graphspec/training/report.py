@@ -33,7 +33,10 @@ class EvaluateReport:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TrainReport:
-    """How a run went. ``seconds`` were spent in epochs, validation included; the rate follows from it."""
+    """How a run went. ``seconds`` were spent in epochs, validation included; the rate follows from it.
+
+    ``evaluation`` is None where nobody asked for it, and in all processes of a distributed run but the first.
+    """
 
     run: Path
     epochs: int
@@ -43,14 +46,14 @@ class TrainReport:
     history: list[dict[str, Any]]
     seconds: float
     samples_per_second: float
-    evaluation: EvaluateReport
+    evaluation: EvaluateReport | None
 
     @property
     def figures(self) -> dict[str, dict[str, float]]:
         """``loss`` and the metrics of the best weights, by part."""
-        return self.evaluation.parts
+        return self.evaluation.parts if self.evaluation else {}
 
     def as_dict(self) -> dict[str, Any]:
         """The same as data, for ``--json``."""
         row = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return row | {"run": str(self.run), "evaluation": self.evaluation.as_dict()}
+        return row | {"run": str(self.run), "evaluation": self.evaluation.as_dict() if self.evaluation else None}

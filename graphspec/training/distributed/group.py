@@ -1,0 +1,93 @@
+"""The processes that train together, and what they tell each other."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from graphspec import ranks
+from graphspec.diagnostics import GraphspecError, fail
+
+#: A process that says nothing for so long is taken for dead.
+TIMEOUT = datetime.timedelta(minutes=10)
+#: How gloo's and NCCL's errors begin or what they hold where another process has gone.
+_LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Connection refused", "Timed out", "Broken pipe")
+
+
+class Gone(Exception):
+    """Another process has failed and said why; this one has nothing to add."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """All processes of the run, of which this one is number `rank` of `size`."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes and prints."""
+        return self.rank == 0
+
+    def part(self, rank: int, count: int) -> slice:
+        """Which of `count` samples the process `rank` takes; parts differ by one at most, and may be empty."""
+        return slice(rank * count // self.size, (rank + 1) * count // self.size)
+
+    def rows(self, count: int) -> slice:
+        """Which of `count` samples this process takes."""
+        return self.part(self.rank, count)
+
+    def gather(self, value: Tensor) -> list[Tensor]:
+        """`value` of every process, in order; all have the same shape and dtype."""
+        found = [torch.empty_like(value) for _ in range(self.size)]
+        dist.all_gather(found, value.contiguous())
+        return found
+
+    def agree(self, value: bool) -> bool:
+        """What the first process says, to all."""
+        said = torch.tensor([float(value)], device=self.device)
+        dist.broadcast(said, 0)
+        return bool(said.item())
+
+    def once(self, work: Callable[[], None]) -> None:
+        """`work` in the first process only; all wait for it. Where it raises, the others raise :class:`Gone`."""
+        error: BaseException | None = None
+        if self.first:
+            try:
+                work()
+            except BaseException as raised:
+                error = raised
+        if not self.agree(error is None):
+            raise error if error is not None else Gone
+
+
+@contextlib.contextmanager
+def joined(device: torch.device) -> Iterator[Group]:
+    """The group of all processes: NCCL between GPUs, gloo between CPUs. It ends with this context.
+
+    Raises ``GraphspecError`` (``process-lost``) where another process is gone in the middle of the work.
+    """
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
+    try:
+        yield Group(dist.get_rank(), dist.get_world_size(), device)
+    except (dist.DistError, RuntimeError) as error:
+        if isinstance(error, dist.DistError) or any(word in str(error) for word in _LOST):
+            raise _lost(error) from error
+        raise
+    finally:
+        with contextlib.suppress(RuntimeError):  # what is left of a group with a dead member
+            dist.destroy_process_group()
+
+
+def _lost(error: BaseException) -> GraphspecError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    hint = "the last checkpoint is whole; --resume goes on, torchrun --max-restarts does so by itself"
+    return fail("process-lost", f"rank {ranks.rank()}: another process of the run is gone ({reason})", hint=hint)

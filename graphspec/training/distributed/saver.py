@@ -1,0 +1,96 @@
+"""Saving a run of several processes: all give what they have, the first one writes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphspec.data import DataSet
+from graphspec.data.seeds import generator
+from graphspec.spec.model import NetworkSpec
+from graphspec.training.distributed.group import Group
+from graphspec.training.distributed.step import Agreement
+from graphspec.training.distributed.wrap import gathered
+from graphspec.training.learner import Best, Learner
+from graphspec.training.run_folder import RunFolder
+from graphspec.training.saver import Saver
+
+
+@dataclasses.dataclass(frozen=True)
+class _Weights:
+    """What a saver asks of a module."""
+
+    weights: Mapping[str, Tensor]
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        return self.weights
+
+
+@dataclasses.dataclass(frozen=True)
+class _Snapshot:
+    """What a saver asks of a learner, every tensor whole."""
+
+    state: dict[str, Any]
+    module: _Weights
+    averages: dict[str, Tensor]
+    best: Best
+    step: int
+    history: list[dict[str, Any]]
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.state
+
+    def averaged(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+class SharedSaver(Saver):
+    """A saver of which each process has one; they save at the same steps, and the first one writes."""
+
+    def __init__(
+        self, learner: Learner, spec: NetworkSpec, data: DataSet, folder: RunFolder, group: Group, agreement: Agreement
+    ) -> None:
+        super().__init__(learner, spec, data, folder)
+        self._group, self._agreement = group, agreement
+
+    def due(self, least: float = 0.0) -> bool:
+        """Whether the first process wants to save: within an epoch as agreed in the last step, else now."""
+        return self._agreement.save if least else self._group.agree(super().due())
+
+    def wants(self, least: float) -> bool:
+        """Whether this process by itself would save."""
+        return super().due(least)
+
+    def save(self) -> None:
+        """As :meth:`Saver.save`; all processes must ask. Where the first one cannot write, all stop."""
+        learner = self.learner
+        state = gathered(learner.state_dict())
+        state["random"]["ranks"] = torch.stack(self._group.gather(torch.get_rng_state().to(self._group.device))).cpu()
+        with learner.averaged():
+            averages = gathered(dict(learner.module.state_dict()))
+        best = dataclasses.replace(learner.best, weights=state["best"]["weights"] or averages)
+        snapshot = _Snapshot(state, _Weights(state["module"]), averages, best, learner.step, learner.history)
+
+        def write() -> None:
+            self.learner = snapshot  # type: ignore[assignment]
+            try:
+                Saver.save(self)
+            finally:
+                self.learner = learner
+
+        self._group.once(write)
+
+
+def own_random_state(state: Mapping[str, Any], group: Group) -> None:
+    """Take up this process's own generator from a checkpoint of as many processes; of another number, draw anew."""
+    found = state["random"].get("ranks")
+    if found is not None and len(found) == group.size:
+        torch.set_rng_state(found[group.rank])
+    elif group.rank:
+        step = state["progress"]["step"]
+        torch.manual_seed(generator(step, "rank", group.rank).initial_seed())
