@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from graphspec import spec as spec_stage
 from graphspec.diagnostics import GraphspecError, fail, located
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from graphspec.predicting import Prediction
     from graphspec.shapes import ShapedGraph
     from graphspec.training import EvaluateReport, TrainReport
+    from graphspec.training.lr_finder import LrReport
+    from graphspec.training.overfit import OverfitReport
     from graphspec.training.progress import Reporter
     from graphspec.tuning.report import TuneReport
     from graphspec.verifying import VerifyReport
@@ -117,21 +119,25 @@ def train(
     device: str = "auto",
     data: str | os.PathLike[str] | None = None,
     download: bool = False,
+    init: str | os.PathLike[str] | None = None,
+    parallel: Literal["ddp", "fsdp"] = "ddp",
+    evaluated: bool = True,
     reporter: Reporter | None = None,
 ) -> TrainReport:
     """Train a spec into the run folder `run` (``runs/NAME`` by default).
 
-    `data` replaces ``[data] root``; only with `download` is a data set fetched. See :func:`graphspec.training.train`.
+    `data` replaces ``[data] root``; only with `download` is a data set fetched; `init` is a file of weights, or a run,
+    to start from. Under torchrun all processes train together; the first one writes and gives the whole report. See
+    :func:`graphspec.training.train`.
     """
     from graphspec import training
 
-    network = load(spec, variant=variant, overrides=overrides)
-    shaped = shape(network)
-    module = build(shaped)
+    network, shaped, module = _of_spec(spec, variant, overrides)
     with located(network.source):
         return training.train(
             module, shaped, run=Path(run or Path("runs") / network.name), resume=resume, epochs=epochs, device=device,
-            data_root=Path(data) if data else None, download=download, reporter=reporter,
+            data_root=Path(data) if data else None, download=download, init=Path(init) if init else None,
+            parallel=parallel, evaluated=evaluated, reporter=reporter,
         )  # fmt: skip
 
 
@@ -178,6 +184,46 @@ def tune(
     return dataclasses.replace(
         report, evaluation=evaluate(report.best_run, device=device, data=data, download=download)
     )  # fmt: skip
+
+
+def find_lr(
+    spec: SpecLike,
+    *,
+    picture: str | os.PathLike[str] | None = None,
+    variant: str | None = None,
+    overrides: Iterable[str] = (),
+    device: str = "auto",
+    data: str | os.PathLike[str] | None = None,
+    download: bool = False,
+) -> LrReport:
+    """The loss at growing learning rates, and the rate at which it falls fastest; drawn to `picture`."""
+    from graphspec.training.lr_finder import find_lr
+
+    network, shaped, module = _of_spec(spec, variant, overrides)
+    with located(network.source):
+        return find_lr(
+            module, shaped, picture=Path(picture) if picture else None, device=device,
+            data_root=Path(data) if data else None, download=download,
+        )  # fmt: skip
+
+
+def overfit_batch(
+    spec: SpecLike,
+    *,
+    variant: str | None = None,
+    overrides: Iterable[str] = (),
+    device: str = "auto",
+    data: str | os.PathLike[str] | None = None,
+    download: bool = False,
+) -> OverfitReport:
+    """Whether a spec's network can learn its first batch by heart; ``GraphspecError`` where it cannot."""
+    from graphspec.training.overfit import overfit_batch
+
+    network, shaped, module = _of_spec(spec, variant, overrides)
+    with located(network.source):
+        return overfit_batch(
+            module, shaped, device=device, data_root=Path(data) if data else None, download=download
+        )
 
 
 def evaluate(
@@ -303,6 +349,14 @@ def predict(
     return predicting.predict(
         shaped, run, [Path(file) for file in files], labels=labels, count=count, data_root=root, download=download
     )
+
+
+def _of_spec(
+    spec: SpecLike, variant: str | None, overrides: Iterable[str]
+) -> tuple[NetworkSpec, ShapedGraph, GraphModule]:
+    network = load(spec, variant=variant, overrides=overrides)
+    shaped = shape(network)
+    return network, shaped, build(shaped)
 
 
 def _of_run(run: Path) -> tuple[ShapedGraph, nn.Module]:

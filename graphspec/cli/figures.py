@@ -15,6 +15,8 @@ from graphspec.diagnostics import printable
 
 if TYPE_CHECKING:
     from graphspec.training import EvaluateReport, TrainReport
+    from graphspec.training.lr_finder import LrReport
+    from graphspec.training.overfit import OverfitReport
 
 #: More classes than this are not listed one by one; evaluation.json in the run folder has them all.
 _MOST_CLASSES = 40
@@ -22,11 +24,24 @@ _MOST_CLASSES = 40
 
 def trained(report: TrainReport) -> Iterator[RenderableType]:
     """The figures of the best weights by part, and how they came about."""
-    yield by_part(report.figures)
-    yield ""
+    if report.figures:
+        yield by_part(report.figures)
+        yield ""
     yield Text(f"Best epoch  {report.best_epoch} of {report.epochs}, by {_monitored(report)}")
     yield Text(f"Time        {seconds(report.seconds)}, {report.samples_per_second:,.0f} samples/s")
     yield Text(f"Run         {report.run}")
+
+
+def rates(report: LrReport) -> Text:
+    """Where the loss fell fastest, and where the picture is."""
+    tested = f"{report.rates[0]:.0e} to {report.rates[-1]:.0e}"
+    return Text(f"The loss falls fastest at lr = {report.suggestion:.1e} (tested: {tested}); drawn to {report.picture}")
+
+
+def overfitted(report: OverfitReport) -> Text:
+    """How far one batch was learned by heart."""
+    fall = f"falls from {report.first:.4g} to {report.last:.4g}"
+    return Text(f"The loss of one batch of {report.samples} {fall} in {report.steps} steps: the network can learn")
 
 
 def evaluated(report: EvaluateReport) -> Iterator[RenderableType]:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from graphspec.cli import figures, options
 from graphspec.cli.screen import screen
+
+
+class Parallel(enum.StrEnum):
+    """How several processes share a network."""
+
+    ddp = enum.auto()
+    fsdp = enum.auto()
 
 
 def train(
@@ -21,7 +29,23 @@ def train(
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, metavar="N", help="Instead of the spec's.", show_default=False)
     ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option("--init", metavar="FILE", help="Weights, or a run, to start from.", show_default=False),
+    ] = None,
+    find_lr: Annotated[
+        Path | None,
+        typer.Option(
+            "--find-lr", metavar="FILE.png", help="Instead: draw the loss over growing rates.", show_default=False
+        ),
+    ] = None,
+    overfit_batch: Annotated[
+        bool, typer.Option("--overfit-batch", help="Instead: see whether one batch can be learned by heart.")
+    ] = False,
     device: options.Device = "auto",
+    parallel: Annotated[
+        Parallel, typer.Option("--parallel", help="Under torchrun: the whole network in each process, or a part.")
+    ] = Parallel.ddp,
     data: options.Data = None,
     download: options.Download = False,
     cache: options.Cache = None,
@@ -37,16 +61,25 @@ def train(
         from graphspec import pipeline
         from graphspec.training.progress import Silent
 
+        common: dict[str, Any] = {
+            "variant": variant, "overrides": set_ or (), "device": device, "data": data, "download": download,
+        }  # fmt: skip
+        if find_lr is not None:
+            rates = pipeline.find_lr(options.source(spec), picture=find_lr, **common)
+            here.show(rates.as_dict(), figures.rates(rates))
+            return
+        if overfit_batch:
+            overfitted = pipeline.overfit_batch(options.source(spec), **common)
+            here.show(overfitted.as_dict(), figures.overfitted(overfitted))
+            return
         report = pipeline.train(
             options.source(spec),
             run=run,
             resume=resume,
-            variant=variant,
-            overrides=set_ or (),
             epochs=epochs,
-            device=device,
-            data=data,
-            download=download,
+            init=init,
+            parallel="fsdp" if parallel is Parallel.fsdp else "ddp",
+            **common,
             reporter=Silent() if quiet else None,
         )
         here.show(report.as_dict(), *figures.trained(report))

@@ -76,8 +76,17 @@ class Batches:
 
     def in_order(self, batch_size: int | None = None) -> Iterator[Samples]:
         """Every sample once, in the order they are stored, without augmentation."""
-        for chosen in self._taken(iter(self._rows.split(batch_size or self.batch_size))):
-            yield self._ready(chosen)
+        size, count = batch_size or self.batch_size, len(self.samples)
+        ends = [(start, min(start + size, count)) for start in range(0, count, size)]
+        if self.samples.streamed:
+            yield from map(self._ready, self.samples.stream(torch.arange(*each) for each in ends))
+            return
+        for start, stop in ends:
+            yield self._ready(self.samples.part(start, stop))
+
+    def first(self, count: int) -> Samples:
+        """The first `count` samples, without augmentation."""
+        return self._ready(self.samples.take(self._rows[:count]))
 
     def before_values(self, batch: Samples, epoch: int | None = None) -> Samples:
         """`batch` augmented as in `epoch` (not at all without one), images as floats in [0, 1], not yet normalised."""

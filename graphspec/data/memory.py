@@ -12,7 +12,12 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def budget() -> int:
-    """Bytes that a data set may keep resident, by what is free in this machine and in this container."""
+    """Bytes that a data set may keep resident."""
+    return int(SHARE * available())
+
+
+def available() -> int:
+    """Bytes that are free in this machine and in this container."""
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     meminfo = Path("/proc/meminfo")
     if meminfo.is_file():  # counts what the page cache would give back
@@ -21,4 +26,4 @@ def budget() -> int:
     with contextlib.suppress(OSError, ValueError):  # no cgroup, or "max"
         limit = int((_CGROUP / "memory.max").read_text())
         free = min(free, limit - int((_CGROUP / "memory.current").read_text()))
-    return int(SHARE * max(0, free))
+    return max(0, free)

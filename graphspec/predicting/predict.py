@@ -17,7 +17,7 @@ from graphspec.shapes import ShapedGraph, TensorType
 from graphspec.spec.base import Component
 from graphspec.training import load_data
 from graphspec.training.fields import match_fields
-from graphspec.training.objective import build_objective
+from graphspec.training.objective import predicted, threshold_of
 
 #: The function computed: forward's inputs in order to the outputs by name.
 Run = Callable[[Sequence[Tensor]], dict[str, Tensor]]
@@ -79,10 +79,12 @@ def predict(
     data = load_data(shaped.spec, data_root, download)
     fields = match_fields(shaped, data)
     batch = data.batch(count, "test")
-    truths = fields.target_of(batch)
-    known = [_name(data.classes, int(truth)) if data.classes else truth.tolist() for truth in truths]
-    names = [f"test {number}" for number in range(len(truths))]
-    return list(_predictions(shaped, run(fields.inputs_of(batch)), names, data.classes, known))
+    target = fields.targets.get(next(iter(shaped.outputs)))
+    truths = [None] * len(batch) if target is None else batch.targets[target].tolist()
+    classes = data.labels.get(target) if target else None
+    known = [truth if classes is None or truth is None else _name(classes, truth) for truth in truths]
+    names = [f"test {number}" for number in range(len(batch))]
+    return list(_predictions(shaped, run(fields.inputs_of(batch)), names, classes, known))
 
 
 def _of_file(
@@ -132,13 +134,13 @@ def _predictions(
     truths: Sequence[Any],
 ) -> Iterator[Prediction]:
     rows = {name: output.tolist() for name, output in outputs.items()}
-    only = next(iter(outputs.values()))
-    if labels is None or len(outputs) > 1 or only.ndim != 2 or shaped.spec.train is None:
+    (name, only), *others = outputs.items()
+    loss = shaped.spec.train.loss_of(name) if shaped.spec.train else None
+    if labels is None or others or only.ndim != 2 or loss is None:
         for row, sample in enumerate(names):
             yield Prediction(sample, {name: values[row] for name, values in rows.items()}, truth=truths[row])
         return
-    loss = shaped.spec.train.loss
-    chosen = build_objective(loss, len(labels), torch.device("cpu")).predicted(only)
+    chosen = predicted(only, threshold_of(loss.type))
     probabilities = _probability(loss.type, only, chosen)
     for row, sample in enumerate(names):
         given = {name: values[row] for name, values in rows.items()}

@@ -15,12 +15,22 @@ from graphspec.data.transforms import SIZE_TRANSFORMS, VALUE_TRANSFORMS
 from graphspec.schema.arguments import documented, untyped
 from graphspec.schema.pieces import EXPRESSION, Schema, list_of, name_or_table, named, or_expression, sentence
 from graphspec.training.metrics import METRICS
-from graphspec.training.objective import OF_CLASSES, OF_SIGNS, OF_VALUES
+from graphspec.training.objective import OF_CLASSES, OF_OUTPUTS, OF_SIGNS, OF_VALUES
 from graphspec.training.optimizer import optimizer_table, scheduler_table
 
 #: Arguments that graphspec gives, and those that it fills in where the spec does not.
 _GIVEN = frozenset(["place", "name", "resize", "params", "optimizer", "statistic", "search_space", "wrapped_pruner"])
 _FILLED = frozenset(["T_max", "total_steps", "total_iters"])
+_OUTPUT: Schema = {"description": "Which of the network's outputs.", "type": "string"}
+#: Keys of graphspec's own that stand beside the arguments.
+_SHARED: Mapping[str, Mapping[str, Schema]] = {
+    "metrics": {"output": _OUTPUT},
+    "loss": {
+        "output": {"anyOf": [_OUTPUT, list_of({"type": "string"}, minItems=2)]},
+        "target": {"description": "The field of the data to compare with.", "type": "string"},
+        "factor": or_expression({"description": "The weight in the sum.", "type": "number", "exclusiveMinimum": 0}),
+    },
+}
 
 #: The key in its section → what it may name: ``name → function``.
 Table = Mapping[str, Callable[..., Any]]
@@ -34,7 +44,9 @@ def component(key: str) -> Schema:
 def component_definitions() -> dict[str, Schema]:
     """A definition for each key of the spec that names components."""
     anything: Schema = {"type": ["string", "object"]}
-    return {"sampler": anything, "pruner": anything} | {key: _component(table) for key, table in _tables().items()}
+    return {"sampler": anything, "pruner": anything} | {
+        key: _component(table, _SHARED.get(key, {})) for key, table in _tables().items()
+    }
 
 
 def _tables() -> Mapping[str, Table]:
@@ -44,7 +56,7 @@ def _tables() -> Mapping[str, Table]:
         "dataset": sources(),
         "transforms": {**{name: getattr(v2, name) for name in SIZE_TRANSFORMS}, **VALUE_TRANSFORMS},
         "augment": {**{name: getattr(v2, name) for name in PER_SAMPLE}, **BATCHED},
-        "loss": {name: getattr(nn, name) for name in (*OF_CLASSES, *OF_SIGNS, *OF_VALUES)},
+        "loss": {name: getattr(nn, name) for name in (*OF_CLASSES, *OF_SIGNS, *OF_VALUES, *OF_OUTPUTS)},
         "optimizer": optimizer_table(),
         "scheduler": scheduler_table(),
         "metrics": {name: kind.formula for name, kind in METRICS.items()},
@@ -61,11 +73,11 @@ def _search_tables() -> Mapping[str, Table]:
     return {"sampler": sampler_table(), "pruner": pruner_table()}
 
 
-def _component(table: Table) -> Schema:
+def _component(table: Table, shared: Mapping[str, Schema]) -> Schema:
     summaries = {name: sentence(inspect.getdoc(function) or "") for name, function in table.items()}
     types: Schema = {"type": "string", "anyOf": [named(summaries), EXPRESSION]}
     entries = {name: _entry(function) for name, function in table.items()}
-    return name_or_table(types, entries, {}, {"required": ["type"]})
+    return name_or_table(types, entries, shared, {"required": ["type"]})
 
 
 def _entry(function: Callable[..., Any]) -> Schema:

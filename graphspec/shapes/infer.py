@@ -69,7 +69,7 @@ class _Inference:
         if self.faults:
             raise GraphspecError(self.faults)
         layers = tuple(self.layers.values())
-        for lint in lints(self.graph, self.layers, outputs.values(), self.outputs):  # type: ignore[arg-type]
+        for lint in lints(self.graph, self.layers, outputs, self.outputs):  # type: ignore[arg-type]
             warn(lint.code, lint.message, lint.at, lint.hint)
         dims = dim_limits(self.inputs, layers)
         return ShapedGraph(self.graph.spec, self.inputs, layers, outputs, dims)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from graphspec.diagnostics import Diagnostic, quoted
 from graphspec.graph import Layer, LayerGraph
@@ -20,7 +20,7 @@ _ELEMENTWISE = frozenset(["ReLU", "GELU", "SiLU", "Identity", "Dropout"])
 def lints(
     graph: LayerGraph,
     layers: Mapping[str, ShapedLayer],
-    outputs: Iterable[ValueRef],
+    outputs: Mapping[str, ValueRef],
     types: Mapping[str, Mapping[tuple[int, ...], TensorType]],
 ) -> list[Diagnostic]:
     """The warnings about a network whose `types` are known by layer or input."""
@@ -60,13 +60,14 @@ def _bias_before_norm(layer: ShapedLayer, layers: Mapping[str, ShapedLayer], gra
 
 
 def _softmax_before_loss(
-    graph: LayerGraph, layers: Mapping[str, ShapedLayer], outputs: Iterable[ValueRef]
+    graph: LayerGraph, layers: Mapping[str, ShapedLayer], outputs: Mapping[str, ValueRef]
 ) -> Iterator[Diagnostic]:
-    loss = graph.spec.train.loss.type if graph.spec.train else ""
-    twice, hint = _IN_LOSS.get(loss, ((), ""))
-    for layer in (layers.get(value.layer) for value in outputs):
-        if layer and layer.type in twice:
-            message = f"layer {quoted(layer.name)}: {loss} applies {layer.type.lower()} itself"
+    for name, value in outputs.items():
+        loss = graph.spec.train.loss_of(name) if graph.spec.train else None
+        layer = layers.get(value.layer)
+        twice, hint = _IN_LOSS.get(loss.type, ((), "")) if loss else ((), "")
+        if loss and layer and layer.type in twice:
+            message = f"layer {quoted(layer.name)}: {loss.type} applies {layer.type.lower()} itself"
             yield Diagnostic("softmax-before-loss", message, layer.at, hint, severity="warning")
 
 

@@ -12,19 +12,25 @@ from graphspec.spec.base import Component, SpecModel
 class TrainSpec(SpecModel):
     """How the network learns. Components are checked against live torch signatures where they are built.
 
-    ``monitor`` is the figure of the validation part that decides which weights are best: ``"loss"``, or a metric. By
-    default it is the first metric, or the loss where there are no metrics. ``memory_format`` is how images and
-    convolution weights lie in memory: ``"channels_last"`` is the faster one for most convolutions. ``accumulate``
-    batches make one update, as if they were one batch; ``clip_grad_norm`` is the greatest norm of its gradient.
-    ``early_stopping`` ends the run after so many epochs without a better monitored figure.
+    ``loss`` is one loss, or a list whose sum is minimised; each may name its ``output``, its ``target`` (a field of the
+    data) and a ``factor``. ``monitor`` is the figure of the validation part that decides which weights are best:
+    ``"loss"``, or a metric. By default it is the first metric, or the loss where there are no metrics.
+    ``memory_format`` is how images and convolution weights lie in memory: ``"channels_last"`` is the faster one for
+    most convolutions. ``accumulate`` batches make one update, as if they were one batch; ``clip_grad_norm`` is the
+    greatest norm of its gradient. ``early_stopping`` ends the run after so many epochs without a better monitored
+    figure. In the first ``warmup`` updates the learning rate grows linearly to what it would be. ``ema`` is the decay of
+    an exponential moving average of the weights, which is then what is validated and kept as best. ``init`` is a file of
+    weights to start from: those that fit by name and shape are taken.
 
     ``engine`` is how a step is computed: ``"default"`` gives the textbook loop's numbers to the last bit, from a
     recording of the step where that is proven on the first batches; ``"eager"`` never records; ``"traced"`` also takes
-    fused optimiser kernels (losses within 1e-6); ``"compiled"`` is ``torch.compile``.
+    fused optimiser kernels (losses within 1e-6); ``"compiled"`` is ``torch.compile``. ``precision`` is that of the
+    forward pass in training: ``"bf16"`` and ``"fp16"`` run under autocast, the weights stay float32. ``deterministic``
+    refuses operations that give other bits from run to run (on a GPU; the CPU's do not).
     """
 
     epochs: Annotated[int, Field(ge=1)] = 10
-    loss: Component = Component(type="CrossEntropyLoss")
+    loss: tuple[Component, ...] | Component = Component(type="CrossEntropyLoss")
     optimizer: Component = Component(type="Adam")
     scheduler: Component | None = None
     metrics: tuple[Component, ...] = ()
@@ -33,5 +39,15 @@ class TrainSpec(SpecModel):
     accumulate: Annotated[int, Field(ge=1)] = 1
     clip_grad_norm: Annotated[float, Field(gt=0)] | None = None
     early_stopping: Annotated[int, Field(ge=1)] | None = None
+    warmup: Annotated[int, Field(ge=0)] = 0
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    init: str | None = None
     engine: Literal["default", "eager", "traced", "compiled"] = "default"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    deterministic: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+    def loss_of(self, output: str) -> Component | None:
+        """The first loss that names `output`, or names none."""
+        losses = self.loss if isinstance(self.loss, tuple) else (self.loss,)
+        return next((loss for loss in losses if loss.args.get("output", output) == output), None)

@@ -24,7 +24,7 @@ def equip(learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -
     if settings.engine == "compiled":
         learner.forward = torch.compile(learner.module)
         return
-    if settings.engine == "eager" or learner.device.type != "cpu":
+    if settings.engine == "eager" or learner.device.type != "cpu" or not learner.precision.full:
         return
     traced = settings.engine == "traced"
     if DirectUpdate.applies(learner.optimizer):
@@ -38,7 +38,7 @@ def equip(learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -
 def _recording(learner: Learner, batches: Batches, tolerance: float) -> Recorded | None:
     """Proven on two batches: numbers that one batch alone would bake in differ on the other."""
     pairs = [
-        (learner.fields.inputs_of(batch), learner.fields.target_of(batch))
+        (learner.fields.inputs_of(batch), learner.fields.targets_of(batch))
         for batch in itertools.islice(batches.shuffled(0), 2)
         if len(batch) == batches.batch_size
     ]

@@ -14,6 +14,7 @@ from graphspec.training import plots
 from graphspec.training.learner import Learner, load_weights
 from graphspec.training.loop import measure
 from graphspec.training.metrics import Confusion, Scores
+from graphspec.training.objective import Term
 from graphspec.training.report import EvaluateReport
 from graphspec.training.run_folder import RunFolder, read_weights
 from graphspec.training.scores import per_class
@@ -24,19 +25,22 @@ def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder) -> Evaluate
     started = time.perf_counter()
     load_weights(learner.module, read_weights(folder.path, "best"))
     parts: dict[str, dict[str, float]] = {}
-    scores = Scores(learner.objective, learner.device)
+    term = learner.objective.first
+    classes = data.labels.get(term.target) if term is not None and term.target else None
     for part in _parts(data):
-        scores = Scores(learner.objective, learner.device)
+        scores = None if term is None else Scores(term, learner.device)
         parts[part] = measure(learner, data.batches(part, learner.device), scores)
-    outputs, targets = torch.cat(scores.outputs), torch.cat(scores.targets)
-    confusion = _confusion(learner, outputs, targets) if data.classes else None
-    picture = _picture(learner, data, part, outputs, targets, confusion, folder.path)
+    confusion, picture = None, None
+    if term is not None and scores is not None:
+        outputs, targets = torch.cat(scores.outputs), torch.cat(scores.targets)
+        confusion = _confusion(term, outputs, targets) if classes else None
+        picture = _picture(term, data, part, outputs, targets, confusion, folder.path)
     report = EvaluateReport(
         run=folder.path,
         parts=parts,
-        classes=data.classes,
+        classes=classes,
         confusion=None if confusion is None else confusion.tolist(),
-        per_class=None if confusion is None else _per_class(confusion, data.classes or ()),
+        per_class=None if confusion is None else _per_class(confusion, classes or ()),
         files=(picture,) if picture else (),
         seconds=time.perf_counter() - started,
     )
@@ -54,8 +58,8 @@ def _parts(data: DataSet) -> list[Part]:
     return found
 
 
-def _confusion(learner: Learner, outputs: Tensor, targets: Tensor) -> Tensor:
-    counts = Confusion(learner.objective, outputs.device)
+def _confusion(term: Term, outputs: Tensor, targets: Tensor) -> Tensor:
+    counts = Confusion(term, outputs.device)
     counts.update(outputs, targets)
     return counts.matrix.cpu()
 
@@ -66,7 +70,7 @@ def _per_class(confusion: Tensor, classes: tuple[str, ...]) -> dict[str, dict[st
 
 
 def _picture(
-    learner: Learner,
+    term: Term,
     data: DataSet,
     part: Part,
     outputs: Tensor,
@@ -75,13 +79,13 @@ def _picture(
     folder: Path,
 ) -> Path | None:
     """The one picture that fits the task; none for regression with several outputs."""
-    if confusion is not None and data.classes:
-        return plots.confusion_matrix(confusion, data.classes, part, folder / "confusion_matrix.png")
+    target = term.target or ""
+    if confusion is not None:
+        return plots.confusion_matrix(confusion, data.labels[target], part, folder / "confusion_matrix.png")
     if outputs[0].numel() != 1:
         return None
     truth, predicted = targets.flatten().cpu(), outputs.flatten().cpu()
     (name, feature), *others = data.samples(part).inputs.items()
     if not others and feature[0].numel() == 1:
-        names = (name, learner.fields.target)
-        return plots.fitted_line(feature.flatten().cpu(), truth, predicted, names, folder / "fit.png")
-    return plots.predicted_against_true(truth, predicted, learner.fields.target, part, folder / "predictions.png")
+        return plots.fitted_line(feature.flatten().cpu(), truth, predicted, (name, target), folder / "fit.png")
+    return plots.predicted_against_true(truth, predicted, target, part, folder / "predictions.png")

@@ -13,10 +13,13 @@ from graphspec.data import DataSet, Samples
 from graphspec.diagnostics import fail, quoted
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 
+#: The one target of a batch, or all of them by field.
+Targets = Tensor | Mapping[str, Tensor]
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fields:
-    """The data fields in the order of forward's parameters with their dtypes, and the targets' by output.
+    """The data fields in the order of forward's parameters with their dtypes, and those of outputs' targets.
 
     ``memory_format`` is how batches of images (4 dimensions) are laid out.
     """
@@ -32,18 +35,9 @@ class Fields:
             values = [v.contiguous(memory_format=self.memory_format) if v.ndim == 4 else v for v in values]
         return values
 
-    @property
-    def target(self) -> str:
-        """The field of the first output's target."""
-        return next(iter(self.targets.values()))
-
-    def target_of(self, batch: Samples) -> Tensor:
-        """What the first output is compared with."""
-        return batch.targets[self.target]
-
-    def targets_of(self, batch: Samples) -> dict[str, Tensor]:
-        """What each output is compared with, by the output's name."""
-        return {output: batch.targets[field] for output, field in self.targets.items()}
+    def targets_of(self, batch: Samples) -> Targets:
+        """What outputs are compared with: the one target of the data, or all of them by field."""
+        return batch.targets if len(batch.targets) != 1 else next(iter(batch.targets.values()))
 
 
 def match_fields(shaped: ShapedGraph, data: DataSet) -> Fields:
@@ -51,11 +45,10 @@ def match_fields(shaped: ShapedGraph, data: DataSet) -> Fields:
 
     Raises ``GraphspecError`` where a name or a shape does not fit.
     """
-    if len(shaped.outputs) != 1:
-        names = ", ".join(shaped.outputs)
-        raise fail("bad-loss", f"the network has several outputs ({names}), a loss takes one", at=("train", "loss"))
     pairs = _pair("input", shaped.inputs, data.train.inputs)
-    targets = dict(_pair("output", shaped.outputs, data.train.targets))
+    fields = list(data.train.targets)
+    one = len(shaped.outputs) == len(fields) == 1
+    targets = {name: fields[0] if one else name for name in shaped.outputs if one or name in fields}
     for name, field in pairs:
         _check_shape(name, shaped.inputs[name], field, data)
     channels_last = shaped.spec.train is not None and shaped.spec.train.memory_format == "channels_last"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
-from graphspec.data import Batches
+from graphspec.data import Batches, Samples
 from graphspec.spec.train import TrainSpec
 from graphspec.training.halving import halving_step
 from graphspec.training.learner import Learner
@@ -17,12 +18,22 @@ from graphspec.training.signals import StopFlag
 from graphspec.training.threads import Threads
 
 
+class Served(Protocol):
+    """Training batches, as :class:`Batches` serves them."""
+
+    def __len__(self) -> int: ...
+
+    def share(self, number: int, accumulate: int) -> float: ...
+
+    def shuffled(self, epoch: int, start: int = 0) -> Iterator[Samples]: ...
+
+
 @dataclasses.dataclass(frozen=True)
 class Fit:
     """Training of `learner` on `batches` until `epochs` epochs are done or a signal comes."""
 
     learner: Learner
-    batches: Batches
+    batches: Served
     validation: Batches | None
     epochs: int
     settings: TrainSpec
@@ -30,6 +41,7 @@ class Fit:
     threads: Threads
     flag: StopFlag
     reporter: Reporter
+    step: Callable[[Learner, Samples, float, bool], float] = halving_step
 
     def run(self) -> None:
         """Train, and save at the end; raises ``Interrupted`` or ``Terminated`` after a signal, the state saved."""
@@ -62,7 +74,7 @@ class Fit:
         for batch in self.batches.shuffled(learner.epoch, learner.batch):
             number = learner.batch
             update = (number + 1) % accumulate == 0 or number + 1 == len(self.batches)
-            loss = halving_step(learner, batch, self.batches.share(number, accumulate), update)
+            loss = self.step(learner, batch, self.batches.share(number, accumulate), update)
             now = time.perf_counter()
             learner.seconds += now - before
             if self.threads.after_step(now - before):
@@ -81,9 +93,10 @@ class Fit:
         figures = learner.metrics.compute()
         row |= {f"train_{name}": value for name, value in figures.items()}
         if self.validation is not None:
-            figures = measure(learner, self.validation)
+            with learner.averaged():
+                figures = measure(learner, self.validation)
+                learner.best.offer(figures, learner.epoch + 1, learner.module)
             row |= {f"validation_{name}": value for name, value in figures.items()}
-            learner.best.offer(figures, learner.epoch + 1, learner.module)
         learner.schedule.after_epoch(figures[learner.best.monitor])
         learner.metrics.reset()
         learner.epoch, learner.batch = learner.epoch + 1, 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -11,10 +13,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from graphspec.diagnostics import fail
+from graphspec.training.average import WeightAverage
 from graphspec.training.fields import Fields
 from graphspec.training.metrics import MetricSet, higher_is_better
 from graphspec.training.objective import Objective
 from graphspec.training.optimizer import Schedule
+from graphspec.training.precision import Precision
 from graphspec.training.recorded import Recorded
 from graphspec.training.update import DirectUpdate
 
@@ -54,7 +58,9 @@ class Learner:
     fields: Fields
     device: torch.device
     best: Best
+    precision: Precision
     clip_grad_norm: float | None = None
+    average: WeightAverage | None = None
     forward: Callable[..., Any] = dataclasses.field(init=False)
     recorded: Recorded | None = None
     direct: DirectUpdate | None = None
@@ -71,13 +77,17 @@ class Learner:
 
     def update(self) -> None:
         """Move the weights along the gradient, and take the gradient away."""
+        self.precision.unscale(self.optimizer)
         if self.clip_grad_norm is not None:
             nn.utils.clip_grad_norm_(self._parameters, self.clip_grad_norm)
-        if self.direct is None:
-            self.optimizer.step()
-        else:
-            self.direct()
+        with self.schedule.warmed(self.step):
+            if self.direct is None:
+                self.precision.step(self.optimizer)
+            else:
+                self.direct()
         self.clear_gradients()
+        if self.average is not None:
+            self.average.update()
         self.schedule.after_step()
         self.step += 1
 
@@ -85,6 +95,10 @@ class Learner:
         """As ``optimizer.zero_grad()``, which costs more than the kernels of a small layer."""
         for parameter in self._parameters:
             parameter.grad = None
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Inside, the module has the averaged weights, where there is an average: those to measure and to keep."""
+        return contextlib.nullcontext() if self.average is None else self.average.in_place()
 
     def state_dict(self) -> dict[str, Any]:
         """The state after the last step; a run that goes on from it is bit-identical to one that never stopped."""
@@ -94,6 +108,8 @@ class Learner:
             "module": dict(self.module.state_dict()),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
+            "precision": self.precision.state_dict(),
+            "average": {} if self.average is None else self.average.weights,
             "metrics": self.metrics.state_dict(),
             "random": self._random_state(),
             "best": {
@@ -118,6 +134,9 @@ class Learner:
         load_weights(self.module, state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+        self.precision.load_state_dict(state["precision"])
+        if self.average is not None:
+            self.average.weights = dict(state["average"])
         self.metrics.load_state_dict(state["metrics"])
         torch.set_rng_state(state["random"]["cpu"])
         if self.device.type == "cuda" and "cuda" in state["random"]:

@@ -11,6 +11,7 @@ from graphspec.data import Batches, Samples
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.training.learner import Learner
 from graphspec.training.metrics import MetricSet, Scores
+from graphspec.training.objective import Values
 
 
 def train_step(learner: Learner, batch: Samples, share: float = 1.0, update: bool = True) -> float:
@@ -18,20 +19,21 @@ def train_step(learner: Learner, batch: Samples, share: float = 1.0, update: boo
 
     Where several batches make one update, `share` is this one's part of their samples, and the last has `update`.
     """
-    inputs, target = learner.fields.inputs_of(batch), learner.fields.target_of(batch)
+    inputs, target = learner.fields.inputs_of(batch), learner.fields.targets_of(batch)
 
     if learner.recorded is not None and share == 1 and learner.recorded.fits(inputs, target):
         loss, output = learner.recorded(inputs, target)  # feedforward, loss and backward, as below
         value = _finite(loss, learner, inputs)
     else:
-        output = learner.forward(*inputs)  # feedforward
-        loss = learner.objective(output, target)  # loss
+        with learner.precision.autocast():
+            output = learner.forward(*inputs)  # feedforward
+            loss = learner.objective(output, target)  # loss
         value = _finite(loss, learner, inputs)
-        (loss if share == 1 else loss * share).backward()  # backward
+        learner.precision.backward(loss if share == 1 else loss * share)  # backward
     if update:
         learner.update()  # update
 
-    learner.metrics.update(value, output.detach(), target)
+    learner.metrics.update(value, _detached(output), target)
     learner.batch += 1
     return value
 
@@ -42,22 +44,28 @@ def measure(learner: Learner, batches: Batches, scores: Scores | None = None) ->
     found = MetricSet(learner.metrics.components, learner.objective, learner.device)
     learner.module.eval()
     for batch in batches.in_order(max(batches.batch_size, 512)):
-        output, target = learner.module(*learner.fields.inputs_of(batch)), learner.fields.target_of(batch)
+        output, target = learner.module(*learner.fields.inputs_of(batch)), learner.fields.targets_of(batch)
         found.update(learner.objective(output, target).item(), output, target)
-        if scores is not None:
-            scores.update(output, target)
+        if scores is not None and learner.objective.first is not None:
+            scores.update(*learner.objective.first.pair(output, target))
     learner.module.train()
     return found.compute()
+
+
+def _detached(output: Values) -> Values:
+    if isinstance(output, Tensor):
+        return output.detach().float()
+    return {name: value.detach().float() for name, value in output.items()}
 
 
 def _finite(loss: Tensor, learner: Learner, inputs: list[Tensor]) -> float:
     value = loss.item()
     if not math.isfinite(value):
-        raise _not_finite(learner, inputs, value)
+        raise not_finite(learner, inputs, value)
     return value
 
 
-def _not_finite(learner: Learner, inputs: list[Tensor], loss: float) -> GraphspecError:
+def not_finite(learner: Learner, inputs: list[Tensor], loss: float) -> GraphspecError:
     """The error for a loss of `loss`, naming the first layer whose output is not finite."""
     layer = _first_not_finite(learner.module, inputs)
     where = f'layer "{layer}" gives the first value that is not finite' if layer else "every layer's output is finite"

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from graphspec.data.components import check_arguments, choose
-from graphspec.diagnostics import Path, fail
+from graphspec.diagnostics import Path, fail, quoted, suggest
 from graphspec.spec.base import Component
 from graphspec.training import scores
-from graphspec.training.objective import Objective
+from graphspec.training.objective import Objective, Term, Values
 
 #: Values of outputs that may wait to be counted.
 COUNTED_AT_ONCE = 1 << 18
@@ -28,10 +28,10 @@ class Confusion:
     Batches are kept and counted many at a time: a small batch's few kernels cost more than its counting.
     """
 
-    def __init__(self, objective: Objective, device: torch.device) -> None:
-        self.objective = objective
-        assert objective.classes is not None
-        self._matrix = torch.zeros(objective.classes, objective.classes, dtype=torch.int64, device=device)
+    def __init__(self, term: Term, device: torch.device) -> None:
+        self.term = term
+        assert term.classes is not None
+        self._matrix = torch.zeros(term.classes, term.classes, dtype=torch.int64, device=device)
         self._waiting: list[tuple[Tensor, Tensor]] = []
         self._values = 0
 
@@ -44,7 +44,7 @@ class Confusion:
     def _count(self) -> None:
         if self._waiting:
             outputs, targets = zip(*self._waiting, strict=True)
-            cell = torch.cat(targets) * len(self._matrix) + self.objective.predicted(torch.cat(outputs))
+            cell = torch.cat(targets) * len(self._matrix) + self.term.predicted(torch.cat(outputs))
             self._matrix.view(-1).index_add_(0, cell, torch.ones_like(cell))
             self._waiting, self._values = [], 0
 
@@ -68,7 +68,7 @@ class Confusion:
 class Scores:
     """Every output and target, for metrics that need the ranking of all samples."""
 
-    def __init__(self, objective: Objective, device: torch.device) -> None:
+    def __init__(self, term: Term, device: torch.device) -> None:
         self.outputs: list[Tensor] = []
         self.targets: list[Tensor] = []
 
@@ -89,7 +89,7 @@ class Scores:
 class Moments:
     """Sums over samples by output column, in float64: count, error², \\|error\\|, truth, truth²."""
 
-    def __init__(self, objective: Objective, device: torch.device) -> None:
+    def __init__(self, term: Term, device: torch.device) -> None:
         self.sums: Tensor | None = None
 
     def update(self, output: Tensor, target: Tensor) -> None:
@@ -136,37 +136,57 @@ METRICS = {
 }
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric of one output: what it is called in tables, its kind and arguments, and the term it follows."""
+
+    name: str
+    kind: Kind
+    arguments: dict[str, Any]
+    term: Term
+
+    @property
+    def statistic(self) -> tuple[type[Statistic], str]:
+        """What it reads: metrics with the same one share it."""
+        return self.kind.statistic, self.term.outputs[0]
+
+
 class MetricSet:
-    """The metrics of one part in one epoch, with the mean loss beside them."""
+    """The metrics of one part in one epoch, with the mean loss beside them.
+
+    A metric is of the first output that a loss compares with a target, or of the one that it names as ``output``; then
+    its name has the output's before it (``age_mae``).
+    """
 
     def __init__(self, components: Sequence[Component], objective: Objective, device: torch.device) -> None:
         self.objective, self.device = objective, device
-        default = () if objective.classes is None else (Component(type="accuracy"),)
-        self.components = tuple(components) or default
-        self.kinds = {c.type: _checked(c, objective, ("train", "metrics", i)) for i, c in enumerate(self.components)}
+        classes = objective.first is not None and objective.first.classes is not None
+        self.components = tuple(components) or ((Component(type="accuracy"),) if classes else ())
+        metrics = [_checked(c, objective, ("train", "metrics", i)) for i, c in enumerate(self.components)]
+        self.metrics = {metric.name: metric for metric in metrics}
         self.reset()
 
     def reset(self) -> None:
         """Forget every batch."""
         self.loss_sum, self.count = 0.0, 0
-        kinds = dict.fromkeys(kind.statistic for kind in self.kinds.values())
-        self.statistics: dict[type[Statistic], Statistic] = {kind: kind(self.objective, self.device) for kind in kinds}
+        self._terms = {metric.statistic: metric.term for metric in self.metrics.values()}
+        self.statistics: dict[tuple[type[Statistic], str], Statistic] = {
+            key: key[0](term, self.device) for key, term in self._terms.items()
+        }
 
-    def update(self, loss: float, output: Tensor, target: Tensor) -> None:
-        """Add a batch: mean loss, outputs (detached) and targets; a mixed label counts as its greater part."""
-        if self.objective.classes is not None and target.is_floating_point():
-            target = target.argmax(1)
-        self.loss_sum += loss * len(target)
-        self.count += len(target)
-        for statistic in self.statistics.values():
-            statistic.update(output, target)
+    def update(self, loss: float, output: Values, target: Values) -> None:
+        """Add a batch: mean loss, outputs (detached) and targets."""
+        first = output if isinstance(output, Tensor) else next(iter(output.values()))
+        self.loss_sum += loss * len(first)
+        self.count += len(first)
+        for key, statistic in self.statistics.items():
+            statistic.update(*self._terms[key].pair(output, target))
 
     def compute(self) -> dict[str, float]:
         """``loss`` and every metric over all samples so far."""
         figures = {"loss": self.loss_sum / max(1, self.count)}
-        for component in self.components:
-            kind = self.kinds[component.type]
-            figures[component.type] = float(kind.formula(self.statistics[kind.statistic], **component.args))
+        for name, metric in self.metrics.items():
+            figures[name] = float(metric.kind.formula(self.statistics[metric.statistic], **metric.arguments))
         return figures
 
     def state_dict(self) -> dict[str, Any]:
@@ -174,29 +194,47 @@ class MetricSet:
         return {
             "loss_sum": self.loss_sum,
             "count": self.count,
-            "statistics": {kind.__name__: statistic.state_dict() for kind, statistic in self.statistics.items()},
+            "statistics": {_text(key): statistic.state_dict() for key, statistic in self.statistics.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
         self.loss_sum, self.count = state["loss_sum"], state["count"]
-        for kind, statistic in self.statistics.items():
-            statistic.load_state_dict(state["statistics"][kind.__name__])
+        for key, statistic in self.statistics.items():
+            statistic.load_state_dict(state["statistics"][_text(key)])
 
 
 def higher_is_better(name: str) -> bool:
-    """Whether a figure (``"loss"`` or a metric) is better when it is greater."""
-    return name in METRICS and METRICS[name].higher_is_better
+    """Whether a figure (``"loss"``, a metric, or a metric of a named output) is better when it is greater."""
+    return any(kind.higher_is_better and f"_{name}".endswith(f"_{known}") for known, kind in METRICS.items())
 
 
-def _checked(component: Component, objective: Objective, at: Path) -> Kind:
+def _text(key: tuple[type[Statistic], str]) -> str:
+    return f"{key[0].__name__} {key[1]}"
+
+
+def _checked(component: Component, objective: Objective, at: Path) -> Metric:
     kind = choose(component, METRICS, "metric", at)
-    if kind.for_classes != (objective.classes is not None):
+    term = _term(component, objective, at)
+    if kind.for_classes != (term.classes is not None):
         task = "classes" if kind.for_classes else "regression"
         raise fail("bad-metric", f'"{component.type}" is a metric for {task}', at=at)
-    check_arguments(component, kind.formula, at, given=("statistic",))
-    if component.args.get("average", "macro") not in ("macro", "weighted"):
+    arguments = {name: value for name, value in component.args.items() if name != "output"}
+    check_arguments(Component.model_construct(type=component.type, args=arguments), kind.formula, at, ("statistic",))
+    if arguments.get("average", "macro") not in ("macro", "weighted"):
         raise fail("bad-value", "average must be macro or weighted", at=(*at, "average"))
-    if any(isinstance(component.args.get(name), int) and component.args[name] < 1 for name in ("k", "n_bins")):
+    if any(isinstance(arguments.get(name), int) and arguments[name] < 1 for name in ("k", "n_bins")):
         raise fail("bad-value", f"{component.type}: counts start at 1", at=at)
-    return kind
+    named = "output" in component.args and term is not objective.first
+    return Metric(f"{term.outputs[0]}_{component.type}" if named else component.type, kind, arguments, term)
+
+
+def _term(component: Component, objective: Objective, at: Path) -> Term:
+    scored, named = objective.scored, component.args.get("output")
+    term = objective.first if named is None else scored.get(named)
+    if term is not None:
+        return term
+    if not scored:
+        raise fail("bad-metric", "no loss compares an output with a target, so nothing can be scored", at=at)
+    hint = suggest(str(named), scored) or f"compared are {', '.join(map(quoted, scored))}"
+    raise fail("bad-metric", f"no loss compares the output {quoted(str(named))}", at=(*at, "output"), hint=hint)

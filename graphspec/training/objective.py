@@ -1,15 +1,16 @@
-"""The loss: one of torch.nn's, checked against outputs and targets, with the targets brought to what it takes."""
+"""What is minimised: losses of torch.nn on named outputs, with the targets brought to what each takes."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from graphspec.data.components import choose, construct
-from graphspec.diagnostics import fail, suggest
+from graphspec.diagnostics import Path, fail, quoted, suggest
 from graphspec.spec.base import Component
 
 #: Losses of (output, target) whose target is a class index.
@@ -21,55 +22,214 @@ OF_VALUES = (
     "MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "BCELoss", "BCEWithLogitsLoss", "PoissonNLLLoss", "KLDivLoss",
     "MultiLabelSoftMarginLoss",
 )  # fmt: skip
+#: Losses of several outputs, with how many: their call takes the outputs, then the target where there is one.
+OF_OUTPUTS = {
+    "CosineEmbeddingLoss": 2, "MarginRankingLoss": 2, "GaussianNLLLoss": 2, "TripletMarginLoss": 3,
+    "TripletMarginWithDistanceLoss": 3,
+}  # fmt: skip
+#: Those of several outputs that compare them with each other alone.
+WITHOUT_TARGET = ("TripletMarginLoss", "TripletMarginWithDistanceLoss")
 #: Losses whose output is a logit: above 0 is the second class. Others decide at 0.5.
 OF_LOGITS = ("BCEWithLogitsLoss", "SoftMarginLoss", "HingeEmbeddingLoss", "MultiLabelSoftMarginLoss")
+#: Keys of a loss that are not arguments of torch's.
+OWN_KEYS = ("output", "target", "factor")
 AT = ("train", "loss")
+
+Values = Tensor | Mapping[str, Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
-class Objective:
-    """A loss with the preparation of its targets.
+class Term:
+    """A loss of one or several outputs, with the preparation of its target.
 
     ``threshold`` is where an output of one column decides for the second class; ``classes`` is None for regression.
+    ``factor`` weighs the term in the sum.
     """
 
     name: str
     loss: nn.Module
+    outputs: tuple[str, ...]
+    target: str | None
     prepare: Callable[[Tensor, Tensor], Tensor]
     threshold: float
     classes: int | None
+    factor: float = 1.0
 
-    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
-        """The mean loss of a batch (a scalar); `target` is as the data set gives it."""
-        return self.loss(output, self.prepare(output, target))
+    def __call__(self, output: Values, target: Values) -> Tensor:
+        """The mean loss of a batch (a scalar), times the factor."""
+        given = [pick(output, name) for name in self.outputs]
+        if self.target is None:
+            loss = self.loss(*given)
+        else:
+            wanted = self.prepare(given[0], pick(target, self.target))
+            before = 1 if self.name == "GaussianNLLLoss" else len(given)  # whose variance stands behind the target
+            loss = self.loss(*given[:before], wanted, *given[before:])
+        return loss if self.factor == 1 else loss * self.factor
+
+    def pair(self, output: Values, target: Values) -> tuple[Tensor, Tensor]:
+        """The output and the target that this term compares; a mixed label counts as its greater part."""
+        assert self.target is not None
+        truth = pick(target, self.target)
+        if self.classes is not None and truth.is_floating_point():
+            truth = truth.argmax(1)
+        return pick(output, self.outputs[0]), truth
 
     def predicted(self, output: Tensor) -> Tensor:
         """The class of each sample, int64 ``N``, from an output ``N × classes`` or ``N × 1``."""
-        if output.shape[1] == 1:
-            return (output[:, 0] > self.threshold).to(torch.int64)
-        return output.argmax(1)
+        return predicted(output, self.threshold)
 
 
-def build_objective(component: Component, classes: int | None, device: torch.device) -> Objective:
-    """The objective that ``[train] loss`` names. Lists among its arguments (``weight``) become tensors."""
-    known = {name: getattr(nn, name) for name in (*OF_CLASSES, *OF_SIGNS, *OF_VALUES)}
-    if component.type not in known and component.type in _other_losses():
-        raise fail("bad-loss", f"{component.type} does not take one output and one target", at=AT)
-    if component.type not in known:
-        hint = suggest(component.type, known) or f"known: {', '.join(sorted(known))}"
-        raise fail("bad-loss", f'unknown loss "{component.type}"', at=AT, hint=hint)
-    if classes is None and component.type in (*OF_CLASSES, *OF_SIGNS):
-        raise fail("bad-loss", f"{component.type} is for classes, the data set has none", at=AT, hint='use "MSELoss"')
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """The sum of the terms, which a training step minimises."""
+
+    terms: tuple[Term, ...]
+
+    def __call__(self, output: Values, target: Values) -> Tensor:
+        """The loss of a batch: a scalar; values by name where the network has several outputs."""
+        first, *others = (term(output, target) for term in self.terms)
+        return sum(others, start=first)
+
+    @property
+    def scored(self) -> dict[str, Term]:
+        """By output: the first term that compares it with a target, which is what metrics and pictures are of."""
+        return {term.outputs[0]: term for term in reversed(self.terms) if term.target is not None}
+
+    @property
+    def first(self) -> Term | None:
+        """The first term that compares an output with a target."""
+        return next((term for term in self.terms if term.target is not None), None)
+
+
+def predicted(output: Tensor, threshold: float) -> Tensor:
+    """The class of each sample, int64 ``N``, from an output ``N × classes``, or ``N × 1`` decided at `threshold`."""
+    if output.shape[1] == 1:
+        return (output[:, 0] > threshold).to(torch.int64)
+    return output.argmax(1)
+
+
+def threshold_of(loss: str) -> float:
+    """Where an output of one column decides for the second class, when `loss` has trained it."""
+    return 0.0 if loss in OF_LOGITS else 0.5
+
+
+def pick(values: Values, name: str) -> Tensor:
+    """The value called `name`; of a network with one output, the only one."""
+    return values if isinstance(values, Tensor) else values[name]
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A target field: how many classes it has (None for values), and their counts in the training part."""
+
+    classes: int | None
+    counts: Callable[[], Tensor] | None = None
+
+
+def build_objective(
+    losses: Component | tuple[Component, ...],
+    targets: Mapping[str, str],
+    fields: Mapping[str, Target],
+    outputs: tuple[str, ...],
+    device: torch.device,
+) -> Objective:
+    """The objective that ``[train] loss`` names.
+
+    `outputs` are the network's; `targets` maps those that have one to their field of the data, `fields` describes
+    every field. Lists among a loss's arguments (``weight``) become tensors.
+    """
+    listed = isinstance(losses, tuple)
+    terms = []
+    for i, component in enumerate(losses if isinstance(losses, tuple) else (losses,)):
+        at: Path = (*AT, i) if listed else AT
+        own = {key: component.args[key] for key in OWN_KEYS if key in component.args}
+        loss = Component.model_construct(
+            type=component.type, args={key: component.args[key] for key in component.args if key not in own}
+        )
+        names = _outputs(loss.type, own.get("output"), outputs, at)
+        target = _target(loss.type, own.get("target"), names[0], targets, fields, at)
+        about = fields[target] if target is not None else Target(None)
+        terms.append(_term(loss, names, target, about, _factor(own.get("factor", 1.0), at), device, at))
+    if not terms:
+        raise fail("bad-loss", "loss is an empty list", at=AT)
+    return Objective(tuple(terms))
+
+
+def _term(
+    component: Component, outputs: tuple[str, ...], target: str | None, about: Target, factor: float,
+    device: torch.device, at: Path,
+) -> Term:  # fmt: skip
+    known = {name: getattr(nn, name) for name in (*OF_CLASSES, *OF_SIGNS, *OF_VALUES, *OF_OUTPUTS)}
+    name, classes = component.type, about.classes
+    if name not in known and name in _other_losses():
+        raise fail("bad-loss", f"{name} does not take outputs and a target alone", at=at)
+    if name not in known:
+        hint = suggest(name, known) or f"known: {', '.join(sorted(known))}"
+        raise fail("bad-loss", f'unknown loss "{name}"', at=at, hint=hint)
+    if target is not None and classes is None and name in (*OF_CLASSES, *OF_SIGNS):
+        raise fail("bad-loss", f"{name} is for classes, the data set has none", at=at, hint='use "MSELoss"')
     if component.args.get("reduction", "mean") != "mean":
-        raise fail("bad-loss", "the loss of a batch is its mean", at=(*AT, "reduction"), hint="remove reduction")
-    tensors = {
-        name: torch.tensor(value) if isinstance(value, list | tuple) else value
-        for name, value in component.args.items()
-    }
-    checked = Component.model_construct(type=component.type, args=tensors)
-    loss = construct(checked, choose(checked, known, "loss", AT), AT).to(device)
-    threshold = 0.0 if component.type in OF_LOGITS else 0.5
-    return Objective(component.type, loss, _preparation(component.type, classes), threshold, classes)
+        raise fail("bad-loss", "the loss of a batch is its mean", at=(*at, "reduction"), hint="remove reduction")
+    tensors = {key: _argument(key, value, about, at) for key, value in component.args.items()}
+    checked = Component.model_construct(type=name, args=tensors)
+    loss = construct(checked, choose(checked, known, "loss", at), at).to(device)
+    prepare = _preparation(name, classes)
+    return Term(name, loss, outputs, target, prepare, threshold_of(name), classes, factor)
+
+
+def _argument(name: str, value: Any, about: Target, at: Path) -> Any:
+    if name == "weight" and value == "balanced":
+        if about.counts is None:
+            raise fail("bad-loss", "there are no classes to balance", at=(*at, name), hint="write the weights")
+        return balanced(about.counts())
+    return torch.tensor(value) if isinstance(value, list | tuple) else value
+
+
+def balanced(counts: Tensor) -> Tensor:
+    """A weight for each class, inverse to its frequency: ``n / (classes × count)``, as scikit-learn's "balanced"."""
+    return (counts.sum() / (len(counts) * counts.clamp(min=1))).to(torch.float32)
+
+
+def _outputs(loss: str, named: Any, outputs: tuple[str, ...], at: Path) -> tuple[str, ...]:
+    """The outputs a loss is computed of: those it names, or the only one."""
+    wanted = OF_OUTPUTS.get(loss, 1)
+    if named is None and len(outputs) != wanted:
+        hint = f'output = "{outputs[0]}"' if wanted == 1 else f"output = [{', '.join(map(quoted, outputs[:wanted]))}]"
+        has = "one output" if len(outputs) == 1 else f"several outputs ({', '.join(outputs)})"
+        takes = "one" if wanted == 1 else str(wanted)
+        raise fail("bad-loss", f"the network has {has}, {loss} takes {takes}", at=at, hint=hint)
+    names = outputs if named is None else (named,) if isinstance(named, str) else tuple(named)
+    for name in names:
+        if name not in outputs:
+            hint = suggest(str(name), outputs) or f"it has {', '.join(map(quoted, outputs))}"
+            raise fail("bad-loss", f"the network has no output {quoted(str(name))}", at=(*at, "output"), hint=hint)
+    if len(names) != wanted:
+        raise fail("bad-loss", f"{loss} takes {wanted} outputs, not {len(names)}", at=(*at, "output"))
+    return names
+
+
+def _target(
+    loss: str, named: Any, output: str, targets: Mapping[str, str], fields: Mapping[str, Target], at: Path
+) -> str | None:
+    """The field a loss compares with: the one it names, its output's own, or the only one there is."""
+    if loss in WITHOUT_TARGET:
+        if named is not None:
+            raise fail("bad-loss", f"{loss} takes no target", at=(*at, "target"))
+        return None
+    found = named if named is not None else targets.get(output) or (next(iter(fields)) if len(fields) == 1 else None)
+    if found in fields:
+        return str(found)
+    has = ", ".join(map(quoted, fields))
+    if named is None:
+        raise fail("field-mismatch", f"the output {quoted(output)} has no field in the data, which have {has}", at=at)
+    hint = suggest(str(named), fields) or f"they have {has}"
+    raise fail("field-mismatch", f"the data have no field {quoted(str(named))}", at=(*at, "target"), hint=hint)
+
+
+def _factor(value: Any, at: Path) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise fail("bad-value", f"factor must be a number above 0, not {value!r}", at=(*at, "factor"))
+    return float(value)
 
 
 def _other_losses() -> list[str]:
@@ -77,6 +237,8 @@ def _other_losses() -> list[str]:
 
 
 def _preparation(name: str, classes: int | None) -> Callable[[Tensor, Tensor], Tensor]:
+    if name in ("CosineEmbeddingLoss", "MarginRankingLoss"):
+        return _as_sides
     if classes is None or name in OF_CLASSES:
         return _as_it_is
     return _as_signs if name in OF_SIGNS else _as_values
@@ -97,3 +259,8 @@ def _as_values(output: Tensor, target: Tensor) -> Tensor:
 
 def _as_signs(output: Tensor, target: Tensor) -> Tensor:
     return _as_values(output, target) * 2 - 1
+
+
+def _as_sides(output: Tensor, target: Tensor) -> Tensor:
+    """Labels 0 and 1 as -1 and 1, one a sample; values as they are."""
+    return target if target.is_floating_point() else target.to(output.dtype) * 2 - 1

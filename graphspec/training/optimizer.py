@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -49,9 +51,9 @@ class Schedule:
     """A learning-rate scheduler that knows when it steps; without one the rate stays. `steps` are those of an epoch."""
 
     def __init__(
-        self, component: Component | None, optimizer: Optimizer, epochs: int, steps: int, monitor: str
+        self, component: Component | None, optimizer: Optimizer, epochs: int, steps: int, monitor: str, warmup: int = 0
     ) -> None:
-        self.optimizer = optimizer
+        self.optimizer, self.warmup = optimizer, warmup
         self.per_step = component is not None and component.type in PER_STEP
         self.scheduler: Any = None
         if component is not None:
@@ -61,6 +63,21 @@ class Schedule:
     def lr(self) -> float:
         """The learning rate of the first parameter group."""
         return float(self.optimizer.param_groups[0]["lr"])
+
+    @contextlib.contextmanager
+    def warmed(self, step: int) -> Iterator[None]:
+        """Around update number `step` (from 0): in the first ``warmup`` ones, rates grow linearly to their value."""
+        if step >= self.warmup:
+            yield
+            return
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * (step + 1) / self.warmup
+        try:
+            yield
+        finally:
+            for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate
 
     def after_step(self) -> None:
         """To be called after each optimiser step."""

@@ -102,6 +102,17 @@ def predicted_against_true(y: Tensor, predicted: Tensor, name: str, part: str, p
     return _save(figure, path)
 
 
+def learning_rates(rates: Sequence[float], losses: Sequence[float], suggestion: float, path: Path) -> Path:
+    """The loss over a growing learning rate (logarithmic), the suggested rate marked."""
+    figure, (axes,) = _panels(1)
+    axes.semilogx(rates, losses)
+    axes.axvline(suggestion, linestyle="--", color="tab:red", label=f"falls fastest at {suggestion:.1e}")
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("loss, smoothed")
+    axes.legend()
+    return _save(figure, path)
+
+
 def _panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:
     from matplotlib.figure import Figure
 

@@ -12,7 +12,7 @@ from graphspec.data.checks import shared_samples
 from graphspec.diagnostics import fail, quoted, suggest, warn
 from graphspec.training.fields import Fields
 from graphspec.training.metrics import MetricSet
-from graphspec.training.objective import OF_CLASSES, Objective
+from graphspec.training.objective import OF_CLASSES, Objective, Term, Values
 
 
 def preflight(module: nn.Module, objective: Objective, fields: Fields, batches: Batches, data: DataSet) -> None:
@@ -24,12 +24,15 @@ def preflight(module: nn.Module, objective: Objective, fields: Fields, batches: 
     batch = next(batches.in_order(2))
     module.eval()
     with torch.inference_mode():
-        output, target = module(*fields.inputs_of(batch)), fields.target_of(batch)
-        _check_output(output, target, objective, data)
-        _check_loss(output, target, objective)
+        output, target = module(*fields.inputs_of(batch)), fields.targets_of(batch)
+        for term in objective.terms:
+            if term.target is not None and len(term.outputs) == 1:
+                _check_output(term, *term.pair(output, target), data)
+            _check_loss(term, output, target)
         if batches.mix:
             mixed = next(batches.shuffled(0))
-            _check_loss(module(*fields.inputs_of(mixed)), fields.target_of(mixed), objective)
+            for term in objective.terms:
+                _check_loss(term, module(*fields.inputs_of(mixed)), fields.targets_of(mixed))
     module.train()
     _check_last_batch(module, fields, batches)
     if data.validation is not None and (count := shared_samples(data.train, data.validation)):
@@ -39,15 +42,15 @@ def preflight(module: nn.Module, objective: Objective, fields: Fields, batches: 
 
 def check_monitor(monitor: str, metrics: MetricSet) -> None:
     """Raise ``GraphspecError`` where ``[train] monitor`` is neither the loss nor one of the metrics."""
-    known = ["loss", *metrics.kinds]
+    known = ["loss", *metrics.metrics]
     if monitor not in known:
         hint = suggest(monitor, known) or f"known: {', '.join(known)}"
         raise fail("bad-metric", f"{quoted(monitor)} is not measured", at=("train", "monitor"), hint=hint)
 
 
-def _check_output(output: Tensor, target: Tensor, objective: Objective, data: DataSet) -> None:
+def _check_output(term: Term, output: Tensor, target: Tensor, data: DataSet) -> None:
     given = " × ".join(["N", *map(str, output.shape[1:])])
-    if objective.classes is None:
+    if term.classes is None:
         if output.shape != target.shape:
             wanted = " × ".join(["N", *map(str, target.shape[1:])])
             raise fail(
@@ -56,21 +59,21 @@ def _check_output(output: Tensor, target: Tensor, objective: Objective, data: Da
                 at=("train", "loss"),
             )
         return
-    count = objective.classes
-    one_column = count == 2 and objective.name not in OF_CLASSES
+    count = term.classes
+    one_column = count == 2 and term.name not in OF_CLASSES
     widths = [1, count] if one_column else [count]
     if output.ndim != 2 or output.shape[1] not in widths:
         wanted = " or ".join(f"N × {width}" for width in widths)
         message = f"the output is {given}, but {data.name} has {count} classes"
-        raise fail("class-count", message, at=("outputs",), hint=f"{objective.name} needs {wanted}")
+        raise fail("class-count", message, at=("outputs",), hint=f"{term.name} needs {wanted}")
 
 
-def _check_loss(output: Tensor, target: Tensor, objective: Objective) -> None:
+def _check_loss(term: Term, output: Values, target: Values) -> None:
     """Some arguments of torch's losses are looked at only when they are computed."""
     try:
-        objective(output, target)
+        term(output, target)
     except (RuntimeError, ValueError, IndexError) as error:
-        raise fail("bad-loss", f"{objective.name} cannot be computed: {error}", at=("train", "loss")) from error
+        raise fail("bad-loss", f"{term.name} cannot be computed: {error}", at=("train", "loss")) from error
 
 
 def _check_last_batch(module: nn.Module, fields: Fields, batches: Batches) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.graph import CodeGen
 
-from graphspec.training.objective import Objective
+from graphspec.training.objective import Objective, Values
 
 _ATEN = torch.ops.aten
 #: Operations that give back their argument where nobody differentiates.
@@ -35,9 +35,6 @@ _CHEAPER = {
     _ATEN._log_softmax_backward_data.default: torch._log_softmax_backward_data,
 }
 
-Target = Tensor | dict[str, Tensor]
-Output = Any
-
 
 class Recorded:
     """``recorded(inputs, target)`` is what a training pass on a batch of the recorded shapes gives.
@@ -45,7 +42,7 @@ class Recorded:
     The weights are those of `module` at the time of the call; BatchNorm's running statistics are updated in place.
     """
 
-    def __init__(self, module: nn.Module, objective: Objective, inputs: list[Tensor], target: Target) -> None:
+    def __init__(self, module: nn.Module, objective: Objective, inputs: list[Tensor], target: Values) -> None:
         self.take(module)
         self.shapes = _shapes(inputs, target)
         self._names: list[str] | None = None
@@ -56,12 +53,12 @@ class Recorded:
         self._tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
         self._trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
 
-    def fits(self, inputs: list[Tensor], target: Target) -> bool:
+    def fits(self, inputs: list[Tensor], target: Values) -> bool:
         """Whether this batch has the recorded shapes."""
         return _shapes(inputs, target) == self.shapes
 
     @torch.no_grad()
-    def __call__(self, inputs: list[Tensor], target: Target) -> tuple[Tensor, Output]:
+    def __call__(self, inputs: list[Tensor], target: Values) -> tuple[Tensor, Values]:
         """The loss (a scalar) and the output; gradients are left in the parameters, over what was there."""
         loss, *rest = self._run(*self._tensors.values(), *inputs, *_leaves(target))
         count = len(rest) - len(self._trained)
@@ -69,12 +66,12 @@ class Recorded:
             parameter.grad = gradient
         return loss, rest[0] if self._names is None else dict(zip(self._names, rest[:count], strict=True))
 
-    def _record(self, module: nn.Module, objective: Objective, inputs: list[Tensor], target: Target) -> Any:
+    def _record(self, module: nn.Module, objective: Objective, inputs: list[Tensor], target: Values) -> Any:
         from torch.fx.experimental.proxy_tensor import make_fx
 
         names = list(self._tensors)
         trained = [name for name, value in self._tensors.items() if value.requires_grad]
-        keys = list(target) if isinstance(target, dict) else None
+        keys = None if isinstance(target, Tensor) else list(target)
 
         def training_pass(*flat: Tensor) -> tuple[Tensor | None, ...]:
             tensors = dict(zip(names, flat, strict=False))
@@ -92,7 +89,7 @@ class Recorded:
 
 
 def record(
-    module: nn.Module, objective: Objective, batches: Sequence[tuple[list[Tensor], Target]], tolerance: float = 0.0
+    module: nn.Module, objective: Objective, batches: Sequence[tuple[list[Tensor], Values]], tolerance: float = 0.0
 ) -> Recorded | None:
     """The recording of a pass on the first of `batches`, which have one shape; None where it is not the same pass.
 
@@ -118,7 +115,7 @@ def record(
         return None  # not every operation can be recorded, and none has to be
 
 
-def _textbook(module: nn.Module, objective: Objective, inputs: list[Tensor], target: Target) -> Iterator[Tensor | None]:
+def _textbook(module: nn.Module, objective: Objective, inputs: list[Tensor], target: Values) -> Iterator[Tensor | None]:
     output = module(*inputs)
     loss = objective(output, target)
     loss.backward()
@@ -160,9 +157,9 @@ def _source(node: Node) -> Node:
     return source
 
 
-def _leaves(value: Tensor | dict[str, Tensor]) -> list[Tensor]:
-    return list(value.values()) if isinstance(value, dict) else [value]
+def _leaves(value: Values) -> list[Tensor]:
+    return [value] if isinstance(value, Tensor) else list(value.values())
 
 
-def _shapes(inputs: list[Tensor], target: Target) -> tuple[Any, ...]:
+def _shapes(inputs: list[Tensor], target: Values) -> tuple[Any, ...]:
     return tuple((value.shape, value.dtype) for value in (*inputs, *_leaves(target)))

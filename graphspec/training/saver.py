@@ -57,7 +57,8 @@ class Saver:
                 raise fail("non-finite", message, at=("train",), hint="nothing was saved; a smaller lr often helps")
         checkpoint.save(self.folder.checkpoints, learner.step, {"run": self.run, **learner.state_dict()})
         self.folder.write_weights("last", learner.module.state_dict())
-        self.folder.write_weights("best", learner.best.weights or learner.module.state_dict())
+        with learner.averaged():
+            self.folder.write_weights("best", learner.best.weights or learner.module.state_dict())
         self.folder.write_metrics(learner.history)
         self._saved = time.perf_counter()
         self._took = self._saved - started

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from graphspec import ranks
 from graphspec.data import Batches, DataSet, load
 from graphspec.diagnostics import fail, warn
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.train import TrainSpec
 from graphspec.training import checkpoint, plots
+from graphspec.training.average import WeightAverage
 from graphspec.training.engine import equip
 from graphspec.training.evaluate import evaluate_run
 from graphspec.training.fields import match_fields
 from graphspec.training.fit import Fit
+from graphspec.training.initial import named_by_spec, start_from
 from graphspec.training.learner import Best, Learner
+from graphspec.training.memory import check_memory
 from graphspec.training.metrics import MetricSet
-from graphspec.training.objective import build_objective
+from graphspec.training.objective import Target, build_objective
 from graphspec.training.optimizer import Schedule, build_optimizer
+from graphspec.training.precision import Precision
 from graphspec.training.preflight import check_monitor, preflight
 from graphspec.training.progress import Reporter, default_reporter
 from graphspec.training.report import EvaluateReport, TrainReport
+from graphspec.training.reproducible import reproducible
 from graphspec.training.resume import take_up
 from graphspec.training.run_folder import RunFolder
 from graphspec.training.saver import Saver
@@ -42,13 +51,19 @@ def train(
     device: str = "auto",
     data_root: Path | None = None,
     download: bool = False,
+    init: Path | None = None,
+    parallel: Literal["ddp", "fsdp"] = "ddp",
+    evaluated: bool = True,
     reporter: Reporter | None = None,
 ) -> TrainReport:
     """Train `module` as the spec of `shaped` says, into the folder `run`.
 
     `epochs` replaces the spec's; with `resume` a run goes on where it stopped, bit-identical on the CPU at the same
     thread count. `device` is auto, cpu, cuda or mps. `data_root` replaces ``[data] root``; only with `download` is
-    anything fetched. `module` ends with the best weights.
+    anything fetched. `init` is a file of weights, or a run folder, to start from in place of ``[train] init``. `module`
+    ends with the best weights. Without `evaluated` the run ends with its last checkpoint, and the test part stays
+    sealed. Where torchrun has started several processes they train together, each with the whole module or, with
+    `parallel` ``"fsdp"``, with a part of it.
 
     Raises ``GraphspecError`` before the first step for everything that can be known by then; ``Interrupted`` or
     ``Terminated`` (exit codes 130 and 143) after a signal, with the state saved.
@@ -57,34 +72,70 @@ def train(
     total = epochs or _settings(spec).epochs
     where = choose_device(device)
     folder = RunFolder(run)
+    settings = _settings(spec)
+
+    def begin() -> None:
+        """Take the weights that a new run starts from."""
+        if init or settings.init:
+            kept = start_from(module, init or named_by_spec(settings.init or ""), at=() if init else ("train", "init"))
+            if kept:
+                (reporter or default_reporter()).note(f"new weights, not in the file: {', '.join(kept)}")
+
+    if ranks.size() > 1:
+        from graphspec.training.distributed.train import Job, own_device, train_together
+
+        where = own_device(where)
+        job = Job(module, shaped, settings, folder, total, where, parallel, data_root, download, begin)
+        with restored_threads(), _own_random_state(where), reproducible(settings.deterministic):
+            trained = train_together(job, resume, reporter)
+            evaluation = _evaluation(trained.learner, trained.judge, trained.data, folder) if trained.first else None
+        return _report(trained.learner, folder, trained.data, evaluation)
     folder.check(resume)
     data = load_data(spec, data_root, download)
-    with restored_threads(), _own_random_state(where):
+    if not resume:
+        begin()
+    with restored_threads(), _own_random_state(where), reproducible(settings.deterministic):
         learner = make_learner(module, shaped, data, where, total)
         batches = data.batches("train", where)
         validation = data.batches("validation", where) if data.validation is not None else None
         preflight(module, learner.objective, learner.fields, batches, data)
+        check_memory(shaped, learner.optimizer, batches.batch_size, where)
         with folder, stop_flag() as flag:
             threads = _threads(learner, batches)
             if where.type == "cpu" and not resume:
                 threads.choose()
             saver = Saver(learner, spec, data, folder)
             _start(learner, saver, resume)
-            equip(learner, _settings(spec), batches, (total - learner.epoch) * len(batches))
+            equip(learner, settings, batches, (total - learner.epoch) * len(batches))
             Fit(
                 learner,
                 batches,
                 validation,
                 total,
-                _settings(spec),
+                settings,
                 saver,
                 threads,
                 flag,
                 reporter or default_reporter(),
             ).run()
-            plots.curves(learner.history, learner.best.epoch, folder.path / "curves.png")
-            evaluation = evaluate_run(learner, data, folder)
+            evaluation = _evaluation(learner, learner, data, folder) if evaluated else None
     return _report(learner, folder, data, evaluation)
+
+
+@contextlib.contextmanager
+def prepared(
+    module: nn.Module, shaped: ShapedGraph, device: str, data_root: Path | None = None, download: bool = False
+) -> Iterator[tuple[Learner, Batches]]:
+    """A learner for `module` with its training batches, checked as before a run; torch's state is restored after it."""
+    where, settings = choose_device(device), _settings(shaped.spec)
+    data = load_data(shaped.spec, data_root, download)
+    with restored_threads(), _own_random_state(where), reproducible(settings.deterministic):
+        learner = make_learner(module, shaped, data, where, settings.epochs)
+        batches = data.batches("train", where)
+        preflight(module, learner.objective, learner.fields, batches, data)
+        if where.type == "cpu":
+            _threads(learner, batches).choose()
+        yield learner, batches
 
 
 def evaluate(
@@ -153,20 +204,32 @@ def make_learner(module: nn.Module, shaped: ShapedGraph, data: DataSet, device: 
     torch.manual_seed(settings.seed)
     fields = match_fields(shaped, data)
     module.to(device).to(memory_format=fields.memory_format).train()
-    objective = build_objective(settings.loss, len(data.classes) if data.classes else None, device)
+    about = {name: _target(name, data) for name in data.train.targets}
+    objective = build_objective(settings.loss, fields.targets, about, tuple(shaped.outputs), device)
     metrics = MetricSet(settings.metrics, objective, device)
-    monitor = settings.monitor or next(iter(metrics.kinds), "loss")
+    monitor = settings.monitor or next(iter(metrics.metrics), "loss")
     check_monitor(monitor, metrics)
     optimizer = build_optimizer(settings.optimizer, module)
     updates = -(-len(data.batches("train")) // settings.accumulate)
-    schedule = Schedule(settings.scheduler, optimizer, epochs, updates, monitor)
-    best, clip = Best(monitor), settings.clip_grad_norm
-    return Learner(module, objective, optimizer, schedule, metrics, fields, device, best, clip)
+    schedule = Schedule(settings.scheduler, optimizer, epochs, updates, monitor, settings.warmup)
+    return Learner(
+        module, objective, optimizer, schedule, metrics, fields, device, Best(monitor),
+        Precision.of(settings.precision, device), settings.clip_grad_norm,
+        WeightAverage(module, settings.ema) if settings.ema else None,
+    )  # fmt: skip
+
+
+def _target(name: str, data: DataSet) -> Target:
+    """What a loss has to know of the target field `name`."""
+    if name not in data.labels:
+        return Target(None)
+    classes = len(data.labels[name])
+    return Target(classes, lambda: torch.bincount(data.train.targets[name].cpu(), minlength=classes))
 
 
 def _threads(learner: Learner, batches: Batches) -> Threads:
     batch = next(batches.in_order())
-    inputs, target = learner.fields.inputs_of(batch), learner.fields.target_of(batch)
+    inputs, target = learner.fields.inputs_of(batch), learner.fields.targets_of(batch)
     return Threads(learner.module, lambda trial: learner.objective(trial(*inputs), target).backward())
 
 
@@ -184,7 +247,13 @@ def _start(learner: Learner, saver: Saver, resume: bool) -> None:
     take_up(learner, state, saver.run)
 
 
-def _report(learner: Learner, folder: RunFolder, data: DataSet, evaluation: EvaluateReport) -> TrainReport:
+def _evaluation(learner: Learner, judge: Learner, data: DataSet, folder: RunFolder) -> EvaluateReport:
+    """What the run of `learner` has reached; `judge` measures the best weights."""
+    plots.curves(learner.history, learner.best.epoch, folder.path / "curves.png")
+    return evaluate_run(judge, data, folder)
+
+
+def _report(learner: Learner, folder: RunFolder, data: DataSet, evaluation: EvaluateReport | None) -> TrainReport:
     seen = learner.epoch * len(data.train)
     return TrainReport(
         run=folder.path,

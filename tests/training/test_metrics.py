@@ -14,7 +14,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.base import Component
 from graphspec.training.metrics import METRICS, MetricSet, higher_is_better
-from graphspec.training.objective import build_objective
+from graphspec.training.objective import Objective, Target, build_objective
 
 CPU = torch.device("cpu")
 RANDOM = torch.Generator().manual_seed(0)
@@ -24,9 +24,13 @@ VALUES = torch.randn(237, 2, generator=RANDOM)
 GUESSES = VALUES + 0.3 * torch.randn(237, 2, generator=RANDOM)
 
 
+def objective_of(loss: str, classes: int | None) -> Objective:
+    return build_objective(Component(type=loss), {"y": "t"}, {"t": Target(classes)}, ("y",), CPU)
+
+
 def compute(metric: Any, loss: str, classes: int | None, output: Tensor, target: Tensor, batch: int = 32) -> float:
     component = Component.model_validate(metric)
-    objective = build_objective(Component(type=loss), classes, CPU)
+    objective = objective_of(loss, classes)
     found = MetricSet([component], objective, CPU)
     for start in range(0, len(output), batch):
         found.update(0.0, output[start : start + batch], target[start : start + batch])
@@ -97,7 +101,7 @@ def test_every_metric_is_tested() -> None:
 
 
 def test_going_on_in_the_middle() -> None:
-    objective = build_objective(Component(type="CrossEntropyLoss"), 4, CPU)
+    objective = objective_of("CrossEntropyLoss", 4)
     components = [Component.model_validate(metric) for metric, _ in CLASSES if isinstance(metric, str)]
     whole, first, second = (MetricSet(components, objective, CPU) for _ in range(3))
     first.update(0.5, LOGITS[:100], LABELS[:100])
@@ -108,7 +112,25 @@ def test_going_on_in_the_middle() -> None:
     assert second.compute() == whole.compute()
 
 
+def test_metrics_of_several_outputs_have_the_outputs_name() -> None:
+    kinds = {"kind": "CrossEntropyLoss", "age": "MSELoss"}
+    losses = tuple(Component.model_validate({"type": loss, "output": name}) for name, loss in kinds.items())
+    targets = {"kind": Target(4), "age": Target(None)}
+    objective = build_objective(losses, {name: name for name in targets}, targets, ("kind", "age"), CPU)
+    components = [Component(type="accuracy"), Component.model_validate({"type": "mae", "output": "age"})]
+    found = MetricSet(components, objective, CPU)
+    found.update(0.5, {"kind": LOGITS, "age": GUESSES}, {"kind": LABELS, "age": VALUES})
+    assert found.compute() == {
+        "loss": 0.5,
+        "accuracy": pytest.approx(theirs.accuracy_score(LABELS, LOGITS.argmax(1))),
+        "age_mae": pytest.approx(theirs.mean_absolute_error(VALUES, GUESSES)),
+    }
+    with pytest.raises(GraphspecError, match=r'bad-metric.*no loss compares the output "agee"; did you mean "age"'):
+        MetricSet([Component.model_validate({"type": "mae", "output": "agee"})], objective, CPU)
+
+
 def test_which_way_is_better() -> None:
+    assert [higher_is_better(name) for name in ("kind_accuracy", "age_mae", "age_r2")] == [True, False, True]
     assert [name for name in ("loss", *METRICS) if not higher_is_better(name)] == [
         "loss", "calibration_error", "mse", "rmse", "mae",
     ]  # fmt: skip
@@ -126,6 +148,6 @@ def test_which_way_is_better() -> None:
     ],
 )
 def test_what_is_wrong_is_said(metric: Any, classes: int | None, expected: str) -> None:
-    objective = build_objective(Component(type="MSELoss"), classes, CPU)
+    objective = objective_of("MSELoss", classes)
     with pytest.raises(GraphspecError, match=expected):
         MetricSet([Component.model_validate(metric)], objective, CPU)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.base import Component
-from graphspec.training.objective import OF_CLASSES, OF_SIGNS, OF_VALUES, build_objective
+from graphspec.training.objective import OF_CLASSES, OF_OUTPUTS, OF_SIGNS, OF_VALUES, Target, build_objective
 
 CPU = torch.device("cpu")
 LABELS = torch.tensor([0, 1, 1, 0, 1])
@@ -21,7 +21,8 @@ COLUMN, ONE_HOT = LABELS.float().unsqueeze(1), F.one_hot(LABELS, 2).float()
 
 
 def build(loss: Any, classes: int | None) -> Any:
-    return build_objective(Component.model_validate(loss), classes, CPU)
+    target = Target(classes, (lambda: torch.tensor([6, 2])) if classes else None)
+    return build_objective(Component.model_validate(loss), {"y": "t"}, {"t": target}, ("y",), CPU)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,11 @@ def build(loss: Any, classes: int | None) -> Any:
             {"type": "CrossEntropyLoss", "label_smoothing": 0.1},
             TWO,
             F.cross_entropy(TWO, LABELS, label_smoothing=0.1),
+        ),
+        (
+            {"type": "CrossEntropyLoss", "weight": "balanced"},
+            TWO,
+            F.cross_entropy(TWO, LABELS, torch.tensor([8 / (2 * 6), 8 / (2 * 2)])),
         ),
         ("NLLLoss", TWO, F.nll_loss(TWO, LABELS)),
         ("MultiMarginLoss", TWO, F.multi_margin_loss(TWO, LABELS)),
@@ -63,7 +69,12 @@ def test_values_stay_as_they_are(name: str) -> None:
     [
         ("CrossEntropy", 2, r'unknown loss "CrossEntropy"; did you mean "CrossEntropyLoss"'),
         ("CrossEntropyLoss", None, r"CrossEntropyLoss is for classes"),
-        ("TripletMarginLoss", 2, r"does not take one output and one target"),
+        ("CTCLoss", 2, r"does not take outputs and a target alone"),
+        ("TripletMarginLoss", 2, r"the network has one output, TripletMarginLoss takes 3"),
+        ({"type": "MSELoss", "weight": "balanced"}, None, r"no classes to balance"),
+        ({"type": "MSELoss", "output": "z"}, None, r'bad-loss.*the network has no output "z"'),
+        ({"type": "MSELoss", "target": "tt"}, None, r'field-mismatch.*no field "tt".*did you mean "t"'),
+        ({"type": "MSELoss", "factor": 0}, None, r"factor must be a number above 0"),
         ({"type": "CrossEntropyLoss", "label_smooting": 0.1}, 2, r'did you mean "label_smoothing"'),
         ({"type": "MSELoss", "reduction": "sum"}, None, r"is its mean"),
         ({"type": "HuberLoss", "delta": "big"}, None, r"delta must be a number"),
@@ -74,11 +85,54 @@ def test_what_is_wrong_is_said(loss: Any, classes: int | None, expected: str) ->
         build(loss, classes)(ONE, COLUMN)
 
 
-def test_every_loss_of_one_output_and_one_target_is_known() -> None:
-    """What torch.nn has beyond these takes more than an output and a target, or is a name kept for old code."""
+def test_every_loss_of_outputs_and_a_target_is_known() -> None:
+    """What torch.nn has beyond these has weights, takes lengths or lists of classes, or is a name kept for old code."""
     others = {
-        "AdaptiveLogSoftmaxWithLoss", "CTCLoss", "CosineEmbeddingLoss", "GaussianNLLLoss", "LinearCrossEntropyLoss",
-        "MarginRankingLoss", "MultiLabelMarginLoss", "NLLLoss2d", "TripletMarginLoss", "TripletMarginWithDistanceLoss",
+        "AdaptiveLogSoftmaxWithLoss", "CTCLoss", "LinearCrossEntropyLoss", "MultiLabelMarginLoss", "NLLLoss2d",
     }  # fmt: skip
-    known = {*OF_CLASSES, *OF_SIGNS, *OF_VALUES}
+    known = {*OF_CLASSES, *OF_SIGNS, *OF_VALUES, *OF_OUTPUTS}
     assert {name for name in dir(nn) if name.endswith("Loss")} - others == known
+
+
+A, B, C = (torch.randn(5, 3, generator=torch.Generator().manual_seed(i)) for i in (1, 2, 3))
+SIDES = 2.0 * LABELS - 1
+
+
+def build_several(losses: Any, outputs: tuple[str, ...] = ("a", "b", "c")) -> Any:
+    fields = {"label": Target(2), "b": Target(None)}
+    listed = tuple(Component.model_validate(loss) for loss in losses)
+    return build_objective(listed, {"b": "b"}, fields, outputs, CPU)
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ([{"type": "CrossEntropyLoss", "output": "a", "target": "label"},
+          {"type": "MSELoss", "output": "b", "factor": 0.5}],
+         F.cross_entropy(A, LABELS) + 0.5 * F.mse_loss(B, C)),
+        ([{"type": "TripletMarginLoss", "output": ["a", "b", "c"], "margin": 0.7}],
+         F.triplet_margin_loss(A, B, C, margin=0.7)),
+        ([{"type": "CosineEmbeddingLoss", "output": ["a", "b"], "target": "label"}],
+         F.cosine_embedding_loss(A, B, SIDES)),
+        ([{"type": "GaussianNLLLoss", "output": ["a", "c"], "target": "b"}], F.gaussian_nll_loss(A, C, C.square())),
+    ],
+    ids=["a sum", "no target", "sides", "a variance"],
+)  # fmt: skip
+def test_losses_of_several_outputs(losses: Any, expected: Tensor) -> None:
+    outputs = {"a": A, "b": B, "c": C.square() if losses[0]["type"] == "GaussianNLLLoss" else C}
+    assert torch.equal(build_several(losses)(outputs, {"label": LABELS, "b": C}), expected)
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        (["MSELoss"], r'bad-loss.*several outputs \(a, b, c\), MSELoss takes one.*output = "a"'),
+        ([{"type": "CosineEmbeddingLoss", "output": ["a"], "target": "label"}], r"takes 2 outputs, not 1"),
+        ([{"type": "MSELoss", "output": "a"}], r'field-mismatch.*the output "a" has no field in the data'),
+        ([{"type": "TripletMarginLoss", "output": ["a", "b", "c"], "target": "b"}], r"takes no target"),
+        ([], r"loss is an empty list"),
+    ],
+)
+def test_what_is_wrong_with_several_is_said(losses: Any, expected: str) -> None:
+    with pytest.raises(GraphspecError, match=expected):
+        build_several(losses)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from graphspec import pipeline
 from graphspec.spec.base import Component
-from graphspec.training.objective import build_objective
+from graphspec.training.objective import Objective, Target, build_objective
 from graphspec.training.recorded import Recorded, record
 
 CPU = torch.device("cpu")
@@ -68,6 +68,10 @@ class Recurrent(nn.Module):
         return self.fc(self.lstm(x.reshape(-1, 4, 3))[0][:, -1])
 
 
+def cross_entropy() -> Objective:
+    return build_objective(Component(type="CrossEntropyLoss"), {"y": "t"}, {"t": Target(4)}, ("y",), CPU)
+
+
 def compiled(name: str) -> nn.Module:
     inputs, layers = NETWORKS[name]
     return pipeline.compile({"graphspec": 1, "inputs": inputs, "layers": layers})
@@ -89,7 +93,7 @@ def losses(module: nn.Module, step: Callable[[list[Tensor], Tensor], Tensor], gi
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_recorded_pass_is_the_modules_own(name: str) -> None:
-    objective = build_objective(Component(type="CrossEntropyLoss"), 4, CPU)
+    objective = cross_entropy()
     ours = compiled(name)
     theirs = copy.deepcopy(ours)
     given = list(batches(NETWORKS[name][0]))
@@ -108,7 +112,7 @@ def test_a_recorded_pass_is_the_modules_own(name: str) -> None:
 
 
 def test_it_fits_batches_of_its_shapes_alone() -> None:
-    module, objective = compiled("mlp"), build_objective(Component(type="CrossEntropyLoss"), 4, CPU)
+    module, objective = compiled("mlp"), cross_entropy()
     (inputs, target), *_ = batches(NETWORKS["mlp"][0])
     recorded = Recorded(module, objective, inputs, target)
     assert recorded.fits(inputs, target)
@@ -129,5 +133,5 @@ class TakesItsMeanFromTheFirstBatch(nn.Module):
 
 @pytest.mark.parametrize("network", [TakesItsMeanFromTheFirstBatch, Recurrent])
 def test_what_cannot_be_recorded_is_not(network: type[nn.Module]) -> None:
-    objective = build_objective(Component(type="CrossEntropyLoss"), 4, CPU)
+    objective = cross_entropy()
     assert record(network(), objective, list(batches({"x": ["N", 12]}, 2))) is None

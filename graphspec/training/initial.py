@@ -1,0 +1,44 @@
+"""Training that starts from weights that another run has learned."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+
+import torch
+from torch import nn
+
+from graphspec.diagnostics import Path as SpecPath
+from graphspec.diagnostics import fail, quoted
+from graphspec.module.weights import read_tensors
+
+AT = ("train", "init")
+
+
+def start_from(module: nn.Module, path: Path, at: SpecPath = ()) -> list[str]:
+    """Put into `module` what the file (or the run folder's best weights) has under its names and in its shapes.
+
+    Gives the names that keep their seeded weights, such as those of a new last layer. Raises ``GraphspecError`` where
+    the file has none of the names.
+    """
+    file = path / "best.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise fail("no-such-file", f"there is no file {quoted(file)}", at=at, hint="--init FILE, or a run's folder")
+    state, own = read_tensors(file, at), module.state_dict()
+    taken = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+    if not taken:
+        known = ", ".join(map(quoted, list(own)[:3]))
+        message = f"nothing in {quoted(file)} has a name and a shape of this network ({known}, …)"
+        raise fail("checkpoint-mismatch", message, at=at)
+    with torch.no_grad():
+        for name, value in taken.items():
+            own[name].copy_(value)
+    return [name for name in own if name not in taken]
+
+
+def named_by_spec(text: str) -> Path:
+    """The path that ``[train] init`` names, which stays inside the working directory."""
+    path = PurePath(text)
+    if path.is_absolute() or ".." in path.parts:
+        message = f"the path {quoted(text)} leads out of the working directory"
+        raise fail("outside", message, at=AT, hint="--init names a file anywhere")
+    return Path(path)

@@ -1,0 +1,75 @@
+"""One pass over a part of the data in eval mode: the figures, and what the network answered."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from graphspec.data import Batches
+from graphspec.training.learner import Learner
+from graphspec.training.metrics import Confusion, MetricSet
+from graphspec.training.objective import Term
+
+#: Samples that go through the network at once, at least.
+_AT_ONCE = 512
+#: Numbers that outputs kept for pictures may have: 256 MiB.
+_MOST_KEPT = 1 << 26
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """Every output and target of a term, on the CPU: ``N × …``, in the order of the samples."""
+
+    term: Term
+    outputs: Tensor
+    targets: Tensor
+
+    @property
+    def predicted(self) -> Tensor:
+        """The class of each sample, int64 ``N``."""
+        return self.term.predicted(self.outputs)
+
+    def confusion(self) -> Tensor:
+        """Counts of (true, predicted), int64 ``classes × classes``."""
+        counts = Confusion(self.term, self.outputs.device)
+        counts.update(self.outputs, self.targets)
+        return counts.matrix
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """``loss`` and the metrics of a part of ``samples`` samples, and by output what was answered, where it is small."""
+
+    figures: dict[str, float]
+    answers: Mapping[str, Answers]
+    samples: int
+
+
+@torch.inference_mode()
+def measured(learner: Learner, batches: Batches, keep: bool = True) -> Measured:
+    """Measure the module, in eval mode meanwhile, on every sample of `batches`; without `keep` no answers are kept."""
+    found = MetricSet(learner.metrics.components, learner.objective, learner.device)
+    terms = learner.objective.scored if keep else {}
+    kept: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in terms}
+    training = learner.module.training
+    learner.module.eval()
+    for batch in batches.in_order(max(batches.batch_size, _AT_ONCE)):
+        output, target = learner.module(*learner.fields.inputs_of(batch)), learner.fields.targets_of(batch)
+        found.update(learner.objective(output, target).item(), output, target)
+        for name in list(kept):
+            pair = terms[name].pair(output, target)
+            if pair[0][:1].numel() * len(batches.samples) > _MOST_KEPT:
+                del kept[name]
+            else:
+                kept[name].append(pair)
+    learner.module.train(training)
+    answers = {name: _joined(terms[name], pairs) for name, pairs in kept.items()}
+    return Measured(found.compute(), answers, len(batches.samples))
+
+
+def _joined(term: Term, pairs: list[tuple[Tensor, Tensor]]) -> Answers:
+    outputs, targets = (torch.cat(values).cpu() for values in zip(*pairs, strict=True))
+    return Answers(term, outputs.float(), targets)

@@ -1,0 +1,63 @@
+"""A check before a long run: a network that cannot learn one batch by heart will not learn anything else."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from graphspec.diagnostics import fail
+from graphspec.shapes.shaped import ShapedGraph
+from graphspec.training.loop import train_step
+from graphspec.training.train import prepared
+
+#: The batch is learned by heart where the loss is this part of the first one; the check ends there.
+LEARNED = 0.01
+#: A loss that has not fallen to this part of the first one has not learned.
+NOT_LEARNED = 0.5
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OverfitReport:
+    """The loss of one batch at the first and at the last of ``steps`` steps on it."""
+
+    first: float
+    last: float
+    steps: int
+    samples: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as data, for ``--json``."""
+        return dataclasses.asdict(self)
+
+
+def overfit_batch(
+    module: nn.Module,
+    shaped: ShapedGraph,
+    *,
+    steps: int = 300,
+    device: str = "auto",
+    data_root: Path | None = None,
+    download: bool = False,
+) -> OverfitReport:
+    """Train a copy of `module` on the first batch alone, without augmentation, at the spec's learning rate.
+
+    Raises ``GraphspecError`` (``not-learning``) where its loss does not fall to half.
+    """
+    with prepared(copy.deepcopy(module), shaped, device, data_root, download) as (learner, batches):
+        learner.schedule.scheduler = None
+        batch = next(batches.in_order())
+        losses: list[float] = []
+        while len(losses) < steps and not (losses and losses[-1] <= LEARNED * losses[0]):
+            losses.append(train_step(learner, batch))
+    report = OverfitReport(losses[0], losses[-1], len(losses), len(batch))
+    if report.last > NOT_LEARNED * report.first:
+        message = (
+            f"the loss of one batch is {report.first:.4g} at first and {report.last:.4g} after {steps} steps on it"
+        )
+        hint = "look at the learning rate, the last layer's activation, the loss, and whether targets fit their samples"
+        raise fail("not-learning", message, at=("train",), hint=hint)
+    return report
