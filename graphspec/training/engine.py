@@ -22,7 +22,9 @@ TOLERANCE = 1e-5
 def equip(learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -> None:
     """Give `learner` the ways of ``[train] engine`` for the `steps` steps before it, where they apply."""
     if settings.engine == "compiled":
-        learner.forward = torch.compile(learner.module)
+        learner.forward = torch.compile(
+            learner.module, mode=None if learner.device.type == "cpu" else "reduce-overhead"
+        )
         return
     if settings.engine == "eager" or learner.device.type != "cpu" or not learner.precision.full:
         return

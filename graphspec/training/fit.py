@@ -89,6 +89,7 @@ class Fit:
     def _close_epoch(self) -> None:
         """Measure, step the schedule, keep the best weights, and begin the next epoch."""
         learner, started = self.learner, time.perf_counter()
+        learner.look_at_losses()
         row: dict[str, Any] = {"epoch": learner.epoch + 1, "step": learner.step, "lr": learner.schedule.lr}
         figures = learner.metrics.compute()
         row |= {f"train_{name}": value for name, value in figures.items()}

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from graphspec.diagnostics import fail
+from graphspec.diagnostics import GraphspecError, fail
 from graphspec.training.average import WeightAverage
 from graphspec.training.fields import Fields
+from graphspec.training.finite import STEPS_ON_A_GPU, LossWatch
 from graphspec.training.metrics import MetricSet, higher_is_better
 from graphspec.training.objective import Objective
 from graphspec.training.optimizer import Schedule
@@ -61,6 +62,7 @@ class Learner:
     precision: Precision
     clip_grad_norm: float | None = None
     average: WeightAverage | None = None
+    watch: LossWatch = dataclasses.field(init=False)
     forward: Callable[..., Any] = dataclasses.field(init=False)
     recorded: Recorded | None = None
     direct: DirectUpdate | None = None
@@ -73,6 +75,7 @@ class Learner:
 
     def __post_init__(self) -> None:
         self.forward = self.module
+        self.watch = LossWatch(1 if self.device.type == "cpu" else STEPS_ON_A_GPU)
         self._parameters = list(self.module.parameters())
 
     def update(self) -> None:
@@ -90,6 +93,16 @@ class Learner:
             self.average.update()
         self.schedule.after_step()
         self.step += 1
+
+    def look_at_losses(self) -> None:
+        """Raise ``GraphspecError`` where one of the losses not looked at yet is not finite."""
+
+        def error(loss: float) -> GraphspecError:
+            place = f"in one of the last {self.watch.every} steps before step {self.step + 1}"
+            hint = "the last checkpoint is whole; a smaller lr often helps"
+            return fail("non-finite", f"the loss is {loss} {place}", at=("train",), hint=hint)
+
+        self.watch.look(error)
 
     def clear_gradients(self) -> None:
         """As ``optimizer.zero_grad()``, which costs more than the kernels of a small layer."""

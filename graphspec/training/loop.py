@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -17,23 +15,25 @@ from graphspec.training.objective import Values
 def train_step(learner: Learner, batch: Samples, share: float = 1.0, update: bool = True) -> float:
     """One step on one batch; gives the batch's mean loss, which is finite, or raises before the update.
 
+    On a GPU it gives the newest loss that was looked at, see :mod:`graphspec.training.finite`.
+
     Where several batches make one update, `share` is this one's part of their samples, and the last has `update`.
     """
     inputs, target = learner.fields.inputs_of(batch), learner.fields.targets_of(batch)
 
     if learner.recorded is not None and share == 1 and learner.recorded.fits(inputs, target):
         loss, output = learner.recorded(inputs, target)  # feedforward, loss and backward, as below
-        value = _finite(loss, learner, inputs)
+        value = learner.watch(loss, lambda loss: not_finite(learner, inputs, loss))
     else:
         with learner.precision.autocast():
             output = learner.forward(*inputs)  # feedforward
             loss = learner.objective(output, target)  # loss
-        value = _finite(loss, learner, inputs)
+        value = learner.watch(loss, lambda loss: not_finite(learner, inputs, loss))
         learner.precision.backward(loss if share == 1 else loss * share)  # backward
     if update:
         learner.update()  # update
 
-    learner.metrics.update(value, _detached(output), target)
+    learner.metrics.update(value if learner.watch.every == 1 else loss.detach().double(), _detached(output), target)
     learner.batch += 1
     return value
 
@@ -56,13 +56,6 @@ def _detached(output: Values) -> Values:
     if isinstance(output, Tensor):
         return output.detach().float()
     return {name: value.detach().float() for name, value in output.items()}
-
-
-def _finite(loss: Tensor, learner: Learner, inputs: list[Tensor]) -> float:
-    value = loss.item()
-    if not math.isfinite(value):
-        raise not_finite(learner, inputs, value)
-    return value
 
 
 def not_finite(learner: Learner, inputs: list[Tensor], loss: float) -> GraphspecError:

@@ -168,13 +168,14 @@ class MetricSet:
 
     def reset(self) -> None:
         """Forget every batch."""
-        self.loss_sum, self.count = 0.0, 0
+        self.loss_sum: float | Tensor = 0.0
+        self.count = 0
         self._terms = {metric.statistic: metric.term for metric in self.metrics.values()}
         self.statistics: dict[tuple[type[Statistic], str], Statistic] = {
             key: key[0](term, self.device) for key, term in self._terms.items()
         }
 
-    def update(self, loss: float, output: Values, target: Values) -> None:
+    def update(self, loss: float | Tensor, output: Values, target: Values) -> None:
         """Add a batch: mean loss, outputs (detached) and targets."""
         first = output if isinstance(output, Tensor) else next(iter(output.values()))
         self.loss_sum += loss * len(first)
@@ -184,7 +185,7 @@ class MetricSet:
 
     def compute(self) -> dict[str, float]:
         """``loss`` and every metric over all samples so far."""
-        figures = {"loss": self.loss_sum / max(1, self.count)}
+        figures = {"loss": float(self.loss_sum) / max(1, self.count)}
         for name, metric in self.metrics.items():
             figures[name] = float(metric.kind.formula(self.statistics[metric.statistic], **metric.arguments))
         return figures
@@ -192,7 +193,7 @@ class MetricSet:
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on in the middle of an epoch."""
         return {
-            "loss_sum": self.loss_sum,
+            "loss_sum": float(self.loss_sum),
             "count": self.count,
             "statistics": {_text(key): statistic.state_dict() for key, statistic in self.statistics.items()},
         }

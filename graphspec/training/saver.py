@@ -51,6 +51,7 @@ class Saver:
         Raises ``GraphspecError`` where an update has made a weight that is not finite; what was saved before stays.
         """
         learner, started = self.learner, time.perf_counter()
+        learner.look_at_losses()
         for name, value in learner.module.state_dict().items():
             if value.is_floating_point() and not value.isfinite().all():
                 message = f"{quoted(name)} is not finite after step {learner.step}"

@@ -18,7 +18,9 @@ from graphspec import pipeline
 from graphspec.data import load
 from graphspec.diagnostics import GraphspecError
 from graphspec.training import train
+from graphspec.training.loop import train_step
 from graphspec.training.progress import Silent
+from graphspec.training.train import load_data, make_learner
 
 SPEC: dict[str, Any] = {
     "graphspec": 1,
@@ -85,6 +87,28 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(digits: dict[str, Any
         fit(digits)
     for file in (tmp_path / "run").glob("*.safetensors"):
         assert all(value.isfinite().all() for value in load_file(file).values())
+
+
+def test_losses_may_be_looked_at_every_few_steps(digits: dict[str, Any]) -> None:
+    """As on a GPU: the same training, its loss seen later, and no loss that is not finite gets past a look."""
+    found = {}
+    for every in (1, 4):
+        shaped = pipeline.shape(pipeline.load(digits))
+        data = load_data(shaped.spec)
+        learner = make_learner(pipeline.build(shaped), shaped, data, torch.device("cpu"), epochs=1)
+        learner.watch.every = every
+        seen = [train_step(learner, batch) for batch in data.batches("train").shuffled(0)][:8]
+        learner.look_at_losses()
+        found[every] = seen, learner.metrics.compute(), learner.module.state_dict()
+    assert found[4][0][3:8] == [found[1][0][3]] * 4 + [found[1][0][7]]
+    assert found[4][1] == pytest.approx(found[1][1])
+    assert all(torch.equal(a, b) for a, b in zip(found[1][2].values(), found[4][2].values(), strict=True))
+
+    with torch.no_grad():
+        learner.module.get_parameter("logits.bias").fill_(float("nan"))
+    train_step(learner, next(data.batches("train").in_order()))
+    with pytest.raises(GraphspecError, match=r"non-finite.*the loss is nan in one of the last 4 steps before step 13"):
+        learner.look_at_losses()
 
 
 def test_the_caller_keeps_random_state_and_threads(digits: dict[str, Any], fit: Any) -> None:
