@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import os
 import random
 import signal
@@ -31,6 +32,8 @@ from graphspec.training import saver as savers
 from graphspec.training.run_folder import RunFolder
 
 SPEC = NETWORKS["augmentation"]
+#: How many acknowledged saves are waited for before the random moment; none: it may fall before the first step.
+AFTER = (0, 0, 1, 1, 2, 3, 5, 8)
 
 
 def forked(work: Callable[[], object]) -> int:
@@ -102,11 +105,13 @@ def kills(folder: Path, whole: Undisturbed, count: int, draw: random.Random) -> 
 
         child = forked(work)
         os.close(write)
-        time.sleep(draw.uniform(0, 0.6 * whole.seconds))
-        os.kill(child, signal.SIGKILL)
-        status = ended(child)
         with open(read) as lines:
-            acknowledged = [int(line) for line in lines.read().split()]
+            after = draw.choice(AFTER)
+            acknowledged = [int(line) for line in itertools.islice(lines, after)]
+            time.sleep(draw.uniform(0, 0.2 if after else 0.5 * whole.seconds))
+            os.kill(child, signal.SIGKILL)
+            acknowledged += [int(line) for line in lines]
+        status = ended(child)
         found["went on without repair, or ended"] += status in (0, -signal.SIGKILL)
         found["acknowledged saves"] += len(acknowledged)
         if status == 0:

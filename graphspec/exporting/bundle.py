@@ -38,6 +38,9 @@ FILES = {
 
 NOTHING_KNOWN = Facts()
 
+#: What every manifest says.
+_KEYS = ("name", "spec_sha256", "inputs", "outputs", "labels", "opset_version", "versions", "layers")
+
 
 def variant_file(precision: str) -> str:
     """The name of ``model.onnx`` in another precision."""
@@ -86,7 +89,12 @@ class Bundle:
         Raises:
             VerificationError: ``tampered``, naming each file that differs.
         """
-        faults = [f'"{self.folder}": {fault}' for fault in manifests.changed_files(self.folder, self.manifest)]
+        try:
+            faults = [f'"{self.folder}": {fault}' for fault in manifests.changed_files(self.folder, self.manifest)]
+            odd = [key for key in _KEYS if key not in self.manifest] + list({*self.formats} - FILES.keys())
+        except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+            raise _tampered([f'"{self.folder}": {manifests.NAME} is damaged: {error!r}']) from error
+        faults = faults or [f'"{self.folder}": {manifests.NAME} is none that graphspec wrote: {key}' for key in odd]
         if faults:
             raise _tampered(faults)
 

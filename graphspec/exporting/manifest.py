@@ -61,6 +61,7 @@ def changed_files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
     own = hashlib.sha256(_text(plain).encode()).hexdigest()
     if (folder / NAME).read_text(encoding="utf-8") != _text(plain | {"manifest_sha256": own}) + "\n":
         yield f"{NAME} was changed"
+        return  # what it says of the others is not to be relied on
     for name, entry in manifest["files"].items():
         path = folder / name
         if not path.is_file():

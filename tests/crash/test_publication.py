@@ -30,7 +30,8 @@ def fill(folder: Path, version: str) -> None:
     """A bundle of two files that say `version`, and their manifest."""
     for name in ("model.onnx", "model.onnx.data"):
         (folder / name).write_text(version * 1000)
-    manifest = {"graphspec_export": manifests.FORMAT_VERSION, "formats": ["onnx"], "version": version}
+    manifest = {"graphspec_export": manifests.FORMAT_VERSION, "formats": ["onnx"], "name": version}
+    manifest |= dict.fromkeys("spec_sha256 inputs outputs labels opset_version versions layers".split())
     manifests.write_manifest(folder, manifest | {"files": manifests.files_of(folder)})
 
 
@@ -46,7 +47,7 @@ def version_of(target: Path) -> str:
     bundle = Bundle.open(target)
     bundle.check_hashes()
     assert sorted(os.listdir(target)) == ["manifest.json", "model.onnx", "model.onnx.data"]
-    return str(bundle.manifest["version"])
+    return str(bundle.manifest["name"])
 
 
 @pytest.fixture
