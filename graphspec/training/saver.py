@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
 
 from graphspec.data import DataSet
 from graphspec.diagnostics import fail, quoted
@@ -52,14 +56,29 @@ class Saver:
         """
         learner, started = self.learner, time.perf_counter()
         learner.look_at_losses()
-        for name, value in learner.module.state_dict().items():
-            if value.is_floating_point() and not value.isfinite().all():
-                message = f"{quoted(name)} is not finite after step {learner.step}"
-                raise fail("non-finite", message, at=("train",), hint="nothing was saved; a smaller lr often helps")
-        checkpoint.save(self.folder.checkpoints, learner.step, {"run": self.run, **learner.state_dict()})
-        self.folder.write_weights("last", learner.module.state_dict())
-        with learner.averaged():
-            self.folder.write_weights("best", learner.best.weights or learner.module.state_dict())
-        self.folder.write_metrics(learner.history)
+        self.write(learner.state_dict(), self.best())
+        self.note_saved(started)
+
+    def note_saved(self, started: float) -> None:
+        """To be told that everything is written, and when that began."""
         self._saved = time.perf_counter()
         self._took = self._saved - started
+
+    def best(self) -> dict[str, Tensor]:
+        """The best weights so far; before anything was measured, those of now, averaged where that is asked for."""
+        if self.learner.best.weights:
+            return self.learner.best.weights
+        with self.learner.averaged():
+            return {name: value.clone() for name, value in self.learner.module.state_dict().items()}
+
+    def write(self, state: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
+        """Write `state`, a learner's, and the weights that are `best` so far."""
+        step = state["progress"]["step"]
+        for name, value in state["module"].items():
+            if value.is_floating_point() and not value.isfinite().all():
+                message = f"{quoted(name)} is not finite after step {step}"
+                raise fail("non-finite", message, at=("train",), hint="nothing was saved; a smaller lr often helps")
+        checkpoint.save(self.folder.checkpoints, step, {"run": self.run, **state})
+        self.folder.write_weights("last", state["module"])
+        self.folder.write_weights("best", best)
+        self.folder.write_metrics(state["history"])

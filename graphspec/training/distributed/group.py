@@ -20,8 +20,11 @@ TIMEOUT = datetime.timedelta(minutes=10)
 _LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Connection refused", "Timed out", "Broken pipe")
 
 
-class Gone(Exception):
-    """Another process has failed and said why; this one has nothing to add."""
+class Gone(GraphspecError):
+    """The first process has failed and says why; this one has nothing to add."""
+
+    def __init__(self) -> None:
+        super().__init__(())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Group:
             except BaseException as raised:
                 error = raised
         if not self.agree(error is None):
-            raise error if error is not None else Gone
+            raise error if error is not None else Gone()
 
 
 @contextlib.contextmanager

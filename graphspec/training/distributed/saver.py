@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
+import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from graphspec.data import DataSet
 from graphspec.data.seeds import generator
@@ -16,37 +14,9 @@ from graphspec.spec.model import NetworkSpec
 from graphspec.training.distributed.group import Group
 from graphspec.training.distributed.step import Agreement
 from graphspec.training.distributed.wrap import gathered
-from graphspec.training.learner import Best, Learner
+from graphspec.training.learner import Learner
 from graphspec.training.run_folder import RunFolder
 from graphspec.training.saver import Saver
-
-
-@dataclasses.dataclass(frozen=True)
-class _Weights:
-    """What a saver asks of a module."""
-
-    weights: Mapping[str, Tensor]
-
-    def state_dict(self) -> Mapping[str, Tensor]:
-        return self.weights
-
-
-@dataclasses.dataclass(frozen=True)
-class _Snapshot:
-    """What a saver asks of a learner, every tensor whole."""
-
-    state: dict[str, Any]
-    module: _Weights
-    averages: dict[str, Tensor]
-    best: Best
-    step: int
-    history: list[dict[str, Any]]
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.state
-
-    def averaged(self) -> AbstractContextManager[None]:
-        return nullcontext()
 
 
 class SharedSaver(Saver):
@@ -68,22 +38,11 @@ class SharedSaver(Saver):
 
     def save(self) -> None:
         """As :meth:`Saver.save`; all processes must ask. Where the first one cannot write, all stop."""
-        learner = self.learner
-        state = gathered(learner.state_dict())
+        started = time.perf_counter()
+        state, best = gathered(self.learner.state_dict()), gathered(self.best())
         state["random"]["ranks"] = torch.stack(self._group.gather(torch.get_rng_state().to(self._group.device))).cpu()
-        with learner.averaged():
-            averages = gathered(dict(learner.module.state_dict()))
-        best = dataclasses.replace(learner.best, weights=state["best"]["weights"] or averages)
-        snapshot = _Snapshot(state, _Weights(state["module"]), averages, best, learner.step, learner.history)
-
-        def write() -> None:
-            self.learner = snapshot  # type: ignore[assignment]
-            try:
-                Saver.save(self)
-            finally:
-                self.learner = learner
-
-        self._group.once(write)
+        self._group.once(lambda: self.write(state, best))
+        self.note_saved(started)
 
 
 def own_random_state(state: Mapping[str, Any], group: Group) -> None:

@@ -112,7 +112,9 @@ def own_device(device: torch.device) -> torch.device:
         return device
     if ranks.local_rank() >= torch.cuda.device_count():
         count = torch.cuda.device_count()
-        raise fail("bad-value", f"process {ranks.local_rank()} of this machine has no GPU of its own: there are {count}")
+        raise fail(
+            "bad-value", f"process {ranks.local_rank()} of this machine has no GPU of its own: there are {count}"
+        )
     own = torch.device("cuda", ranks.local_rank())
     torch.cuda.set_device(own)
     return own
