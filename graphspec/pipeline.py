@@ -162,20 +162,28 @@ def tune(
     from graphspec import training, tuning
 
     tuning.require_optuna()
+    tuning.require_own_process()
     from graphspec.tuning.tune import tune as search
 
     network = load(spec, variant=variant, overrides=overrides)
     base = {key: value for key, value in network.source.data.items() if key != "tune"} | {"name": network.name}
     root = Path(data) if data else None
+    with located(network.source):
+        known = training.load_data(network, root, download)
 
     def train_trial(trial: NetworkSpec, folder: Path, resume: bool, reporter: Reporter) -> TrainReport:
-        return train(
-            trial, run=folder, resume=resume, device=device, data=data, download=download, reporter=reporter
-        )  # fmt: skip
+        shaped = shape(trial)
+        module = build(shaped)
+        same = trial.data == network.data and trial.train and network.train and trial.train.seed == network.train.seed
+        with located(trial.source):
+            return training.train(
+                module, shaped, run=folder, resume=resume, device=device, data_root=root, download=download,
+                evaluated=False, dataset=known if same else None, reporter=reporter,
+            )  # fmt: skip
 
     with located(network.source):
         report = search(
-            network, training.load_data(network, root, download), load=lambda changes: load(base, overrides=changes),
+            network, known, load=lambda changes: load(base, overrides=changes),
             train=train_trial, run=Path(run or Path("runs") / f"{network.name}-tune"), resume=resume, trials=trials,
             say=say,
         )  # fmt: skip

@@ -54,6 +54,7 @@ def train(
     init: Path | None = None,
     parallel: Literal["ddp", "fsdp"] = "ddp",
     evaluated: bool = True,
+    dataset: DataSet | None = None,
     reporter: Reporter | None = None,
 ) -> TrainReport:
     """Train `module` as the spec of `shaped` says, into the folder `run`.
@@ -62,8 +63,8 @@ def train(
     thread count. `device` is auto, cpu, cuda or mps. `data_root` replaces ``[data] root``; only with `download` is
     anything fetched. `init` is a file of weights, or a run folder, to start from in place of ``[train] init``. `module`
     ends with the best weights. Without `evaluated` the run ends with its last checkpoint, and the test part stays
-    sealed. Where torchrun has started several processes they train together, each with the whole module or, with
-    `parallel` ``"fsdp"``, with a part of it.
+    sealed. `dataset` is what ``[data]`` names, where the caller has it already. Where torchrun has started several
+    processes they train together, each with the whole module or, with `parallel` ``"fsdp"``, with a part of it.
 
     Raises ``GraphspecError`` before the first step for everything that can be known by then; ``Interrupted`` or
     ``Terminated`` (exit codes 130 and 143) after a signal, with the state saved.
@@ -88,10 +89,13 @@ def train(
         job = Job(module, shaped, settings, folder, total, where, parallel, data_root, download, begin)
         with restored_threads(), _own_random_state(where), reproducible(settings.deterministic):
             trained = train_together(job, resume, reporter)
-            evaluation = _evaluation(trained.learner, trained.judge, trained.data, folder) if trained.first else None
+            evaluation = None
+            if trained.first and evaluated:
+                with folder:
+                    evaluation = _evaluation(trained.learner, trained.judge, trained.data, folder)
         return _report(trained.learner, folder, trained.data, evaluation)
     folder.check(resume)
-    data = load_data(spec, data_root, download)
+    data = dataset or load_data(spec, data_root, download)
     if not resume:
         begin()
     with restored_threads(), _own_random_state(where), reproducible(settings.deterministic):

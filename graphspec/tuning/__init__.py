@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
+from graphspec import ranks
 from graphspec.diagnostics import fail
 
 
@@ -12,3 +13,12 @@ def require_optuna() -> None:
     if importlib.util.find_spec("optuna") is None:
         hint = "pip install 'graphspec[tune]'"
         raise fail("missing-package", "a search needs Optuna, which is not installed", at=("tune",), hint=hint)
+
+
+def require_own_process() -> None:
+    """Raise ``GraphspecError`` under torchrun, whose processes train one network together."""
+    if ranks.size() > 1:
+        hint = "start graphspec tune --resume as often as there are processors"
+        raise fail(
+            "bad-value", "a search is not started by torchrun: its processes share trials by themselves", hint=hint
+        )

@@ -72,7 +72,7 @@ def test_every_name_is_there(names):
     assert not [name for name in names if f"`{name}`" not in TEXT and f"[{name}" not in TEXT]
 
 
-@pytest.mark.parametrize("section", ["data", "train", "export"])
+@pytest.mark.parametrize("section", ["data", "train", "export", "tune"])
 def test_every_key_of_a_section_is_there(section):
     example = next(example for _, example in RIGHT if f"[{section}]" in example)
     model = pipeline.load(f"graphspec = 1\n{example}")
