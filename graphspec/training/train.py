@@ -91,7 +91,7 @@ def train(
             trained = train_together(job, resume, reporter)
             evaluation = None
             if trained.first and evaluated:
-                with folder:
+                with RunFolder(run):
                     evaluation = _evaluation(trained.learner, trained.judge, trained.data, folder)
         return _report(trained.learner, folder, trained.data, evaluation)
     folder.check(resume)
