@@ -27,6 +27,7 @@ def trained(report: TrainReport) -> Iterator[RenderableType]:
     if report.figures:
         yield by_part(report.figures)
         yield ""
+        yield from _measured_on(report.evaluation)
     yield Text(f"Best epoch  {report.best_epoch} of {report.epochs}, by {_monitored(report)}")
     yield Text(f"Time        {seconds(report.seconds)}, {report.samples_per_second:,.0f} samples/s")
     yield Text(f"Run         {report.run}")
@@ -51,7 +52,15 @@ def evaluated(report: EvaluateReport) -> Iterator[RenderableType]:
         yield ""
         yield _by_class(report.per_class)
     yield ""
-    yield Text(f"Run  {report.run}")
+    yield Text(f"Pictures  {', '.join(path.name for path in report.files)}")
+    yield Text(f"Run       {report.run}")
+
+
+def _measured_on(evaluation: EvaluateReport | None) -> Iterator[Text]:
+    """A word on every part of which not all samples were measured."""
+    for part, (measured, count) in evaluation.samples.items() if evaluation else ():
+        if measured < count:
+            yield Text(f"Measured    {measured:,} of the {count:,} samples of the {part} part")
 
 
 def _monitored(report: TrainReport) -> str:

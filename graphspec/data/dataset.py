@@ -102,7 +102,7 @@ class DataSet:
 
     def batch(self, count: int, part: Part = "validation") -> Samples:
         """The first `count` samples of a part as a network sees them: floats, transformed, not augmented."""
-        return next(self.batches(part).in_order(count))
+        return self.batches(part).first(count)
 
     @functools.cached_property
     def fingerprint(self) -> str:

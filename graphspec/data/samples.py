@@ -39,6 +39,14 @@ class Samples:
             {name: value.index_select(0, index) for name, value in self.targets.items()},
         )
 
+    def part(self, start: int, stop: int) -> Samples:
+        """The samples from `start` to `stop`; floats are copied: what is done to a batch in place is not stored."""
+        inputs = {
+            name: value[start:stop].clone() if value.is_floating_point() else value[start:stop]
+            for name, value in self.inputs.items()
+        }
+        return Samples(inputs, {name: value[start:stop] for name, value in self.targets.items()})
+
     def stream(self, indices: Iterable[Tensor]) -> Iterator[Samples]:
         """:meth:`take` for each of `indices`; what stays on disk is read ahead."""
         wanted = list(indices)

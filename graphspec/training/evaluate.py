@@ -2,47 +2,54 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from graphspec.data import DataSet
+from graphspec.data import Batches, DataSet
 from graphspec.data.dataset import Part
-from graphspec.training import plots
+from graphspec.data.seeds import generator
+from graphspec.training.answers import draw_answers
 from graphspec.training.learner import Learner, load_weights
-from graphspec.training.loop import measure
-from graphspec.training.metrics import Confusion, Scores
-from graphspec.training.objective import Term
+from graphspec.training.measured import Measured, measured
 from graphspec.training.report import EvaluateReport
 from graphspec.training.run_folder import RunFolder, read_weights
 from graphspec.training.scores import per_class
 
+#: At the end of a run, so many samples of the training part are measured: more would take a good part of its time.
+SAMPLED = 10_000
 
-def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder) -> EvaluateReport:
-    """Load ``best.safetensors`` into the module, measure it, and write ``evaluation.json`` and the pictures."""
+
+def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder, whole: bool = False) -> EvaluateReport:
+    """Load ``best.safetensors`` into the module, measure it, and write ``evaluation.json`` and pictures.
+
+    What a run ends with is one picture, and the training part measured on ``SAMPLED`` samples, drawn by the seed; with
+    `whole` there are all pictures, and every sample is measured.
+    """
     started = time.perf_counter()
     load_weights(learner.module, read_weights(folder.path, "best"))
-    parts: dict[str, dict[str, float]] = {}
-    term = learner.objective.first
-    classes = data.labels.get(term.target) if term is not None and term.target else None
-    for part in _parts(data):
-        scores = None if term is None else Scores(term, learner.device)
-        parts[part] = measure(learner, data.batches(part, learner.device), scores)
-    confusion, picture = None, None
-    if term is not None and scores is not None:
-        outputs, targets = torch.cat(scores.outputs), torch.cat(scores.targets)
-        confusion = _confusion(term, outputs, targets) if classes else None
-        picture = _picture(term, data, part, outputs, targets, confusion, folder.path)
+    parts = _parts(data)
+    found: dict[Part, Measured] = {}
+    for part in parts:
+        batches = data.batches(part, learner.device)
+        if part == "train" and not whole:
+            batches = _some(batches, data.seed)
+        found[part] = measured(learner, batches, keep=part == parts[-1])
+    last = found[parts[-1]]
+    files = draw_answers(last.answers, data, parts[-1], folder.path, whole)
+    curves = folder.path / "curves.png"
+    classes, confusion = _by_class(last, data)
     report = EvaluateReport(
         run=folder.path,
-        parts=parts,
+        parts={part: each.figures for part, each in found.items()},
+        samples={part: (each.samples, len(data.samples(part))) for part, each in found.items()},
+        files=(*([curves] if curves.is_file() else []), *files),
+        seconds=time.perf_counter() - started,
         classes=classes,
         confusion=None if confusion is None else confusion.tolist(),
         per_class=None if confusion is None else _per_class(confusion, classes or ()),
-        files=(picture,) if picture else (),
-        seconds=time.perf_counter() - started,
     )
     folder.write_json("evaluation", report.as_dict())
     return report
@@ -58,34 +65,24 @@ def _parts(data: DataSet) -> list[Part]:
     return found
 
 
-def _confusion(term: Term, outputs: Tensor, targets: Tensor) -> Tensor:
-    counts = Confusion(term, outputs.device)
-    counts.update(outputs, targets)
-    return counts.matrix.cpu()
+def _some(batches: Batches, seed: int) -> Batches:
+    """`batches` of at most ``SAMPLED`` samples."""
+    count = len(batches.samples)
+    if count <= SAMPLED:
+        return batches
+    chosen = torch.randperm(count, generator=generator(seed, "evaluate"))[:SAMPLED].sort().values
+    device = next(iter(batches.samples.targets.values())).device
+    return dataclasses.replace(batches, samples=batches.samples.subset(chosen.to(device)))
+
+
+def _by_class(found: Measured, data: DataSet) -> tuple[tuple[str, ...] | None, Tensor | None]:
+    """The classes of the first output that has them, and the counts of (true, predicted)."""
+    for answers in found.answers.values():
+        if (target := answers.term.target or "") in data.labels:
+            return data.labels[target], answers.confusion()
+    return data.classes, None
 
 
 def _per_class(confusion: Tensor, classes: tuple[str, ...]) -> dict[str, dict[str, float]]:
     table = {name: column.tolist() for name, column in per_class(confusion).items()}
     return {label: {name: column[i] for name, column in table.items()} for i, label in enumerate(classes)}
-
-
-def _picture(
-    term: Term,
-    data: DataSet,
-    part: Part,
-    outputs: Tensor,
-    targets: Tensor,
-    confusion: Tensor | None,
-    folder: Path,
-) -> Path | None:
-    """The one picture that fits the task; none for regression with several outputs."""
-    target = term.target or ""
-    if confusion is not None:
-        return plots.confusion_matrix(confusion, data.labels[target], part, folder / "confusion_matrix.png")
-    if outputs[0].numel() != 1:
-        return None
-    truth, predicted = targets.flatten().cpu(), outputs.flatten().cpu()
-    (name, feature), *others = data.samples(part).inputs.items()
-    if not others and feature[0].numel() == 1:
-        return plots.fitted_line(feature.flatten().cpu(), truth, predicted, (name, target), folder / "fit.png")
-    return plots.predicted_against_true(truth, predicted, target, part, folder / "predictions.png")

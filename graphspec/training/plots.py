@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TRAINING, VALIDATION, INK, FAINT = "#3b6fb6", "#d1702b", "#333333", "#d9d9d9"
+#: Columns of a regression that are drawn, a panel each.
+MOST_PANELS = 6
 _NAMES = {"roc_auc": "ROC AUC", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
 
 
@@ -25,7 +27,7 @@ def curves(history: Sequence[Mapping[str, Any]], best_epoch: int, path: Path) ->
     from matplotlib.ticker import MaxNLocator
 
     names = [key.removeprefix("train_") for key in history[0] if key.startswith("train_")]
-    figure, panels = _panels(len(names))
+    figure, panels = new_panels(len(names))
     epochs = [row["epoch"] for row in history]
     marker = "o" if len(epochs) <= 30 else ""
     for panel, name in zip(panels, names, strict=True):
@@ -40,7 +42,7 @@ def curves(history: Sequence[Mapping[str, Any]], best_epoch: int, path: Path) ->
         panel.set(xlabel="epoch", title=_title(name))
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.legend(frameon=False)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def confusion_matrix(counts: Tensor, classes: Sequence[str], part: str, path: Path) -> Path:
@@ -55,7 +57,7 @@ def confusion_matrix(counts: Tensor, classes: Sequence[str], part: str, path: Pa
     image = panel.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=1)
     step = max(1, -(-size // 40))
     ticks = list(range(0, size, step))
-    labels = [_short(classes[i]) for i in ticks]
+    labels = [short(classes[i]) for i in ticks]
     upright = max(map(len, labels)) > 3
     panel.set_xticks(
         ticks, labels, rotation=45 if upright else 0, ha="right" if upright else "center", rotation_mode="anchor"
@@ -78,42 +80,47 @@ def confusion_matrix(counts: Tensor, classes: Sequence[str], part: str, path: Pa
                         fontsize=8 if size > 12 else 9,
                     )
     figure.colorbar(image, ax=panel, label="share of the true class", shrink=0.8)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def fitted_line(x: Tensor, y: Tensor, predicted: Tensor, names: tuple[str, str], path: Path) -> Path:
     """The data with one feature, and the fitted function through it. All are flat, of one length."""
-    figure, (panel,) = _panels(1)
+    figure, (panel,) = new_panels(1)
     order = x.argsort()
     panel.plot(x.numpy(), y.numpy(), "o", ms=4, color=TRAINING, alpha=0.6, mec="none", label="data")
     panel.plot(x[order].numpy(), predicted[order].numpy(), color=VALIDATION, lw=2, label="fitted")
     panel.set(xlabel=names[0], ylabel=names[1])
     panel.legend(frameon=False)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def predicted_against_true(y: Tensor, predicted: Tensor, name: str, part: str, path: Path) -> Path:
-    """Each sample's prediction over its truth; on the diagonal they are equal."""
-    figure, (panel,) = _panels(1, side=4.2)
-    ends = [min(y.min().item(), predicted.min().item()), max(y.max().item(), predicted.max().item())]
-    panel.plot(ends, ends, color=INK, lw=0.8, ls=":")
-    panel.plot(y.numpy(), predicted.numpy(), "o", ms=4, color=TRAINING, alpha=0.6, mec="none")
-    panel.set(xlabel=f"true {name}", ylabel=f"predicted {name}", title=f"{part} part", aspect="equal")
-    return _save(figure, path)
+    """Each sample's prediction over its truth, both ``N × columns``, a panel each; on the diagonal they are equal."""
+    figure, panels = new_panels(y.shape[1], side=4.2 if y.shape[1] == 1 else 3.6)
+    for i, panel in enumerate(panels):
+        truth, guess = y[:, i], predicted[:, i]
+        ends = [min(truth.min().item(), guess.min().item()), max(truth.max().item(), guess.max().item())]
+        panel.plot(ends, ends, color=INK, lw=0.8, ls=":")
+        size = 4 if len(truth) <= 2000 else 2
+        panel.plot(truth.numpy(), guess.numpy(), "o", ms=size, color=TRAINING, alpha=0.6, mec="none", rasterized=True)
+        column = name if y.shape[1] == 1 else f"{name} {i}"
+        panel.set(xlabel=f"true {column}", ylabel=f"predicted {column}", title=f"{part} part", aspect="equal")
+    return save(figure, path)
 
 
 def learning_rates(rates: Sequence[float], losses: Sequence[float], suggestion: float, path: Path) -> Path:
     """The loss over a growing learning rate (logarithmic), the suggested rate marked."""
-    figure, (axes,) = _panels(1)
+    figure, (axes,) = new_panels(1)
     axes.semilogx(rates, losses)
     axes.axvline(suggestion, linestyle="--", color="tab:red", label=f"falls fastest at {suggestion:.1e}")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("loss, smoothed")
     axes.legend()
-    return _save(figure, path)
+    return save(figure, path)
 
 
-def _panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:
+def new_panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels in the pictures' common style, `side` inches high each."""
     from matplotlib.figure import Figure
 
     columns = count if count <= 3 else 2
@@ -129,7 +136,8 @@ def _panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:
     return figure, panels[:count]
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save(figure: Figure, path: Path) -> Path:
+    """Write a PNG, whole or not at all."""
     picture = io.BytesIO()
     figure.savefig(picture, dpi=130)
     write_atomically(path, picture.getvalue())
@@ -140,5 +148,6 @@ def _title(name: str) -> str:
     return _NAMES.get(name, name.replace("_", " "))
 
 
-def _short(name: str, longest: int = 18) -> str:
+def short(name: str, longest: int = 18) -> str:
+    """`name`, cut where it is too long for a label."""
     return name if len(name) <= longest else name[: longest - 1] + "…"

@@ -11,12 +11,13 @@ from typing import Any
 class EvaluateReport:
     """Figures of the best weights: ``parts`` maps train, validation and test to ``loss`` and the metrics.
 
-    For a classifier ``confusion`` counts (true, predicted) on the last of the parts and ``per_class`` has precision,
-    recall, f1 and support by class name.
+    ``samples`` has for each part how many samples were measured and how many there are. For a classifier ``confusion``
+    counts (true, predicted) on the last of the parts and ``per_class`` has precision, recall, f1 and support by class.
     """
 
     run: Path
     parts: dict[str, dict[str, float]]
+    samples: dict[str, tuple[int, int]]
     classes: tuple[str, ...] | None
     confusion: list[list[int]] | None
     per_class: dict[str, dict[str, float]] | None
@@ -26,8 +27,9 @@ class EvaluateReport:
     def as_dict(self) -> dict[str, Any]:
         """The same as data, for ``--json`` and ``evaluation.json``."""
         return {
-            "run": str(self.run), "parts": self.parts, "classes": self.classes, "confusion": self.confusion,
-            "per_class": self.per_class, "files": [path.name for path in self.files], "seconds": round(self.seconds, 3),
+            "run": str(self.run), "parts": self.parts, "samples": self.samples, "classes": self.classes,
+            "confusion": self.confusion, "per_class": self.per_class, "files": [path.name for path in self.files],
+            "seconds": round(self.seconds, 3),
         }  # fmt: skip
 
 

@@ -80,10 +80,30 @@ def calibration_error(statistic: Scores, n_bins: int = 15) -> float:
     if outputs.shape[1] == 1:
         outputs = torch.cat([torch.zeros_like(outputs), outputs], dim=1)
     confidence, predicted = outputs.softmax(1).max(1)
-    right = (predicted == targets).to(torch.float64)
+    _, hits, sure = reliability_bins(confidence, predicted == targets, n_bins)
+    return ((hits - sure).abs().sum() / len(targets)).item()
+
+
+def reliability_bins(confidence: Tensor, right: Tensor, n_bins: int) -> tuple[Tensor, Tensor, Tensor]:
+    """In equal bins of confidence, float64 each: how many samples, how many of them `right`, the sum of confidences.
+
+    A bin holds its upper end: (0, 1/n], (1/n, 2/n], …
+    """
     bins = (confidence * n_bins).ceil().long().sub(1).clamp(0, n_bins - 1)
-    gap = torch.zeros(n_bins, dtype=torch.float64, device=bins.device).index_add_(0, bins, right - confidence)
-    return (gap.abs().sum() / len(targets)).item()
+    empty = torch.zeros(3, n_bins, dtype=torch.float64, device=bins.device)
+    rows = torch.stack([torch.ones_like(bins), right, confidence]).to(torch.float64)
+    count, hits, sure = empty.index_add_(1, bins, rows)
+    return count, hits, sure
+
+
+def probabilities(loss: str, outputs: Tensor) -> Tensor | None:
+    """The probability of each class, ``N × classes``, where a network trained with `loss` gives one; else None."""
+    if loss in ("CrossEntropyLoss", "NLLLoss") and outputs.ndim == 2:
+        return outputs.softmax(1) if loss == "CrossEntropyLoss" else outputs.exp()
+    if loss in ("BCEWithLogitsLoss", "BCELoss") and outputs.ndim == 2 and outputs.shape[1] == 1:
+        second = outputs.sigmoid() if loss == "BCEWithLogitsLoss" else outputs
+        return torch.cat((1 - second, second), 1)
+    return None
 
 
 def mse(statistic: Moments) -> float:

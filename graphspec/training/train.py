@@ -161,7 +161,7 @@ def evaluate(
     data = load_data(shaped.spec, data_root, download)
     with restored_threads(), _own_random_state(where):
         learner = make_learner(module, shaped, data, where, epochs=1)
-        return evaluate_run(learner, data, folder)
+        return evaluate_run(learner, data, folder, whole=True)
 
 
 def load_data(spec: NetworkSpec, data_root: Path | None = None, download: bool = False) -> DataSet:

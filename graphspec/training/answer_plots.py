@@ -1,0 +1,84 @@
+"""Pictures of a classifier's answers: figures by class, how far its confidence can be trusted, and its worst errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from graphspec.training.plots import FAINT, INK, TRAINING, VALIDATION, new_panels, save, short
+from graphspec.training.scores import per_class, reliability_bins
+
+#: More classes than this cannot be read: those with the lowest F1 are shown.
+_MOST_CLASSES = 40
+_GREEN = "#5a9a68"
+_BINS = 15
+
+
+def class_bars(counts: Tensor, classes: Sequence[str], part: str, path: Path) -> Path:
+    """Precision, recall and F1 of each class, from counts of (true, predicted)."""
+    from matplotlib.figure import Figure
+
+    table = per_class(counts)
+    rows = torch.arange(len(classes))
+    if len(rows) > _MOST_CLASSES:
+        rows = table["f1"].argsort()[:_MOST_CLASSES].sort().values
+    figure = Figure(figsize=(6.5, 1.3 + 0.42 * len(rows)), layout="constrained")
+    panel = figure.add_subplot()
+    for i, (name, colour) in enumerate((("precision", TRAINING), ("recall", VALIDATION), ("f1", _GREEN))):
+        at = torch.arange(len(rows)) + 0.27 * (i - 1)
+        panel.barh(at.numpy(), table[name][rows].numpy(), 0.25, color=colour, label="F1" if name == "f1" else name)
+    names = [f"{short(classes[row])}  ({int(table['support'][row]):,})" for row in rows.tolist()]
+    panel.set_yticks(range(len(rows)), names)
+    panel.invert_yaxis()
+    panel.set(xlim=(0, 1), title=_of(f"{part} part, by class (samples)", len(rows), len(classes)))
+    panel.grid(axis="x", color=FAINT, lw=0.5)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return save(figure, path)
+
+
+def _of(title: str, shown: int, count: int) -> str:
+    return title if shown == count else f"{title}: the {shown} of {count} with the lowest F1"
+
+
+def reliability(confidence: Tensor, right: Tensor, part: str, path: Path) -> Path:
+    """How often a class is right that is given a probability (Niculescu-Mizil & Caruana 2005), in 15 equal bins.
+
+    `confidence` is the predicted class's probability, `right` whether it is the true one. On the diagonal they agree.
+    """
+    count, hits, sure = reliability_bins(confidence, right, _BINS)
+    error = ((hits - sure).abs().sum() / len(confidence)).item()
+    filled = count > 0
+    middle = (torch.arange(_BINS) + 0.5) / _BINS
+    figure, (panel, amount) = new_panels(2)
+    panel.plot([0, 1], [0, 1], color=INK, lw=0.8, ls=":", label="confidence = accuracy")
+    accuracy, mean = (hits / count.clamp(min=1))[filled], (sure / count.clamp(min=1))[filled]
+    panel.bar(middle[filled].numpy(), accuracy.numpy(), 0.9 / _BINS, color=TRAINING, alpha=0.5)
+    panel.plot(mean.numpy(), accuracy.numpy(), "o", ms=4, color=TRAINING, label="samples of a bin")
+    panel.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
+    panel.set_title(f"{part} part: calibration error {error:.3f}")
+    panel.legend(frameon=False, loc="lower right")
+    amount.bar(middle.numpy(), (count / count.sum()).numpy(), 0.9 / _BINS, color=TRAINING)
+    amount.set(xlabel="confidence", ylabel="share of the samples", xlim=(0, 1))
+    return save(figure, path)
+
+
+def errors(pictures: Tensor, titles: Sequence[str], wrong: int, part: str, path: Path) -> Path:
+    """Wrong answers, each of the `pictures` (``N × C × H × W`` in [0, 1]) with its title; in all there are `wrong`."""
+    from matplotlib.figure import Figure
+
+    columns = min(6, len(pictures))
+    rows = -(-len(pictures) // columns)
+    figure = Figure(figsize=(1.75 * columns + 0.3, 2.15 * rows + 0.5), layout="constrained")
+    figure.suptitle(f"{part} part: {len(pictures)} most confident of {wrong:,} errors (true → predicted)", fontsize=10)
+    for i, panel in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        panel.set_axis_off()
+        if i < len(pictures):
+            picture = pictures[i][0] if pictures.shape[1] == 1 else pictures[i].permute(1, 2, 0)
+            panel.imshow(picture.numpy(), cmap="gray", vmin=0, vmax=1)
+            panel.set_title(titles[i], fontsize=8)
+    return save(figure, path)
