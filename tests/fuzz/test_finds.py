@@ -1,0 +1,35 @@
+"""What fuzzing found, in its shortest form: each ended in an exception of Python's own, and is a diagnostic now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from graphspec import pipeline
+from graphspec.diagnostics import GraphspecError
+
+HEAD = {"graphspec": 1, "inputs": {"x": ["N", 8]}}
+FINDS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "a type that is a list": (
+        {**HEAD, "vars": {"v": [1, 2]}, "layers": {"a": {"type": "${v}"}}},
+        "wrong-type", 'the type of layer "a" is a list, not a name',
+    ),
+    "a type that is a number": (
+        {**HEAD, "vars": {"v": 3}, "layers": {"a": {"type": "${v}"}}},
+        "wrong-type", 'the type of layer "a" is an integer, not a name',
+    ),
+    "a type that is a table": (
+        {**HEAD, "vars": {"v": {"type": "ReLU"}}, "layers": {"a": {"type": "${v}"}}},
+        "wrong-type", 'the type of layer "a" is a table, not a name',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FINDS)
+def test_a_find_is_a_diagnostic(name: str) -> None:
+    spec, code, message = FINDS[name]
+    with pytest.raises(GraphspecError) as caught:
+        pipeline.compile(spec)
+    found = caught.value.diagnostics[0]
+    assert (found.code, message in found.message) == (code, True), str(found)
