@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -230,6 +232,18 @@ def test_the_file_and_the_manifest_say_what_goes_in_and_out(photos):
     assert metadata["graphspec.labels"] == manifest["labels"] == ["cat", "dog"]
     assert metadata["graphspec.transforms"] == manifest["transforms"]
     assert [transform["type"] for transform in manifest["transforms"]] == ["Resize", "CenterCrop", "Normalize"]
+
+
+def test_the_lines_of_the_bundle_s_readme_name_the_class_of_a_photograph(photos, tmp_path):
+    root, bundle = photos
+    section = (bundle.folder / "README.md").read_text().split("## pipeline.onnx")[1]
+    (tmp_path / "read.py").write_text(section.split("```python\n")[1].split("```")[0])
+    shutil.copy(bundle.path("pipeline"), tmp_path)
+    path = root / "photos" / "cat" / "0.png"
+    shutil.copy(path, tmp_path / "image.png")
+    done = subprocess.run([sys.executable, "read.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    (found,) = pipeline.predict(bundle.folder, [path], data=root)
+    assert done.stdout.strip() == found.label
 
 
 def test_it_is_verified_as_published_and_again(photos):
