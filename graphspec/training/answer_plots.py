@@ -71,14 +71,20 @@ def errors(pictures: Tensor, titles: Sequence[str], wrong: int, part: str, path:
     """Wrong answers, each of the `pictures` (``N × C × H × W`` in [0, 1]) with its title; in all there are `wrong`."""
     from matplotlib.figure import Figure
 
-    columns = min(6, len(pictures))
+    columns = 6
     rows = -(-len(pictures) // columns)
-    figure = Figure(figsize=(1.75 * columns + 0.3, 2.15 * rows + 0.5), layout="constrained")
-    figure.suptitle(f"{part} part: {len(pictures)} most confident of {wrong:,} errors (true → predicted)", fontsize=10)
-    for i, panel in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
-        panel.set_axis_off()
-        if i < len(pictures):
-            picture = pictures[i][0] if pictures.shape[1] == 1 else pictures[i].permute(1, 2, 0)
-            panel.imshow(picture.numpy(), cmap="gray", vmin=0, vmax=1)
-            panel.set_title(titles[i], fontsize=8)
+    tall = pictures.shape[2] / pictures.shape[3]
+    figure = Figure(figsize=(1.75 * columns + 0.3, (1.75 * tall + 0.5) * rows + 0.5))
+    # one panel for all: to lay out a panel a picture takes a second
+    panel = figure.add_axes((0.01, 0.01, 0.98, 0.98))
+    panel.set_axis_off()
+    for i, title in enumerate(titles):
+        x, y = 1.08 * (i % columns), (tall + 0.3) * (i // columns)
+        picture = pictures[i][0] if pictures.shape[1] == 1 else pictures[i].permute(1, 2, 0)
+        panel.imshow(picture.numpy(), cmap="gray", vmin=0, vmax=1, extent=(x, x + 1, y + tall, y), interpolation="none")
+        panel.text(x + 0.5, y - 0.02, title, ha="center", va="bottom", fontsize=8)
+    panel.set(xlim=(-0.02, 1.08 * columns - 0.06), ylim=((tall + 0.3) * rows - 0.28, -0.45))
+    panel.text(
+        0, -0.36, f"{part} part: {len(pictures)} most confident of {wrong:,} errors (true → predicted)", fontsize=10
+    )
     return save(figure, path)

@@ -139,7 +139,7 @@ def new_panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:
 def save(figure: Figure, path: Path) -> Path:
     """Write a PNG, whole or not at all."""
     picture = io.BytesIO()
-    figure.savefig(picture, dpi=130)
+    figure.savefig(picture, dpi=130, pil_kwargs={"compress_level": 3})
     write_atomically(path, picture.getvalue())
     return path
 
