@@ -1,9 +1,12 @@
-"""Training and evaluation of the lecture's MLP: graphspec beside the lecture's own loop, on the same machine in turns.
+"""An epoch of the lecture's MLP: graphspec beside the lecture's own loop, Keras and Lightning, in turns.
 
-The lecture's loop is torchvision's data set → PIL → ToTensor → Normalize → DataLoader → forward, loss, backward, Adam.
-Both see the same batches in the same order and must end with the same weights to the last bit, which is checked.
+The lecture's loop is torchvision's data set → PIL → ToTensor → Normalize → DataLoader(32) → forward, loss, backward,
+Adam, with the running loss and accuracy that it prints. graphspec's default engine sees the same batches in the same
+order and must end with the same weights to the last bit; the traced engine's losses must stay within 1e-6 at first.
 
-    python benchmarks/training.py [--data data] [--samples 60000] [--rounds 5] [--threads 1]
+    python benchmarks/training.py [--data data] [--samples 32000] [--rounds 5] [--threads 1]
+
+Keras (on torch) and Lightning are measured where they can be imported (pip install '.[peers]').
 """
 
 from __future__ import annotations
@@ -11,14 +14,17 @@ from __future__ import annotations
 import argparse
 import copy
 import dataclasses
-import statistics
-import time
+import importlib.util
+import logging
+import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
-from sklearn.metrics import classification_report, confusion_matrix
-from torch import nn
+from rounds import Seconds, Table, clock, interleaved
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
@@ -26,107 +32,142 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 from graphspec import pipeline
 from graphspec.data import DataSet
 from graphspec.shapes import ShapedGraph
-from graphspec.training.engine import WORTHWHILE_STEPS, equip
-from graphspec.training.loop import measure, train_step
-from graphspec.training.metrics import Confusion, Scores
-from graphspec.training.scores import per_class
+from graphspec.training.engine import equip
+from graphspec.training.loop import train_step
 from graphspec.training.train import load_data, make_learner
 
 SPEC = Path(__file__).parents[1] / "specs" / "fashion_mlp.toml"
 CPU = torch.device("cpu")
+#: Steps over which the traced engine's losses are compared: rounding grows as training goes on.
+COMPARED = 100
 
 
 class Lecture:
-    """The loop as it is taught, over the samples of `order`."""
+    """The loop as it is taught."""
 
-    def __init__(self, root: Path, order: list[int]) -> None:
-        images = datasets.FashionMNIST(root, transform=Compose([ToTensor(), Normalize((0.5,), (0.5,))]))
-        self.batches = DataLoader(Subset(images, order), batch_size=32)
+    def __init__(self, batches: DataLoader[Any], start: nn.Module) -> None:
+        self.batches, self.start = batches, start
 
-    def epoch(self, module: nn.Module) -> None:
-        optimizer, loss_function = torch.optim.Adam(module.parameters(), lr=0.001), nn.CrossEntropyLoss()
+    def __call__(self) -> Seconds:
+        self.module, self.losses = copy.deepcopy(self.start), []
+        return clock(self.epoch)
+
+    def epoch(self) -> None:
+        optimizer, loss_function, correct = (
+            torch.optim.Adam(self.module.parameters(), lr=0.001),
+            nn.CrossEntropyLoss(),
+            0,
+        )
         for image, label in self.batches:
             optimizer.zero_grad()
-            loss = loss_function(module(image), label)
+            output = self.module(image)
+            loss = loss_function(output, label)
             loss.backward()
             optimizer.step()
-
-    @torch.no_grad()
-    def evaluation(self, module: nn.Module) -> None:
-        predicted, truth = [], []
-        for image, label in self.batches:
-            predicted += module(image).argmax(1).tolist()
-            truth += label.tolist()
-        confusion_matrix(truth, predicted)
-        classification_report(truth, predicted, output_dict=True, zero_division=0)
+            self.losses.append(loss.item())
+            correct += (output.argmax(1) == label).sum().item()
 
 
 class Graphspec:
-    """The same samples through graphspec's loop and evaluation, without files and pictures."""
+    """The same samples through graphspec's loop, set-up of the engine included, without files and pictures."""
 
-    def __init__(self, shaped: ShapedGraph, data: DataSet) -> None:
-        self.shaped, self.data = shaped, data
+    def __init__(self, shaped: ShapedGraph, data: DataSet, start: nn.Module) -> None:
+        self.shaped, self.data, self.start = shaped, data, start
 
-    def epoch(self, module: nn.Module) -> None:
-        learner, batches = make_learner(module, self.shaped, self.data, CPU, epochs=1), self.data.batches("train")
+    def __call__(self) -> Seconds:
+        self.module, self.losses = copy.deepcopy(self.start), []
+        return clock(self.epoch)
+
+    def epoch(self) -> None:
+        learner, batches = make_learner(self.module, self.shaped, self.data, CPU, 1), self.data.batches("train")
         assert self.shaped.spec.train is not None
-        equip(learner, self.shaped.spec.train, batches, steps=WORTHWHILE_STEPS)
-        for batch in batches.shuffled(0):
-            train_step(learner, batch)
-
-    def evaluation(self, module: nn.Module) -> None:
-        learner = make_learner(module, self.shaped, self.data, CPU, epochs=1)
-        scores = Scores(learner.objective, CPU)
-        measure(learner, self.data.batches("train"), scores)
-        confusion = Confusion(learner.objective, CPU)
-        confusion.update(torch.cat(scores.outputs), torch.cat(scores.targets))
-        per_class(confusion.matrix)
+        equip(learner, self.shaped.spec.train, batches, steps=len(batches))
+        self.losses = [train_step(learner, batch) for batch in batches.shuffled(0)]
+        learner.metrics.compute()
 
 
-def seconds(work: Callable[[], object]) -> tuple[float, float]:
-    """CPU seconds and wall seconds."""
-    cpu, wall = time.process_time(), time.perf_counter()
-    work()
-    return time.process_time() - cpu, time.perf_counter() - wall
+def keras_fit(images: Tensor, labels: Tensor) -> Callable[[], Seconds]:
+    """Keras' own loop over arrays that are normalised already."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras
+
+    x, y = images.numpy(), labels.numpy()
+
+    def run() -> Seconds:
+        layers = keras.layers
+        model = keras.Sequential([layers.Flatten(), layers.Dense(128, activation="relu"), layers.Dense(10)])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizer=keras.optimizers.Adam(0.001), loss=loss, metrics=["accuracy"])
+        return clock(lambda: model.fit(x, y, batch_size=32, epochs=1, verbose=0))
+
+    return run
+
+
+def lightning_fit(batches: DataLoader[Any], start: nn.Module) -> Callable[[], Seconds]:
+    """Lightning's Trainer over the lecture's DataLoader, without logger, checkpoints and bars."""
+    import lightning
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+
+    class Module(lightning.LightningModule):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.module, self.loss = copy.deepcopy(start), nn.CrossEntropyLoss()
+
+        def training_step(self, batch: Any, _: int) -> Tensor:
+            return self.loss(self.module(batch[0]), batch[1])
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.Adam(self.parameters(), lr=0.001)
+
+    def run() -> Seconds:
+        quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+        trainer = lightning.Trainer(max_epochs=1, accelerator="cpu", **quiet)
+        module = Module()
+        return clock(lambda: trainer.fit(module, batches))
+
+    return run
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=Path("data"))
-    parser.add_argument("--samples", type=int, default=60000)
+    parser.add_argument("--samples", type=int, default=32_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    shaped = pipeline.shape(pipeline.load(SPEC, overrides=["data.validation=0"]))
-    data = load_data(shaped.spec, options.data)
+
+    shaped = {
+        engine: pipeline.shape(pipeline.load(SPEC, overrides=["data.validation=0", f'train.engine="{engine}"']))
+        for engine in ("default", "traced")
+    }
+    data = load_data(shaped["default"].spec, options.data)
     data = dataclasses.replace(data, train=data.train.take(torch.arange(options.samples)))
-    contestants = {"lecture": Lecture(options.data, data.batches("train").order(0).tolist())}
-    contestants["graphspec"] = Graphspec(shaped, data)  # type: ignore[assignment]
-    start = pipeline.build(shaped)
-    print(
-        f"{options.samples} samples, {options.threads} threads, torch {torch.__version__}, medians of {options.rounds}"
-    )
-    for work in ("epoch", "evaluation"):
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
-        ends = {}
-        for _ in range(options.rounds):
-            for name, contestant in contestants.items():
-                ends[name] = copy.deepcopy(start)
-                run = {"epoch": contestant.epoch, "evaluation": contestant.evaluation}[work]
-                times[name].append(seconds(lambda run=run, module=ends[name]: run(module)))  # type: ignore[misc]
-        same = all(map(torch.equal, ends["lecture"].state_dict().values(), ends["graphspec"].state_dict().values()))
-        report(work, times, options.samples)
-        print(f"  weights equal to the last bit: {same}")
+    start = pipeline.build(shaped["default"])
+    images = datasets.FashionMNIST(options.data, transform=Compose([ToTensor(), Normalize((0.5,), (0.5,))]))
+    order = data.batches("train").order(0).tolist()
+    loader: DataLoader[Any] = DataLoader(Subset(images, order), batch_size=32)
 
+    lecture = Lecture(loader, start)
+    ours = {engine: Graphspec(graph, data, start) for engine, graph in shaped.items()}
+    contestants: dict[str, Callable[[], Seconds]] = {"the lecture's loop": lecture}
+    contestants |= {f"graphspec, {engine}": run for engine, run in ours.items()}
+    if importlib.util.find_spec("keras"):
+        batch = next(data.batches("train").in_order(options.samples))
+        contestants["Keras fit"] = keras_fit(batch.inputs["image"], batch.targets["label"])
+    if importlib.util.find_spec("lightning"):
+        contestants["Lightning Trainer"] = lightning_fit(loader, start)
 
-def report(work: str, times: dict[str, list[tuple[float, float]]], samples: int) -> None:
-    """One line a contestant: samples a second by CPU and by wall time, and the median ratio of each round."""
-    for name, rounds in times.items():
-        cpu, wall = (statistics.median(column) for column in zip(*rounds, strict=True))
-        ratios = [theirs[0] / ours[0] for theirs, ours in zip(times["lecture"], rounds, strict=True)]
-        span = f"{statistics.median(ratios):.1f} × ({min(ratios):.1f} to {max(ratios):.1f})"
-        print(f"{work:<10} {name:<9} {samples / cpu:>9,.0f}/s CPU {samples / wall:>9,.0f}/s wall   {span} by CPU time")
+    times = interleaved(contestants, options.rounds)
+    title = f"An epoch of {options.samples} samples, MLP 784-128-10, batches of 32, threads: {options.threads}"
+    Table(title, times, "the lecture's loop", options.samples).show()
+    weights = zip(lecture.module.state_dict().values(), ours["default"].module.state_dict().values(), strict=True)
+    print(f"\ndefault: losses equal to the last bit: {lecture.losses == ours['default'].losses}", end=", ")
+    print(f"weights: {all(torch.equal(a, b) for a, b in weights)}")
+    pairs = list(zip(lecture.losses, ours["traced"].losses, strict=True))[:COMPARED]
+    print(f"traced: losses of the first {COMPARED} steps differ by at most {max(abs(a - b) for a, b in pairs):.1e}")
 
 
 if __name__ == "__main__":
