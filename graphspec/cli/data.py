@@ -60,11 +60,11 @@ def _document(found: DataSet) -> dict[str, Any]:
 
 
 def _classes(found: DataSet, samples: Samples) -> dict[str, Any]:
-    """How many samples each class has."""
-    if found.classes is None:
-        return {}
-    counts = next(iter(samples.targets.values())).bincount(minlength=len(found.classes)).tolist()
-    return {"classes": dict(zip(found.classes, counts, strict=True))}
+    """How many samples each class of the first target that has classes has."""
+    for target, names in found.labels.items():
+        counts = samples.targets[target].bincount(minlength=len(names)).tolist()
+        return {"classes": dict(zip(names, counts, strict=True))}
+    return {}
 
 
 def _kinds(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from graphspec.data.augment import Augmentation, Mix, augmentations, check_augme
 from graphspec.data.batches import Batches
 from graphspec.data.checks import check_samples
 from graphspec.data.samples import Samples
-from graphspec.data.sources import read
+from graphspec.data.sources import SOURCES, read
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.split import split_indices
 from graphspec.data.transforms import Normalize, SizeTransforms, size_transforms, transforms_by_input
@@ -140,9 +140,8 @@ def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, downl
 
 def _check_paths(spec: DataSpec, own_root: bool) -> None:
     """Refuse a path that leads out of the working directory, or out of the folder that the user named."""
-    paths: dict[SpecPath, Any] = {
-        ("data", "dataset", key): spec.dataset.args.get(key) for key in ("folder", "file", "test_file")
-    }
+    own = ("folder", "file", "test_file") if spec.dataset.type in SOURCES else spec.dataset.args  # what others mean
+    paths: dict[SpecPath, Any] = {("data", "dataset", key): spec.dataset.args.get(key) for key in own}
     if own_root:
         paths[("data", "root")] = spec.root
     for at, text in paths.items():

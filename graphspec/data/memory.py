@@ -6,6 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from graphspec.diagnostics import fail
+
 #: Of the memory that is free now, the part a data set may fill; the rest is for the network.
 SHARE = 0.5
 _CGROUP = Path("/sys/fs/cgroup")
@@ -27,3 +29,11 @@ def available() -> int:
         limit = int((_CGROUP / "memory.max").read_text())
         free = min(free, limit - int((_CGROUP / "memory.current").read_text()))
     return max(0, free)
+
+
+def check_size(path: Path, size: int) -> None:
+    """Raise ``GraphspecError`` where a file's content takes more than the budget and cannot be read in pieces."""
+    most = budget()
+    if size > most:
+        message = f"{path} needs {size:,} bytes of memory, a data set may take {most:,} here"
+        raise fail("too-much-memory", message, at=("data", "dataset"))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from graphspec.data.dataset import DataSet
-from graphspec.diagnostics import fail
+from graphspec.diagnostics import fail, quoted
 from graphspec.durable import write_atomically
 
 
@@ -21,9 +21,10 @@ def show(data: DataSet, path: Path, rows: int = 6, epochs: int = 7) -> Path:
     """
     from matplotlib.figure import Figure
 
-    name, images = next(iter(data.train.inputs.items()))
-    if images.ndim != 4 or images.shape[1] not in (1, 3):
-        raise fail("bad-value", f'"{name}" of {data.name} is no image to show', at=("data", "dataset"))
+    shown = (name for name, value in data.train.inputs.items() if value.ndim == 4 and value.shape[1] in (1, 3))
+    if (name := next(shown, None)) is None:
+        names = ", ".join(map(quoted, data.train.inputs))
+        raise fail("bad-value", f"{names} of {data.name} is no image to show", at=("data", "dataset"))
     chosen = data.train.take(_of_different_classes(data, rows))
     batches = data.batches("train")
     columns = [batches.before_values(chosen)] + [batches.before_values(chosen, epoch) for epoch in range(epochs)]
@@ -46,9 +47,9 @@ def show(data: DataSet, path: Path, rows: int = 6, epochs: int = 7) -> Path:
 def _of_different_classes(data: DataSet, count: int) -> Tensor:
     """The first sample of each class in turn, `count` in all; the first samples where there are no classes."""
     rows = min(count, len(data.train))
-    if data.classes is None:
+    if not data.labels:
         return torch.arange(rows)
-    labels = next(iter(data.train.targets.values()))
+    labels = data.train.targets[next(iter(data.labels))]
     firsts = [int((labels == label).nonzero()[0]) for label in labels.unique()[:rows]]
     others = [row for row in range(rows + len(firsts)) if row not in firsts and row < len(data.train)]
     return torch.tensor((firsts + others)[:rows])
@@ -61,8 +62,9 @@ def _pixels(image: Tensor) -> Tensor:
 
 
 def _label(data: DataSet, targets: Mapping[str, Tensor], row: int) -> str:
-    value = next(iter(targets.values()))[row]
-    if data.classes is None:
+    target = next(iter(data.labels or targets))
+    value = targets[target][row]
+    if target not in data.labels:
         return f"{value.flatten()[0]:.3g}"
-    name = data.classes[int(value)]
+    name = data.labels[target][int(value)]
     return name if len(name) <= 12 else name[:11] + "…"

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from graphspec import pipeline
+from graphspec.data import memory
 from graphspec.data.decoded import decode
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
 from graphspec.training.progress import Silent
@@ -268,6 +269,15 @@ def test_124_links_in_a_circle_end(tmp_path: Path) -> None:
     with pytest.warns(GraphspecWarning, match=r"symbolic links are not followed: .*cat/a and 1 more"):
         found = pipeline.data(spec(dataset, [3, 8, 8]), root=tmp_path)
     assert len(found.train) + len(found.test.open()) == 4
+
+
+@pytest.mark.parametrize("make", [npz(x=X, y=LABELS), csv("a,y\n1,0\n")], ids=["npz", "csv"])
+def test_arrays_beyond_the_memory_are_refused_before_they_are_read(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "available", lambda: 8)
+    with pytest.raises(GraphspecError, match=r"too-much-memory.*needs \d+ bytes of memory, a data set may take 4 here"):
+        pipeline.data(spec(make(tmp_path), [2]), root=tmp_path)
 
 
 def test_125_hidden_folders_are_no_classes(tmp_path: Path) -> None:

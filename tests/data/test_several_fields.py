@@ -11,6 +11,7 @@ import torch
 
 from graphspec import pipeline
 from graphspec.data import load
+from graphspec.data.picture import show
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.data import DataSpec
 from graphspec.training.progress import Silent
@@ -78,6 +79,11 @@ def test_targets_have_classes_of_their_own(root: Path) -> None:
     data = load(DataSpec.model_validate(SPEC["data"]), root=root)
     assert data.labels == {"species": ("0", "1", "2")}
     assert (data.train.targets["species"].dtype, data.train.targets["weight"].shape[1:]) == (torch.int64, (1,))
+
+
+def test_the_picture_shows_the_images_among_the_inputs(root: Path) -> None:
+    data = load(DataSpec.model_validate(SPEC["data"]), root=root)
+    assert show(data, root / "samples.png").stat().st_size > 5000
 
 
 def test_inputs_and_the_target_are_matched_by_name(root: Path) -> None:

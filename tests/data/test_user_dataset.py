@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +110,7 @@ def test_beyond_the_memory_worker_processes_read_the_same(
     [
         ({"coutn": 3}, r'unknown-argument.*Pictures has no argument "coutn"; did you mean "count"'),
         ({"count": "many"}, r"bad-value.*count must be a number"),
-        ({"root": "/etc"}, r'unknown-argument.*no argument "root"'),
+        ({"root": "etc"}, r'unknown-argument.*no argument "root"'),
         ({"train": False}, r'unknown-argument.*no argument "train"'),
         ({"count": 0}, r"no-data.*Pictures has no samples"),
     ],
@@ -159,6 +161,31 @@ def test_what_is_wrong_with_a_sample_is_said(
         monkeypatch.setattr(memory, "budget", lambda: 0)
     with pytest.raises(GraphspecError, match=expected):
         read(Odd, tmp_path)
+
+
+class Dying(Fields):
+    """A process that reads its rows from 5 on is killed, as by the system when memory is short."""
+
+    parent = os.getpid()
+
+    def __getitem__(self, row: int) -> Any:
+        if row >= 5 and os.getpid() != self.parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(row)
+
+
+def test_a_killed_worker_ends_the_run_with_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "budget", lambda: 0)
+    data = read(Dying, tmp_path)
+    with pytest.raises(GraphspecError, match=r"interrupted.*a process that reads Dying ended: DataLoader worker"):
+        list(data.batches("train").shuffled(0))
+
+
+def test_a_path_in_an_argument_stays_inside(tmp_path: Path) -> None:
+    with pytest.raises(GraphspecError, match=r"outside.*leads out of the working directory"):
+        read(Pictures, tmp_path, RESIZE, tone="../secret")
+    with pytest.raises(GraphspecError, match=r"outside.*leads out of the working directory"):
+        read(Pictures, tmp_path, RESIZE, tone="/etc/passwd")
 
 
 def test_a_constructor_that_fails_is_said(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphspec.data.memory import check_size
 from graphspec.data.samples import Samples
 from graphspec.data.sources.source import Place, Source
 from graphspec.diagnostics import fail, quoted
@@ -59,6 +60,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         if isinstance(found, np.ndarray):
             raise fail("bad-data", f"{path} holds one array, not several by name", at=AT)
         with found as archive:
+            check_size(path, sum(entry.file_size for entry in archive.zip.infolist()))
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         hint = "--data DIR names another folder"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from graphspec.data.memory import check_size
 from graphspec.data.sources.table import AT, Table, check_names, missing_file, no_rows
 from graphspec.diagnostics import fail
 
@@ -17,6 +18,7 @@ def read_csv(path: Path) -> Table:
     columns: list[list[str]] = []
     rows: list[int] = []
     try:
+        check_size(path, path.stat().st_size)
         with open(path, newline="", encoding="utf-8-sig") as file:
             lines = csv.reader(file)
             header = next(lines, [])

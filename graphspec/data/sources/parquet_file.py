@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphspec.data.memory import check_size
 from graphspec.data.sources.table import AT, Table, check_names, missing_file, no_rows
 from graphspec.diagnostics import fail, quoted
 
@@ -28,6 +29,7 @@ def read_parquet(path: Path) -> Table:
         # one file, no folder and no discovery of columns in its path
         with parquet.ParquetFile(path) as file:
             check_names(path, file.schema_arrow.names)
+            check_size(path, 8 * file.metadata.num_rows * file.metadata.num_columns)
             table = file.read()
     except (OSError, pyarrow.ArrowException) as error:
         raise fail("bad-data", f"{path} cannot be read as Parquet: {error}", at=AT) from error
