@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from graphspec.training.overfit import OverfitReport
     from graphspec.training.progress import Reporter
     from graphspec.tuning.report import TuneReport
+    from graphspec.tuning.together import Together
     from graphspec.verifying import VerifyReport
 
 #: What a network can be given as: a path, ``"-"``, the text, a dict, or a spec already read.
@@ -163,6 +164,8 @@ def tune(
 
     tuning.require_optuna()
     tuning.require_own_process()
+    from graphspec.training.train import choose_device
+    from graphspec.tuning.together import together
     from graphspec.tuning.tune import tune as search
 
     network = load(spec, variant=variant, overrides=overrides)
@@ -181,9 +184,14 @@ def tune(
                 evaluated=False, dataset=known if same else None, reporter=reporter,
             )  # fmt: skip
 
+    def join(trials: Sequence[NetworkSpec]) -> Together | str:
+        shaped = shape(trials[0])
+        optimizers = [trial.train.optimizer for trial in trials if trial.train]
+        return together(build(shaped), shaped, known, optimizers, choose_device(device))
+
     with located(network.source):
         report = search(
-            network, known, load=lambda changes: load(base, overrides=changes),
+            network, known, join=join, load=lambda changes: load(base, overrides=changes),
             train=train_trial, run=Path(run or Path("runs") / f"{network.name}-tune"), resume=resume, trials=trials,
             say=say,
         )  # fmt: skip
@@ -229,9 +237,7 @@ def overfit_batch(
 
     network, shaped, module = _of_spec(spec, variant, overrides)
     with located(network.source):
-        return overfit_batch(
-            module, shaped, device=device, data_root=Path(data) if data else None, download=download
-        )
+        return overfit_batch(module, shaped, device=device, data_root=Path(data) if data else None, download=download)
 
 
 def evaluate(

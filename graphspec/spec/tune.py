@@ -37,6 +37,7 @@ class TuneSpec(SpecModel):
 
     ``space`` maps paths as ``--set`` takes them to what they may be. ``metric`` is a figure of the validation part, the
     run's monitor by default, and ``direction`` follows from it. ``sampler`` and ``pruner`` are Optuna's classes.
+    Up to ``vmap`` trials at once are trained in one pass, where they differ in the optimiser's numbers alone.
     """
 
     space: Annotated[dict[str, SearchSpec], Field(min_length=1)]
@@ -46,6 +47,7 @@ class TuneSpec(SpecModel):
     sampler: Component = Component(type="TPESampler")
     pruner: Component = Component(type="MedianPruner")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    vmap: Annotated[int, Field(ge=1, le=1024)] = 1
 
     @model_validator(mode="before")
     @classmethod

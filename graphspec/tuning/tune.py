@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.trial import TrialState
 
 from graphspec.data import DataSet
 from graphspec.diagnostics import GraphspecWarning, fail, quoted, suggest
 from graphspec.durable import write_atomically
+from graphspec.spec.base import Component
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.tune import TuneSpec
@@ -21,8 +23,10 @@ from graphspec.training.metrics import higher_is_better
 from graphspec.tuning.report import TuneReport, trial_report
 from graphspec.tuning.results import trial_line, write_results
 from graphspec.tuning.samplers import build_pruner, build_sampler
+from graphspec.tuning.several import Join, run_several
 from graphspec.tuning.space import Space, distributions, grid, overrides
-from graphspec.tuning.study import StudyFolder
+from graphspec.tuning.study import Claim, StudyFolder
+from graphspec.tuning.together import obstacle
 from graphspec.tuning.trial import Train, run_trial
 
 #: Reads the spec with ``path=value`` changes and without its ``[tune]``; the pipeline's first stage.
@@ -35,6 +39,7 @@ def tune(
     *,
     load: Load,
     train: Callable[..., Any],
+    join: Join,
     run: Path,
     resume: bool = False,
     trials: int | None = None,
@@ -43,7 +48,8 @@ def tune(
     """Search the space of ``[tune]`` in the folder `run`, until `trials` (the spec's otherwise) were made in all.
 
     `load` and `train` are the pipeline's: ``train(spec, folder, resume, reporter)``. `data` are the spec's own, from
-    which the default metric follows. `say` gets a line for each trial.
+    which the default metric follows. `join` makes one pass of several specs, see :mod:`graphspec.tuning.together`.
+    `say` gets a line for each trial.
 
     Raises ``GraphspecError`` before the first trial where the space, the sampler or the metric is wrong, and at the end
     where no trial at all was complete.
@@ -63,22 +69,42 @@ def tune(
         if settings.sampler.type == "GridSampler":
             wanted = min(wanted, _grid_size(space))
 
-        def train_values(values: Mapping[str, Any], *rest: Any) -> Any:
-            return train(load(overrides(values, settings.space)), *rest)
+        def with_values(values: Mapping[str, Any]) -> NetworkSpec:
+            return load(overrides(values, settings.space))
 
-        _search(folder, space, wanted, metric, _once_warned(train_values), say)
-        return write_results(folder, metric, direction, lambda values: load(overrides(values, settings.space)))
+        def train_values(values: Mapping[str, Any], *rest: Any) -> Any:
+            return train(with_values(values), *rest)
+
+        _search(
+            folder, space, wanted, metric, with_values, _once_warned(train_values), join,
+            _together(spec, settings, say), say,
+        )  # fmt: skip
+        return write_results(folder, metric, direction, with_values)
 
 
 def _search(
-    folder: StudyFolder, space: Space, wanted: int, metric: str, train: Train, say: Callable[[str], None]
-) -> None:
-    while claim := folder.claim(space, wanted):
-        number = claim.trial.number
-        if claim.resumed:
-            say(f"trial {number}: going on where its process ended")
-        run_trial(folder, claim, metric, train)
-        say(trial_line(trial_report(folder.trials()[number]), metric))
+    folder: StudyFolder, space: Space, wanted: int, metric: str, load: Callable[[Mapping[str, Any]], NetworkSpec],
+    train: Train, join: Join, together: int, say: Callable[[str], None],
+) -> None:  # fmt: skip
+    """Make trials until there are `wanted`, up to `together` of them in one pass."""
+    while claims := _claims(folder, space, wanted, together):
+        for claim in claims:
+            if claim.resumed:
+                say(f"trial {claim.trial.number}: going on where its process ended")
+        if together > 1 and (why := run_several(folder, claims, metric, load, join)):
+            say(f"one trial at a time: {why}")
+            together = 1
+        for claim in claims:
+            if folder.trials()[claim.trial.number].state == TrialState.RUNNING:
+                run_trial(folder, claim, metric, train)
+            say(trial_line(trial_report(folder.trials()[claim.trial.number]), metric))
+
+
+def _claims(folder: StudyFolder, space: Space, wanted: int, most: int) -> list[Claim]:
+    claims: list[Claim] = []
+    while len(claims) < most and (claim := folder.claim(space, wanted)):
+        claims.append(claim)
+    return claims
 
 
 def _settings(spec: NetworkSpec) -> TuneSpec:
@@ -90,18 +116,32 @@ def _settings(spec: NetworkSpec) -> TuneSpec:
     return spec.tune
 
 
+def _together(spec: NetworkSpec, settings: TuneSpec, say: Callable[[str], None]) -> int:
+    """How many trials one pass may have."""
+    assert spec.train is not None
+    if settings.vmap > 1 and (why := obstacle(list(settings.space), spec.train)):
+        say(f"one trial at a time: {why}")
+        return 1
+    return settings.vmap
+
+
 def _metric(spec: NetworkSpec, settings: TuneSpec, data: DataSet) -> str:
     """The figure of the validation part that is searched for: ``[tune] metric``, else the run's monitor."""
     assert spec.train is not None
     if data.validation is None:
         raise fail("no-data", "a search needs a validation part", ("data", "validation"), "set it above 0")
-    measured = [component.type for component in spec.train.metrics] or (["accuracy"] if data.classes else [])
+    measured = [_name(component) for component in spec.train.metrics] or (["accuracy"] if data.classes else [])
     known = ["loss", *measured]
     metric = settings.metric or spec.train.monitor or next(iter(measured), "loss")
     if metric not in known:
         hint = suggest(metric, known) or f"known: {', '.join(known)}"
         raise fail("bad-metric", f"{quoted(metric)} is not measured", at=("tune", "metric"), hint=hint)
     return metric
+
+
+def _name(metric: Component) -> str:
+    """What a metric is called in tables: with its output before it where it names one."""
+    return "_".join([*([metric.args["output"]] if "output" in metric.args else []), metric.type])
 
 
 def _first(space: Space) -> dict[str, Any]:
