@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -50,6 +51,8 @@ class Normalize:
 
     def __call__(self, batch: Tensor) -> Tensor:
         mean = _by_channel(self.mean, batch.dtype, batch.device, batch.ndim)
+        if (factors := _exact_reciprocals(self.std)) is not None:
+            return batch.sub_(mean).mul_(_by_channel(factors, batch.dtype, batch.device, batch.ndim))
         std = _by_channel(self.std, batch.dtype, batch.device, batch.ndim)
         return batch.sub_(mean).div_(std)
 
@@ -63,6 +66,13 @@ def _by_channel(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.de
     """`numbers` shaped to broadcast along dimension 1 of a batch; kept, as making them costs more than using them."""
     with torch.inference_mode(False):
         return torch.tensor(numbers, dtype=dtype, device=device).view(1, -1, *[1] * (ndim - 2))
+
+
+@functools.lru_cache(maxsize=64)
+def _exact_reciprocals(numbers: tuple[float, ...]) -> tuple[float, ...] | None:
+    """One over each of `numbers` where all are powers of two: to multiply is then to divide, in half the time."""
+    exact = all(math.frexp(number)[0] == 0.5 and 2**-60 < number < 2**60 for number in numbers)
+    return tuple(1 / number for number in numbers) if exact else None
 
 
 def to_float(batch: Tensor) -> Tensor:

@@ -19,8 +19,9 @@ def spec(dataset: object, **more: object) -> DataSpec:
     return DataSpec.model_validate({"dataset": dataset, **more})
 
 
-def test_normalize_is_bit_equal_to_to_tensor_and_normalize(cifar10: Path) -> None:
-    mean, std = [0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]
+@pytest.mark.parametrize("std", [[0.247, 0.2435, 0.2616], [0.5, 0.5, 0.5], [0.25, 2.0, 1.0], [0.5, 0.3, 0.5]])
+def test_normalize_is_bit_equal_to_to_tensor_and_normalize(std: list[float], cifar10: Path) -> None:
+    mean = [0.4914, 0.4822, 0.4465]
     transforms = [{"type": "Normalize", "mean": mean, "std": std}]
     data = load(spec("CIFAR10", validation=0, transforms=transforms), root=cifar10)
     ours = data.batch(20, "train").inputs["image"]
