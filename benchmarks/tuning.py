@@ -1,6 +1,6 @@
 """A search of learning rates: trials one after the other beside trials in one vmapped pass, in turns on one machine.
 
-Both draw the same values, train the same network on the same batches, and must reach the same losses: the table says how near.
+Both draw the same values and train on the same batches; the table says how near their losses are.
 
     python benchmarks/tuning.py [--trials 32] [--rounds 5] [--epochs 10]
 """

@@ -17,7 +17,7 @@ from graphspec.diagnostics import GraphspecError, fail
 #: A process that says nothing for so long is taken for dead.
 TIMEOUT = datetime.timedelta(minutes=10)
 #: How gloo's and NCCL's errors begin or what they hold where another process has gone.
-_LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Connection refused", "Timed out", "Broken pipe")
+_LOST = ("gloo", "NCCL", "Timed out", "Broken pipe", "Connection refused", "Connection reset", "Connection closed")
 
 
 class Gone(GraphspecError):
@@ -91,6 +91,6 @@ def joined(device: torch.device) -> Iterator[Group]:
 
 
 def _lost(error: BaseException) -> GraphspecError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    reason = next((word for word in reversed(_LOST) if word in str(error)), type(error).__name__)
     hint = "the last checkpoint is whole; --resume goes on, torchrun --max-restarts does so by itself"
     return fail("process-lost", f"rank {ranks.rank()}: another process of the run is gone ({reason})", hint=hint)
