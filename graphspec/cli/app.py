@@ -16,6 +16,7 @@ from graphspec.cli.predict import predict
 from graphspec.cli.schema import schema
 from graphspec.cli.train import evaluate, train
 from graphspec.cli.tune import tune
+from graphspec.spec import limits
 
 app = typer.Typer(
     name="graphspec",
@@ -37,11 +38,24 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
+    most_layers: Annotated[
+        int | None,
+        typer.Option(
+            "--most-layers",
+            min=1,
+            metavar="N",
+            help="Allow networks of so many layers, not 10,000.",
+            show_default=False,
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """A spec file becomes a trained, exported and verified PyTorch model."""
+    if most_layers is not None:
+        context.with_resource(limits.raised(most_layers))
 
 
 app.command("compile")(compile_)

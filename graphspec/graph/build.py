@@ -9,18 +9,19 @@ import networkx as nx
 
 from graphspec.diagnostics import Diagnostic, GraphspecError, Path, quoted, warn
 from graphspec.graph.arity import bind
-from graphspec.graph.expand import MOST_LAYERS, Expansion
+from graphspec.graph.expand import Expansion
 from graphspec.graph.layers import Choice, Layer, LayerGraph, Ref, UnknownOutput, follow
+from graphspec.spec.limits import most_layers
 from graphspec.spec.model import NetworkSpec
 
 
-def build(spec: NetworkSpec, most_layers: int = MOST_LAYERS) -> LayerGraph:
-    """Expand blocks and repeats, resolve names and order the layers.
+def build(spec: NetworkSpec) -> LayerGraph:
+    """Expand blocks and repeats, resolve names and order the layers, as many as :mod:`graphspec.spec.limits` allows.
 
     Raises:
         GraphspecError: with every fault found; only the first cycle is shown.
     """
-    expansion = Expansion(spec, most_layers)
+    expansion = Expansion(spec, most_layers())
     outputs = expansion.network()
     _raise(expansion.faults)
     resolver = _Resolver(expansion)

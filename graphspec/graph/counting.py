@@ -24,7 +24,7 @@ def check_size(spec: NetworkSpec, most: int) -> None:
     if total > most:
         worst = max(lines, key=lambda name: lines[name])
         message = f"the network has {total:,} layers or more, {lines[worst]:,} of them in {quoted(worst)}"
-        raise fail("too-many-layers", message, ("layers", worst), f"the most is {most:,}")
+        raise fail("too-many-layers", message, ("layers", worst), f"the most is {most:,}; --most-layers raises it")
 
 
 def _line(layer: LayerSpec, spec: NetworkSpec, sizes: dict[str, int], depth: int) -> int:

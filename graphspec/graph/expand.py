@@ -17,8 +17,6 @@ from graphspec.spec.names import fault_in
 from graphspec.spec.parse import type_name
 from graphspec.spec.scope import Bindings
 
-MOST_LAYERS = 10_000
-
 
 @dataclasses.dataclass(frozen=True)
 class Place:
@@ -39,7 +37,7 @@ class Place:
 class Expansion:
     """Collects the nodes of a network, and what the name of each block instance or pass-through stands for."""
 
-    def __init__(self, spec: NetworkSpec, most_layers: int = MOST_LAYERS) -> None:
+    def __init__(self, spec: NetworkSpec, most_layers: int) -> None:
         self.spec = spec
         self.most = most_layers
         self.nodes: dict[str, Layer | Choice] = {}

@@ -43,7 +43,7 @@ def load(
         data, overridden = apply_overrides(data, overrides)
     source = Source(source.name, data, source.text, source.language, overridden)
     with located(source):
-        return _validate(data, source)
+        return _validate(data, source, source.name if source.name.startswith("<") else str(spec))
 
 
 def _read(spec: str | os.PathLike[str] | Mapping[str, Any]) -> Source:
@@ -57,7 +57,9 @@ def _read(spec: str | os.PathLike[str] | Mapping[str, Any]) -> Source:
         return Source("<stdin>", {}, text, "json" if text.lstrip().startswith("{") else "toml")
     path = FilePath(spec)
     with located(Source(str(path), {})):
-        return Source(str(path), {}, read(path), EXTENSIONS[path.suffix])
+        text = read(path)
+    # a link says whose mistakes are reported
+    return Source(os.path.realpath(path) if path.is_symlink() else str(path), {}, text, EXTENSIONS[path.suffix])
 
 
 def _data(source: Source) -> dict[str, Any]:
@@ -68,9 +70,10 @@ def _data(source: Source) -> dict[str, Any]:
     return data
 
 
-def _validate(data: dict[str, Any], source: Source) -> NetworkSpec:
+def _validate(data: dict[str, Any], source: Source, given: str) -> NetworkSpec:
+    """The spec in `data`; it is called like the file that was `given`, unless it says otherwise."""
     _check_version(data)
-    data = data | {"name": data.get("name", _stem(source.name))}
+    data = data | {"name": data.get("name", _stem(given))}
     data = _close_sections(data)
     data = data | {"layers": _by_name(data.get("layers"), ("layers",))} if "layers" in data else data
     if isinstance(data.get("blocks"), dict):

@@ -1,0 +1,64 @@
+"""Rows 33 and 77 of the catalogue of bad inputs: links are said, and only the user raises a limit."""
+
+from __future__ import annotations
+
+import resource
+import time
+from pathlib import Path
+
+import pytest
+
+from graphspec import graph, pipeline
+from graphspec.spec import limits
+
+from .conftest import Command
+
+MANY = """
+graphspec = 1
+[inputs]
+x = ["N", 8]
+[layers]
+many = {{ type = "Ten", repeat = {count} }}
+[blocks.Ten.layers]
+""" + "".join(f'r{n} = "ReLU"\n' for n in range(10))
+
+
+def test_33_a_mistake_behind_a_link_is_reported_where_it_is(command: Command, tmp_path: Path) -> None:
+    Path("real.toml").write_text('graphspec = 1\n[inputs]\nx = ["N", 8]\n[layers]\na = "Relu"\n')
+    Path("link.toml").symlink_to("real.toml")
+    ended = command("compile", "link.toml")
+    assert ended.code == 1
+    assert ended.err.startswith(f"{tmp_path.resolve()}/real.toml:5:5: error[unknown-layer]")
+
+
+def test_33_a_network_is_called_as_the_user_calls_it(command: Command) -> None:
+    Path("real.toml").write_text('graphspec = 1\n[inputs]\nx = ["N", 8]\n[layers]\na = "ReLU"\n')
+    Path("link.toml").symlink_to("real.toml")
+    assert pipeline.load("link.toml").name == "link"
+
+
+def test_77_the_user_raises_the_limit_of_layers_for_one_command(command: Command) -> None:
+    Path("net.toml").write_text(MANY.format(count=1001))
+    refused = command("compile", "net.toml")
+    assert refused.code == 1
+    assert "error[too-many-layers]" in refused.err
+    assert "the most is 10,000; --most-layers raises it" in refused.err
+    lowered = command("--most-layers", "20", "compile", "net.toml")
+    assert "the most is 20" in lowered.err
+    assert limits.most_layers() == 10_000
+
+
+@pytest.mark.parametrize("key", ["most_layers", "limits", "most-layers"])
+def test_77_no_key_of_a_spec_does(key: str, command: Command) -> None:
+    Path("net.toml").write_text(f'"{key}" = 100000\n' + MANY.format(count=1001))
+    assert "error[unknown-key]" in command("compile", "net.toml").err
+
+
+@pytest.mark.slow
+def test_77_with_a_raised_limit_100_000_layers_are_read_and_checked(command: Command) -> None:
+    started = time.process_time()
+    with limits.raised(100_000):
+        found = graph.build(pipeline.load(MANY.format(count=10_000)))
+    assert len(found.nodes) == 100_000
+    assert time.process_time() - started < 30
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 << 20  # in KiB, all of this process
