@@ -20,9 +20,9 @@ def local_rank() -> int:
     return _number("LOCAL_RANK", 0) if size() > 1 else 0
 
 
-def restarted() -> bool:
-    """Whether torchrun has started the processes anew after one of them failed (``--max-restarts``)."""
-    return size() > 1 and _number("TORCHELASTIC_RESTART_COUNT", 0) > 0
+def restarts() -> int:
+    """How often torchrun has started the processes anew after one of them failed (``--max-restarts``)."""
+    return _number("TORCHELASTIC_RESTART_COUNT", 0) if size() > 1 else 0
 
 
 def _number(name: str, otherwise: int) -> int:

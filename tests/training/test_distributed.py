@@ -150,7 +150,7 @@ def test_a_killed_worker_ends_the_run_with_an_error_and_no_hang(start: Start, tm
 
 @pytest.mark.slow
 def test_torchrun_starts_a_run_anew_from_its_checkpoint(start: Start, tmp_path: Path) -> None:
-    spec = IMAGES | {"train": IMAGES["train"] | {"epochs": 30}}
+    spec = IMAGES | {"train": IMAGES["train"] | {"epochs": 12}}
     process = start(spec, "killed", torchrun=("--max-restarts=1",))
     until((tmp_path / "killed" / "last.safetensors").is_file)
     os.kill(workers(process)[1], signal.SIGKILL)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from graphspec import ranks
 from graphspec.diagnostics import GraphspecError, fail
@@ -76,18 +80,38 @@ class Group:
 def joined(device: torch.device) -> Iterator[Group]:
     """The group of all processes: NCCL between GPUs, gloo between CPUs. It ends with this context.
 
-    Raises ``GraphspecError`` (``process-lost``) where another process is gone in the middle of the work.
+    Raises ``GraphspecError`` (``process-lost``) where another process does not come, or is gone in the middle.
     """
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
     try:
-        yield Group(dist.get_rank(), dist.get_world_size(), device)
+        with _killable():
+            store, rank, size = next(rendezvous("env://", timeout=TIMEOUT))
+            if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+                # torchrun keeps one store over all restarts: addresses of dead processes are still in it
+                store = dist.PrefixStore(f"start-{ranks.restarts()}", store)  # type: ignore[attr-defined]
+            kind = "nccl" if device.type == "cuda" else "gloo"
+            dist.init_process_group(kind, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
+        yield Group(rank, size, device)
     except (dist.DistError, RuntimeError) as error:
         if isinstance(error, dist.DistError) or any(word in str(error) for word in _LOST):
             raise _lost(error) from error
         raise
     finally:
-        with contextlib.suppress(RuntimeError):  # what is left of a group with a dead member
-            dist.destroy_process_group()
+        if dist.is_initialized():
+            with contextlib.suppress(RuntimeError):  # what is left of a group with a dead member
+                dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def _killable() -> Iterator[None]:
+    """Inside, SIGTERM ends the process at once: waiting for the others, Python would not come to its handler."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _lost(error: BaseException) -> GraphspecError:

@@ -49,7 +49,7 @@ def own_random_state(state: Mapping[str, Any], group: Group) -> None:
     """Take up this process's own generator from a checkpoint of as many processes; of another number, draw anew."""
     found = state["random"].get("ranks")
     if found is not None and len(found) == group.size:
-        torch.set_rng_state(found[group.rank])
+        torch.set_rng_state(found[group.rank].clone())  # torch 2.15 does not bear a view here
     elif group.rank:
         step = state["progress"]["step"]
         torch.manual_seed(generator(step, "rank", group.rank).initial_seed())

@@ -77,7 +77,7 @@ def train_together(job: Job, resume: bool, reporter: Reporter | None) -> Trained
     folder = job.folder
     with joined(job.device) as group, contextlib.ExitStack() as stack:
         stack.enter_context(_quiet_but_first(group))
-        resume = group.agree(resume or (ranks.restarted() and folder.is_run))
+        resume = group.agree(resume or (ranks.restarts() > 0 and folder.is_run))
         group.once(lambda: folder.check(resume))
         data = _load(job, group)
         if not resume:
