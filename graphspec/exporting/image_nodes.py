@@ -22,16 +22,20 @@ _GREY = (0.2989, 0.587, 0.114)
 
 def center_crop(op: Nodes, image: ir.Value, args: Mapping[str, Any], exact: bool, at: Path) -> ir.Value:
     """``v2.CenterCrop``: images that are too small are padded with zeros first, the odd pixel behind."""
-    sizes = _pair(args["size"])
-    heights = [_padding(op, op.size(image, axis), size) for axis, size in zip((2, 3), sizes, strict=True)]
-    (top, bottom), (left, right) = heights
+    sizes = pair(args["size"])
+    paddings = [_padding(op, op.size(image, axis), size) for axis, size in zip((2, 3), sizes, strict=True)]
+    (top, bottom), (left, right) = paddings
     image = op("Pad", image, op.vector(top, left, bottom, right), _zero(exact), np.array([2, 3]))
-    starts = []
-    for axis, size in zip((2, 3), sizes, strict=True):
-        spare = op.cast(op("Sub", op.size(image, axis), np.int64(size)), np.float64)
-        starts.append(op.cast(op("Round", op("Div", spare, np.float64(2))), np.int64))  # half to even, as Python's
-    start = op.vector(*starts)
-    return op("Slice", image, start, op("Add", start, np.array(sizes)), np.array([2, 3]))
+    return crop(op, image, args, exact, at)
+
+
+def crop(op: Nodes, image: ir.Value, args: Mapping[str, Any], exact: bool, at: Path) -> ir.Value:
+    """``v2.CenterCrop`` of images that are large enough; not every runtime pads by what it learns from the image."""
+    for axis, size in zip((2, 3), pair(args["size"]), strict=True):
+        spare = op.cast(op("Sub", op.size(image, axis), np.int64(size)), np.float32)
+        start = op.cast(op("Round", op("Div", spare, np.float32(2))), np.int64)  # half to even, as Python's
+        image = op("Gather", image, op("Add", start, np.arange(size)), axis=axis)
+    return image
 
 
 def _padding(op: Nodes, old: ir.Value, size: int) -> tuple[ir.Value, ir.Value]:
@@ -94,7 +98,8 @@ IMAGE_TRANSFORMS: dict[str, Callable[[Nodes, Any, Mapping[str, Any], bool, Path]
 }
 
 
-def _pair(size: int | Sequence[int]) -> list[int]:
+def pair(size: int | Sequence[int]) -> list[int]:
+    """Height and width from one number for both, or two."""
     numbers = [size] if isinstance(size, int) else list(size)
     return numbers * (2 // len(numbers))
 

@@ -113,11 +113,23 @@ class Preprocessing:
             return image_nodes.normalize(op, batch, **transform.args, dims=len(self.shape))
         if transform.type == "Grayscale" and self.channels == 1:
             return image_nodes.repeat_grey(op, batch, transform.args, pixels, at)
+        if transform.type == "CenterCrop" and self._fits(k):
+            return image_nodes.crop(op, batch, transform.args, pixels, at)
         if transform.type not in image_nodes.IMAGE_TRANSFORMS:
             known = ", ".join(["Normalize", *image_nodes.IMAGE_TRANSFORMS])
             message = f"the transform {transform.type} cannot be written as ONNX"
             raise fail("not-exportable", message, at=at, hint=f"these can: {known}")
         return image_nodes.IMAGE_TRANSFORMS[transform.type](op, batch, transform.args, pixels, at)
+
+    def _fits(self, k: int) -> bool:
+        """Whether images are known to be no smaller than what transform k cuts out."""
+        before = self.transforms[k - 1] if k else None
+        if before is None or before.type != "Resize" or before.args.get("max_size") is not None:
+            return False
+        sizes = zip(
+            image_nodes.pair(before.args["size"]), image_nodes.pair(self.transforms[k].args["size"]), strict=True
+        )
+        return all(resized >= cut for resized, cut in sizes)
 
     def raw(self, values: Tensor) -> Tensor:
         """Raw samples that become about `values` (not images): the normalising transforms undone, last first."""
