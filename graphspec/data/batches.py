@@ -52,7 +52,8 @@ class Batches:
 
     def shuffled(self, epoch: int, start: int = 0) -> Iterator[Samples]:
         """The training batches of `epoch` from number `start` on, the same ones whatever `start` is."""
-        order = self.order(epoch).to(self._device)
+        order = self.order(epoch)
+        order = order if self._windows is not None else order.to(self._device)
         size = self.batch_size
         indices = (order[number * size : (number + 1) * size] for number in range(start, len(self)))
         if self._floats is not None:
@@ -135,7 +136,9 @@ class Batches:
         return windows(images, self.augment, KEPT)
 
     def _cut(self, windows: Windows, index: Tensor, draw: torch.Generator) -> Samples:
-        targets = {name: value.index_select(0, index) for name, value in self.samples.targets.items()}
+        """The samples at `index`, which is on the CPU as the draws are, so that no device has to be waited for."""
+        rows = index.to(self._device)
+        targets = {name: value.index_select(0, rows) for name, value in self.samples.targets.items()}
         return Samples({name: windows(index, draw) for name in self.samples.inputs}, targets)
 
     @property

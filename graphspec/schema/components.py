@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from graphspec.data.augment import BATCHED, PER_SAMPLE
+from graphspec.data.augment import BATCHED, FROM_V2, MIXING, PER_SAMPLE
 from graphspec.data.sources import sources
 from graphspec.data.transforms import SIZE_TRANSFORMS, VALUE_TRANSFORMS
 from graphspec.schema.arguments import documented, untyped
@@ -19,7 +19,9 @@ from graphspec.training.objective import OF_CLASSES, OF_OUTPUTS, OF_SIGNS, OF_VA
 from graphspec.training.optimizer import optimizer_table, scheduler_table
 
 #: Arguments that graphspec gives, and those that it fills in where the spec does not.
-_GIVEN = frozenset(["place", "name", "resize", "params", "optimizer", "statistic", "search_space", "wrapped_pruner"])
+_GIVEN = frozenset(
+    ["place", "name", "resize", "params", "optimizer", "statistic", "num_classes", "search_space", "wrapped_pruner"]
+)
 _FILLED = frozenset(["T_max", "total_steps", "total_iters"])
 _OUTPUT: Schema = {"description": "Which of the network's outputs.", "type": "string"}
 #: Keys of graphspec's own that stand beside the arguments.
@@ -55,7 +57,7 @@ def _tables() -> Mapping[str, Table]:
     return {
         "dataset": sources(),
         "transforms": {**{name: getattr(v2, name) for name in SIZE_TRANSFORMS}, **VALUE_TRANSFORMS},
-        "augment": {**{name: getattr(v2, name) for name in PER_SAMPLE}, **BATCHED},
+        "augment": {**{name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)}, **BATCHED, **MIXING},
         "loss": {name: getattr(nn, name) for name in (*OF_CLASSES, *OF_SIGNS, *OF_VALUES, *OF_OUTPUTS)},
         "optimizer": optimizer_table(),
         "scheduler": scheduler_table(),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+
+import jsonschema
 import pytest
 import torch
 from torch import Tensor
@@ -9,7 +12,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from graphspec.data import load
-from graphspec.data.augment import FROM_V2, PER_SAMPLE, augmentations
+from graphspec.data.augment import BATCHED, FROM_V2, MIXING, PER_SAMPLE, augmentations
 from graphspec.data.augment.colour import ColorJitter
 from graphspec.data.augment.crop import Flip, RandomCrop
 from graphspec.data.augment.mix import Mix
@@ -18,6 +21,7 @@ from graphspec.data.augment.resized import RandomResizedCrop
 from graphspec.data.augment.rotate import RandomRotation
 from graphspec.data.seeds import generator
 from graphspec.diagnostics import GraphspecError
+from graphspec.schema import json_schema
 from graphspec.spec.base import Component
 from graphspec.spec.data import DataSpec
 
@@ -197,6 +201,25 @@ def test_every_other_transform_of_v2_runs(name: str) -> None:
     large = IMAGES[:3].repeat(1, 1, 4, 5)
     if name != "RandomZoomOut":  # which enlarges the canvas, for detection
         assert augmentation(large, generator(0, name)).shape[:2] == (3, 3)
+
+
+cached_schema = functools.cache(json_schema)
+
+
+@pytest.mark.parametrize("name", [*BATCHED, *FROM_V2, *PER_SAMPLE, *MIXING])
+def test_the_schema_of_specs_knows_it(name: str) -> None:
+    arguments = {
+        "RandomCrop": {"size": 8}, "RandomResizedCrop": {"size": 8}, "RandomRotation": {"degrees": 10},
+        "RandomAffine": {"degrees": 10}, "RandomPosterize": {"bits": 4}, "RandomSolarize": {"threshold": 0.5},
+        "GaussianBlur": {"kernel_size": 3}, "RandomAdjustSharpness": {"sharpness_factor": 2}, "MixUp": {"alpha": 0.5},
+    }.get(name, {})  # fmt: skip
+    spec = {"graphspec": 1, "inputs": {"x": ["N", 1]}, "layers": {"y": "ReLU"}}
+    known = {**spec, "data": {"dataset": "digits", "augment": [{"type": name, **arguments}]}}
+    document = cached_schema()
+    jsonschema.validate(known, document)
+    unknown = {**spec, "data": {"dataset": "digits", "augment": [{"type": name, "num_classes": 3, **arguments}]}}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(unknown, document)
 
 
 def test_the_global_generator_is_left_alone() -> None:

@@ -66,7 +66,7 @@ def mixings(components: Sequence[Component], source: Source) -> tuple[Mix, ...]:
                 raise fail("bad-value", f"{component.type} mixes class labels, the data set has none", at=at)
             if not one:
                 raise fail("bad-value", f"{component.type} mixes one input and one target, there are more", at=at)
-            found.append(construct(component, MIXING[component.type], at, classes=classes))
+            found.append(construct(component, MIXING[component.type], at, num_classes=classes))
         elif found:
             raise fail("bad-value", f"{component.type} stands after MixUp or CutMix, which come last", at=at)
     return tuple(found)

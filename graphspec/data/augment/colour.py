@@ -33,13 +33,14 @@ class ColorJitter:
     def apply(self, images: Tensor, order: Tensor, factors: list[Tensor | None]) -> Tensor:
         """Four rounds; in each, an image has the property that `order` (``N × 4``) names changed by its factor."""
         images = images.clone()
-        for turn in order.to(images.device).unbind(1):
+        for turn in order.unbind(1):
             for kind, change in enumerate((_brightness, _contrast, _saturation, _hue)):
                 values = factors[kind]
                 index = (turn == kind).nonzero().flatten()
                 if values is not None and len(index):
-                    chosen = images[index]
-                    images[index] = change(chosen, column(values.to(index.device)[index], chosen))
+                    rows = index.to(images.device)  # found on the CPU: a device would have to be waited for
+                    chosen = images[rows]
+                    images[rows] = change(chosen, column(values[index], chosen))
         return images
 
 

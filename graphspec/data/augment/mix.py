@@ -62,14 +62,14 @@ class Mix:
         return hot.roll(1, 0) * (1 - part) + hot * part
 
 
-def mix_up(classes: int, alpha: float = 1.0) -> Mix:
+def mix_up(num_classes: int, alpha: float = 1.0) -> Mix:
     """``MixUp``."""
-    return Mix(classes, _positive(alpha), cut=False)
+    return Mix(num_classes, _positive(alpha), cut=False)
 
 
-def cut_mix(classes: int, alpha: float = 1.0) -> Mix:
+def cut_mix(num_classes: int, alpha: float = 1.0) -> Mix:
     """``CutMix``."""
-    return Mix(classes, _positive(alpha), cut=True)
+    return Mix(num_classes, _positive(alpha), cut=True)
 
 
 def _positive(alpha: float) -> float:

@@ -28,12 +28,12 @@ class Windows:
         return 1 if self._flip is None else 2
 
     def __call__(self, index: Tensor, draw: torch.Generator) -> Tensor:
-        """The images at `index` (int64), cropped and mirrored as :class:`RandomCrop` and :class:`Flip` would."""
+        """The images at `index` (int64, CPU), cropped and mirrored as :class:`RandomCrop` and :class:`Flip` would."""
         top, left = self._crop.corners(self._images.shape, len(index), draw)
-        row = index.cpu()
+        row = index
         if self._flip is not None:
             chosen = self._flip.chosen(len(index), draw)
-            row = row + self._count * chosen
+            row = index + self._count * chosen
             left = torch.where(chosen, self._images.shape[3] - self._crop.size[1] - left, left)
         return cut(self._images, row, top, left, self._crop.size)
 
