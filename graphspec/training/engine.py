@@ -22,19 +22,41 @@ TOLERANCE = 1e-5
 def equip(learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -> None:
     """Give `learner` the ways of ``[train] engine`` for the `steps` steps before it, where they apply."""
     if settings.engine == "compiled":
-        learner.forward = torch.compile(
-            learner.module, mode=None if learner.device.type == "cpu" else "reduce-overhead"
-        )
+        mode = "reduce-overhead" if learner.device.type == "cuda" else None  # which also records CUDA graphs
+        learner.forward = torch.compile(learner.module, mode=mode)
         return
     if settings.engine == "eager" or learner.device.type != "cpu" or not learner.precision.full:
         return
-    traced = settings.engine == "traced"
+    if settings.engine == "native" and _take_native(learner, batches):
+        return
+    exact = settings.engine == "default"
     if DirectUpdate.applies(learner.optimizer):
-        learner.direct = DirectUpdate(learner.optimizer, fused=traced)
-    if traced or steps >= WORTHWHILE_STEPS:
-        learner.recorded = _recording(learner, batches, TOLERANCE if traced else 0.0)
-    if traced and learner.recorded is None:
+        learner.direct = DirectUpdate(learner.optimizer, fused=not exact)
+    if not exact or steps >= WORTHWHILE_STEPS:
+        learner.recorded = _recording(learner, batches, 0.0 if exact else TOLERANCE)
+    if not exact and learner.recorded is None:
         warn("not-recorded", "the step of this network cannot be recorded: it runs eagerly", at=("train", "engine"))
+
+
+def _take_native(learner: Learner, batches: Batches) -> bool:
+    """Whether the step is one of those in C, which then is taken; otherwise why not is said."""
+    from graphspec.training.native import build, dense
+
+    layers = dense.dense_layers(learner.module)
+    if layers is None or not dense.plain_cross_entropy(learner.objective):
+        reason = "it is for chains of Linear layers and activations, with CrossEntropyLoss"
+    elif not DirectUpdate.applies(learner.optimizer) or learner.clip_grad_norm is not None:
+        reason = "it is for Adam, AdamW and SGD, without clip_grad_norm"
+    else:
+        try:
+            step = dense.DenseStep(layers, learner.optimizer, batches.batch_size)
+        except build.BuildError as error:
+            reason = str(error)
+        else:
+            learner.direct, learner.recorded = step, dense.DensePass(step)
+            return True
+    warn("not-recorded", f'engine "native" does not apply, "traced" does: {reason}', at=("train", "engine"))
+    return False
 
 
 def _recording(learner: Learner, batches: Batches, tolerance: float) -> Recorded | None:

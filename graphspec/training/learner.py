@@ -20,7 +20,7 @@ from graphspec.training.metrics import MetricSet, higher_is_better
 from graphspec.training.objective import Objective
 from graphspec.training.optimizer import Schedule
 from graphspec.training.precision import Precision
-from graphspec.training.recorded import Recorded
+from graphspec.training.recorded import Pass
 from graphspec.training.update import DirectUpdate
 
 
@@ -64,7 +64,7 @@ class Learner:
     average: WeightAverage | None = None
     watch: LossWatch = dataclasses.field(init=False)
     forward: Callable[..., Any] = dataclasses.field(init=False)
-    recorded: Recorded | None = None
+    recorded: Pass | None = None
     direct: DirectUpdate | None = None
     pieces: int = 1
     epoch: int = 0

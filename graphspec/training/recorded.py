@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,16 @@ _CHEAPER = {
     _ATEN._log_softmax.default: torch._log_softmax,
     _ATEN._log_softmax_backward_data.default: torch._log_softmax_backward_data,
 }
+
+
+class Pass(Protocol):
+    """A training pass over a batch up to its gradients, by whatever way."""
+
+    def fits(self, inputs: list[Tensor], target: Values) -> bool:
+        """Whether it can be taken for this batch."""
+
+    def __call__(self, inputs: list[Tensor], target: Values) -> tuple[Tensor, Values]:
+        """The loss (a scalar) and the output; the learner's next update follows the gradients."""
 
 
 class Recorded:

@@ -7,7 +7,7 @@ one pass over memory does the whole update, at the price of the last bits (up to
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -51,23 +51,28 @@ class DirectUpdate:
     def __call__(self) -> None:
         """Update every parameter that has a gradient; the first time the optimiser makes its state itself."""
         if self._groups is None:
-            if not self._has_state():
+            trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
+            if not self._has_state(trained):
                 self.optimizer.step()
                 return
-            self._groups = [_Group.of(group, self.optimizer.state) for group in self.optimizer.param_groups]
-        for group in self._groups:
+            self._take(trained)
+        for group in self._groups or ():
             self._run(group, [parameter.grad for parameter in group.parameters])
 
-    def _has_state(self) -> bool:
+    def _take(self, parameters: Sequence[Tensor]) -> None:
+        """Look up the state of `parameters`, those that are trained."""
+        groups = self.optimizer.param_groups
+        self._groups = [_Group.of(group, self.optimizer.state, set(parameters)) for group in groups]
+
+    def _has_state(self, parameters: Sequence[Tensor]) -> bool:
         """Plain SGD has none at any time, and needs none."""
-        used = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         stateless = isinstance(self.optimizer, SGD) and not any(g["momentum"] for g in self.optimizer.param_groups)
-        return stateless or all(self.optimizer.state.get(p) for p in used)
+        return stateless or all(self.optimizer.state.get(parameter) for parameter in parameters)
 
 
 @dataclasses.dataclass
 class _Group:
-    """The parameters of a group that have gradients, with their state by name; `step` counts the updates so far, and
+    """The parameters of a group that are trained, with their state by name; `step` counts the updates so far, and
     `counter` holds it for kernels that take a tensor."""
 
     options: dict[str, Any]
@@ -77,8 +82,8 @@ class _Group:
     counter: Tensor = dataclasses.field(default_factory=lambda: torch.zeros(()))
 
     @classmethod
-    def of(cls, group: dict[str, Any], state: Any) -> _Group:
-        parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+    def of(cls, group: dict[str, Any], state: Any, trained: set[Tensor]) -> _Group:
+        parameters = [parameter for parameter in group["params"] if parameter in trained]
         names = state[parameters[0]] if parameters and state.get(parameters[0]) else ()
         found = {name: [state[parameter][name] for parameter in parameters] for name in names}
         step = int(found["step"][0].item()) if "step" in found else 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -15,6 +13,7 @@ import numpy as np
 import torch
 
 from graphspec.exporting.reference import Arrays, as_array
+from graphspec.user_cache import user_cache
 from graphspec.verifying.child import WorkerError
 from graphspec.verifying.programs.needs import COMPILER, HERE
 from graphspec.verifying.programs.process import run
@@ -82,7 +81,7 @@ def compiled(scratch: Path, seconds: float) -> Path:
     """
     key = [torch.__version__, SOURCE.read_text(encoding="utf-8"), *command(SOURCE, Path("program"))]
     name = f"libtorch-{torch.__version__}-{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}"
-    folder = _cache() or scratch
+    folder = user_cache() or scratch
     program = folder / name
     if program.is_file():
         return program
@@ -94,13 +93,3 @@ def compiled(scratch: Path, seconds: float) -> Path:
             raise WorkerError(f"the C++ program does not compile: {fault}")
         part.replace(program)
     return program
-
-
-def _cache() -> Path | None:
-    """The user's cache folder, None where it may not be written."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "graphspec"
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if os.access(folder, os.W_OK):
-            return folder
-    return None
