@@ -32,6 +32,7 @@ import atheris
 with atheris.instrument_imports(include=["graphspec.spec", "graphspec.graph"]):
     from graphspec import graph, spec
     from graphspec.diagnostics import GraphspecError
+    from graphspec.spec import limits
     from graphspec.spec.text import decode
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +40,8 @@ MOST_SECONDS = 2.0
 MOST_PRINTED = 1 << 16
 #: Short inputs are run at a greater rate, and say the same.
 MOST_BYTES = 1500
+#: Nor does a network become another by more copies of its layers.
+MOST_LAYERS = 200
 #: Values that stand for others: edges of every kind of field.
 EDGES: list[Any] = [
     0, 1, -1, 2, 3, 32, 33, 64, 65, 10**6, 2**31, 2**63 - 1, 2**63, -(2**63), 0.0, -0.0, 0.5, 1e308, 3.0, True, False,
@@ -146,7 +149,8 @@ class Campaign:
         """``compiled``, or the code of the first diagnostic."""
         try:
             text = decode(data) + "\n"
-            graph.build(spec.load(text))
+            with limits.raised(MOST_LAYERS):
+                graph.build(spec.load(text))
         except GraphspecError as error:
             printed = str(error)
             assert len(printed.encode()) <= MOST_PRINTED, f"a message of {len(printed)} characters"

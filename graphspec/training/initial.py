@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -37,8 +37,8 @@ def start_from(module: nn.Module, path: Path, at: SpecPath = ()) -> list[str]:
 
 def named_by_spec(text: str) -> Path:
     """The path that ``[train] init`` names, which stays inside the working directory."""
-    path = PurePath(text)
-    if path.is_absolute() or ".." in path.parts:
+    path = Path(text)
+    if not path.resolve().is_relative_to(Path.cwd()):
         message = f"the path {quoted(text)} leads out of the working directory"
         raise fail("outside", message, at=AT, hint="--init names a file anywhere")
-    return Path(path)
+    return path

@@ -1,0 +1,63 @@
+"""Files of weights from strangers: read as tensors or refused, whatever is in them, and never looked for outside."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+from graphspec.diagnostics import GraphspecError
+from graphspec.module.weights import read_tensors
+from graphspec.training.initial import named_by_spec
+
+STATE = {"fc.weight": torch.ones(3, 4), "fc.bias": torch.zeros(3), "count": torch.tensor(3)}
+WRITERS: dict[str, Callable[[Path], Any]] = {
+    "zip.pt": lambda path: torch.save(STATE, path),
+    "legacy.pt": lambda path: torch.save(STATE, path, _use_new_zipfile_serialization=False),
+    "file.safetensors": lambda path: safetensors.torch.save_file(STATE, path),
+}
+
+
+def damaged(whole: bytes, draw: random.Random) -> bytes:
+    """`whole` with bytes changed, cut off or put in."""
+    content = bytearray(whole)
+    for _ in range(draw.choice([1, 1, 2, 5, 20])):
+        at, kind = draw.randrange(len(content)), draw.random()
+        if kind < 0.6:
+            content[at] = draw.randrange(256)
+        elif kind < 0.8:
+            content = content[: at + 1]
+        else:
+            content[at:at] = draw.randbytes(draw.randrange(1, 9))
+    return bytes(content)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_damaged_file_is_refused_or_read_and_nothing_else(name: str, tmp_path: Path) -> None:
+    path, draw, refused = tmp_path / name, random.Random(0), 0
+    WRITERS[name](path)
+    whole = path.read_bytes()
+    for _ in range(600):
+        path.write_bytes(damaged(whole, draw))
+        try:
+            read_tensors(path)
+        except GraphspecError as error:
+            refused += error.diagnostics[0].code == "checkpoint-damaged"
+    assert refused > 300
+
+
+@pytest.mark.parametrize("text", ["/etc/passwd", "../weights.pt", "inside/../../weights.pt", "link.pt"])
+def test_a_path_in_a_spec_stays_inside(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "weights.pt").touch()
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "link.pt").symlink_to(tmp_path / "weights.pt")
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(GraphspecError, match=r"error\[outside\].*--init names a file anywhere"):
+        named_by_spec(text)
+    assert named_by_spec("inside.pt") == Path("inside.pt")
