@@ -8,6 +8,7 @@ trained one after the other up to the order of sums.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -134,13 +135,14 @@ class Together:
     def _optimizer(self) -> Optimizer:
         """torch's optimiser with a group of parameters, views of the stacked ones, for each member."""
         at = ("train", "optimizer")
+        function = choose(self.members[0].optimizer, optimizer_table(), "optimizer", at)
+        fused = {"fused": True} if "fused" in inspect.signature(function).parameters else {}
         groups = []
         for number, member in enumerate(self.members):
             views = [self.weights[name][number] for name in self.trained]
-            construct(member.optimizer, choose(member.optimizer, optimizer_table(), "optimizer", at), at, params=views)
+            construct(member.optimizer, function, at, params=views)
             groups.append({"params": views, **member.optimizer.args})
-        first = self.members[0].optimizer
-        return construct(first, choose(first, optimizer_table(), "optimizer", at), at, params=groups)
+        return construct(self.members[0].optimizer, function, at, params=groups, **fused)
 
     def _loss(
         self, trained: dict[str, Tensor], fixed: dict[str, Tensor], inputs: list[Tensor], target: Values
@@ -167,11 +169,12 @@ class Together:
     def _step(self, inputs: list[Tensor], target: Values) -> None:
         gradients, (losses, outputs) = self._pass(*self._split(), inputs, target)  # feedforward, loss, backward
         values = losses.tolist()
+        parts = [gradients[name].unbind() for name in self.trained]
         for number, (member, group) in enumerate(zip(self.members, self.optimizer.param_groups, strict=True)):
             if not member.ended and not math.isfinite(values[number]):
                 member.ended, member.error = True, f"the loss is {values[number]} at step {self.step + 1}"
-            for name, view in zip(self.trained, group["params"], strict=True):
-                view.grad = None if member.ended else gradients[name][number]  # torch leaves those without out
+            for part, view in zip(parts, group["params"], strict=True):
+                view.grad = None if member.ended else part[number]  # torch leaves out those without one
             if not member.ended:
                 member.metrics.update(values[number], _of(outputs, number), target)
         with self.schedule.warmed(self.step):
