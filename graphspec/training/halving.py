@@ -28,7 +28,7 @@ def halving_step(learner: Learner, batch: Samples, share: float, update: bool) -
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
-            if learner.pieces >= len(batch) or share != 1:
+            if learner.pieces >= len(batch) or share != 1 or learner.asks_again:
                 hint = "the last checkpoint is whole; resume with a smaller batch_size in another run"
                 raise fail("out-of-memory", "memory is too small for a step", ("data", "batch_size"), hint) from error
         learner.clear_gradients()

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import LBFGS, Optimizer
 
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.training.average import WeightAverage
@@ -78,13 +78,23 @@ class Learner:
         self.watch = LossWatch(1 if self.device.type == "cpu" else STEPS_ON_A_GPU)
         self._parameters = list(self.module.parameters())
 
-    def update(self) -> None:
-        """Move the weights along the gradient, and take the gradient away."""
+    @property
+    def asks_again(self) -> bool:
+        """Whether the optimiser wants the loss at other weights within a step, as LBFGS does."""
+        return isinstance(self.optimizer, LBFGS)
+
+    def update(self, again: Callable[[], Tensor] | None = None) -> None:
+        """Move the weights along the gradient, and take the gradient away.
+
+        `again` gives loss and gradients anew, for optimisers that ask several times.
+        """
         self.precision.unscale(self.optimizer)
         if self.clip_grad_norm is not None:
             nn.utils.clip_grad_norm_(self._parameters, self.clip_grad_norm)
         with self.schedule.warmed(self.step):
-            if self.direct is None:
+            if again is not None:
+                self.optimizer.step(again)  # type: ignore[arg-type]
+            elif self.direct is None:
                 self.precision.step(self.optimizer)
             else:
                 self.direct()

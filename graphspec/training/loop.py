@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -31,7 +33,7 @@ def train_step(learner: Learner, batch: Samples, share: float = 1.0, update: boo
         value = learner.watch(loss, lambda loss: not_finite(learner, inputs, loss))
         learner.precision.backward(loss if share == 1 else loss * share)  # backward
     if update:
-        learner.update()  # update
+        learner.update(partial(_again, learner, inputs, target) if learner.asks_again else None)  # update
 
     learner.metrics.update(value if learner.watch.every == 1 else loss.detach().double(), _detached(output), target)
     learner.batch += 1
@@ -50,6 +52,15 @@ def measure(learner: Learner, batches: Batches, scores: Scores | None = None) ->
             scores.update(*learner.objective.first.pair(output, target))
     learner.module.train()
     return found.compute()
+
+
+def _again(learner: Learner, inputs: list[Tensor], target: Values) -> Tensor:
+    """Loss and gradients of the same batch at the weights of now."""
+    learner.clear_gradients()
+    with torch.enable_grad():
+        loss = learner.objective(learner.forward(*inputs), target)
+        loss.backward()
+    return loss
 
 
 def _detached(output: Values) -> Values:

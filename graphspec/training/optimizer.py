@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 
 from graphspec.data.components import choose, construct, required
-from graphspec.diagnostics import fail, warn
+from graphspec.diagnostics import Path, fail, quoted, warn
 from graphspec.spec.base import Component
 from graphspec.training.metrics import higher_is_better
 
@@ -20,14 +20,16 @@ from graphspec.training.metrics import higher_is_better
 _FROM_THE_RUN = ("T_max", "total_steps", "total_iters")
 #: Schedulers that step after every update instead of after every epoch, as torch's documentation of each says.
 PER_STEP = ("OneCycleLR", "CyclicLR")
-#: Schedulers that take a Python function or other schedulers, which a spec cannot write.
-_NOT_FROM_TEXT = ("LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler")
+#: Schedulers that take a Python function, which a spec cannot write.
+_NOT_FROM_TEXT = ("LambdaLR", "MultiplicativeLR")
+#: Schedulers of schedulers: one behind the other from epochs on, or all at once.
+_COMBINED = ("SequentialLR", "ChainedScheduler")
 
 
 def optimizer_table() -> dict[str, type[Optimizer]]:
-    """Every optimiser of torch.optim by name, but LBFGS, whose step evaluates the loss by itself."""
+    """Every optimiser of torch.optim by name."""
     found = {n: c for n, c in vars(torch.optim).items() if inspect.isclass(c) and issubclass(c, Optimizer)}
-    return {name: cls for name, cls in found.items() if name not in ("Optimizer", "LBFGS")}
+    return {name: cls for name, cls in found.items() if name != "Optimizer"}
 
 
 def scheduler_table() -> dict[str, type[Any]]:
@@ -114,9 +116,12 @@ class Schedule:
         self.scheduler.load_state_dict(state)
 
 
-def _build(component: Component, optimizer: Optimizer, steps: int, monitor: str) -> Any:
-    at = ("train", "scheduler")
+def _build(
+    component: Component, optimizer: Optimizer, steps: int, monitor: str, at: Path = ("train", "scheduler")
+) -> Any:
     function = choose(component, scheduler_table(), "scheduler", at)
+    if component.type in _COMBINED:
+        return _combined(component, function, optimizer, steps, monitor, at)
     known = inspect.signature(function).parameters
     wanted = [name for name in _FROM_THE_RUN if name in known and name not in component.args]
     if component.type == "OneCycleLR" and "epochs" in component.args:
@@ -127,3 +132,27 @@ def _build(component: Component, optimizer: Optimizer, steps: int, monitor: str)
     if component.type == "ReduceLROnPlateau" and "mode" not in component.args:
         inferred["mode"] = "max" if higher_is_better(monitor) else "min"
     return construct(component, function, at, optimizer=optimizer, **inferred)
+
+
+def _combined(component: Component, function: Any, optimizer: Optimizer, steps: int, monitor: str, at: Path) -> Any:
+    """A scheduler of schedulers; of several in a row, each plans for the epochs that it has."""
+    listed, at_list = component.args.get("schedulers"), (*at, "schedulers")
+    if not isinstance(listed, list | tuple) or not listed or not all(isinstance(part, str | dict) for part in listed):
+        raise fail("bad-value", f"{component.type} needs a list of schedulers", at=at_list)
+    parts = [Component.model_validate(part) for part in listed]
+    for i, part in enumerate(parts):
+        if part.type in (*PER_STEP, *_COMBINED, "ReduceLROnPlateau"):
+            raise fail("bad-value", f"{quoted(part.type)} cannot be one of several", at=(*at_list, i))
+    ends = [*component.args.get("milestones", ()), steps] if component.type == "SequentialLR" else [steps] * len(parts)
+    if len(ends) != len(parts) or not all(isinstance(end, int) for end in ends):
+        message = f"{len(parts)} schedulers have {len(parts) - 1} epochs between them at which the next begins"
+        raise fail("bad-value", message, at=(*at, "milestones"))
+    starts = [0, *ends[:-1]] if component.type == "SequentialLR" else [0] * len(parts)
+    built = [
+        _build(part, optimizer, max(1, end - start), monitor, (*at_list, i))
+        for i, (part, start, end) in enumerate(zip(parts, starts, ends, strict=True))
+    ]
+    rest = Component.model_construct(
+        type=component.type, args={key: value for key, value in component.args.items() if key != "schedulers"}
+    )
+    return construct(rest, function, at, optimizer=optimizer, schedulers=built)

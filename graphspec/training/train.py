@@ -214,6 +214,8 @@ def make_learner(module: nn.Module, shaped: ShapedGraph, data: DataSet, device: 
     monitor = settings.monitor or next(iter(metrics.metrics), "loss")
     check_monitor(monitor, metrics)
     optimizer = build_optimizer(settings.optimizer, module)
+    if settings.optimizer.type == "LBFGS" and (settings.accumulate > 1 or settings.precision != "fp32"):
+        raise fail("bad-value", "LBFGS takes whole batches, in fp32", at=("train", "optimizer"))
     updates = -(-len(data.batches("train")) // settings.accumulate)
     schedule = Schedule(settings.scheduler, optimizer, epochs, updates, monitor, settings.warmup)
     return Learner(

@@ -112,6 +112,23 @@ def test_losses_may_be_looked_at_every_few_steps(digits: dict[str, Any]) -> None
         learner.look_at_losses()
 
 
+def test_lbfgs_asks_for_the_loss_several_times(fit: Any, tmp_path: Path) -> None:
+    """On a line's mean squared error with all samples in one batch it is where least squares are, at once."""
+    spec = {
+        "graphspec": 1,
+        "inputs": {"x": ["N", 1]},
+        "layers": {"fc": {"type": "Linear", "out_features": 1}},
+        "data": {"dataset": {"type": "line", "samples": 100, "noise": 0.5}, "validation": 0, "batch_size": 80},
+        "train": {"epochs": 3, "loss": "MSELoss", "optimizer": {"type": "LBFGS", "lr": 1.0}},
+    }
+    report = fit(spec)
+    data = load_data(pipeline.load(spec)).train
+    x, y = data.inputs["x"].double(), data.targets["y"].double()
+    ones = torch.cat([x, torch.ones_like(x)], 1)
+    least = (ones @ torch.linalg.lstsq(ones, y).solution - y).square().mean().item()
+    assert report.figures["train"]["loss"] == pytest.approx(least, rel=1e-4)
+
+
 def test_the_caller_keeps_random_state_and_threads(digits: dict[str, Any], fit: Any) -> None:
     before, threads = torch.get_rng_state(), torch.get_num_threads()
     fit(digits, epochs=1)
