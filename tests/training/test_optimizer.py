@@ -147,11 +147,11 @@ def test_a_wrong_optimiser_is_said(component: Any, expected: str) -> None:
         ({"type": "SequentialLR", "schedulers": []}, r"needs a list of schedulers"),
         (
             {"type": "SequentialLR", "schedulers": ["LinearLR", "ConstantLR"]},
-            r"2 schedulers have 1 epochs between them",
+            r"2 schedulers have 1 epochs",
         ),
         (
             {"type": "ChainedScheduler", "schedulers": [{"type": "OneCycleLR", "max_lr": 1}]},
-            r"cannot be one of several",
+            r"cannot be one of",
         ),
     ],
 )
