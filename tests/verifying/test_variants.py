@@ -15,6 +15,7 @@ from graphspec import pipeline
 from graphspec.diagnostics import GraphspecError, VerificationError
 from graphspec.exporting.manifest import sha256
 from graphspec.exporting.postprocessing import Postprocessing
+from graphspec.verifying.variants.judge import check_that_it_runs
 from graphspec.verifying.variants.measure import Agreement
 from graphspec.verifying.variants.report import VariantReport, diagnostics
 
@@ -182,6 +183,28 @@ def test_without_data_float16_is_compared_on_seeded_inputs_and_int8_refused(tmp_
 def test_a_precision_needs_the_onnx_format(tmp_path):
     with pytest.raises(GraphspecError, match=r'the precisions are of model\.onnx; add "onnx" to the formats'):
         pipeline.export(SPEC, tmp_path / "export", formats=["pipeline"], precisions=["fp16"])
+
+
+def test_a_variant_that_does_not_run_is_refused(bundle, tmp_path):
+    (tmp_path / "model.fp16.onnx").write_bytes(bundle.path("onnx").read_bytes()[:-2000])
+    with pytest.raises(VerificationError, match=r"model\.fp16\.onnx in onnxruntime: cannot load the file"):
+        check_that_it_runs(tmp_path / "model.fp16.onnx", {"image": np.zeros((1, 1, 8, 8), np.float32)}, ["output"])
+
+
+GELU = """
+graphspec = 1
+[inputs]
+x = ["N", "T", 16]
+[layers]
+fc1 = { type = "Linear", out_features = 32 }
+act = "GELU"
+fc2 = { type = "Linear", out_features = 4 }
+"""
+
+
+def test_what_onnxruntime_has_no_sound_float16_kernel_for_stays_float32(tmp_path):
+    found = pipeline.export(GELU, tmp_path / "export", formats=["onnx"], precisions=["fp16"])
+    assert found.manifest["variants"]["fp16"]["agreement"] > 0.999
 
 
 LSTM = """

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -15,7 +17,7 @@ from graphspec.data import DataSet, Samples
 from graphspec.data.dataset import Part
 from graphspec.diagnostics import Diagnostic, VerificationError, fail
 from graphspec.exporting.bundle import Bundle, variant_file
-from graphspec.exporting.capture import eval_copy, first_line
+from graphspec.exporting.capture import eval_copy
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.exporting.sampler import Sampler
@@ -23,7 +25,9 @@ from graphspec.shapes.shaped import ShapedGraph
 from graphspec.training.fields import match_fields
 from graphspec.training.loop import measure
 from graphspec.training.train import make_learner
+from graphspec.verifying.child import Worker, WorkerError
 from graphspec.verifying.inputs import batch_dim
+from graphspec.verifying.runtimes import ONNXRUNTIME
 from graphspec.verifying.variants.convert import AT, write_fp16, write_int8
 from graphspec.verifying.variants.measure import Agreement, Beside, Session, latency
 from graphspec.verifying.variants.report import VariantReport, diagnostics, readme_section
@@ -32,6 +36,8 @@ from graphspec.verifying.variants.report import VariantReport, diagnostics, read
 CALIBRATION, BATCH = 256, 32
 #: Draws by which a variant is compared where there are no data.
 DRAWS = 64
+#: Seconds that the first run of a variant may take.
+TIME_LIMIT = 300.0
 
 
 def add_variants(
@@ -66,7 +72,8 @@ def add_variants(
 def _compare(
     reference: Path, target: Path, precision: str, reading: Postprocessing, samples: _Data | _Draws
 ) -> VariantReport:
-    own, variant, agreement = _loaded(reference), _loaded(target), Agreement(reading)
+    check_that_it_runs(target, samples.one(), [entry["name"] for entry in reading.outputs])
+    own, variant, agreement = Session(reference), Session(target), Agreement(reading)
     right = samples.measure(own)
     found = samples.measure(Beside(own, variant, agreement))
     seconds, ratio = latency(reference, target, samples.one())
@@ -77,12 +84,23 @@ def _compare(
     )  # fmt: skip
 
 
-def _loaded(path: Path) -> Session:
-    try:
-        return Session(path)
-    except Exception as error:  # onnxruntime's own types; whichever it is, the variant cannot be run
-        message = f"onnxruntime does not run {path.name}: {first_line(error)}"
-        raise VerificationError([Diagnostic("runtime-failed", message, AT)]) from error
+def check_that_it_runs(path: Path, inputs: Arrays, names: Sequence[str]) -> None:
+    """Run the model at `path` once for the outputs `names`, in a process of its own: what the tools make can end it.
+
+    Raises:
+        VerificationError: ``runtime-failed`` where it does not run.
+    """
+    with Worker() as worker, tempfile.TemporaryDirectory() as folder:
+        given, found = Path(folder) / "inputs.npz", Path(folder) / "outputs.npz"
+        np.savez(given, allow_pickle=False, **{f"0.{name}": value for name, value in inputs.items()})
+        request = {"runtime": ONNXRUNTIME.name, "model": str(path), "inputs": str(given), "outputs": str(found)}
+        try:
+            answer = worker.ask(request | {"names": list(names), "dtypes": {}}, TIME_LIMIT)
+        except WorkerError as error:
+            answer = {"failed": str(error)}
+    problem = answer.get("failed") or answer["errors"].get("0")
+    if problem:
+        raise VerificationError([Diagnostic("runtime-failed", f"{path.name} in onnxruntime: {problem}", AT)])
 
 
 class _Draws:
