@@ -123,20 +123,27 @@ def train(
     init: str | os.PathLike[str] | None = None,
     parallel: Literal["ddp", "fsdp"] = "ddp",
     evaluated: bool = True,
+    tensorboard: bool = False,
     reporter: Reporter | None = None,
 ) -> TrainReport:
     """Train a spec into the run folder `run` (``runs/NAME`` by default).
 
     `data` replaces ``[data] root``; only with `download` is a data set fetched; `init` is a file of weights, or a run,
-    to start from. Under torchrun all processes train together; the first one writes and gives the whole report. See
-    :func:`graphspec.training.train`.
+    to start from; `tensorboard` also writes each epoch's figures for TensorBoard into the run. Under torchrun all
+    processes train together; the first one writes and gives the whole report. See :func:`graphspec.training.train`.
     """
     from graphspec import training
 
     network, shaped, module = _of_spec(spec, variant, overrides)
+    folder = Path(run or Path("runs") / network.name)
+    if tensorboard:
+        from graphspec.training.progress import default_reporter
+        from graphspec.training.tensorboard import TensorBoard
+
+        reporter = TensorBoard(reporter or default_reporter(), folder / "tensorboard")
     with located(network.source):
         return training.train(
-            module, shaped, run=Path(run or Path("runs") / network.name), resume=resume, epochs=epochs, device=device,
+            module, shaped, run=folder, resume=resume, epochs=epochs, device=device,
             data_root=Path(data) if data else None, download=download, init=Path(init) if init else None,
             parallel=parallel, evaluated=evaluated, reporter=reporter,
         )  # fmt: skip

@@ -39,6 +39,9 @@ def train(
             "--find-lr", metavar="FILE.png", help="Instead: draw the loss over growing rates.", show_default=False
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write each epoch's figures for TensorBoard.")
+    ] = False,
     overfit_batch: Annotated[
         bool, typer.Option("--overfit-batch", help="Instead: see whether one batch can be learned by heart.")
     ] = False,
@@ -78,6 +81,7 @@ def train(
             resume=resume,
             epochs=epochs,
             init=init,
+            tensorboard=tensorboard,
             parallel="fsdp" if parallel is Parallel.fsdp else "ddp",
             **common,
             reporter=Silent() if quiet else None,
