@@ -196,9 +196,10 @@ graphspec = 1
 [inputs]
 x = ["N", "T", 16]
 [layers]
-fc1 = { type = "Linear", out_features = 32 }
-act = "GELU"
-fc2 = { type = "Linear", out_features = 4 }
+turn = { type = "permute", dims = [1, 0, 2] }
+fc1  = { type = "Linear", out_features = 32 }
+act  = "GELU"
+fc2  = { type = "Linear", out_features = 4 }
 """
 
 
