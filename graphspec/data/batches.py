@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from graphspec.data import memory
 from graphspec.data.augment import Augmentation, Mix
 from graphspec.data.augment.windows import Windows, windows
 from graphspec.data.samples import Samples
@@ -17,6 +18,11 @@ from graphspec.data.transforms import Normalize, to_float
 
 #: Bytes up to which samples are kept once more, in the form from which batches are made with the least work.
 KEPT = 1 << 29
+
+
+def _most_kept() -> int:
+    """``KEPT``, or what the memory still allows."""
+    return min(KEPT, memory.budget())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +129,7 @@ class Batches:
         values = self.samples.inputs.values()
         if self.augment or self.mix or self.samples.streamed:
             return None
-        if sum(4 * value.numel() for value in values) > KEPT:
+        if sum(4 * value.numel() for value in values) > _most_kept():
             return None
         return self._ready(self.samples.take(self._rows))
 
@@ -133,7 +139,7 @@ class Batches:
         images = next(iter(self.samples.inputs.values()))
         if len(self.samples.inputs) > 1 or self.samples.streamed or images.ndim != 4:
             return None
-        return windows(images, self.augment, KEPT)
+        return windows(images, self.augment, _most_kept())
 
     def _cut(self, windows: Windows, index: Tensor, draw: torch.Generator) -> Samples:
         """The samples at `index`, which is on the CPU as the draws are, so that no device has to be waited for."""

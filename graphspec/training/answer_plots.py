@@ -32,17 +32,14 @@ def class_bars(counts: Tensor, classes: Sequence[str], part: str, path: Path) ->
         panel.barh(at.numpy(), table[name][rows].numpy(), 0.25, color=colour, label="F1" if name == "f1" else name)
     names = [f"{short(classes[row])}  ({int(table['support'][row]):,})" for row in rows.tolist()]
     panel.set_yticks(range(len(rows)), names)
-    panel.invert_yaxis()
-    panel.set(xlim=(0, 1), title=_of(f"{part} part, by class (samples)", len(rows), len(classes)))
+    all_shown = len(rows) == len(classes)
+    title = f"{part} part, by class" if all_shown else f"{part} part: {len(rows)} of {len(classes)} classes, lowest F1"
+    panel.set(xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6), title=title)
     panel.grid(axis="x", color=FAINT, lw=0.5)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return save(figure, path)
-
-
-def _of(title: str, shown: int, count: int) -> str:
-    return title if shown == count else f"{title}: the {shown} of {count} with the lowest F1"
 
 
 def reliability(confidence: Tensor, right: Tensor, part: str, path: Path) -> Path:
@@ -61,7 +58,7 @@ def reliability(confidence: Tensor, right: Tensor, part: str, path: Path) -> Pat
     panel.plot(mean.numpy(), accuracy.numpy(), "o", ms=4, color=TRAINING, label="samples of a bin")
     panel.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     panel.set_title(f"{part} part: calibration error {error:.3f}")
-    panel.legend(frameon=False, loc="lower right")
+    panel.legend(loc="upper left", fontsize=8, framealpha=0.85, edgecolor="none")
     amount.bar(middle.numpy(), (count / count.sum()).numpy(), 0.9 / _BINS, color=TRAINING)
     amount.set(xlabel="confidence", ylabel="share of the samples", xlim=(0, 1))
     return save(figure, path)
@@ -71,7 +68,7 @@ def errors(pictures: Tensor, titles: Sequence[str], wrong: int, part: str, path:
     """Wrong answers, each of the `pictures` (``N × C × H × W`` in [0, 1]) with its title; in all there are `wrong`."""
     from matplotlib.figure import Figure
 
-    columns = 6
+    columns = max(3, min(6, len(pictures)))  # wide enough for the heading
     rows = -(-len(pictures) // columns)
     tall = pictures.shape[2] / pictures.shape[3]
     figure = Figure(figsize=(1.75 * columns + 0.3, (1.75 * tall + 0.5) * rows + 0.5))
