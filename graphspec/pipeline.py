@@ -300,7 +300,7 @@ def export(
             raise fail("not-exportable", "the precisions are of model.onnx", at=at, hint=hint)
         root = Path(data) if data else None
         samples = _samples(shaped, run, "pipeline" in chosen or "int8" in smaller, root, download)
-        facts = _facts(shaped, run, samples, "pipeline" in chosen, root)
+        facts = _facts(shaped, run, samples, "pipeline" in chosen, bool(smaller), root)
         bundle = exporting.write_bundle(
             module, shaped, folder / "bundle", formats=chosen, opset_version=wanted.opset_version, facts=facts
         )
@@ -412,14 +412,16 @@ def _samples(shaped: ShapedGraph, run: Path | None, needed: bool, root: Path | N
         return None
 
 
-def _facts(shaped: ShapedGraph, run: Path | None, samples: DataSet | None, pipeline: bool, root: Path | None) -> Facts:
-    """What an export says of the data; no more than the labels where they do not fit the network."""
+def _facts(
+    shaped: ShapedGraph, run: Path | None, samples: DataSet | None, pipeline: bool, strict: bool, root: Path | None
+) -> Facts:
+    """What an export says of the data; no more than the labels where they do not fit the network, unless `strict`."""
     from graphspec import exporting
 
     if samples is not None:
         try:
             return exporting.facts_of(shaped, samples, pipeline, root)
         except GraphspecError:
-            if pipeline:
+            if pipeline or strict:
                 raise
     return exporting.Facts(labels=_labels(run))

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from graphspec.data import DataSet
+from graphspec.diagnostics import fail
+from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.preprocessing import Preprocessing
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.training.fields import match_fields
@@ -41,6 +43,7 @@ def facts_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, root: Path | No
         GraphspecError: where the data do not fit the network, or the network takes no pipeline.
     """
     fields = match_fields(shaped, data)
+    _check_classes(shaped, data)
     part = data.train if data.validation is None else data.validation
     batch = data.batch(COUNT, "train" if data.validation is None else "validation")
     sample = dict(zip(shaped.inputs, fields.inputs_of(batch), strict=True))
@@ -50,6 +53,16 @@ def facts_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, root: Path | No
     preprocessing = Preprocessing.of(shaped, data, root)
     (stored,) = part.inputs.values()
     return dataclasses.replace(facts, preprocessing=preprocessing, raw=_raw(stored[:COUNT], preprocessing))
+
+
+def _check_classes(shaped: ShapedGraph, data: DataSet) -> None:
+    """Training would refuse an output that is not one column a class; a network exported untrained may have one."""
+    after = Postprocessing.of(shaped, data.classes)
+    columns = after.outputs[0]["shape"][1:2]
+    if after.classes is None or columns == [after.classes] or (after.one_column and after.classes == 2):
+        return
+    message = f"the output has {columns[0]} columns, {data.name} has {after.classes} classes"
+    raise fail("class-count", message, at=("outputs",), hint=f"an output of N × {after.classes} fits")
 
 
 def _raw(stored: Tensor, preprocessing: Preprocessing) -> Tensor:

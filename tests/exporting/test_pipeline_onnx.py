@@ -361,6 +361,7 @@ def test_a_regression_gives_its_value(tmp_path):
 @pytest.mark.parametrize(("spec", "words"), [
     (PHOTOS.split("[data]")[0], r"has no \[data\] section"),
     (PHOTOS.replace("photos", "nowhere"), "does not exist"),
+    (PHOTOS.replace("out_features = 2", "out_features = 5"), "the output has 5 columns, ImageFolder has 2 classes"),
     (PHOTOS.replace("size = 28 }", 'size = 28, interpolation = "lanczos" }'), 'interpolation "lanczos" cannot be'),
 ])  # fmt: skip
 def test_a_pipeline_that_cannot_be_made_is_refused_and_nothing_published(photos, tmp_path, spec, words):
