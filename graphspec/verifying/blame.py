@@ -7,7 +7,7 @@ taken layer by layer; the first layer, in the order of execution, whose values d
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,29 @@ from graphspec.exporting.reference import Arrays, Reference, as_array, as_float6
 from graphspec.exporting.tolerance import error
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.child import Worker
+from graphspec.verifying.compare import HALF_ULP, Rounded
 from graphspec.verifying.inputs import Case
 from graphspec.verifying.report import Blame
 from graphspec.verifying.rule import Status, judge
 
-#: A layer's values in double and single precision.
-Values = list[tuple[NDArray[Any], NDArray[Any]]]
+#: A layer's values in double and single precision, each with the error that rounding makes.
+Values = list[tuple[NDArray[Any], NDArray[Any], float]]
 
 
 def blame_onnx(
-    path: Path, reference: Reference, shaped: ShapedGraph, case: Case, worker: Worker, scratch: Path, seconds: float
+    path: Path,
+    reference: Reference,
+    shaped: ShapedGraph,
+    case: Case,
+    worker: Worker,
+    scratch: Path,
+    seconds: float,
+    among: Container[str] | None = None,
 ) -> Blame | None:
-    """Find the layer of the ONNX file at `path` that answers `case` wrongly; None where none shows."""
+    """Find the layer of the ONNX file at `path` that answers `case` wrongly; None where none shows.
+
+    `among` names the layers that are looked at; all of them without.
+    """
     import onnx
 
     model = onnx.load(str(path))
@@ -51,7 +62,8 @@ def blame_onnx(
         return _wrong_shape(model, leaving, shaped) or blame_message(problem, layers, shaped)
     with np.load(outputs, allow_pickle=False) as file:
         found = {name: file[f"0.{name}"] for name in names}
-    return _first_wrong(leaving, found, reference, shaped, case)
+    looked_at = {layer: names for layer, names in leaving.items() if among is None or layer in among}
+    return _first_wrong(looked_at, found, reference, shaped, case)
 
 
 def _layers(model: Any) -> dict[str, str]:
@@ -134,39 +146,50 @@ def _first_wrong(
 
 def _wrong(candidate: NDArray[Any], values: Values) -> str:
     """Why `candidate` is none of a layer's `values`; empty where it is one, or where it is no value but a size."""
-    alike = [(double, single) for double, single in values if single.dtype == candidate.dtype]
-    fitting = [pair for pair in alike if pair[1].shape == candidate.shape]
+    alike = [value for value in values if value[1].dtype == candidate.dtype]
+    fitting = [value for value in alike if value[1].shape == candidate.shape]
     if not alike:
         return ""
     if not fitting:
-        shapes = ", ".join(str(single.shape) for _, single in alike)
+        shapes = ", ".join(str(single.shape) for _, single, _ in alike)
         return f"shape {candidate.shape} instead of {shapes}"
-    judged = [judge(candidate, double, single, error(single, double)) for double, single in fitting]
+    judged = [judge(candidate, double, single, noise) for double, single, noise in fitting]
     wrong = all(judgement.status is Status.FAIL for judgement in judged)
     return min(judged, key=lambda judgement: judgement.error).reason if wrong else ""
 
 
 def layer_values(reference: Reference, shaped: ShapedGraph, case: Case) -> dict[str, Values]:
     """Every layer's values on `case`, in both precisions."""
+    inputs = list(case.inputs.values())
+    wide = list(map(as_float64, inputs))
     with torch.no_grad():
-        single = _recorded(reference.single, shaped, list(case.inputs.values()))
+        single = _recorded(reference.single, shaped, inputs, 0.0)
         with in_float64():
-            double = _recorded(reference.double, shaped, list(map(as_float64, case.inputs.values())))
-    return {name: list(zip(double[name], single[name], strict=True)) for name in single}
+            double = _recorded(reference.double, shaped, wide, 0.0)
+            rounded = _recorded(reference.double, shaped, wide, HALF_ULP)
+    return {name: list(map(_with_noise, double[name], single[name], rounded[name])) for name in single}
 
 
-def _recorded(module: torch.nn.Module, shaped: ShapedGraph, inputs: Sequence[Tensor]) -> dict[str, list[NDArray[Any]]]:
+def _with_noise(
+    double: NDArray[Any], single: NDArray[Any], rounded: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], float]:
+    return double, single, max(error(single, double), error(rounded, double))
+
+
+def _recorded(
+    module: torch.nn.Module, shaped: ShapedGraph, inputs: Sequence[Tensor], share: float
+) -> dict[str, list[NDArray[Any]]]:
     assert isinstance(module, fx.GraphModule)
-    recorder = _Recorder(module)
+    recorder = _Recorder(module, share)
     recorder.run(*inputs)
     return {layer.name: list(_arrays(value)) for layer, value in zip(shaped.layers, recorder.values, strict=True)}
 
 
-class _Recorder(fx.Interpreter):
+class _Recorder(Rounded):
     """Runs the module and keeps what each layer gave, in the order of the layers."""
 
-    def __init__(self, module: fx.GraphModule) -> None:
-        super().__init__(module)
+    def __init__(self, module: fx.GraphModule, share: float) -> None:
+        super().__init__(module, share)
         self.values: list[Any] = []
 
     def run_node(self, n: fx.Node) -> Any:

@@ -58,7 +58,7 @@ class Oracle:
             inputs = [value * (1 + DAMAGE) if value.is_floating_point() else value for value in inputs]
         with torch.no_grad(), in_float64():
             damaged = self._by_name(self._damaged(*inputs))
-            rounding = _Rounded(self.reference.double, ONE_SIDED if case.family == "zeros" else HALF_ULP)
+            rounding = Rounded(self.reference.double, ONE_SIDED if case.family == "zeros" else HALF_ULP)
             rounded = self._by_name(rounding.run(*map(as_float64, case.inputs.values())))
         return Truth(case, self.reference(case.inputs), damaged, rounded)
 
@@ -73,8 +73,8 @@ class Oracle:
         return all(first[name].tobytes() == second[name].tobytes() for name in first)
 
 
-class _Rounded(fx.Interpreter):
-    """Runs the float64 module with every layer's values off by up to `share` of themselves.
+class Rounded(fx.Interpreter):
+    """Runs the module with every layer's values off by up to `share` of themselves.
 
     The float32 module's own error can be nothing by luck where another order of summation shows plenty: an
     InstanceNorm of a constant map divides rounding by the root of its epsilon.
@@ -87,7 +87,9 @@ class _Rounded(fx.Interpreter):
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
-        if n.op != "call_module" or not isinstance(value, torch.Tensor) or not value.is_floating_point():
+        if not self._share or n.op != "call_module" or not isinstance(value, torch.Tensor):
+            return value
+        if not value.is_floating_point():
             return value
         spread = torch.rand(value.shape, generator=self._generator, dtype=value.dtype) * 2 - 1
         return value * (1 + self._share * spread)

@@ -94,15 +94,18 @@ class RuntimeReport:
 
     @property
     def worst(self) -> float:
-        """The greatest scaled error, max|d|/max|ref|, over outputs and cases; infinite where nothing ran."""
-        ran = [c.judgement for c in self.comparisons if not (self.optional and c.judgement.refused)]
-        return max((judgement.scaled for judgement in ran), default=math.inf)
+        """The greatest scaled error, max|d|/max|ref|, over conclusive comparisons; infinite where there is none."""
+        return max((judgement.scaled for judgement in self._conclusive), default=math.inf)
+
+    @property
+    def _conclusive(self) -> list[Judgement]:
+        judged = [c.judgement for c in self.comparisons if not (self.optional and c.judgement.refused)]
+        return [judgement for judgement in judged if judgement.status is not Status.INCONCLUSIVE]
 
     def as_dict(self) -> dict[str, Any]:
         """As data: the verdict, the worst scaled error and the greatest error in units of what was allowed."""
         counts = {status.value: sum(c.judgement.status is status for c in self.comparisons) for status in Status}
-        judged = [c.judgement for c in self.comparisons]
-        margin = max((j.error / j.allowed for j in judged if j.allowed), default=0.0)
+        margin = max((j.error / j.allowed for j in self._conclusive if j.allowed), default=0.0)
         row: dict[str, Any] = {"passed": self.passed, "scaled_error": _finite(self.worst)}
         row |= {"error_over_allowed": _finite(margin), "comparisons": counts}
         row |= {"limits": self.limits[:5]} if self.optional else {}
@@ -130,7 +133,7 @@ class VerifyReport:
     @property
     def worst(self) -> float:
         """The greatest scaled error over the runtimes that ran."""
-        ran = [runtime for runtime in self.runtimes if not (runtime.optional and runtime.failure)]
+        ran = [runtime for runtime in self.runtimes if not runtime.optional or runtime._conclusive]
         return max((runtime.worst for runtime in ran), default=math.inf)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -19,6 +19,8 @@ from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.blame import blame_onnx, blame_unloadable
+from graphspec.verifying.blame_torch import WEIGHTED, blame_weights
+from graphspec.verifying.blind import blind_layers
 from graphspec.verifying.child import WorkerError
 from graphspec.verifying.compare import Oracle, Truth, compare
 from graphspec.verifying.inputs import Case, cases, further_cases
@@ -119,9 +121,23 @@ class Judge:
         faults = [fault for path in onnx_files for fault in check_onnx(path, self.shaped, opset_version)]
         faults += [fault for runtime, path in files.items() for fault in self._unrefused(runtime, path)]
         seconds = {"reference": self.preparation, "runtimes": time.perf_counter() - start}
+        unseen = next(self._unseen(files, reports), None)
         blame, failing = self._blame(reports, dict(zip((r.name for r in files), files.values(), strict=True)))
+        if unseen:
+            faults.append(f"{unseen[0].name}: {unseen[1].detail}, which no output shows")
+            blame = blame or unseen[1]
         inputs = {name: as_array(tensor) for name, tensor in failing.inputs.items()} if failing else {}
         return VerifyReport(reports, tuple(faults), blame, inputs, seconds)
+
+    def _unseen(self, files: Mapping[Runtime, Path], reports: Sequence[RuntimeReport]) -> Iterator[tuple[Path, Blame]]:
+        """The files that pass with another layer than the network's, of which the outputs tell nothing."""
+        passed = {report.runtime for report in reports if report.passed}
+        left = {r: path for r, path in files.items() if r.name in passed and r.name in (UNOPTIMISED.name, *WEIGHTED)}
+        blind = blind_layers(self._oracle.reference, self.shaped, self.truths) if left else set()
+        for runtime, path in left.items() if blind else ():
+            blame = self._blame_file(runtime, path, self.truths[0].case, blind)
+            if blame:
+                yield path, blame
 
     def _unrefused(self, runtime: Runtime, path: Path) -> list[str]:
         if not runtime.machine_code:
@@ -150,21 +166,28 @@ class Judge:
         name = report.first_failed_case
         case = next((truth.case for truth in self.truths if truth.case.name == name), None)
         path = paths[report.runtime]
-        if UNOPTIMISED.name in faulty:
-            return self._blame_file(path, report, case), case
+        runtime = next((runtime for runtime in RUNTIMES if runtime.name == report.runtime), None)
+        if case is None and runtime is UNOPTIMISED:
+            return blame_unloadable(path, report.failure, self.shaped), None
+        if case is not None and runtime is not None and runtime.name in (UNOPTIMISED.name, *WEIGHTED):
+            return self._blame_file(runtime, path, case), case
         if ONNXRUNTIME.name in faulty:
             detail = "the file itself is right: onnxruntime's graph optimiser changes what it computes"
             return Blame(None, (), detail), case
         return None, case
 
-    def _blame_file(self, path: Path, report: RuntimeReport, case: Case | None) -> Blame | None:
-        if case is None:
-            return blame_unloadable(path, report.failure, self.shaped)
+    def _blame_file(
+        self, runtime: Runtime, path: Path, case: Case, among: Container[str] | None = None
+    ) -> Blame | None:
+        """The layer of the file that differs, by its values on `case` or by its weights."""
+        reference, shaped, scratch, seconds = self._oracle.reference, self.shaped, self._scratch, self.seconds
         try:
-            worker = self.workers.of(UNOPTIMISED)
-            return blame_onnx(path, self._oracle.reference, self.shaped, case, worker, self._scratch, self.seconds)
+            if runtime is UNOPTIMISED:
+                worker = self.workers.of(runtime)
+                return blame_onnx(path, reference, shaped, case, worker, scratch, seconds, among)
+            return blame_weights(runtime, self.workers, path, reference, shaped, scratch, seconds)
         except WorkerError:  # the file is refused whether or not a layer can be named
-            self.workers.drop(UNOPTIMISED)
+            self.workers.drop(runtime)
             return None
 
     def close(self) -> None:

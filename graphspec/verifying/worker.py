@@ -140,6 +140,14 @@ LOADERS: dict[str, Callable[[str, list[str], Mapping[str, str]], Run]] = {
 }
 
 
+def torch_weights(runtime: str, path: str) -> Arrays:
+    """The tensors that a TorchScript or ``.pt2`` file holds, by the names that the module has for them."""
+    import torch
+
+    state = torch.jit.load(path).state_dict() if runtime == "torchscript" else torch.export.load(path).state_dict
+    return {name: (value.float() if value.dtype == torch.bfloat16 else value).numpy() for name, value in state.items()}
+
+
 def read_cases(path: str) -> dict[str, Arrays]:
     """The inputs of each case by name, in forward's order."""
     cases: dict[str, Arrays] = {}
@@ -151,9 +159,13 @@ def read_cases(path: str) -> dict[str, Arrays]:
 
 
 def serve(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Load the model, run every case, write the outputs."""
+    """Load the model, run every case, write the outputs; or write its weights, where the request has no inputs."""
     start = time.perf_counter()
     try:
+        if "inputs" not in request:
+            arrays = torch_weights(request["runtime"], request["model"])
+            np.savez(request["outputs"], allow_pickle=False, **arrays)
+            return {"seconds": {"load": time.perf_counter() - start}, "errors": {}}
         run = LOADERS[request["runtime"]](request["model"], request["names"], request["dtypes"])
     except Exception as error:  # whatever a runtime raises, it is the answer
         return {"failed": f"cannot load the file: {type(error).__name__}: {error}"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 
 import numpy as np
@@ -14,6 +15,8 @@ from graphspec.diagnostics import GraphspecError, VerificationError
 from graphspec.exporting import Bundle
 from graphspec.verifying import Workers, verify_bundle, verify_onnx
 from graphspec.verifying.child import Worker, WorkerError
+from graphspec.verifying.report import Comparison, RuntimeReport, VerifyReport
+from graphspec.verifying.rule import Judgement, Status
 from graphspec.verifying.runtimes import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime
 from graphspec.verifying.verify import Judge
 
@@ -171,6 +174,15 @@ def test_an_output_that_is_always_zero_proves_nothing(tmp_path):
     assert "all zero" in str(report.diagnostics()[0])
 
 
+def test_an_output_that_is_never_a_number_proves_nothing(tmp_path):
+    shaped, module = network("ReLU")
+    torch.nn.init.constant_(module.l0.bias, torch.nan)
+    report = verdict(module, shaped, tmp_path)
+    assert not report.passed
+    assert {d.code for d in report.diagnostics()} == {"inconclusive"}
+    assert "not a number" in str(report.diagnostics()[0])
+
+
 def test_a_network_that_saturates_on_ordinary_inputs_is_judged_on_smaller_ones(tmp_path):
     shaped, module = network("Sigmoid")
     with torch.no_grad():
@@ -277,6 +289,24 @@ def test_a_missing_runtime_is_said_and_never_counted_as_passed(judge, small):
     assert report.runtimes[1].limits == ["not installed: pip install apache-tvm"]
     assert (report.passed, report.runtimes[1].passed) == (True, False)
     assert not judge.files({ABSENT: path}, 20).passed
+
+
+def test_an_optional_runtime_that_takes_too_long_is_said_and_never_counted_as_passed(small):
+    reference = next(runtime for runtime in RUNTIMES if runtime.name == "onnx.reference")
+    with Judge(small.module, small.shaped, None, Workers(()), seconds=0.001) as judge:
+        found = judge.run(reference, small.bundle.path("onnx"))
+    assert (found.limits, found.faults, found.passed) == (["no answer within 0.001 s"], [], False)
+
+
+def test_the_worst_error_is_that_of_conclusive_cases_alone():
+    def compared(case, status, scaled):
+        return Comparison(case, "output", Judgement(status, error=scaled, allowed=1.0, scaled=scaled))
+
+    ran = RuntimeReport("one", (compared("a", Status.PASS, 1e-7), compared("b", Status.INCONCLUSIVE, 3e-5)))
+    unsure = RuntimeReport("two", (compared("a", Status.INCONCLUSIVE, 3e-5),), optional=True)
+    assert (ran.worst, unsure.worst) == (1e-7, math.inf)
+    assert ran.as_dict()["error_over_allowed"] == 1e-7
+    assert VerifyReport((ran, unsure)).worst == 1e-7
 
 
 def test_a_wrong_answer_of_an_optional_runtime_refuses_the_file(judge, small, damaged):
