@@ -19,7 +19,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from graphspec import ranks
-from graphspec.diagnostics import Diagnostic, GraphspecError, GraphspecWarning, render
+from graphspec.diagnostics import CODES, Diagnostic, GraphspecError, GraphspecWarning, render
 from graphspec.progress import hidden
 
 #: Wide enough that nothing wraps in a file or a pipe, where no window limits a line.
@@ -87,7 +87,7 @@ def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
         try:
             yield here
         except GraphspecError as error:
-            if not ranks.rank() or error.exit_code < 128:
+            if not ranks.rank() or not _the_same_everywhere(error):
                 here.complain(error.diagnostics)
             if as_json and not ranks.rank():
                 here.dump({"ok": False})
@@ -99,6 +99,12 @@ def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
             # the reader (`head`) has gone: end in silence, at interpreter shutdown too
             os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
             raise typer.Exit(0) from None
+
+
+def _the_same_everywhere(error: GraphspecError) -> bool:
+    """Whether all processes of a distributed run meet this, so that the first one says it for all."""
+    of_the_spec = ("PARSE", "LIMIT", "SCHEMA", "NAME", "GRAPH", "SHAPE")
+    return error.exit_code >= 128 or all(CODES[diagnostic.code] in of_the_spec for diagnostic in error.diagnostics)
 
 
 def _finite(value: Any) -> Any:

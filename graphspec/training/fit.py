@@ -42,6 +42,7 @@ class Fit:
     flag: StopFlag
     reporter: Reporter
     step: Callable[[Learner, Samples, float, bool], float] = halving_step
+    measure: Callable[[Learner, Batches], dict[str, float]] = measure
 
     def run(self) -> None:
         """Train, and save at the end; raises ``Interrupted`` or ``Terminated`` after a signal, the state saved."""
@@ -95,7 +96,7 @@ class Fit:
         row |= {f"train_{name}": value for name, value in figures.items()}
         if self.validation is not None:
             with learner.averaged():
-                figures = measure(learner, self.validation)
+                figures = self.measure(learner, self.validation)
                 learner.best.offer(figures, learner.epoch + 1, learner.module)
             row |= {f"validation_{name}": value for name, value in figures.items()}
         learner.schedule.after_epoch(figures[learner.best.monitor])

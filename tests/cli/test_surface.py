@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The command line's surface, frozen: what comes or goes is a change of the interface, made on purpose."""
 
 import typer

@@ -44,3 +44,10 @@ def test_without_optuna_it_says_what_to_install(command, monkeypatch):
     done = command("tune", "-", stdin=spec())
     assert done.code == 1
     assert "error[missing-package]: a search needs Optuna, which is not installed; pip install" in done.err
+
+
+def test_under_torchrun_it_says_what_to_do_instead(command, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    done = command("tune", "-", stdin=spec())
+    assert done.code == 1
+    assert "a search is not started by torchrun" in done.err

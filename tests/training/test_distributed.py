@@ -189,7 +189,7 @@ def test_one_process_goes_on_where_two_have_stopped(start: Start, tmp_path: Path
 def test_a_mistake_ends_all_processes(start: Start, tmp_path: Path) -> None:
     wrong = IMAGES | {"train": IMAGES["train"] | {"optimizer": {"type": "SGD", "lr": 1e30}}}
     _, err = done(start(wrong, "run"), code=1, seconds=60)
-    assert "error[bad-value]" in err
+    assert err.count("error[bad-value]") == 1  # the first process says it
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.txt").write_text("mine")
     _, err = done(start(IMAGES, "taken"), code=1, seconds=60)

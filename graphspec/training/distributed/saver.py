@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from graphspec.data import DataSet
 from graphspec.data.seeds import generator
@@ -40,16 +41,26 @@ class SharedSaver(Saver):
         """As :meth:`Saver.save`; all processes must ask. Where the first one cannot write, all stop."""
         started = time.perf_counter()
         state, best = gathered(self.learner.state_dict()), gathered(self.best())
-        state["random"]["ranks"] = torch.stack(self._group.gather(torch.get_rng_state().to(self._group.device))).cpu()
+        own = _random_state(self._group.device).to(self._group.device)
+        state["random"]["ranks"] = torch.stack(self._group.gather(own)).cpu()
         self._group.once(lambda: self.write(state, best))
         self.note_saved(started)
 
 
+def _random_state(device: torch.device) -> Tensor:
+    """The state of this process's generators, the CPU's first."""
+    states = [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
+    return torch.cat(states)
+
+
 def own_random_state(state: Mapping[str, Any], group: Group) -> None:
-    """Take up this process's own generator from a checkpoint of as many processes; of another number, draw anew."""
+    """Take up this process's own generators from a checkpoint of as many processes; of another number, draw anew."""
     found = state["random"].get("ranks")
-    if found is not None and len(found) == group.size:
-        torch.set_rng_state(found[group.rank].clone())  # torch 2.15 does not bear a view here
-    elif group.rank:
-        step = state["progress"]["step"]
-        torch.manual_seed(generator(step, "rank", group.rank).initial_seed())
+    if found is None or found.shape != (group.size, len(_random_state(group.device))):
+        if group.rank:  # the first process has taken up the one that the checkpoint has
+            torch.manual_seed(generator(state["progress"]["step"], "rank", group.rank).initial_seed())
+        return
+    cpu, rest = found[group.rank].split([len(torch.get_rng_state()), found.shape[1] - len(torch.get_rng_state())])
+    torch.set_rng_state(cpu.clone())  # torch 2.15 does not bear a view here
+    if len(rest):
+        torch.cuda.set_rng_state(rest.clone(), group.device)

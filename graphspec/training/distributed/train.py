@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from graphspec import ranks
-from graphspec.data import DataSet, Samples
+from graphspec.data import Batches, DataSet, Samples
 from graphspec.data.seeds import generator
 from graphspec.diagnostics import GraphspecWarning, fail
 from graphspec.shapes.shaped import ShapedGraph
@@ -27,6 +27,7 @@ from graphspec.training.distributed.step import Agreement, distributed_step
 from graphspec.training.distributed.wrap import Parallel, replicate, shard, sharded
 from graphspec.training.fit import Fit
 from graphspec.training.learner import Learner
+from graphspec.training.loop import measure
 from graphspec.training.preflight import preflight
 from graphspec.training.progress import Reporter, Silent, default_reporter
 from graphspec.training.resume import take_up
@@ -95,13 +96,19 @@ def train_together(job: Job, resume: bool, reporter: Reporter | None) -> Trained
         def step(learner: Learner, batch: Samples, share: float, update: bool) -> float:
             return distributed_step(learner, group, agreement, saver.wants(SAVE_SECONDS), batch, share, update)
 
+        def agreed_measure(learner: Learner, batches: Batches) -> dict[str, float]:
+            return group.agree_on(measure(learner, batches))
+
         Fit(
             learner, SharedBatches(data.batches("train", job.device), group),
             data.batches("validation", job.device) if data.validation is not None else None,
             job.epochs, job.settings, saver, _SetThreads(job.module, lambda trial: None), agreement,
-            (reporter or default_reporter()) if group.first else Silent(), step,
+            (reporter or default_reporter()) if group.first else Silent(), step, agreed_measure,
         ).run()  # fmt: skip
         return Trained(learner, judge or learner, data, group.first)
+
+
+_PER_GPU = "--nproc-per-node is the number of GPUs"
 
 
 def own_device(device: torch.device) -> torch.device:
