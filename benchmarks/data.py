@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import platform
-import statistics
-import time
+import itertools
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from PIL import Image
+from rounds import Seconds, Table, clock, interleaved
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
@@ -75,14 +75,6 @@ def kornia(pixels: Tensor, labels: Tensor, size: int) -> Callable[[int], Iterato
     return epoch
 
 
-def measured(epoch: Callable[[int], Iterator[Any]], number: int) -> tuple[float, float]:
-    """CPU seconds and wall seconds of an epoch."""
-    cpu, wall = time.process_time(), time.perf_counter()
-    for _ in epoch(number):
-        pass
-    return time.process_time() - cpu, time.perf_counter() - wall
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--samples", type=int, default=10_000)
@@ -94,30 +86,17 @@ def main() -> None:
     draw = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (options.samples, 3, 32, 32), dtype=torch.uint8, generator=draw)
     labels = torch.randint(0, 10, (options.samples,), generator=draw)
-    contestants = [graphspec, lecture] + ([kornia] if importlib.util.find_spec("kornia") else [])
-    epochs = {each.__name__: each(pixels, labels, options.batch_size) for each in contestants}
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in epochs}
-    for round_ in range(options.rounds + 1):
-        for name, epoch in epochs.items():
-            seconds = measured(epoch, round_)
-            if round_:  # the first is a warm-up
-                times[name].append(seconds)
-    report(times, options)
+    contestants = {"the lecture's loop": lecture, "graphspec": graphspec}
+    if importlib.util.find_spec("kornia"):
+        contestants["kornia"] = kornia
 
+    def an_epoch(epoch: Callable[[int], Iterator[Any]]) -> Callable[[], Seconds]:
+        numbers = itertools.count()
+        return lambda: clock(lambda: deque(epoch(next(numbers)), maxlen=0))
 
-def report(times: dict[str, list[tuple[float, float]]], options: argparse.Namespace) -> None:
-    """A Markdown table: samples a second, and by how much graphspec is faster, the median of the rounds' ratios."""
-    print(
-        f"{options.samples} images of 3 × 32 × 32, batches of {options.batch_size}, {options.threads} threads, "
-        f"torch {torch.__version__}, {platform.machine()}; medians of {options.rounds} rounds\n"
-    )
-    print("| data path | samples/s, CPU time | samples/s, wall time | graphspec is faster by (range), CPU time |")
-    print("|---|---|---|---|")
-    for name, rounds in times.items():
-        cpu, wall = (statistics.median(column) for column in zip(*rounds, strict=True))
-        ratios = [theirs[0] / ours[0] for theirs, ours in zip(rounds, times["graphspec"], strict=True)]
-        factor = f"{statistics.median(ratios):.1f} × ({min(ratios):.1f} to {max(ratios):.1f})"
-        print(f"| {name} | {options.samples / cpu:,.0f} | {options.samples / wall:,.0f} | {factor} |")
+    work = {name: an_epoch(each(pixels, labels, options.batch_size)) for name, each in contestants.items()}
+    title = f"{options.samples} images of 3 × 32 × 32, batches of {options.batch_size}, threads: {options.threads}"
+    Table(title, interleaved(work, options.rounds), "the lecture's loop", options.samples).show()
 
 
 if __name__ == "__main__":

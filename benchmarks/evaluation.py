@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import platform
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from rounds import Seconds, Table, clock, interleaved
 from sklearn.metrics import classification_report, confusion_matrix
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
@@ -45,13 +43,6 @@ def lecture(batches: DataLoader[Any], module: nn.Module) -> list[list[int]]:
     return confusion_matrix(truth, predicted).tolist()
 
 
-def seconds(work: Callable[[], Any]) -> tuple[float, float, Any]:
-    """CPU seconds, wall seconds and what came out."""
-    cpu, wall = time.process_time(), time.perf_counter()
-    found = work()
-    return time.process_time() - cpu, time.perf_counter() - wall, found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=Path("data"))
@@ -74,32 +65,16 @@ def main() -> None:
         per_class(counts)
         return counts.tolist()
 
-    contestants: dict[str, Callable[[], Any]] = {"graphspec": ours, "lecture": lambda: lecture(loader, module)}
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
-    for round_ in range(options.rounds + 1):
-        counted = []
-        for name, work in contestants.items():
-            cpu, wall, found = seconds(work)
-            counted.append(found)
-            if round_:  # the first is a warm-up
-                times[name].append((cpu, wall))
-        assert counted[0] == counted[1], "the confusion matrices differ"
-    report(times, options)
+    counted: dict[str, list[list[int]]] = {}
 
+    def contestant(name: str, work: Callable[[], list[list[int]]]) -> Callable[[], Seconds]:
+        return lambda: clock(lambda: counted.update({name: work()}))
 
-def report(times: dict[str, list[tuple[float, float]]], options: argparse.Namespace) -> None:
-    """A Markdown table; by how much graphspec is faster is the median of the rounds' ratios."""
-    print(
-        f"{options.samples} samples, MLP 784-128-10, {options.threads} threads, torch {torch.__version__}, "
-        f"{platform.machine()}; medians of {options.rounds} rounds; equal confusion matrices\n"
-    )
-    print("| evaluation | samples/s, CPU time | samples/s, wall time | graphspec is faster by (range), CPU time |")
-    print("|---|---|---|---|")
-    for name, rounds in times.items():
-        cpu, wall = (statistics.median(column) for column in zip(*rounds, strict=True))
-        ratios = [theirs[0] / ours[0] for theirs, ours in zip(rounds, times["graphspec"], strict=True)]
-        factor = f"{statistics.median(ratios):.1f} × ({min(ratios):.1f} to {max(ratios):.1f})"
-        print(f"| {name} | {options.samples / cpu:,.0f} | {options.samples / wall:,.0f} | {factor} |")
+    work = {"the lecture's loop": lambda: lecture(loader, module), "graphspec": ours}
+    times = interleaved({name: contestant(name, each) for name, each in work.items()}, options.rounds)
+    title = f"Evaluation of {options.samples} samples, MLP 784-128-10, threads: {options.threads}"
+    Table(title, times, "the lecture's loop", options.samples).show()
+    print(f"\nequal confusion matrices: {counted['graphspec'] == next(iter(counted.values()))}")
 
 
 if __name__ == "__main__":

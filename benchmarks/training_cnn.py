@@ -19,20 +19,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from rounds import Seconds, Table, clock, interleaved
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
+from torch import nn
+from torch.utils.data import DataLoader
 from training import lightning_fit
 
+from data import MEAN, STD, Pictures
 from graphspec import pipeline
 from graphspec.training.engine import equip
 from graphspec.training.loop import train_step
 from graphspec.training.train import load_data, make_learner
 
 CPU = torch.device("cpu")
-MEAN, STD, BATCH = (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616), 128
+BATCH = 128
 SPEC: dict[str, Any] = {
     "graphspec": 1,
     "inputs": {"image": ["N", 3, 32, 32]},
@@ -51,21 +50,6 @@ SPEC: dict[str, Any] = {
     },
     "train": {"optimizer": {"type": "Adam", "lr": 0.001}, "memory_format": "channels_last"},
 }  # fmt: skip
-
-
-class Pictures(Dataset[Any]):
-    """What torchvision's CIFAR10 does: an array of pixels, each sample a PIL picture that is transformed."""
-
-    def __init__(self, pixels: np.ndarray, labels: np.ndarray) -> None:
-        self.data, self.targets = pixels.transpose(0, 2, 3, 1), labels.tolist()
-        steps = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
-        self.transform = transforms.Compose([*steps, transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __getitem__(self, row: int) -> tuple[Tensor, int]:
-        return self.transform(Image.fromarray(self.data[row])), self.targets[row]
 
 
 def lecture(loader: DataLoader[Any], start: nn.Module) -> Seconds:
@@ -124,7 +108,9 @@ def main() -> None:
         shaped = pipeline.shape(pipeline.load(SPEC))
         data = load_data(shaped.spec, Path(folder))
     start = pipeline.build(shaped)
-    loader: DataLoader[Any] = DataLoader(Pictures(pixels, labels), batch_size=BATCH, shuffle=True)
+    loader: DataLoader[Any] = DataLoader(
+        Pictures(torch.from_numpy(pixels), torch.from_numpy(labels)), batch_size=BATCH, shuffle=True
+    )
 
     def graphspec() -> Seconds:
         module = copy.deepcopy(start)
