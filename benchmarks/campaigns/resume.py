@@ -33,11 +33,13 @@ def main() -> None:
     """Run the campaign with the arguments of this process."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--every", type=int, default=1, metavar="K", help="only every K-th step")
-    every = parser.parse_args().every
+    parser.add_argument("--only", nargs="+", choices=list(NETWORKS), default=list(NETWORKS), metavar="NETWORK")
+    chosen = parser.parse_args()
     print(f"{'Network':14}{'Stopped at':>12}{'Identical':>12}")
-    for name, spec in NETWORKS.items():
+    for name in chosen.only:
+        spec = NETWORKS[name]
         batches = STEPS * spec["train"].get("accumulate", 1)
-        stops = range(1, batches + 1, every)
+        stops = range(1, batches + 1, chosen.every)
         with tempfile.TemporaryDirectory() as folder:
             fit(spec, Path(folder, "whole"))
             whole = outcome(Path(folder, "whole"))
