@@ -19,6 +19,8 @@ from graphspec.tuning.space import Space
 _NAME = "graphspec"
 #: A trial in which a process died this often is given up: its values may be what kills it.
 MOST_DEATHS = 2
+#: What a journal that is not as Optuna writes it may raise.
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,14 +63,15 @@ class StudyFolder:
         try:
             (self.path / "trials").mkdir(parents=True, exist_ok=True)
             self._storage = JournalStorage(JournalFileBackend(str(self.journal), JournalLock(self.journal)))
+            self.study = optuna.create_study(
+                storage=self._storage, study_name=_NAME, sampler=sampler, pruner=pruner, load_if_exists=True,
+                direction="maximize" if direction == "maximize" else "minimize",
+            )  # fmt: skip
         except OSError as error:
             raise fail("unwritable", f"{self.path} cannot be written: {error.strerror}") from error
-        except (ValueError, KeyError) as error:
-            raise fail("checkpoint-damaged", f"{self.journal} cannot be read: {error}") from error
-        self.study = optuna.create_study(
-            storage=self._storage, study_name=_NAME, sampler=sampler, pruner=pruner, load_if_exists=True,
-            direction="maximize" if direction == "maximize" else "minimize",
-        )  # fmt: skip
+        except _MALFORMED as error:
+            message = f"{self.journal} is not what Optuna wrote: {type(error).__name__}: {error}"
+            raise fail("checkpoint-damaged", message, hint="tune into another folder") from error
 
     def trials(self) -> list[FrozenTrial]:
         """Every trial so far, in order."""

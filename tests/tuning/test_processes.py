@@ -93,6 +93,16 @@ def test_a_line_that_a_kill_cut_short_is_mended(iris: dict[str, Any], tune: Tune
     assert tune(iris, trials=2, resume=True).counts == {"complete": 2}
 
 
+@pytest.mark.parametrize(
+    "text", ["{\n", "{}\n", "[]\n", "1\n", '{"op_code": 99, "worker_id": "x"}\n', '{"op_code": 4}\n']
+)
+def test_a_journal_that_is_none_is_said(iris: dict[str, Any], tune: Tune, tmp_path: Path, text: str) -> None:
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "journal.log").write_text(text)
+    with pytest.raises(GraphspecError, match="checkpoint-damaged"):
+        tune(iris, resume=True)
+
+
 def test_a_folder_with_a_study_is_refused_without_resume(iris: dict[str, Any], tune: Tune) -> None:
     tune(iris, trials=1)
     with pytest.raises(GraphspecError, match=r"run-exists.*--resume"):
