@@ -85,9 +85,10 @@ def _walk_json(node: Any, path: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
         for pair in node.named_children:
             if pair.type == "pair":
                 key, value = pair.child_by_field_name("key"), pair.child_by_field_name("value")
-                here = (*path, json.loads(key.text))
-                yield here, key, value
-                yield from _walk_json(value, here)
+                name = None if key is None or value is None else _json_key(key)
+                if name is not None:
+                    yield (*path, name), key, value
+                    yield from _walk_json(value, (*path, name))
     elif node.type == "array":
         for index, item in enumerate(child for child in node.named_children if child.type != "comment"):
             yield (*path, index), None, item
@@ -95,6 +96,15 @@ def _walk_json(node: Any, path: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
     elif node.type == "document":
         for child in node.named_children:
             yield from _walk_json(child, path)
+
+
+def _json_key(node: Any) -> str | None:
+    """A key; None for what the grammar made of a text that is no JSON: a key may stand twice before the fault."""
+    try:
+        key = json.loads(node.text.decode())
+    except ValueError:
+        return None
+    return key if isinstance(key, str) else None
 
 
 def _walk_toml(document: Any) -> Iterator[tuple[Path, Any, Any]]:
@@ -153,5 +163,8 @@ def _toml_key(node: Any) -> tuple[str, ...]:
     if text.startswith('"'):
         import tomllib
 
-        return (tomllib.loads(f"key = {text}")["key"],)
+        try:
+            return (tomllib.loads(f"key = {text}")["key"],)
+        except tomllib.TOMLDecodeError:  # as with _json_key
+            return (text,)
     return (text.strip("'"),)
