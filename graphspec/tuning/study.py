@@ -105,12 +105,14 @@ class StudyFolder:
         known = self.trials()[number]  # it may have been told just before its lock was released
         if known.state == TrialState.RUNNING:
             trial, attributes = self._trial(number), known.user_attrs
-            deaths = attributes.get("deaths", 0) + (not attributes.get("stopped", False))
+            began = self.folder_of(number).exists() and not attributes.get("stopped", False)
+            deaths = attributes.get("deaths", 0) + began
             trial.set_user_attr("deaths", deaths)
             trial.set_user_attr("stopped", False)
             if deaths < MOST_DEATHS and known.params.keys() == space.keys():
                 return Claim(trial, self.folder_of(number), lock, resumed=True)
-            trial.set_user_attr("error", f"the process was killed in this trial {deaths} times")
+            error = f"the process was killed in this trial {deaths} times" if deaths else "its process was killed"
+            trial.set_user_attr("error", error)
             self.study.tell(trial, state=TrialState.FAIL)
         lock.release()
         return None
