@@ -22,7 +22,9 @@ from graphspec.training.files import tensors_to_bytes
 from graphspec.training.tree import pack, unpack
 
 KEPT = 2
-_NAME = re.compile(r"step-(\d{10,})\.(json|safetensors)")
+_NAME = re.compile(r"step-(\d{10,})(?:\.(\d+))?\.(json|safetensors)")
+#: A checkpoint's step, and its number among those of this step: one is saved before an epoch is closed and after.
+Key = tuple[int, int]
 
 
 def save(folder: Path, step: int, state: dict[str, Any]) -> None:
@@ -39,14 +41,15 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> None:
     body = {"step": step, "state": pack(state, tensors)}
     content = tensors_to_bytes(tensors)
     body["sha256"] = hashlib.sha256(content).hexdigest()
-    name = f"step-{step:010d}"
-    write_atomically(folder / f"{name}.safetensors", content)
-    write_atomically(folder / f"{name}.json", _sealed(json.dumps(body, separators=(",", ":"))))
-    kept = [known for known in _steps(folder, "json") if known <= step][:KEPT]
+    earlier = [number for known, number in _keys(folder, "json") if known == step]
+    key = (step, max(earlier, default=-1) + 1)  # two files cannot be replaced at once, so none ever is
+    write_atomically(_path(folder, key, "safetensors"), content)
+    write_atomically(_path(folder, key, "json"), _sealed(json.dumps(body, separators=(",", ":"))))
+    kept = [known for known in _keys(folder, "json") if known <= key][:KEPT]
     for kind in ("json", "safetensors"):  # a manifest never outlives its tensors
-        for other in _steps(folder, kind):
+        for other in _keys(folder, kind):
             if other not in kept:
-                remove(folder / f"step-{other:010d}.{kind}")
+                remove(_path(folder, other, kind))
 
 
 def load(folder: Path) -> dict[str, Any] | None:
@@ -55,17 +58,17 @@ def load(folder: Path) -> dict[str, Any] | None:
     A damaged one is passed over with a warning. Raises ``GraphspecError`` where all are damaged: training never starts
     over silently.
     """
-    steps = _steps(folder, "json")
-    for step in _steps(folder, "safetensors"):
-        if step > max(steps, default=0):  # an earlier one is what a removal left
-            warn("checkpoint-damaged", f"the save of step {step} was cut short: without a manifest it is ignored")
-    for step in steps:
+    keys = _keys(folder, "json")
+    for key in _keys(folder, "safetensors"):
+        if key > max(keys, default=(0, 0)):  # an earlier one is what a removal left
+            warn("checkpoint-damaged", f"the save of step {key[0]} was cut short: without a manifest it is ignored")
+    for key in keys:
         try:
-            return _read(folder, step)
+            return _read(folder, key)
         except _Damaged as damage:
-            used = "the one before it is used" if step != steps[-1] else "there is none before it"
-            warn("checkpoint-damaged", f"the checkpoint of step {step} is damaged ({damage}); {used}")
-    if steps:
+            used = "the one before it is used" if key != keys[-1] else "there is none before it"
+            warn("checkpoint-damaged", f"the checkpoint of step {key[0]} is damaged ({damage}); {used}")
+    if keys:
         raise fail("checkpoint-damaged", f"every checkpoint in {folder} is damaged", hint="train into another folder")
     return None
 
@@ -83,20 +86,25 @@ def _sealed(text: str) -> bytes:
     return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "body": text}).encode()
 
 
-def _steps(folder: Path, kind: str) -> list[int]:
-    """Steps with a file of `kind`, the greatest first: the order is by step, never by clock."""
+def _keys(folder: Path, kind: str) -> list[Key]:
+    """Checkpoints with a file of `kind`, the greatest first: the order is by step, never by clock."""
     names = (_NAME.fullmatch(entry.name) for entry in folder.iterdir()) if folder.is_dir() else ()
-    return sorted((int(match[1]) for match in names if match and match[2] == kind), reverse=True)
+    return sorted(((int(match[1]), int(match[2] or 0)) for match in names if match and match[3] == kind), reverse=True)
 
 
-def _read(folder: Path, step: int) -> dict[str, Any]:
-    """The state of `step`. Its two hashes are compared before anything in it is looked at."""
+def _path(folder: Path, key: Key, kind: str) -> Path:
+    step, number = key
+    return folder / (f"step-{step:010d}.{number}.{kind}" if number else f"step-{step:010d}.{kind}")
+
+
+def _read(folder: Path, key: Key) -> dict[str, Any]:
+    """The state of one checkpoint. Its two hashes are compared before anything in it is looked at."""
     try:
-        body = _unsealed((folder / f"step-{step:010d}.json").read_bytes())
-        content = (folder / f"step-{step:010d}.safetensors").read_bytes()
+        body = _unsealed(_path(folder, key, "json").read_bytes())
+        content = _path(folder, key, "safetensors").read_bytes()
         if hashlib.sha256(content).hexdigest() != body["sha256"]:
             raise _Damaged("the tensors' hash differs")
-        if body["step"] != step:
+        if body["step"] != key[0]:
             raise _Damaged(f"it is the one of step {body['step']}")
         state = unpack(body["state"], safetensors.torch.load(content))
     except (OSError, *_MALFORMED) as error:

@@ -88,6 +88,21 @@ def test_a_kill_in_the_very_first_save(at: int, tmp_path: Path, killed_at: Any) 
         assert step_of(folder) == (1 if at >= 12 else None)
 
 
+@pytest.mark.parametrize("at", range(1, STEPS + 1))
+def test_a_kill_in_a_second_save_of_the_same_step(at: int, saved: Path, killed_at: Any) -> None:
+    """A step is saved when its epoch's last batch is done, and again when the epoch is closed: another state."""
+    closed = {**state(2), "weights": torch.full((300,), 2.0), "best": torch.ones(7)}
+    killed_at(at, lambda: checkpoint.save(saved, 2, closed))
+    found = checkpoint.load(saved)
+    assert found is not None
+    assert ("best" in found) == (at >= 10)
+    assert step_of(saved) == 2
+    remove_leftovers(saved)
+    checkpoint.save(saved, 2, closed)
+    assert len(files(saved)) == 4
+    assert "best" in (checkpoint.load(saved) or {})
+
+
 def test_what_a_cut_short_save_left_is_said_and_goes_with_the_next(saved: Path) -> None:
     (saved / "step-0000000002.json").unlink()
     with pytest.warns(GraphspecWarning, match=r"save of step 2 was cut short: without a manifest"):
