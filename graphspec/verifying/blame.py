@@ -182,7 +182,7 @@ def _recorded(
     assert isinstance(module, fx.GraphModule)
     recorder = _Recorder(module, share)
     recorder.run(*inputs)
-    return {layer.name: list(_arrays(value)) for layer, value in zip(shaped.layers, recorder.values, strict=True)}
+    return {layer.name: values for layer, values in zip(shaped.layers, recorder.values, strict=True)}
 
 
 class _Recorder(Rounded):
@@ -190,12 +190,12 @@ class _Recorder(Rounded):
 
     def __init__(self, module: fx.GraphModule, share: float) -> None:
         super().__init__(module, share)
-        self.values: list[Any] = []
+        self.values: list[list[NDArray[Any]]] = []
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
         if n.op in ("call_module", "get_attr"):
-            self.values.append(value)
+            self.values.append(list(_arrays(value)))  # copies: the next layer may work in place
         return value
 
 
