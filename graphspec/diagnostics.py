@@ -33,7 +33,8 @@ _KINDS = {
     "SHAPE": "shape-mismatch wrong-dtype wrong-rank broadcast dynamic-dim inferred-mismatch linear-after-conv "
     "softmax-before-loss bias-before-norm",
     "DATA": "no-data bad-data class-count batch-of-one download field-mismatch",
-    "TRAIN": "bad-loss bad-metric non-finite not-learning not-recorded out-of-memory interrupted no-training process-lost",
+    "TRAIN": "bad-loss bad-metric non-finite not-learning not-recorded out-of-memory interrupted no-training "
+    "process-lost",
     "CKPT": "run-exists no-run run-locked checkpoint-mismatch checkpoint-damaged",
     "EXPORT": "not-exportable mismatch inconclusive tampered runtime-missing runtime-failed deprecated",
 }

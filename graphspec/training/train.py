@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +42,9 @@ from graphspec.training.saver import Saver
 from graphspec.training.signals import stop_flag
 from graphspec.training.threads import Threads, restored_threads
 
+if TYPE_CHECKING:
+    from graphspec.training.distributed.train import Job
+
 
 def train(
     module: nn.Module,
@@ -69,31 +74,14 @@ def train(
     Raises ``GraphspecError`` before the first step for everything that can be known by then; ``Interrupted`` or
     ``Terminated`` (exit codes 130 and 143) after a signal, with the state saved.
     """
-    spec = shaped.spec
-    total = epochs or _settings(spec).epochs
-    where = choose_device(device)
-    folder = RunFolder(run)
-    settings = _settings(spec)
-
-    def begin() -> None:
-        """Take the weights that a new run starts from."""
-        if init or settings.init:
-            kept = start_from(module, init or named_by_spec(settings.init or ""), at=() if init else ("train", "init"))
-            if kept:
-                (reporter or default_reporter()).note(f"new weights, not in the file: {', '.join(kept)}")
-
+    spec, settings, where = shaped.spec, _settings(shaped.spec), choose_device(device)
+    total, folder, reporter = epochs or settings.epochs, RunFolder(run), reporter or default_reporter()
+    begin = functools.partial(_begin, module, settings, init, reporter)
     if ranks.size() > 1:
-        from graphspec.training.distributed.train import Job, own_device, train_together
+        from graphspec.training.distributed.train import Job
 
-        where = own_device(where)
         job = Job(module, shaped, settings, folder, total, where, parallel, data_root, download, begin)
-        with restored_threads(), _own_random_state(where), reproducible(settings.deterministic):
-            trained = train_together(job, resume, reporter)
-            evaluation = None
-            if trained.first and evaluated:
-                with RunFolder(run):
-                    evaluation = _evaluation(trained.learner, trained.judge, trained.data, folder)
-        return _report(trained.learner, folder, trained.data, evaluation)
+        return _train_in_processes(job, resume, evaluated, reporter)
     folder.check(resume)
     data = dataset or load_data(spec, data_root, download)
     if not resume:
@@ -111,19 +99,31 @@ def train(
             saver = Saver(learner, spec, data, folder)
             _start(learner, saver, resume)
             equip(learner, settings, batches, (total - learner.epoch) * len(batches))
-            Fit(
-                learner,
-                batches,
-                validation,
-                total,
-                settings,
-                saver,
-                threads,
-                flag,
-                reporter or default_reporter(),
-            ).run()
+            Fit(learner, batches, validation, total, settings, saver, threads, flag, reporter).run()
             evaluation = _evaluation(learner, learner, data, folder) if evaluated else None
     return _report(learner, folder, data, evaluation)
+
+
+def _train_in_processes(job: Job, resume: bool, evaluated: bool, reporter: Reporter) -> TrainReport:
+    """This process's part of a run that torchrun has started in several; the first one evaluates."""
+    from graphspec.training.distributed.train import own_device, train_together
+
+    job = dataclasses.replace(job, device=own_device(job.device))
+    with restored_threads(), _own_random_state(job.device), reproducible(job.settings.deterministic):
+        trained = train_together(job, resume, reporter)
+        evaluation = None
+        if trained.first and evaluated:
+            with RunFolder(job.folder.path):
+                evaluation = _evaluation(trained.learner, trained.judge, trained.data, job.folder)
+    return _report(trained.learner, job.folder, trained.data, evaluation)
+
+
+def _begin(module: nn.Module, settings: TrainSpec, init: Path | None, reporter: Reporter) -> None:
+    """Take the weights that a new run starts from."""
+    if init or settings.init:
+        kept = start_from(module, init or named_by_spec(settings.init or ""), at=() if init else ("train", "init"))
+        if kept:
+            reporter.note(f"new weights, not in the file: {', '.join(kept)}")
 
 
 @contextlib.contextmanager

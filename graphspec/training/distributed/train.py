@@ -29,7 +29,7 @@ from graphspec.training.fit import Fit
 from graphspec.training.learner import Learner
 from graphspec.training.loop import measure
 from graphspec.training.preflight import preflight
-from graphspec.training.progress import Reporter, Silent, default_reporter
+from graphspec.training.progress import Reporter, Silent
 from graphspec.training.resume import take_up
 from graphspec.training.run_folder import RunFolder
 from graphspec.training.saver import SAVE_SECONDS
@@ -68,7 +68,7 @@ class Job:
         return make_learner(module, self.shaped, data, self.device, self.epochs)
 
 
-def train_together(job: Job, resume: bool, reporter: Reporter | None) -> Trained:
+def train_together(job: Job, resume: bool, reporter: Reporter) -> Trained:
     """Train in this process and all others that torchrun has started, up to the last checkpoint.
 
     The numbers are those of one process with the same batches, up to the order of sums. Where torchrun has started the
@@ -103,7 +103,7 @@ def train_together(job: Job, resume: bool, reporter: Reporter | None) -> Trained
             learner, SharedBatches(data.batches("train", job.device), group),
             data.batches("validation", job.device) if data.validation is not None else None,
             job.epochs, job.settings, saver, _SetThreads(job.module, lambda trial: None), agreement,
-            (reporter or default_reporter()) if group.first else Silent(), step, agreed_measure,
+            reporter if group.first else Silent(), step, agreed_measure,
         ).run()  # fmt: skip
         return Trained(learner, judge or learner, data, group.first)
 
