@@ -79,7 +79,7 @@ class NetworkBody(SpecModel):
 
     vars: dict[str, Any] = {}
     layers: Annotated[dict[str, LayerSpec], Field(min_length=1)]
-    outputs: dict[str, str] | None = None
+    outputs: Annotated[dict[str, str], Field(min_length=1)] | None = None
 
 
 class BlockSpec(NetworkBody):
