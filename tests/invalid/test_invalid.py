@@ -104,6 +104,7 @@ PLACES: dict[str, tuple[int | None, str, str]] = {
     "linear-after-conv.toml": (7, "fc", "add a Flatten layer before it"),
     "missing-argument.json": (4, '"fc"', "add out_features = … (an integer)"),
     "missing-argument.toml": (5, "conv", "add kernel_size = … (an integer or 2 integers)"),
+    "missing-key--block-outputs.toml": (9, "outputs", ""),
     "missing-key--dataset.toml": (6, "data", ""),
     "missing-key--layers.json": (None, "", ""),
     "missing-key--name.toml": (7, "layers", 'add name = "…"'),
