@@ -13,6 +13,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import sys
 import sysconfig
 import tempfile
@@ -188,6 +189,10 @@ class Watch:
         return "" if inside else f"{'write' if writes else 'read'} {whole}"
 
 
+#: A fork that hangs ends after this.
+MOST_SECONDS = 600
+
+
 class Case(NamedTuple):
     """One command line, after `prepare` has changed the working directory."""
 
@@ -204,6 +209,7 @@ def watched(folder: Path, cases: Iterable[Case]) -> dict[str, tuple[int, list[st
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
+        signal.alarm(MOST_SECONDS)
         os.chdir(folder)
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # for as long as the fork lives
         watch = Watch(write, folder)
