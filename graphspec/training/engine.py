@@ -8,12 +8,13 @@ import torch
 
 from graphspec.data import Batches
 from graphspec.diagnostics import warn
+from graphspec.shared_library import BuildError
 from graphspec.spec.train import TrainSpec
 from graphspec.training.learner import Learner
 from graphspec.training.recorded import Recorded, record
 from graphspec.training.update import DirectUpdate
 
-#: Recording and proving a pass costs as much as a few hundred steps of a small network gain.
+#: Recording and proving a pass, and compiling an update, cost as much as a few hundred steps of a small network gain.
 WORTHWHILE_STEPS = 500
 #: How far a pass may differ where the last bits are given up, relative to the greatest value.
 TOLERANCE = 1e-5
@@ -29,10 +30,10 @@ def equip(learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -
         return
     if settings.engine == "native" and _take_native(learner, batches):
         return
-    exact = settings.engine == "default"
+    exact, many = settings.engine == "default", steps >= WORTHWHILE_STEPS
     if DirectUpdate.applies(learner.optimizer):
-        learner.direct = DirectUpdate(learner.optimizer, fused=not exact)
-    if not exact or steps >= WORTHWHILE_STEPS:
+        learner.direct = DirectUpdate(learner.optimizer, fused=not exact, compiled=many)
+    if not exact or many:
         learner.recorded = _recording(learner, batches, 0.0 if exact else TOLERANCE)
     if not exact and learner.recorded is None:
         warn("not-recorded", "the step of this network cannot be recorded: it runs eagerly", at=("train", "engine"))
@@ -40,7 +41,7 @@ def equip(learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -
 
 def _take_native(learner: Learner, batches: Batches) -> bool:
     """Whether the step is one of those in C, which then is taken; otherwise why not is said."""
-    from graphspec.training.native import build, dense
+    from graphspec.training.native import dense
 
     layers = dense.dense_layers(learner.module)
     if layers is None or not dense.plain_cross_entropy(learner.objective):
@@ -50,7 +51,7 @@ def _take_native(learner: Learner, batches: Batches) -> bool:
     else:
         try:
             step = dense.DenseStep(layers, learner.optimizer, batches.batch_size)
-        except build.BuildError as error:
+        except BuildError as error:
             reason = str(error)
         else:
             learner.direct, learner.recorded = step, dense.DensePass(step)

@@ -7,30 +7,27 @@ import copy
 import torch
 
 from graphspec.data import Samples
-from graphspec.diagnostics import fail, warn
+from graphspec.diagnostics import warn
 from graphspec.training.learner import Learner
 from graphspec.training.loop import train_step
-
-#: How torch's CPU allocator words it; CUDA has an exception of its own.
-_CPU_ALLOCATOR = ("can't allocate memory", "not enough memory")
+from graphspec.training.out_of_memory import is_out_of_memory, too_little
 
 
 def halving_step(learner: Learner, batch: Samples, share: float, update: bool) -> float:
     """:func:`train_step`, in ``learner.pieces`` pieces whose gradients add up to the whole batch's.
 
     Out of memory, the number of pieces is doubled, said, and the step repeated. Layers that look at a whole batch,
-    such as BatchNorm, then see the pieces. Raises ``GraphspecError`` where one sample alone is too much, or where
-    earlier batches of this update are lost with the failed one.
+    such as BatchNorm, then see the pieces. Raises ``GraphspecError`` where one sample alone is too much, where
+    earlier batches of this update are lost with the failed one, or where the update itself fails.
     """
     while True:
         try:
             return _in_pieces(learner, batch, share, update)
         except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if learner.pieces >= len(batch) or share != 1 or learner.asks_again:
-                hint = "the last checkpoint is whole; resume with a smaller batch_size in another run"
-                raise fail("out-of-memory", "memory is too small for a step", ("data", "batch_size"), hint) from error
+                raise too_little(error, f"step {learner.step + 1}") from error
         learner.clear_gradients()
         if learner.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -58,8 +55,3 @@ def _in_pieces(learner: Learner, batch: Samples, share: float, update: bool) -> 
     learner.batch += 1
     return loss
 
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return any(words in str(error) for words in _CPU_ALLOCATOR)

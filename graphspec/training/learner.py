@@ -156,6 +156,8 @@ class Learner:
         """Go on from `state`. Raises ``GraphspecError`` where it is another network's."""
         load_weights(self.module, state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.direct is not None:
+            self.direct.forget()
         self.schedule.load_state_dict(state["schedule"])
         self.precision.load_state_dict(state["precision"])
         if self.average is not None:

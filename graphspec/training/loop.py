@@ -12,6 +12,7 @@ from graphspec.diagnostics import GraphspecError, fail
 from graphspec.training.learner import Learner
 from graphspec.training.metrics import MetricSet, Scores
 from graphspec.training.objective import Values
+from graphspec.training.out_of_memory import in_halves
 
 
 def train_step(learner: Learner, batch: Samples, share: float = 1.0, update: bool = True) -> float:
@@ -45,11 +46,12 @@ def measure(learner: Learner, batches: Batches, scores: Scores | None = None) ->
     """``loss`` and the metrics of a part, the module in eval mode; `scores` also gets every output and target."""
     found = MetricSet(learner.metrics.components, learner.objective, learner.device)
     learner.module.eval()
-    for batch in batches.in_order(max(batches.batch_size, 512)):
-        output, target = learner.module(*learner.fields.inputs_of(batch)), learner.fields.targets_of(batch)
-        found.update(learner.objective(output, target).item(), output, target)
-        if scores is not None and learner.objective.first is not None:
-            scores.update(*learner.objective.first.pair(output, target))
+    for several in batches.in_order(max(batches.batch_size, 512)):
+        for batch, output in in_halves(lambda part: learner.module(*learner.fields.inputs_of(part)), several):
+            target = learner.fields.targets_of(batch)
+            found.update(learner.objective(output, target).item(), output, target)
+            if scores is not None and learner.objective.first is not None:
+                scores.update(*learner.objective.first.pair(output, target))
     learner.module.train()
     return found.compute()
 

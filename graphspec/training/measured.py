@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 from collections.abc import Mapping
 
 import torch
@@ -12,6 +14,7 @@ from graphspec.data import Batches
 from graphspec.training.learner import Learner
 from graphspec.training.metrics import Confusion, MetricSet
 from graphspec.training.objective import Term
+from graphspec.training.out_of_memory import in_halves
 
 #: Samples that go through the network at once, at least.
 _AT_ONCE = 512
@@ -56,8 +59,10 @@ def measured(learner: Learner, batches: Batches, keep: bool = True) -> Measured:
     kept: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in terms}
     training = learner.module.training
     learner.module.eval()
-    for batch in batches.in_order(max(batches.batch_size, _AT_ONCE)):
-        output, target = learner.module(*learner.fields.inputs_of(batch)), learner.fields.targets_of(batch)
+    several = batches.in_order(max(batches.batch_size, _AT_ONCE))
+    run = functools.partial(in_halves, lambda part: learner.module(*learner.fields.inputs_of(part)))
+    for batch, output in itertools.chain.from_iterable(map(run, several)):
+        target = learner.fields.targets_of(batch)
         found.update(learner.objective(output, target).item(), output, target)
         for name in list(kept):
             pair = terms[name].pair(output, target)

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
+from graphspec.training.out_of_memory import is_out_of_memory
+
 #: How much faster all threads must be than one to be used: they also take from other processes.
 WORTHWHILE = 1.25
 #: How much slower than usual steps must be, on a moving average, before the count is measured again.
@@ -45,11 +47,18 @@ class Threads:
     def choose(self) -> int:
         """The better of one thread and all, which is then set; torch's count is kept where it is one already.
 
-        Measured on a copy, in turns, the median of three rounds after a warm-up; no generator is touched.
+        Measured on a copy, in turns, the median of three rounds after a warm-up; no generator is touched. Where memory
+        is too small for that, the step is a long one, and all threads are used.
         """
         if self._most == 1:
             return 1
-        seconds = self._measure()
+        try:
+            seconds = self._measure()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            torch.set_num_threads(self._most)
+            return self._most
         chosen = self._most if seconds[1] > WORTHWHILE * seconds[self._most] else 1
         torch.set_num_threads(chosen)
         self._usual = self._recent = 0.0

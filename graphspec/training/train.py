@@ -31,6 +31,7 @@ from graphspec.training.memory import check_memory
 from graphspec.training.metrics import MetricSet
 from graphspec.training.objective import Target, build_objective
 from graphspec.training.optimizer import Schedule, build_optimizer
+from graphspec.training.out_of_memory import enough_memory
 from graphspec.training.precision import Precision
 from graphspec.training.preflight import check_monitor, preflight
 from graphspec.training.progress import Reporter, default_reporter
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from graphspec.training.distributed.train import Job
 
 
+@enough_memory("training")
 def train(
     module: nn.Module,
     shaped: ShapedGraph,
@@ -127,6 +129,7 @@ def _begin(module: nn.Module, settings: TrainSpec, init: Path | None, reporter: 
 
 
 @contextlib.contextmanager
+@enough_memory("training")
 def prepared(
     module: nn.Module, shaped: ShapedGraph, device: str, data_root: Path | None = None, download: bool = False
 ) -> Iterator[tuple[Learner, Batches]]:
@@ -142,6 +145,7 @@ def prepared(
         yield learner, batches
 
 
+@enough_memory("the network's answers")
 def evaluate(
     module: nn.Module,
     shaped: ShapedGraph,
@@ -169,7 +173,8 @@ def load_data(spec: NetworkSpec, data_root: Path | None = None, download: bool =
     if spec.data is None:
         raise fail("no-training", f'"{spec.name}" has no [data] section', hint='add [data] with dataset = "…"')
     seed = spec.train.seed if spec.train else 0
-    return load(spec.data, seed=seed, root=data_root, download=download)
+    with enough_memory("the data set", ("data", "dataset"), hint="fewer samples, or smaller images, need less"):
+        return load(spec.data, seed=seed, root=data_root, download=download)
 
 
 def sample(shaped: ShapedGraph, count: int) -> dict[str, Tensor]:

@@ -12,15 +12,16 @@ from safetensors.torch import load_file
 
 from graphspec import pipeline
 from graphspec.diagnostics import GraphspecWarning
+from graphspec.shared_library import BuildError, shared_library
 from graphspec.training.engine import equip
 from graphspec.training.loop import train_step
-from graphspec.training.native import build, dense
+from graphspec.training.native import dense
 from graphspec.training.train import load_data, make_learner
 
 CPU = torch.device("cpu")
 try:
-    build.library()
-except build.BuildError as error:
+    dense.library()
+except BuildError as error:
     pytest.skip(str(error), allow_module_level=True)
 
 
@@ -127,9 +128,9 @@ def test_a_run_resumes_to_the_same_bits(fit: Any, tmp_path: Path) -> None:
 
 
 def test_without_a_compiler_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    build.library.cache_clear()
+    for cached in (dense.library, shared_library):
+        cached.cache_clear()
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(build.BuildError, match="there is no C compiler"):
-        build.library()
-    build.library.cache_clear()
+    with pytest.raises(BuildError, match="there is no C compiler"):
+        dense.library()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn, optim
 
+from graphspec.shared_library import EXACT, BuildError, shared_library
+from graphspec.training import update_kernels
+from graphspec.training.native import adam
 from graphspec.training.update import DirectUpdate
+from graphspec.training.update_kernels import Group
 
 CASES: list[tuple[type[optim.Optimizer], dict[str, Any]]] = [
     (optim.Adam, {}),
@@ -44,14 +49,17 @@ def flat(state: Any) -> list[Tensor]:
     return [value for entry in state["state"].values() for value in entry.values() if isinstance(value, Tensor)]
 
 
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize(("kind", "options"), CASES, ids=lambda value: getattr(value, "__name__", str(value)))
-def test_updates_are_the_optimisers(kind: type[optim.Optimizer], options: dict[str, Any], fused: bool) -> None:
+def test_updates_are_the_optimisers(
+    kind: type[optim.Optimizer], options: dict[str, Any], fused: bool, compiled: bool
+) -> None:
     theirs, ours = network(), network()
     reference, optimizer = kind(theirs.parameters(), **options), kind(ours.parameters(), **options)
     steps(theirs, reference, reference.step)
     assert DirectUpdate.applies(optimizer)
-    update = DirectUpdate(optimizer, fused)
+    update = DirectUpdate(optimizer, fused, compiled)
     steps(ours, optimizer, update)
     update.settle()
     tolerance = 1e-6 if fused else 0.0
@@ -61,11 +69,12 @@ def test_updates_are_the_optimisers(kind: type[optim.Optimizer], options: dict[s
     assert not torch.equal(next(ours.parameters()), next(network().parameters()))
 
 
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize(("kind", "options"), CASES, ids=lambda value: getattr(value, "__name__", str(value)))
-def test_it_goes_on_from_a_loaded_state(kind: type[optim.Optimizer], options: dict[str, Any]) -> None:
+def test_it_goes_on_from_a_loaded_state(kind: type[optim.Optimizer], options: dict[str, Any], compiled: bool) -> None:
     ours = network()
     optimizer = kind(ours.parameters(), **options)
-    update = DirectUpdate(optimizer)
+    update = DirectUpdate(optimizer, compiled=compiled)
     steps(ours, optimizer, update, 3)
     update.settle()
     module, state = copy.deepcopy(ours), copy.deepcopy(optimizer.state_dict())
@@ -77,6 +86,49 @@ def test_it_goes_on_from_a_loaded_state(kind: type[optim.Optimizer], options: di
     update.forget()
     steps(ours, optimizer, update, 3)
     assert all(torch.equal(a, b) for a, b in zip(expected, ours.parameters(), strict=True))
+
+
+@pytest.fixture
+def library() -> Any:
+    try:
+        return shared_library(adam._SOURCE, EXACT)
+    except BuildError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_in_c_it_is_right_whatever_the_strides(library: Any, fused: bool) -> None:
+    """A gradient in another order than its parameter, an expanded one, and weights of a channels_last network."""
+    kernel = adam.kernel(fused)
+    assert kernel is not None
+    torch.manual_seed(0)
+    parameters = [torch.randn(6, 5), torch.randn(7), torch.randn(4, 3, 5, 5).to(memory_format=torch.channels_last)]
+    gradients = [torch.randn(5, 6).t(), torch.randn(1).expand(7), torch.randn(4, 3, 5, 5)]
+    groups = []
+    for _ in range(2):
+        state = {name: [torch.zeros_like(p) for p in parameters] for name in ("exp_avg", "exp_avg_sq")}
+        options = {"lr": 0.1, "betas": (0.9, 0.99), "eps": 1e-8, "weight_decay": 0.0}
+        groups.append(Group(options, [p.clone() for p in parameters], state, 0))
+    for _ in range(3):
+        update_kernels.adam(groups[0], gradients)
+        kernel(groups[1], gradients)
+    for one, other, first in zip(groups[0].parameters, groups[1].parameters, parameters, strict=True):
+        assert torch.allclose(one, other, atol=1e-6) if fused else torch.equal(one, other)
+        assert (one - first).abs().min() > 0.1
+    assert groups[1].addresses.applies
+
+
+def test_in_c_it_is_not_taken_where_a_bit_differs(
+    library: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another processor torch may round in another way; here the kernel is built to."""
+    changed = tmp_path / "adam.c"
+    changed.write_text(
+        adam._SOURCE.read_text().replace("fmaf(keep1, g - mean[i], mean[i])", "mean[i] + keep1 * (g - mean[i])")
+    )
+    monkeypatch.setattr(adam, "_SOURCE", changed)
+    assert adam.kernel(fused=False) is None
+    assert adam.kernel(fused=True) is not None
 
 
 @pytest.mark.parametrize(

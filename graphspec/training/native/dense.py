@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import functools
 import math
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,12 +14,24 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 from torch.optim import SGD, AdamW
 
-from graphspec.training.native.build import library
+from graphspec.shared_library import FAST, shared_library
 from graphspec.training.objective import Objective, Values
 from graphspec.training.update import DirectUpdate
 
 _ACTIVATIONS: dict[type[nn.Module], int] = {nn.ReLU: 1, nn.Tanh: 2, nn.Sigmoid: 3}
 _KINDS = {AdamW: 1, SGD: 2}
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    """dense.c, compiled, with its signatures. Raises ``BuildError`` where it cannot be compiled here."""
+    found = shared_library(Path(__file__).parent / "dense.c", FAST)
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    found.dense_forward.argtypes = [pointer, number, number, pointer, pointer, pointer]
+    found.dense_forward.restype = ctypes.c_double
+    found.dense_backward.argtypes = [pointer, number, number, pointer, pointer, pointer]
+    found.dense_backward.restype = None
+    return found
 
 
 class _Layer(ctypes.Structure):

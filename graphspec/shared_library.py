@@ -1,4 +1,4 @@
-"""dense.c as a shared library: compiled by the machine's C compiler once, for this very processor."""
+"""A C source of this package as a shared library: compiled once on a machine, for its very processor."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from graphspec.user_cache import user_cache
 
-SOURCE = Path(__file__).parent / "dense.c"
-#: Sums may be reordered and division approximated. That is for compiling alone: told so, the linker would switch off
-#: subnormal numbers in the whole process.
-_COMPILE = ("-c", "-O3", "-march=native", "-ffast-math", "-fPIC")
+#: Every operation rounds as it is written: no sum is reordered, no product and sum are merged.
+EXACT = ("-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno")
+#: Sums may be reordered and division approximated.
+FAST = ("-O3", "-march=native", "-ffast-math")
 _SECONDS = 120.0
 
 
@@ -27,37 +27,28 @@ class BuildError(Exception):
 
 
 @functools.cache
-def library() -> ctypes.CDLL:
-    """The compiled steps, from the user's cache where they were compiled on this processor before.
+def shared_library(source: Path, flags: tuple[str, ...]) -> ctypes.CDLL:
+    """`source` compiled with `flags`, from the user's cache where that was done on this processor before.
 
     Raises:
-        BuildError: they cannot be compiled here.
+        BuildError: it cannot be compiled here.
     """
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         raise BuildError("there is no C compiler (Debian: apt-get install gcc)")
-    key = repr((SOURCE.read_bytes(), compiler, os.stat(compiler).st_mtime_ns, _COMPILE, _processor()))
-    name = f"dense-{hashlib.sha256(key.encode()).hexdigest()[:24]}.so"
+    key = repr((source.read_bytes(), compiler, os.stat(compiler).st_mtime_ns, flags, _processor()))
+    name = f"{source.stem}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.so"
     folder = user_cache()
     if folder is not None and (folder / name).is_file():
-        return _declared(ctypes.CDLL(str(folder / name)))
+        return ctypes.CDLL(str(folder / name))
     with tempfile.TemporaryDirectory(dir=folder) as made:
-        part, shared = Path(made) / "dense.o", Path(made) / "dense.so"
-        _run([compiler, *_COMPILE, str(SOURCE), "-o", str(part)])
+        part, shared = Path(made) / "part.o", Path(made) / "shared.so"
+        # Two commands: told of -ffast-math, the linker would switch off subnormal numbers in the whole process.
+        _run([compiler, *flags, "-c", "-fPIC", str(source), "-o", str(part)])
         _run([compiler, "-shared", str(part), "-o", str(shared), "-lm"])
         if folder is not None:
             shared = shared.replace(folder / name)
-        return _declared(ctypes.CDLL(str(shared)))
-
-
-def _declared(found: ctypes.CDLL) -> ctypes.CDLL:
-    """With the signatures of dense.c."""
-    pointer, number = ctypes.c_void_p, ctypes.c_int64
-    found.dense_forward.argtypes = [pointer, number, number, pointer, pointer, pointer]
-    found.dense_forward.restype = ctypes.c_double
-    found.dense_backward.argtypes = [pointer, number, number, pointer, pointer, pointer]
-    found.dense_backward.restype = None
-    return found
+        return ctypes.CDLL(str(shared))
 
 
 def _run(command: list[str]) -> None:

@@ -1,0 +1,72 @@
+"""Memory that is too small: told from every other fault, met by halves where it can be, and else answered once."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import traceback
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import torch
+
+from graphspec.data import Samples
+from graphspec.diagnostics import GraphspecError, fail
+from graphspec.diagnostics import Path as SpecPath
+
+#: How torch, oneDNN, cuBLAS, C++ and Python's threads word it, where they have no exception of their own for it.
+_WORDS = (
+    "can't allocate memory", "not enough memory", "out of memory", "could not create a primitive",
+    "could not create a memory", "ALLOC_FAILED", "bad_alloc", "can't start new thread",
+)  # fmt: skip
+_HINT = "what was saved is whole; a smaller batch_size needs less, in a new run, which --init RUN starts from this one"
+_AT = ("data", "batch_size")
+T = TypeVar("T")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that there was too little memory, of the machine or of a GPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)
+
+
+def too_little(error: BaseException, purpose: str, at: SpecPath = _AT, hint: str = _HINT) -> GraphspecError:
+    """The answer to `error`, which says that memory was too small for `purpose`.
+
+    What the frames of `error` hold is let go, so that there is memory again to say so.
+    """
+    traceback.clear_frames(error.__traceback__)
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return fail("out-of-memory", f"memory is too small for {purpose}", at, hint, notes=[reason[:200]])
+
+
+@contextlib.contextmanager
+def enough_memory(purpose: str, at: SpecPath = _AT, hint: str = _HINT) -> Iterator[None]:
+    """Inside this context, and as a decorator, too little memory for `purpose` raises ``GraphspecError``."""
+    try:
+        yield
+    except (RuntimeError, MemoryError, OSError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise too_little(error, purpose, at, hint) from error
+
+
+def in_halves(work: Callable[[Samples], T], batch: Samples) -> Iterator[tuple[Samples, T]]:
+    """`batch` with what `work` makes of it; where memory is too small for that, its two halves each, and so on.
+
+    One sample for which memory is too small raises what `work` raised.
+    """
+    try:
+        found = work(batch)
+    except (RuntimeError, MemoryError) as error:
+        if len(batch) == 1 or not is_out_of_memory(error):
+            raise
+    else:
+        yield batch, found
+        return
+    rows = torch.arange(len(batch), device=next(iter(batch.inputs.values())).device)
+    for half in rows.chunk(2):
+        yield from in_halves(work, batch.take(half))
