@@ -12,6 +12,7 @@ from torch import Tensor
 from graphspec.data import memory
 from graphspec.data.augment import Augmentation, Mix
 from graphspec.data.augment.windows import Windows, windows
+from graphspec.data.look_up import LookUp, look_up
 from graphspec.data.samples import Samples
 from graphspec.data.seeds import generator
 from graphspec.data.transforms import Normalize, to_float
@@ -62,8 +63,8 @@ class Batches:
         order = order if self._windows is not None else order.to(self._device)
         size = self.batch_size
         indices = (order[number * size : (number + 1) * size] for number in range(start, len(self)))
-        if self._floats is not None:
-            yield from map(self._floats.take, indices)
+        if self._values is not None:
+            yield from map(self._values.take, indices)
             return
         if self._windows is not None:
             for number, index in enumerate(indices, start):
@@ -75,8 +76,8 @@ class Batches:
 
     def at(self, indices: Iterator[Tensor]) -> Iterator[Samples]:
         """The samples at each of `indices` (int64, one dimension), as the network sees them without augmentation."""
-        if self._floats is not None:
-            yield from map(self._floats.take, indices)
+        if self._values is not None:
+            yield from map(self._values.take, indices)
             return
         for chosen in self._taken(indices):
             yield self._ready(chosen)
@@ -89,7 +90,10 @@ class Batches:
             yield from map(self._ready, self.samples.stream(torch.arange(*each) for each in ends))
             return
         for start, stop in ends:
-            yield self._ready(self.samples.part(start, stop))
+            if self._looked_up is not None:
+                yield self._looked_up.take(torch.arange(start, stop))
+            else:
+                yield self._ready(self.samples.part(start, stop))
 
     def first(self, count: int) -> Samples:
         """The first `count` samples, without augmentation."""
@@ -124,11 +128,17 @@ class Batches:
         return value
 
     @functools.cached_property
-    def _floats(self) -> Samples | None:
+    def _looked_up(self) -> LookUp | None:
+        return look_up(self.samples, lambda name, value: self._transformed(name, to_float(value)))
+
+    @functools.cached_property
+    def _values(self) -> Samples | LookUp | None:
         """All samples as the network sees them, where they are the same in every epoch and do not take much memory."""
         values = self.samples.inputs.values()
         if self.augment or self.mix or self.samples.streamed:
             return None
+        if self._looked_up is not None:
+            return self._looked_up
         if sum(4 * value.numel() for value in values) > _most_kept():
             return None
         return self._ready(self.samples.take(self._rows))
