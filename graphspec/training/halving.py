@@ -54,4 +54,3 @@ def _in_pieces(learner: Learner, batch: Samples, share: float, update: bool) -> 
         learner.batch = before
     learner.batch += 1
     return loss
-

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 
+from graphspec.data import Samples
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.training.average import WeightAverage
 from graphspec.training.fields import Fields
 from graphspec.training.finite import STEPS_ON_A_GPU, LossWatch
 from graphspec.training.metrics import MetricSet, higher_is_better
-from graphspec.training.objective import Objective
+from graphspec.training.objective import Objective, Values
 from graphspec.training.optimizer import Schedule
+from graphspec.training.out_of_memory import is_out_of_memory, too_little
 from graphspec.training.precision import Precision
 from graphspec.training.recorded import Pass
 from graphspec.training.update import DirectUpdate
@@ -83,11 +85,30 @@ class Learner:
         """Whether the optimiser wants the loss at other weights within a step, as LBFGS does."""
         return isinstance(self.optimizer, LBFGS)
 
+    def answer(self, batch: Samples) -> Values:
+        """What the module gives for `batch`, in whichever mode it is."""
+        output: Values = self.module(*self.fields.inputs_of(batch))
+        return output
+
     def update(self, again: Callable[[], Tensor] | None = None) -> None:
         """Move the weights along the gradient, and take the gradient away.
 
-        `again` gives loss and gradients anew, for optimisers that ask several times.
+        `again` gives loss and gradients anew, for optimisers that ask several times. Raises ``GraphspecError`` where
+        memory is too small: some weights may have moved then, so that the step cannot be repeated.
         """
+        try:
+            self._move(again)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise too_little(error, "an update of the weights") from error
+        self.clear_gradients()
+        if self.average is not None:
+            self.average.update()
+        self.schedule.after_step()
+        self.step += 1
+
+    def _move(self, again: Callable[[], Tensor] | None) -> None:
         self.precision.unscale(self.optimizer)
         if self.clip_grad_norm is not None:
             nn.utils.clip_grad_norm_(self._parameters, self.clip_grad_norm)
@@ -98,11 +119,6 @@ class Learner:
                 self.precision.step(self.optimizer)
             else:
                 self.direct()
-        self.clear_gradients()
-        if self.average is not None:
-            self.average.update()
-        self.schedule.after_step()
-        self.step += 1
 
     def look_at_losses(self) -> None:
         """Raise ``GraphspecError`` where one of the losses not looked at yet is not finite."""

@@ -46,12 +46,11 @@ def measure(learner: Learner, batches: Batches, scores: Scores | None = None) ->
     """``loss`` and the metrics of a part, the module in eval mode; `scores` also gets every output and target."""
     found = MetricSet(learner.metrics.components, learner.objective, learner.device)
     learner.module.eval()
-    for several in batches.in_order(max(batches.batch_size, 512)):
-        for batch, output in in_halves(lambda part: learner.module(*learner.fields.inputs_of(part)), several):
-            target = learner.fields.targets_of(batch)
-            found.update(learner.objective(output, target).item(), output, target)
-            if scores is not None and learner.objective.first is not None:
-                scores.update(*learner.objective.first.pair(output, target))
+    for batch, output in in_halves(learner.answer, batches.in_order(max(batches.batch_size, 512))):
+        target = learner.fields.targets_of(batch)
+        found.update(learner.objective(output, target).item(), output, target)
+        if scores is not None and learner.objective.first is not None:
+            scores.update(*learner.objective.first.pair(output, target))
     learner.module.train()
     return found.compute()
 

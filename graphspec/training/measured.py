@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import itertools
 from collections.abc import Mapping
 
 import torch
@@ -59,9 +57,7 @@ def measured(learner: Learner, batches: Batches, keep: bool = True) -> Measured:
     kept: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in terms}
     training = learner.module.training
     learner.module.eval()
-    several = batches.in_order(max(batches.batch_size, _AT_ONCE))
-    run = functools.partial(in_halves, lambda part: learner.module(*learner.fields.inputs_of(part)))
-    for batch, output in itertools.chain.from_iterable(map(run, several)):
+    for batch, output in in_halves(learner.answer, batches.in_order(max(batches.batch_size, _AT_ONCE))):
         target = learner.fields.targets_of(batch)
         found.update(learner.objective(output, target).item(), output, target)
         for name in list(kept):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import torch
@@ -19,7 +19,7 @@ _WORDS = (
     "can't allocate memory", "not enough memory", "out of memory", "could not create a primitive",
     "could not create a memory", "ALLOC_FAILED", "bad_alloc", "can't start new thread",
 )  # fmt: skip
-_HINT = "what was saved is whole; a smaller batch_size needs less, in a new run, which --init RUN starts from this one"
+_HINT = "what was saved is whole; a new run with a smaller batch_size can start from it with --init RUN"
 _AT = ("data", "batch_size")
 T = TypeVar("T")
 
@@ -54,19 +54,19 @@ def enough_memory(purpose: str, at: SpecPath = _AT, hint: str = _HINT) -> Iterat
         raise too_little(error, purpose, at, hint) from error
 
 
-def in_halves(work: Callable[[Samples], T], batch: Samples) -> Iterator[tuple[Samples, T]]:
-    """`batch` with what `work` makes of it; where memory is too small for that, its two halves each, and so on.
+def in_halves(work: Callable[[Samples], T], batches: Iterable[Samples]) -> Iterator[tuple[Samples, T]]:
+    """Each batch with what `work` makes of it; where memory is too small for that, its two halves each, and so on.
 
     One sample for which memory is too small raises what `work` raised.
     """
-    try:
-        found = work(batch)
-    except (RuntimeError, MemoryError) as error:
-        if len(batch) == 1 or not is_out_of_memory(error):
-            raise
-    else:
-        yield batch, found
-        return
-    rows = torch.arange(len(batch), device=next(iter(batch.inputs.values())).device)
-    for half in rows.chunk(2):
-        yield from in_halves(work, batch.take(half))
+    for batch in batches:
+        try:
+            found = work(batch)
+        except (RuntimeError, MemoryError) as error:
+            if len(batch) == 1 or not is_out_of_memory(error):
+                raise
+        else:
+            yield batch, found
+            continue
+        rows = torch.arange(len(batch), device=next(iter(batch.inputs.values())).device)
+        yield from in_halves(work, map(batch.take, rows.chunk(2)))

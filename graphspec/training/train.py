@@ -129,14 +129,18 @@ def _begin(module: nn.Module, settings: TrainSpec, init: Path | None, reporter: 
 
 
 @contextlib.contextmanager
-@enough_memory("training")
 def prepared(
     module: nn.Module, shaped: ShapedGraph, device: str, data_root: Path | None = None, download: bool = False
 ) -> Iterator[tuple[Learner, Batches]]:
     """A learner for `module` with its training batches, checked as before a run; torch's state is restored after it."""
     where, settings = choose_device(device), _settings(shaped.spec)
     data = load_data(shaped.spec, data_root, download)
-    with restored_threads(), _own_random_state(where), reproducible(settings.deterministic):
+    with (
+        enough_memory("training"),
+        restored_threads(),
+        _own_random_state(where),
+        reproducible(settings.deterministic),
+    ):
         learner = make_learner(module, shaped, data, where, settings.epochs)
         batches = data.batches("train", where)
         preflight(module, learner.objective, learner.fields, batches, data)
