@@ -5,6 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the ``graphspec`` command with the arguments of this process."""
-    from graphspec.cli.app import app
+    from graphspec.cli.process import QuickEnd
 
-    app()
+    with QuickEnd().watched():
+        from graphspec.cli.app import app
+
+        app()

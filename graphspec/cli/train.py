@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from graphspec.cli import figures, options
+from graphspec.cli.process import importing
 from graphspec.cli.screen import screen
 
 
@@ -61,8 +62,9 @@ def train(
     """Train SPEC, keep the best weights, and measure them on the train, validation and test parts."""
     with screen(as_json, quiet) as here:
         options.import_layers(import_)
-        from graphspec import pipeline
-        from graphspec.training.progress import Silent
+        with importing():
+            from graphspec import pipeline
+            from graphspec.training.progress import Silent
 
         common: dict[str, Any] = {
             "variant": variant, "overrides": set_ or (), "device": device, "data": data, "download": download,
@@ -102,7 +104,8 @@ def evaluate(
     """Measure the best weights of RUN on every part of its data."""
     with screen(as_json, quiet) as here:
         options.import_layers(import_)
-        from graphspec import pipeline
+        with importing():
+            from graphspec import pipeline, training  # noqa: F401  what evaluation imports
 
         report = pipeline.evaluate(run, device=device, data=data, download=download)
         here.show(report.as_dict(), *figures.evaluated(report))
