@@ -1,4 +1,4 @@
-"""Adam's and AdamW's update in C, with torch's own bits or in one pass."""
+"""Adam's and AdamW's update in C, with torch's own bits or with the nearest roots."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from graphspec.training.update_kernels import Group, Kernel, adam, decayed, fuse
 
 TAKES = (Adam, AdamW)
 _SOURCE = Path(__file__).parent / "adam.c"
+#: The ways to take roots: which one torch has depends on the processor and on what torch was built with.
+WAYS = ("nearest", "mkl", "torch")
 #: Above so many elements torch's kernels gain by more than one thread.
 _ONE_THREAD = 1 << 20
 
@@ -28,43 +30,55 @@ class _Parameter(ctypes.Structure):
     ]
 
 
+class _Step(ctypes.Structure):
+    """``struct step`` of adam.c."""
+
+    _fields_ = [(name, ctypes.c_float) for name in ("keep1", "beta2", "keep2", "correction2", "eps", "rate")]
+
+
 def kernel(fused: bool) -> Kernel | None:
     """The update with torch's own bits, proven here and now, or the `fused` one; None where it cannot be had."""
     try:
         library = shared_library(_SOURCE, EXACT)
     except BuildError:
         return None
-    run = functools.partial(_run, library, fused)
-    return run if fused or _proven(library, torch.get_num_threads()) else None
+    if fused:
+        return functools.partial(_run, library, "nearest", fused_adam)
+    way = proven(library, torch.get_num_threads())
+    return functools.partial(_run, library, way, adam) if way else None
 
 
-def _run(library: ctypes.CDLL, fused: bool, group: Group, gradients: list[Any]) -> None:
-    table = group.addresses = group.addresses or _Table(group)
+def _run(library: ctypes.CDLL, way: str, otherwise: Kernel, group: Group, gradients: list[Any]) -> None:
+    """One update in one of `WAYS`; `otherwise` is for groups that are too large or not laid out as one block."""
+    table = group.addresses = group.addresses or _Table(group, way)
     if not table.applies:
-        (fused_adam if fused else adam)(group, gradients)
+        otherwise(group, gradients)
         return
     options = group.options
     beta1, beta2 = options["betas"]
     group.step += 1
     gradients = table.point(group, decayed(group, gradients))  # which must live until the call has ended
-    first = [ctypes.c_float(value) for value in (1 - beta1, beta2, 1 - beta2)]
     correction1, correction2 = 1 - beta1**group.step, (1 - beta2**group.step) ** 0.5
-    second = [ctypes.c_float(value) for value in (correction2, options["eps"], -(options["lr"] / correction1))]
-    if fused:
-        library.update(*table.arguments, *first, *second)
-        return
-    library.averages(*table.arguments, *first)
-    for square, root in zip(group.state["exp_avg_sq"], table.roots, strict=True):
-        torch.sqrt(square, out=root)
-    library.move(*table.arguments, *second)
+    step = _Step(1 - beta1, beta2, 1 - beta2, correction2, options["eps"], -(options["lr"] / correction1))
+    arguments = (*table.arguments, ctypes.byref(step))
+    if way == "nearest":
+        library.update_nearest(*arguments)
+    elif way == "mkl":
+        library.update_mkl(*arguments)
+    else:
+        library.before_roots(*arguments)
+        for square, root in zip(group.state["exp_avg_sq"], table.roots, strict=True):
+            torch.sqrt(square, out=root)
+        library.behind_roots(*arguments)
 
 
 class _Table:
     """The addresses of a group's tensors; `applies` where each is one block of memory in the parameter's own order."""
 
-    def __init__(self, group: Group) -> None:
-        self.roots = [torch.empty_like(square) for square in group.state["exp_avg_sq"]]
-        rows = list(zip(group.parameters, group.state["exp_avg"], group.state["exp_avg_sq"], self.roots, strict=True))
+    def __init__(self, group: Group, way: str) -> None:
+        squares = group.state["exp_avg_sq"]
+        self.roots = [torch.empty_like(square) for square in squares] if way == "torch" else squares
+        rows = list(zip(group.parameters, group.state["exp_avg"], squares, self.roots, strict=True))
         size = sum(parameter.numel() for parameter in group.parameters)
         self.applies = (size <= _ONE_THREAD or torch.get_num_threads() == 1) and all(map(_alike, rows))
         self._places = (_Parameter * len(rows))()
@@ -93,35 +107,38 @@ def _alike(tensors: tuple[Tensor, ...]) -> bool:
 
 
 @functools.cache
-def _proven(library: ctypes.CDLL, threads: int) -> bool:
-    """Whether a few updates have torch's own bits here, on numbers of all magnitudes in tensors of several sizes.
+def proven(library: ctypes.CDLL, threads: int) -> str | None:
+    """The first of `WAYS` that has torch's own bits here; None where none has.
 
-    Torch's kernels depend on the processor and on how it was compiled, and their vectors on the number of `threads`.
+    Torch's kernels depend on the processor and on how torch was built, and their vectors on the number of `threads`.
     """
+    return next((way for way in WAYS if _same(functools.partial(_run, library, way, adam))), None)
+
+
+def _same(kernel: Kernel) -> bool:
+    """Whether a few updates have torch's bits, on numbers of all magnitudes in tensors of several sizes."""
     draw = torch.Generator().manual_seed(0)
     sizes = (1, 15, 16, 100, 4099, 70_001)
 
     def numbers(size: int) -> Tensor:
-        magnitude = torch.rand(size, generator=draw) * 16 - 14
+        magnitude = torch.rand(size, generator=draw) * 40 - 38
         return torch.randn(size, generator=draw) * 10**magnitude
-
-    def copy(tensors: list[Tensor]) -> list[Tensor]:
-        return [tensor.clone() for tensor in tensors]
 
     weights, means, squares = ([numbers(size) for size in sizes] for _ in range(3))
     squares = [square.abs() for square in squares]
-    options = {"lr": 0.0123, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
-    states = [{"exp_avg": copy(means), "exp_avg_sq": copy(squares)} for _ in range(2)]
-    theirs, ours = (Group(options, copy(weights), state, 3) for state in states)
+    squares[-1][:100] = 0.0
+    groups = []
+    for _ in range(2):
+        own = [[tensor.clone() for tensor in tensors] for tensors in (weights, means, squares)]
+        options = {"lr": 0.0123, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+        groups.append(Group(options, own[0], {"exp_avg": own[1], "exp_avg_sq": own[2]}, 3))
+    theirs, ours = groups
     for _ in range(3):
         gradients = [numbers(size) for size in sizes]
+        gradients[-1][:50] = 0.0
         adam(theirs, gradients)
-        _run(library, False, ours, gradients)
-    return all(
-        torch.equal(a, b)
-        for a, b in zip(
-            [*theirs.parameters, *states[0]["exp_avg"], *states[0]["exp_avg_sq"]],
-            [*ours.parameters, *states[1]["exp_avg"], *states[1]["exp_avg_sq"]],
-            strict=True,
-        )
-    )
+        kernel(ours, gradients)
+    pairs = [*zip(theirs.parameters, ours.parameters, strict=True)]
+    for name, values in theirs.state.items():
+        pairs += zip(values, ours.state[name], strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
