@@ -18,7 +18,8 @@ from torchvision import datasets
 
 from graphspec.data import DataSet, load
 from graphspec.data.sources import SOURCES
-from graphspec.data.sources.torchvision_sets import VISION_SETS
+from graphspec.data.sources.idx import CLASSES
+from graphspec.data.sources.torchvision_sets import _NOT_OF_THE_SPEC, VISION_SETS
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.data import DataSpec
 
@@ -67,6 +68,13 @@ def arguments(name: str) -> set[str]:
 )  # fmt: skip
 def test_a_spec_gives_the_other_arguments(name: str, expected: set[str]) -> None:
     assert arguments(name) == expected
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_sets_read_without_torchvision_are_asked_for_like_torchvisions(name: str) -> None:
+    free = set(inspect.signature(getattr(datasets, name)).parameters) - _NOT_OF_THE_SPEC - set(VISION_SETS[name].train)
+    assert free == arguments(name) == set()
+    assert CLASSES[name] == tuple(getattr(datasets, name).classes)
 
 
 def idx(path: Path, values: np.ndarray) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from graphspec.data.decoded import images
 from graphspec.data.rows import read_rows
 from graphspec.data.samples import Samples
+from graphspec.data.sources import idx
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.transforms import SizeTransforms
 from graphspec.diagnostics import GraphspecError, fail
@@ -72,8 +73,10 @@ class VisionSource:
 
     @property
     def __signature__(self) -> inspect.Signature:
-        """Read when it is asked for: torchvision takes a second to import."""
+        """Read when it is asked for, as torchvision takes its time to import; of :mod:`idx` sets nothing is free."""
         given = [inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD) for key in ("place", "resize")]
+        if self.name in idx.CLASSES:
+            return inspect.Signature(given)
         free = [
             parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
             for key, parameter in inspect.signature(_class(self.name)).parameters.items()
@@ -102,12 +105,14 @@ def _class(name: str) -> Any:
 
 def _open(name: str, arguments: Mapping[str, Any], place: Place) -> Any:
     """torchvision's data set; one that would open image files gives their paths instead."""
-    cls = _class(name)
-    known = inspect.signature(cls).parameters
-    own: dict[str, Any] = {"loader": str} if "loader" in known or name == "ImageNet" else {}
-    if "download" in known or name in ("EMNIST", "QMNIST"):
-        own["download"] = place.download
     try:
+        if name in idx.CLASSES and (found := idx.read(name, place.root, arguments["train"])):
+            return found
+        cls = _class(name)
+        known = inspect.signature(cls).parameters
+        own: dict[str, Any] = {"loader": str} if "loader" in known or name == "ImageNet" else {}
+        if "download" in known or name in ("EMNIST", "QMNIST"):
+            own["download"] = place.download
         with contextlib.redirect_stdout(open(os.devnull, "w")):  # torchvision prints; stdout belongs to --json
             return cls(root=str(place.root), **own, **arguments)
     except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
