@@ -1,26 +1,33 @@
 """Training beside a busy process: torch's default thread count against the one that graphspec measures.
 
-A process that only computes is bound to one core. The step of the lecture's MLP then runs with as many threads as there
-are cores, which is torch's default, and with the count that graphspec chooses. Wall time is what suffers.
+A process that only computes is bound to one core. The lecture's step on batches in memory then runs with as many
+threads as there are cores, which is torch's default, and with the count that graphspec chooses; the third is
+graphspec's own step. Wall time is what suffers.
 
-    python benchmarks/neighbour.py [--steps 300] [--rounds 5]
+    python benchmarks/neighbour.py [--data data] [--steps 600] [--rounds 5]
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import multiprocessing
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from rounds import Seconds, Table, clock, interleaved
 from torch import nn
 
+from graphspec import pipeline
+from graphspec.training.engine import equip
+from graphspec.training.loop import train_step
 from graphspec.training.threads import Threads
+from graphspec.training.train import load_data, make_learner
 
-BATCH = 32
+SPEC = Path(__file__).parents[1] / "specs" / "fashion_mlp.toml"
 
 
 def busy(core: int) -> None:
@@ -32,44 +39,61 @@ def busy(core: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
-    torch.set_num_threads(len(cores))
-    image, label = torch.randn(BATCH, 1, 28, 28), torch.randint(0, 10, (BATCH,))
-    start = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+    shaped = pipeline.shape(pipeline.load(SPEC, overrides=["data.validation=0"]))
+    data = load_data(shaped.spec, options.data)
+    batches = data.batches("train")
+    some = list(itertools.islice(batches.shuffled(0), options.steps))
+    start = pipeline.build(shaped)
     loss_function = nn.CrossEntropyLoss()
 
-    def steps(threads: Callable[[nn.Module], int]) -> Seconds:
+    def measured(module: nn.Module) -> int:
+        torch.set_num_threads(len(cores))
+        image, label = some[0].inputs["image"], some[0].targets["label"]
+        return Threads(module, lambda trial: loss_function(trial(image), label).backward()).choose()
+
+    def lecture(threads: Callable[[nn.Module], int]) -> Seconds:
         module = copy.deepcopy(start)
         optimizer = torch.optim.Adam(module.parameters(), lr=0.001)
 
         def run() -> None:
             torch.set_num_threads(threads(module))
-            for _ in range(options.steps):
+            for batch in some:
                 optimizer.zero_grad()
-                loss_function(module(image), label).backward()
+                loss_function(module(batch.inputs["image"]), batch.targets["label"]).backward()
                 optimizer.step()
 
         return clock(run)
 
-    def measured(module: nn.Module) -> int:
-        torch.set_num_threads(len(cores))
-        return Threads(module, lambda trial: loss_function(trial(image), label).backward()).choose()
+    def ours() -> Seconds:
+        learner = make_learner(copy.deepcopy(start), shaped, data, torch.device("cpu"), epochs=1)
+
+        def run() -> None:
+            torch.set_num_threads(measured(learner.module))
+            assert shaped.spec.train is not None
+            equip(learner, shaped.spec.train, batches, steps=len(some))
+            for batch in some:
+                train_step(learner, batch)
+
+        return clock(run)
 
     neighbour = multiprocessing.get_context("spawn").Process(target=busy, args=(cores[-1],), daemon=True)
     neighbour.start()
     contestants = {
-        f"torch's default, {len(cores)} threads": lambda: steps(lambda module: len(cores)),
-        "graphspec, measured at the start": lambda: steps(measured),
+        f"lecture's step, torch's default, {len(cores)} threads": lambda: lecture(lambda module: len(cores)),
+        "lecture's step, count measured at the start": lambda: lecture(measured),
+        "graphspec, count measured at the start": ours,
     }
     try:
         times = interleaved(contestants, options.rounds)
     finally:
         neighbour.terminate()
     title = f"{options.steps} steps of the MLP beside a process that keeps one of {len(cores)} cores busy"
-    Table(title, times, next(iter(contestants)), options.steps * BATCH).show()
+    Table(title, times, next(iter(contestants)), len(some) * batches.batch_size).show()
 
 
 if __name__ == "__main__":
