@@ -110,7 +110,10 @@ class Rows(TorchDataset[Any]):
         try:
             yield from map(_checked, loader)
         except RuntimeError as error:
-            raise fail("interrupted", f"a process that reads {self.name} ended: {error}", at=AT) from error
+            if "DataLoader worker" not in str(error):
+                raise
+            hint = "what was saved is whole, --resume goes on; the system kills processes where memory is short"
+            raise fail("interrupted", f"a process that reads {self.name} ended: {error}", AT, hint) from error
 
     def read(self, keys: list[Key]) -> dict[Key, Tensor]:
         """All samples' fields of these `keys`, in memory."""

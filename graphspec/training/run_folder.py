@@ -8,6 +8,7 @@ import io
 import json
 import os
 import platform
+import weakref
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -72,6 +73,7 @@ class RunFolder:
         except OSError as error:
             self._unlock()
             raise fail("unwritable", f"{self.path} cannot be written: {_reason(error)}") from error
+        _locked.add(self)
         try:
             if self._resume is not None:
                 self.check(self._resume)
@@ -89,6 +91,7 @@ class RunFolder:
         if self._lock is not None:
             os.close(self._lock)  # the lock goes with the descriptor, also when the process is killed
             self._lock = None
+        _locked.discard(self)
 
     def write_weights(self, name: str, state: Mapping[str, Tensor]) -> None:
         """Weights alone, as ``NAME.safetensors``; the keys are the module's state_dict keys."""
@@ -107,6 +110,19 @@ class RunFolder:
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
         """``NAME.json``, readable."""
         write_atomically(self.path / f"{name}.json", (json.dumps(data, indent=2) + "\n").encode())
+
+
+_locked: weakref.WeakSet[RunFolder] = weakref.WeakSet()
+
+
+def _unlock_in_child() -> None:
+    """A forked process, such as one that reads data, would hold the lock for as long as it outlives this one."""
+    for folder in list(_locked):
+        folder._unlock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)
 
 
 def _reason(error: OSError) -> str:

@@ -1,6 +1,6 @@
 """Rows 136 to 161 of the catalogue of bad inputs, training and checkpoints: a test's number is its row.
 
-Rows 140 and 141 (signals, kill -9), 143 (a full disk) and 147 (no locks) are tests/crash; 139 is
+Rows 140 and 141 (signals, kill -9), 143 (a full disk) and 147 (no locks) are tests/crash; 139 (too little memory) is
 tests/training/test_halving.py.
 """
 
@@ -18,8 +18,12 @@ from typing import Any
 import pytest
 import torch
 
+from graphspec.data import memory
+from graphspec.data.sources import user
+from graphspec.diagnostics import GraphspecError
 from graphspec.training import checkpoint
 from graphspec.training.files import tensors_to_bytes
+from graphspec.training.run_folder import RunFolder
 
 from .conftest import SPEC, Command
 
@@ -85,6 +89,52 @@ def test_138_a_learning_rate_that_is_none(lr: str, command: Command) -> None:
     assert not Path("run").exists()
 
 
+#: One of the processes that read it is killed, once, after a checkpoint was written; `train` must not wait for it.
+DYING = """
+import os, signal
+from pathlib import Path
+import torch, graphspec
+
+@graphspec.dataset
+class Dying:
+    def __len__(self):
+        return 24
+    def __getitem__(self, row):
+        if torch.utils.data.get_worker_info() and list(Path("run").rglob("step-*.json")) and not Path("died").exists():
+            Path("died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return torch.full((3,), float(row)), row % 2
+"""
+OF_DYING = """
+graphspec = 1
+[inputs]
+x = ["N", 3]
+[layers]
+fc = { type = "Linear", out_features = 2 }
+[data]
+dataset    = "Dying"
+batch_size = 4
+[train]
+epochs = 3
+"""
+
+
+def test_142_a_killed_worker_ends_the_run_which_then_goes_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user, "_classes", {})
+    monkeypatch.setattr(memory, "budget", lambda: 0)  # so that samples are read batch by batch
+    Path("dying.py").write_text(DYING)
+    started = time.monotonic()
+    ended = train(command, "--import", "dying.py", spec=OF_DYING)
+    assert ended.code == 1, ended.err
+    assert "error[interrupted]: a process that reads Dying ended: DataLoader worker" in ended.err
+    assert "what was saved is whole, --resume goes on" in ended.err
+    assert time.monotonic() - started < 60
+    step = state_of(Path("run"))["progress"]["step"]
+    assert step >= 4
+    assert resume(command, spec=OF_DYING).code == 0
+    assert state_of(Path("run"))["progress"]["epoch"] == 3
+
+
 def test_144_a_folder_that_may_not_be_written(command: Command) -> None:
     ended = train(command, "--run", "/proc/run")
     assert (ended.code, "error[unwritable]" in ended.err) == (1, True)
@@ -94,8 +144,6 @@ def test_145_and_146_two_runs_in_one_folder_and_the_lock_of_a_dead_one(command: 
     ready, done = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
-        from graphspec.training.run_folder import RunFolder
-
         with RunFolder(run):
             os.write(ready[1], b".")
             os.read(done[0], 1)
@@ -109,6 +157,23 @@ def test_145_and_146_two_runs_in_one_folder_and_the_lock_of_a_dead_one(command: 
     os.waitpid(child, 0)
     assert resume(command).code == 0
     for descriptor in (*ready, *done):
+        os.close(descriptor)
+
+
+def test_146_a_process_that_outlives_the_one_that_trained_does_not_keep_its_lock(tmp_path: Path) -> None:
+    """Those that read data are forked while the folder is locked, and notice late that nobody waits for them."""
+    wait = os.pipe()
+    with RunFolder(tmp_path):
+        child = os.fork()
+        if child == 0:
+            os.read(wait[0], 1)
+            os._exit(0)
+        with pytest.raises(GraphspecError, match="run-locked"), RunFolder(tmp_path):
+            pass
+    with RunFolder(tmp_path):
+        os.write(wait[1], b".")
+    os.waitpid(child, 0)
+    for descriptor in wait:
         os.close(descriptor)
 
 
