@@ -7,15 +7,13 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from torch import nn
-
 from graphspec.data.augment import BATCHED, FROM_V2, MIXING, PER_SAMPLE
 from graphspec.data.sources import sources
 from graphspec.data.transforms import SIZE_TRANSFORMS, VALUE_TRANSFORMS
 from graphspec.schema.arguments import documented, untyped
 from graphspec.schema.pieces import EXPRESSION, Schema, list_of, name_or_table, named, or_expression, sentence
 from graphspec.training.metrics import METRICS
-from graphspec.training.objective import OF_CLASSES, OF_OUTPUTS, OF_SIGNS, OF_VALUES
+from graphspec.training.objective import loss_table
 from graphspec.training.optimizer import optimizer_table, scheduler_table
 
 #: Arguments that graphspec gives, and those that it fills in where the spec does not.
@@ -58,7 +56,7 @@ def _tables() -> Mapping[str, Table]:
         "dataset": sources(),
         "transforms": {**{name: getattr(v2, name) for name in SIZE_TRANSFORMS}, **VALUE_TRANSFORMS},
         "augment": {**{name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)}, **BATCHED, **MIXING},
-        "loss": {name: getattr(nn, name) for name in (*OF_CLASSES, *OF_SIGNS, *OF_VALUES, *OF_OUTPUTS)},
+        "loss": loss_table(),
         "optimizer": optimizer_table(),
         "scheduler": scheduler_table(),
         "metrics": {name: kind.formula for name, kind in METRICS.items()},

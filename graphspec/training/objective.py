@@ -22,6 +22,8 @@ OF_VALUES = (
     "MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "BCELoss", "BCEWithLogitsLoss", "PoissonNLLLoss", "KLDivLoss",
     "MultiLabelSoftMarginLoss",
 )  # fmt: skip
+#: Losses of (output, target) whose target lists the classes that apply.
+OF_LISTS = ("MultiLabelMarginLoss",)
 #: Losses of several outputs, with how many: their call takes the outputs, then the target where there is one.
 OF_OUTPUTS = {
     "CosineEmbeddingLoss": 2, "MarginRankingLoss": 2, "GaussianNLLLoss": 2, "TripletMarginLoss": 3,
@@ -108,6 +110,11 @@ def predicted(output: Tensor, threshold: float) -> Tensor:
     return output.argmax(1)
 
 
+def loss_table() -> dict[str, type[nn.Module]]:
+    """Every loss of torch.nn that a spec may name."""
+    return {name: getattr(nn, name) for name in (*OF_CLASSES, *OF_SIGNS, *OF_VALUES, *OF_LISTS, *OF_OUTPUTS)}
+
+
 def threshold_of(loss: str) -> float:
     """Where an output of one column decides for the second class, when `loss` has trained it."""
     return 0.0 if loss in OF_LOGITS else 0.5
@@ -159,7 +166,7 @@ def _term(
     component: Component, outputs: tuple[str, ...], target: str | None, about: Target, factor: float,
     device: torch.device, at: Path,
 ) -> Term:  # fmt: skip
-    known = {name: getattr(nn, name) for name in (*OF_CLASSES, *OF_SIGNS, *OF_VALUES, *OF_OUTPUTS)}
+    known = loss_table()
     name, classes = component.type, about.classes
     if name not in known and name in _other_losses():
         raise fail("bad-loss", f"{name} does not take outputs and a target alone", at=at)
@@ -239,6 +246,8 @@ def _other_losses() -> list[str]:
 def _preparation(name: str, classes: int | None) -> Callable[[Tensor, Tensor], Tensor]:
     if name in ("CosineEmbeddingLoss", "MarginRankingLoss"):
         return _as_sides
+    if name in OF_LISTS:
+        return _as_lists
     if classes is None or name in OF_CLASSES:
         return _as_it_is
     return _as_signs if name in OF_SIGNS else _as_values
@@ -264,3 +273,11 @@ def _as_signs(output: Tensor, target: Tensor) -> Tensor:
 def _as_sides(output: Tensor, target: Tensor) -> Tensor:
     """Labels 0 and 1 as -1 and 1, one a sample; values as they are."""
     return target if target.is_floating_point() else target.to(output.dtype) * 2 - 1
+
+
+def _as_lists(output: Tensor, target: Tensor) -> Tensor:
+    """Rows of 0 and 1 as the classes whose value is above 0, -1 behind them, as torch.nn.MultiLabelMarginLoss wants."""
+    holds = _as_values(output, target) > 0
+    classes = torch.arange(output.shape[1], device=output.device).expand(len(output), -1)
+    first = torch.sort((~holds).to(torch.uint8), dim=1, stable=True).indices
+    return torch.where(torch.gather(holds, 1, first), torch.gather(classes, 1, first), -1)

@@ -14,14 +14,15 @@ from torch.optim import Optimizer, lr_scheduler
 from graphspec.data.components import choose, construct, required
 from graphspec.diagnostics import Path, fail, quoted, warn
 from graphspec.spec.base import Component
+from graphspec.training.lr_lambda import lr_lambda
 from graphspec.training.metrics import higher_is_better
 
 #: Arguments of a scheduler that follow from the run when the spec does not write them.
 _FROM_THE_RUN = ("T_max", "total_steps", "total_iters")
 #: Schedulers that step after every update instead of after every epoch, as torch's documentation of each says.
 PER_STEP = ("OneCycleLR", "CyclicLR")
-#: Schedulers that take a Python function, which a spec cannot write.
-_NOT_FROM_TEXT = ("LambdaLR", "MultiplicativeLR")
+#: Schedulers that take a function of the epoch, with the first epoch for which they ask it.
+_OF_FUNCTIONS = {"LambdaLR": 0, "MultiplicativeLR": 1}
 #: Schedulers of schedulers: one behind the other from epochs on, or all at once.
 _COMBINED = ("SequentialLR", "ChainedScheduler")
 
@@ -33,11 +34,11 @@ def optimizer_table() -> dict[str, type[Optimizer]]:
 
 
 def scheduler_table() -> dict[str, type[Any]]:
-    """Every scheduler of torch.optim.lr_scheduler that numbers and names describe."""
+    """Every scheduler of torch.optim.lr_scheduler by name."""
     found = {
         n: c for n, c in vars(lr_scheduler).items() if inspect.isclass(c) and issubclass(c, lr_scheduler.LRScheduler)
     }
-    return {name: cls for name, cls in found.items() if name[0] != "_" and name not in ("LRScheduler", *_NOT_FROM_TEXT)}
+    return {name: cls for name, cls in found.items() if name[0] != "_" and name != "LRScheduler"}
 
 
 def build_optimizer(component: Component, module: nn.Module) -> Optimizer:
@@ -131,6 +132,9 @@ def _build(
     }
     if component.type == "ReduceLROnPlateau" and "mode" not in component.args:
         inferred["mode"] = "max" if higher_is_better(monitor) else "min"
+    if component.type in _OF_FUNCTIONS and "lr_lambda" in component.args:
+        component, text = _without(component, "lr_lambda")
+        inferred["lr_lambda"] = lr_lambda(text, _OF_FUNCTIONS[component.type], steps, (*at, "lr_lambda"))
     return construct(component, function, at, optimizer=optimizer, **inferred)
 
 
@@ -152,7 +156,11 @@ def _combined(component: Component, function: Any, optimizer: Optimizer, steps: 
         _build(part, optimizer, max(1, end - start), monitor, (*at_list, i))
         for i, (part, start, end) in enumerate(zip(parts, starts, ends, strict=True))
     ]
-    rest = Component.model_construct(
-        type=component.type, args={key: value for key, value in component.args.items() if key != "schedulers"}
-    )
+    rest, _ = _without(component, "schedulers")
     return construct(rest, function, at, optimizer=optimizer, schedulers=built)
+
+
+def _without(component: Component, name: str) -> tuple[Component, Any]:
+    """The component without its argument `name`, and what that was."""
+    rest = {key: value for key, value in component.args.items() if key != name}
+    return Component.model_construct(type=component.type, args=rest), component.args[name]

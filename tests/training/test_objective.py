@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.base import Component
-from graphspec.training.objective import OF_CLASSES, OF_OUTPUTS, OF_SIGNS, OF_VALUES, Target, build_objective
+from graphspec.training.objective import OF_VALUES, Target, build_objective, loss_table
 
 CPU = torch.device("cpu")
 LABELS = torch.tensor([0, 1, 1, 0, 1])
@@ -64,6 +64,17 @@ def test_values_stay_as_they_are(name: str) -> None:
     assert torch.equal(build(name, None)(TWO, ONE_HOT), getattr(nn, name)()(TWO, ONE_HOT))
 
 
+def test_rows_of_0_and_1_become_lists_of_classes() -> None:
+    scores = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))
+    several = torch.tensor([[0, 1, 0, 1, 1], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], dtype=torch.float32)
+    lists = torch.tensor([[1, 3, 4, -1, -1], [0, -1, -1, -1, -1], [-1] * 5, [0, 1, 2, 3, 4]])
+    expected = F.multilabel_margin_loss(scores, lists)
+    assert torch.equal(build("MultiLabelMarginLoss", None)(scores, several), expected)
+    one = torch.tensor([1, 0, 4, 2])
+    expected = F.multilabel_margin_loss(scores, torch.cat([one[:, None], torch.full((4, 4), -1)], 1))
+    assert torch.equal(build("MultiLabelMarginLoss", 5)(scores, one), expected)
+
+
 @pytest.mark.parametrize(
     ("loss", "classes", "expected"),
     [
@@ -86,12 +97,11 @@ def test_what_is_wrong_is_said(loss: Any, classes: int | None, expected: str) ->
 
 
 def test_every_loss_of_outputs_and_a_target_is_known() -> None:
-    """What torch.nn has beyond these has weights, takes lengths or lists of classes, or is a name kept for old code."""
+    """What torch.nn has beyond these has weights, takes lengths, or is a name kept for old code."""
     others = {
-        "AdaptiveLogSoftmaxWithLoss", "CTCLoss", "LinearCrossEntropyLoss", "MultiLabelMarginLoss", "NLLLoss2d",
+        "AdaptiveLogSoftmaxWithLoss", "CTCLoss", "LinearCrossEntropyLoss", "NLLLoss2d",
     }  # fmt: skip
-    known = {*OF_CLASSES, *OF_SIGNS, *OF_VALUES, *OF_OUTPUTS}
-    assert {name for name in dir(nn) if name.endswith("Loss")} - others == known
+    assert {name for name in dir(nn) if name.endswith("Loss")} - others == set(loss_table())
 
 
 A, B, C = (torch.randn(5, 3, generator=torch.Generator().manual_seed(i)) for i in (1, 2, 3))

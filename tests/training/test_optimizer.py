@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.optim import lr_scheduler
 
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.base import Component
@@ -14,6 +15,8 @@ from graphspec.training.optimizer import Schedule, build_optimizer, optimizer_ta
 from graphspec.training.tree import pack, unpack
 
 NEEDED: dict[str, dict[str, Any]] = {
+    "LambdaLR": {"lr_lambda": "0.9 ** epoch"},
+    "MultiplicativeLR": {"lr_lambda": "0.9"},
     "StepLR": {"step_size": 2}, "MultiStepLR": {"milestones": [2, 4]}, "ExponentialLR": {"gamma": 0.9},
     "CosineAnnealingWarmRestarts": {"T_0": 3}, "CyclicLR": {"base_lr": 0.01, "max_lr": 0.1},
     "OneCycleLR": {"max_lr": 0.1},
@@ -108,6 +111,33 @@ def test_schedulers_in_a_row_plan_for_their_epochs() -> None:
     assert schedule.scheduler._schedulers[1].T_max == 5
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "function"),
+    [
+        ("LambdaLR", "0.95 ** epoch", lambda epoch: 0.95**epoch),
+        ("LambdaLR", "(epoch + 1) / 5 if epoch < 5 else 1.0", lambda epoch: (epoch + 1) / 5 if epoch < 5 else 1.0),
+        ("MultiplicativeLR", "1 - 1 / (epoch + 2)", lambda epoch: 1 - 1 / (epoch + 2)),
+        ("MultiplicativeLR", "1 / epoch", lambda epoch: 1 / epoch),
+    ],
+)
+def test_a_function_of_the_epoch_is_an_expression(kind: str, text: str, function: Any) -> None:
+    theirs, ours = (build_optimizer(named("SGD", lr=0.5), network()) for _ in range(2))
+    reference = getattr(lr_scheduler, kind)(theirs, function)
+    schedule = Schedule(named(kind, lr_lambda=text), ours, 7, 10, "loss")
+    rates = set()
+    for _ in range(7):
+        assert schedule.lr == theirs.param_groups[0]["lr"]
+        rates.add(schedule.lr)
+        for optimizer in (theirs, ours):
+            optimizer.step()
+        reference.step()
+        schedule.after_epoch(0.0)
+    assert len(rates) > 3
+    resumed = Schedule(named(kind, lr_lambda=text), ours, 7, 10, "loss")
+    resumed.load_state_dict(schedule.state_dict())
+    assert resumed.scheduler.last_epoch == 7
+
+
 def test_frozen_parameters_are_left_out() -> None:
     module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     module[0].requires_grad_(False)
@@ -143,7 +173,14 @@ def test_a_wrong_optimiser_is_said(component: Any, expected: str) -> None:
         ({"type": "CosineLR"}, r"unknown scheduler"),
         ({"type": "StepLR"}, r'StepLR needs "step_size"'),
         ({"type": "StepLR", "stepsize": 2}, r'did you mean "step_size"'),
-        ({"type": "LambdaLR"}, r"unknown scheduler"),
+        ({"type": "LambdaLR"}, r'LambdaLR needs "lr_lambda"'),
+        ({"type": "LambdaLR", "lr_lambda": 3}, r"must be an expression such as"),
+        ({"type": "LambdaLR", "lr_lambda": "0.9 ** epok"}, r'no variable "epok"'),
+        ({"type": "LambdaLR", "lr_lambda": "x.shape[0]"}, r"has no shape here"),
+        ({"type": "LambdaLR", "lr_lambda": "1 / epoch"}, r"bad-expression.*1 / epoch"),
+        ({"type": "LambdaLR", "lr_lambda": "2 - epoch"}, r"gives -1 in epoch 3"),
+        ({"type": "LambdaLR", "lr_lambda": "epoch < 3"}, r"gives True in epoch 0"),
+        ({"type": "MultiplicativeLR", "lr_lambda": "__import__('os')"}, r"bad-expression"),
         ({"type": "SequentialLR", "schedulers": []}, r"needs a list of schedulers"),
         (
             {"type": "SequentialLR", "schedulers": ["LinearLR", "ConstantLR"]},
