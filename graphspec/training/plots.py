@@ -138,8 +138,12 @@ def new_panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write a PNG, whole or not at all."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     picture = io.BytesIO()
-    figure.savefig(picture, dpi=130, pil_kwargs={"compress_level": 3})
+    figure.set_dpi(130)
+    # savefig draws everything twice, the first time for the layout alone
+    FigureCanvasAgg(figure).print_png(picture, pil_kwargs={"compress_level": 3})
     write_atomically(path, picture.getvalue())
     return path
 
