@@ -25,6 +25,7 @@ _VIEWS = (*_NOTHING, _ATEN.t.default, _ATEN.view.default)
 #: The same kernels by a call that costs half as much.
 _CHEAPER = {
     _ATEN.t.default: torch.t,
+    _ATEN.view.default: torch.reshape,
     _ATEN.mm.default: torch.mm,
     _ATEN.addmm.default: torch.addmm,
     _ATEN.relu.default: torch.relu,
@@ -155,10 +156,18 @@ def _simplified(recording: GraphModule) -> GraphModule:
             graph.erase_node(node)
     for node in graph.nodes:
         node.target = _CHEAPER.get(node.target, node.target)
+        if node.target is _ATEN.ones_like.default and not node.meta["val"].ndim:
+            _keep(recording, node)
     plain = Graph()
     plain.set_codegen(CodeGen())
     plain.output(plain.graph_copy(graph, {}))
     return GraphModule(recording, plain)
+
+
+def _keep(recording: GraphModule, node: Node) -> None:
+    """Make the 1 from which gradients start once, not in every step."""
+    recording.register_buffer(node.name, torch.ones((), dtype=node.meta["val"].dtype))
+    node.op, node.target, node.args, node.kwargs = "get_attr", node.name, (), {}
 
 
 def _source(node: Node) -> Node:
