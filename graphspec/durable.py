@@ -81,6 +81,12 @@ class Disk:
 
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+    def unlock(self, descriptor: int) -> None:
+        """Give up a lock, also where a forked process has not closed its own `descriptor` yet."""
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
 
 #: The disk that everything is written to; tests put another in its place.
 disk = Disk()

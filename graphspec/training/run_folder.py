@@ -85,6 +85,8 @@ class RunFolder:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if self._lock is not None:
+            durable.disk.unlock(self._lock)
         self._unlock()
 
     def _unlock(self) -> None:

@@ -166,15 +166,18 @@ def test_146_a_process_that_outlives_the_one_that_trained_does_not_keep_its_lock
     with RunFolder(tmp_path):
         child = os.fork()
         if child == 0:
+            os.close(wait[1])
             os.read(wait[0], 1)
             os._exit(0)
         with pytest.raises(GraphspecError, match="run-locked"), RunFolder(tmp_path):
             pass
-    with RunFolder(tmp_path):
-        os.write(wait[1], b".")
-    os.waitpid(child, 0)
-    for descriptor in wait:
-        os.close(descriptor)
+    try:
+        with RunFolder(tmp_path):
+            pass
+    finally:  # it ends with the other end of its pipe
+        for descriptor in wait:
+            os.close(descriptor)
+        os.waitpid(child, 0)
 
 
 @pytest.mark.parametrize(
