@@ -36,7 +36,8 @@ def shared_library(source: Path, flags: tuple[str, ...]) -> ctypes.CDLL:
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         raise BuildError("there is no C compiler (Debian: apt-get install gcc)")
-    key = repr((source.read_bytes(), compiler, os.stat(compiler).st_mtime_ns, flags, _processor()))
+    texts = [each.read_bytes() for each in (source, *sorted(source.parent.glob("*.h")))]
+    key = repr((texts, compiler, os.stat(compiler).st_mtime_ns, flags, _processor()))
     name = f"{source.stem}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.so"
     folder = user_cache()
     if folder is not None and (folder / name).is_file():

@@ -43,13 +43,13 @@ def kernel(fused: bool) -> Kernel | None:
     except BuildError:
         return None
     if fused:
-        return functools.partial(_run, library, "nearest", fused_adam)
+        return functools.partial(_run, library, "fused", fused_adam)
     way = proven(library, torch.get_num_threads())
     return functools.partial(_run, library, way, adam) if way else None
 
 
 def _run(library: ctypes.CDLL, way: str, otherwise: Kernel, group: Group, gradients: list[Any]) -> None:
-    """One update in one of `WAYS`; `otherwise` is for groups that are too large or not laid out as one block."""
+    """One update in one of `WAYS`, or "fused"; `otherwise` is for groups too large or not laid out as one block."""
     table = group.addresses = group.addresses or _Table(group, way)
     if not table.applies:
         otherwise(group, gradients)
@@ -61,15 +61,17 @@ def _run(library: ctypes.CDLL, way: str, otherwise: Kernel, group: Group, gradie
     correction1, correction2 = 1 - beta1**group.step, (1 - beta2**group.step) ** 0.5
     step = _Step(1 - beta1, beta2, 1 - beta2, correction2, options["eps"], -(options["lr"] / correction1))
     arguments = (*table.arguments, ctypes.byref(step))
-    if way == "nearest":
-        library.update_nearest(*arguments)
-    elif way == "mkl":
-        library.update_mkl(*arguments)
+    if way != "torch":
+        _in_one_pass(library, way)(*arguments)
     else:
         library.before_roots(*arguments)
         for square, root in zip(group.state["exp_avg_sq"], table.roots, strict=True):
             torch.sqrt(square, out=root)
         library.behind_roots(*arguments)
+
+
+def _in_one_pass(library: ctypes.CDLL, way: str) -> Any:
+    return {"nearest": library.update_nearest, "mkl": library.update_mkl, "fused": library.update_fused}[way]
 
 
 class _Table:

@@ -7,9 +7,8 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-#ifdef __SSE__
-#include <xmmintrin.h>
-#endif
+
+#include "subnormals.h"
 
 #define LANES 16
 typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
@@ -29,25 +28,6 @@ struct update {
     float momentum, dampening;
     int64_t nesterov;
 };
-
-/* Averages of units that have died fade into subnormal numbers, which cost a hundred times more: they become zero. */
-static unsigned flush_subnormals(void) {
-#ifdef __SSE__
-    const unsigned before = _mm_getcsr();
-    _mm_setcsr(before | 0x8040);
-    return before;
-#else
-    return 0;
-#endif
-}
-
-static void restore_subnormals(unsigned before) {
-#ifdef __SSE__
-    _mm_setcsr(before);
-#else
-    (void)before;
-#endif
-}
 
 static inline lanes load(const float *p) { return *(const lanes *)p; }
 
