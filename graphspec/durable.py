@@ -113,7 +113,13 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def unwritable(path: Path, error: OSError) -> GraphspecError:
     """The error to raise where `path` cannot be written, or removed."""
-    return fail("unwritable", f'"{path}" cannot be written: {error.strerror or error}')
+    return fail("unwritable", f'"{path}" cannot be written: {error.strerror or error}', hint=remedy(error))
+
+
+def remedy(error: OSError) -> str:
+    """What to do about `error`: something where the file system itself lacks what a safe write needs."""
+    lacking = error.errno in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
+    return "its file system lacks what a safe write needs; take a folder on a local disk" if lacking else ""
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -24,6 +24,9 @@ _STAGING = ".{name}.new-"
 #: What the disk itself answers to a write.
 _OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
 
+#: What file systems without permissions answer to a change of them.
+_NO_PERMISSIONS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
+
 
 @contextlib.contextmanager
 def staging(target: Path) -> Iterator[Path]:
@@ -40,7 +43,8 @@ def staging(target: Path) -> Iterator[Path]:
         _recover(target)
         folder, lock = _own_folder(target)
     except OSError as error:
-        raise fail("unwritable", f'cannot write beside "{target}": {error.strerror}') from error
+        message = f'cannot write beside "{target}": {error.strerror}'
+        raise fail("unwritable", message, hint=durable.remedy(error)) from error
     try:
         yield folder
     except GraphspecError:
@@ -70,7 +74,7 @@ def publish(folder: Path, target: Path) -> None:
         durable.replace_folder(folder, target)
         durable.sync(target.parent)
     except OSError as error:
-        raise fail("unwritable", f'cannot publish "{target}": {error.strerror}') from error
+        raise fail("unwritable", f'cannot publish "{target}": {error.strerror}', hint=durable.remedy(error)) from error
 
 
 def check_target(target: Path) -> None:
@@ -129,15 +133,26 @@ def _keep_foreign(folder: Path, target: Path) -> None:
 
 
 def _settle(folder: Path) -> None:
-    """Give every file the permissions that the user's umask asks for, and bring everything to the disk."""
+    """Give every file the permissions that the user's umask asks for, and bring everything to the disk.
+
+    A file system that has no permissions, such as FAT, keeps its own.
+    """
     mask = os.umask(0)
     os.umask(mask)
     for path in folder.iterdir():
         if path.is_file() and not path.is_symlink() and path.stat().st_nlink == 1:
-            durable.disk.chmod(path, 0o666 & ~mask)
+            _allow(path, 0o666 & ~mask)
             durable.sync(path)
-    durable.disk.chmod(folder, 0o777 & ~mask)
+    _allow(folder, 0o777 & ~mask)
     durable.sync(folder)
+
+
+def _allow(path: Path, mode: int) -> None:
+    try:
+        durable.disk.chmod(path, mode)
+    except OSError as error:
+        if error.errno not in _NO_PERMISSIONS:
+            raise
 
 
 def _own_folder(target: Path) -> tuple[Path, int]:

@@ -128,7 +128,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _reason(error: OSError) -> str:
-    if error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+    if error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL):
         return "its file system has no locks; train in a folder on a local disk"
     if error.errno == errno.ELOOP:
         return ".lock is a symbolic link"

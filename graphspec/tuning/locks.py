@@ -10,6 +10,8 @@ from pathlib import Path
 
 from optuna.storages.journal import JournalFileOpenLock
 
+from graphspec import durable
+
 
 class FileLock:
     """A file that one process holds until it releases it, or ends."""
@@ -19,13 +21,21 @@ class FileLock:
 
     @classmethod
     def take(cls, path: Path, wait: bool) -> FileLock | None:
-        """The lock at `path`; None where another process has it and this one does not `wait`."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        """The lock at `path`; None where another process has it and this one does not `wait`.
+
+        Raises ``GraphspecError`` (``unwritable``) where it is a symbolic link, or its file system has no locks.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise durable.unwritable(path, error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
+        except OSError as error:
             os.close(descriptor)
-            return None
+            if isinstance(error, BlockingIOError):
+                return None
+            raise durable.unwritable(path, error) from error
         return cls(descriptor)
 
     def release(self) -> None:

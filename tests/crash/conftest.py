@@ -15,6 +15,19 @@ import pytest
 from graphspec import durable
 
 
+class LackingDisk:
+    """A disk whose file system answers every call of `step` with `fault`, an errno, as a network's or FUSE's may."""
+
+    def __init__(self, step: str, fault: int) -> None:
+        self.step, self.fault, self.real = step, fault, durable.Disk()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def refuse(*arguments: Any) -> Any:
+            raise OSError(self.fault, os.strerror(self.fault))
+
+        return refuse if name == self.step else getattr(self.real, name)
+
+
 class FaultyDisk:
     """Passes every step on to the real disk; the `at`-th (from 1) ends in `fault`, a write after half of its bytes.
 
@@ -74,6 +87,12 @@ def in_child(work: Callable[[], object]) -> int:
 def fault_at_fixture() -> Callable[..., contextlib.AbstractContextManager[FaultyDisk]]:
     """:func:`fault_at`."""
     return fault_at
+
+
+@pytest.fixture
+def lacking(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
+    """``lacking("rename", errno.ENOSYS)``: for the rest of the test the disk is a :class:`LackingDisk`."""
+    return lambda step, fault: monkeypatch.setattr(durable, "disk", LackingDisk(step, fault))
 
 
 @pytest.fixture(name="killed_at")

@@ -117,6 +117,38 @@ def test_where_there_are_no_locks_an_export_is_published_and_other_folders_stay(
     assert version_of(target) == "b"
 
 
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    [("chmod", errno.EPERM), ("chmod", errno.ENOTSUP), ("lock", errno.ENOTSUP), ("lock", errno.EINVAL)],
+)
+def test_147_permissions_and_locks_are_done_without(step: str, fault: int, target: Path, lacking: Any) -> None:
+    """As on FAT, CIFS and much of FUSE: the set is as whole without them."""
+    lacking(step, fault)
+    put(target, "b")
+    assert version_of(target) == "b"
+
+
+@pytest.mark.parametrize("exchanges", [True, False], indirect=True)
+@pytest.mark.parametrize("fault", [errno.ENOSYS, errno.ENOTSUP, errno.EPERM])
+def test_147_where_nothing_can_be_renamed_the_old_set_stays(
+    fault: int, exchanges: bool, target: Path, lacking: Any
+) -> None:
+    lacking("exchange" if exchanges else "rename", fault)
+    with pytest.raises(GraphspecError, match=r'unwritable.*cannot publish ".*net"') as caught:
+        put(target, "b")
+    assert ("local disk" in caught.value.diagnostics[0].hint) == (fault != errno.EPERM)
+    assert (version_of(target), os.listdir(target.parent)) == ("a", ["net"])
+
+
+def test_147_a_foreign_file_that_cannot_be_linked_stays_with_the_old_set(target: Path, lacking: Any) -> None:
+    (target / "notes.txt").write_text("mine")
+    lacking("link", errno.EPERM)
+    with pytest.raises(GraphspecError, match="unwritable"):
+        put(target, "b")
+    assert (target / "notes.txt").read_text() == "mine"
+    assert Bundle.open(target).manifest["name"] == "a"
+
+
 FULL = """
 mount -t tmpfs -o size={kilobytes}k tmpfs {folder} || exit 77
 {python} -m graphspec export {spec} -o {folder}/net --format {format}

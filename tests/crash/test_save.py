@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Callable
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from graphspec import durable
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
 from graphspec.durable import remove_leftovers, write_atomically
 from graphspec.training import checkpoint
@@ -151,6 +153,35 @@ def test_a_run_folder_whose_lock_is_a_link_is_refused(tmp_path: Path) -> None:
     assert victim.read_text() == "mine"
 
 
-def test_a_file_system_without_locks_is_said(tmp_path: Path, fault_at: Callable[..., Any]) -> None:
-    with fault_at(3, errno.ENOLCK), pytest.raises(GraphspecError, match="no locks; train in a folder on a local disk"):
+@pytest.mark.parametrize("fault", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL])
+def test_147_a_file_system_without_locks_is_said(fault: int, tmp_path: Path, lacking: Any) -> None:
+    """As NFS without its lock daemon, and some of FUSE."""
+    lacking("lock", fault)
+    with pytest.raises(GraphspecError, match=r"unwritable.*no locks; train in a folder on a local disk"):
         RunFolder(tmp_path / "run").__enter__()
+    assert files(tmp_path / "run") == [".lock"]
+
+
+@pytest.mark.parametrize("step", ["rename", "flush", "create"])
+@pytest.mark.parametrize("fault", [errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EXDEV])
+def test_147_a_file_system_that_cannot_save_safely_is_said(step: str, fault: int, saved: Path, lacking: Any) -> None:
+    lacking(step, fault)
+    with pytest.raises(GraphspecError, match=r"unwritable.*cannot be written") as caught:
+        checkpoint.save(saved, 3, state(3))
+    hint = "its file system lacks what a safe write needs; take a folder on a local disk"
+    assert caught.value.diagnostics[0].hint == (hint if fault in (errno.ENOSYS, errno.ENOTSUP) else "")
+    assert files(saved) == whole(1, 2)
+
+
+def test_147_folders_that_cannot_be_flushed_are_done_without(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on many file systems of FUSE and CIFS."""
+
+    class Disk(durable.Disk):
+        def flush(self, descriptor: int) -> None:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            super().flush(descriptor)
+
+    monkeypatch.setattr(durable, "disk", Disk())
+    checkpoint.save(saved, 3, state(3))
+    assert files(saved) == whole(2, 3)
