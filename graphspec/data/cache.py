@@ -22,8 +22,9 @@ import torch
 from torch import Tensor
 
 from graphspec import durable
+from graphspec.data.streamed import file_hash
 from graphspec.data.workers import in_parallel
-from graphspec.diagnostics import fail, warn
+from graphspec.diagnostics import warn
 
 _FORMAT = 1
 _AT = ("data", "dataset")
@@ -39,7 +40,7 @@ def key(paths: Sequence[str], transforms: Sequence[dict[str, Any]]) -> str:
     """What decides the decoded pixels, as 64 hex digits."""
     versions = {package: metadata.version(package) for package in ("pillow", "torch", "torchvision")}
     digest = hashlib.sha256(json.dumps([_FORMAT, versions, transforms], sort_keys=True).encode())
-    for content in in_parallel(lambda row: _content(paths[row]), len(paths), "looking for changed images"):
+    for content in in_parallel(lambda row: file_hash(paths[row]), len(paths), "looking for changed images"):
         digest.update(content)
     return digest.hexdigest()
 
@@ -60,14 +61,6 @@ def fetch(cache: Path, key: str, shape: tuple[int, ...], decode: Callable[[Tenso
             return _mapped(target, shape, shared=False), content
     except OSError as error:
         raise durable.unwritable(target, error) from error
-
-
-def _content(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError as error:
-        raise fail("unreadable", f"{path} cannot be read: {error.strerror}", at=_AT) from error
 
 
 def _stored(target: Path, shape: tuple[int, ...]) -> str | None:

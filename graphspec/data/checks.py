@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
 
 from graphspec.data.samples import Samples
+from graphspec.data.streamed import OnDisk
 from graphspec.diagnostics import fail, quoted
 
 AT = ("data", "dataset")
@@ -46,15 +47,20 @@ def _check_labels(name: str, labels: Tensor, count: int, part: str) -> None:
 
 
 def shared_samples(one: Samples, other: Samples) -> int:
-    """How many samples of `other` have inputs that also stand in `one`, to the bit; 0 where they stay on disk."""
-    if one.streamed:
+    """How many samples of `other` have inputs that also stand in `one`, to the bit.
+
+    Of image files that stay on disk the files are compared; rows of a user's data set that do are not: it is 0.
+    """
+    columns = [[_contents(value) for value in samples.inputs.values()] for samples in (one, other)]
+    if any(column is None for part in columns for column in part):
         return 0
-    seen = set(_row_hashes(one))
-    return sum(row in seen for row in _row_hashes(other))
+    known, asked = (map(hash, zip(*part, strict=True)) for part in columns)
+    seen = set(known)
+    return sum(row in seen for row in asked)
 
 
-def _row_hashes(samples: Samples) -> list[int]:
-    columns = [
-        value.reshape(len(samples), -1).contiguous().view(torch.uint8).numpy() for value in samples.inputs.values()
-    ]
-    return [hash(tuple(column[i].tobytes() for column in columns)) for i in range(len(samples))]
+def _contents(value: Tensor | OnDisk) -> Iterable[bytes] | None:
+    if isinstance(value, OnDisk):
+        return value.contents()
+    rows = value.reshape(len(value), -1).contiguous().view(torch.uint8).numpy()
+    return (row.tobytes() for row in rows)

@@ -13,9 +13,19 @@ import torch
 from torch import Tensor
 
 from graphspec.data.workers import CORES, one_thread
+from graphspec.diagnostics import fail
 
 _CPU = torch.device("cpu")
 _POOL = ThreadPoolExecutor(CORES, "decode", one_thread)  # Pillow releases the GIL while it decodes
+
+
+def file_hash(path: str) -> bytes:
+    """The sha256 of a file's content. Raises ``GraphspecError`` (``unreadable``)."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise fail("unreadable", f"{path} cannot be read: {error.strerror}", at=("data", "dataset")) from error
 
 
 class OnDisk(abc.ABC):
@@ -53,6 +63,10 @@ class OnDisk(abc.ABC):
     def fingerprint(self) -> bytes:
         """A sha256 over what they are."""
 
+    def contents(self) -> Iterable[bytes] | None:
+        """For each sample what is the same where the samples are; None where that would take an epoch's time."""
+        return None
+
     @property
     def shape(self) -> torch.Size:
         """As a tensor has it."""
@@ -73,12 +87,16 @@ class OnDisk(abc.ABC):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ImageFiles(OnDisk):
-    """Image files, decoded in parallel. `read` decodes one to `size` (C, H, W) uint8, or raises ``GraphspecError``."""
+    """Image files, decoded in parallel. `read` decodes one to `size` (C, H, W) uint8, or raises ``GraphspecError``.
+
+    ``hashes`` are those of the files read so far, by path, of all parts together.
+    """
 
     paths: tuple[str, ...]
     size: tuple[int, ...]
     read: Callable[[str], Tensor]
     device: torch.device = _CPU
+    hashes: dict[str, bytes] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -94,11 +112,14 @@ class ImageFiles(OnDisk):
         return dataclasses.replace(self, device=device)
 
     def fingerprint(self) -> bytes:
-        digest = hashlib.sha256()
+        return hashlib.sha256(b"".join(self.contents())).digest()
+
+    def contents(self) -> Iterable[bytes]:
+        """The files' hashes; each file is read once."""
         for path in self.paths:
-            with open(path, "rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        return digest.digest()
+            if path not in self.hashes:
+                self.hashes[path] = file_hash(path)
+            yield self.hashes[path]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -129,3 +150,7 @@ class MappedImages(OnDisk):
 
     def fingerprint(self) -> bytes:
         return hashlib.sha256(self.content.encode() + self.rows.numpy().tobytes()).digest()
+
+    def contents(self) -> Iterable[bytes]:
+        """The pixels."""
+        return (self.images[row].numpy().tobytes() for row in self.rows.tolist())

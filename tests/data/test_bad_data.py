@@ -5,6 +5,7 @@ The numbers are the catalogue's; ``run`` trains, so that what only a network mak
 
 from __future__ import annotations
 
+import shutil
 import struct
 import zlib
 from collections.abc import Callable
@@ -238,6 +239,24 @@ def test_134_a_sample_in_two_parts(tmp_path: Path) -> None:
     same = npz(x=np.zeros((6, 2), np.float32), y=LABELS)(tmp_path)
     with pytest.warns(GraphspecWarning, match=r"bad-data.*3 validation samples also stand in the training part"):
         run(spec(same, [2], data={"validation": 0.5, "test": 0}), tmp_path)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_134_a_picture_in_two_parts_of_data_that_stay_on_disk(
+    cached: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four copies of one picture in each class, of which a quarter is split off."""
+    dataset = folder(tmp_path, {"cat": 4, "dog": 4})
+    for kind in ("cat", "dog"):
+        first, *others = sorted((tmp_path / "images/train" / kind).iterdir())
+        for other in others:
+            shutil.copy(first, other)
+    monkeypatch.setattr(memory, "budget", lambda: 0)
+    if cached:
+        monkeypatch.setenv("GRAPHSPEC_CACHE", str(tmp_path / "cache"))
+    network = spec(dataset, [3, 8, 8], data={"validation": 0.25})
+    with pytest.warns(GraphspecWarning, match=r"bad-data.*2 validation samples also stand in the training part"):
+        run(network, tmp_path)
 
 
 def test_135_data_changed_since_the_run_began(tmp_path: Path) -> None:
