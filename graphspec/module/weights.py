@@ -1,8 +1,9 @@
-"""A layer's weights from a file that the spec names; nothing in it is unpickled but tensors."""
+"""Weights from a file into a module; nothing in a file is unpickled but tensors."""
 
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from graphspec.diagnostics import Path as SpecPath
 from graphspec.diagnostics import fail, quoted
 
-MOST_SHOWN = 5
+MOST_SHOWN = 10
 
 
 def read_tensors(path: Path, at: SpecPath = ()) -> dict[str, Tensor]:
@@ -32,9 +33,14 @@ def read_tensors(path: Path, at: SpecPath = ()) -> dict[str, Tensor]:
     except Exception as error:  # of a damaged file torch raises whatever its reader trips over
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise fail("checkpoint-damaged", f"{quoted(path)} cannot be read: {reason[:200]}", at) from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise fail("checkpoint-damaged", f"{quoted(path)} is not a state_dict", at, "save module.state_dict()")
+    if not isinstance(state, dict) or not all(map(_is_plain, state.values())):
+        raise fail("checkpoint-damaged", f"{quoted(path)} is not a state_dict of plain tensors", at, "save module.state_dict()")
     return state
+
+
+def _is_plain(value: object) -> bool:
+    """Whether `value` is a tensor that holds its numbers, and not quantized, sparse or without any."""
+    return isinstance(value, Tensor) and value.layout == torch.strided and not (value.is_quantized or value.is_meta)
 
 
 def load_into(module: nn.Module, path: Path, layer: str, at: SpecPath) -> None:
@@ -43,16 +49,29 @@ def load_into(module: nn.Module, path: Path, layer: str, at: SpecPath) -> None:
     Raises:
         GraphspecError: ``checkpoint-mismatch`` with the keys that are missing or of another shape.
     """
-    state = read_tensors(path, at)
+    state, own = read_tensors(path, at), module.state_dict()
+    message = f"layer {quoted(layer)}: the weights in {quoted(path)} are another network's"
+    load_weights(module, {key: value for key, value in state.items() if key in own}, message, at)
+
+
+def load_weights(
+    module: nn.Module, weights: Mapping[str, Tensor], message: str = "the weights are another network's",
+    at: SpecPath = (),
+) -> None:  # fmt: skip
+    """Put `weights` into `module`; names and shapes must be the module's own.
+
+    Raises:
+        GraphspecError: ``checkpoint-mismatch`` with `message`, and with the names that do not fit.
+    """
     own = module.state_dict()
-    odd = [f"{key} is missing" for key in own if key not in state]
+    odd = [f"{name} is missing" for name in own if name not in weights]
+    odd += [f"{name} is not in the network" for name in weights if name not in own]
     odd += [
-        f"{key} is {tuple(state[key].shape)} in the file, {tuple(value.shape)} in the layer"
-        for key, value in own.items()
-        if key in state and state[key].shape != value.shape
+        f"{name} is {tuple(weights[name].shape)}, the network has {tuple(value.shape)}"
+        for name, value in own.items()
+        if name in weights and weights[name].shape != value.shape
     ]
     if odd:
         more = [f"and {len(odd) - MOST_SHOWN} more"] if len(odd) > MOST_SHOWN else []
-        message = f"layer {quoted(layer)}: the weights in {quoted(path)} are another network's"
         raise fail("checkpoint-mismatch", message, at, notes=[*odd[:MOST_SHOWN], *more])
-    module.load_state_dict({key: state[key] for key in own})
+    module.load_state_dict(weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphspec.training.learner import load_weights
+from graphspec.module.weights import load_weights
 from graphspec.training.report import EvaluateReport, TrainReport
 from graphspec.training.run_folder import read_weights
 from graphspec.training.train import evaluate, load_data, sample, train

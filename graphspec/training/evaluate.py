@@ -11,8 +11,9 @@ from torch import Tensor
 from graphspec.data import Batches, DataSet
 from graphspec.data.dataset import Part
 from graphspec.data.seeds import generator
+from graphspec.module.weights import load_weights
 from graphspec.training.answers import draw_answers
-from graphspec.training.learner import Learner, load_weights
+from graphspec.training.learner import Learner
 from graphspec.training.measured import Measured, measured
 from graphspec.training.report import EvaluateReport
 from graphspec.training.run_folder import RunFolder, read_weights

@@ -14,6 +14,7 @@ from torch.optim import LBFGS, Optimizer
 
 from graphspec.data import Samples
 from graphspec.diagnostics import GraphspecError, fail
+from graphspec.module.weights import load_weights
 from graphspec.training.average import WeightAverage
 from graphspec.training.fields import Fields
 from graphspec.training.finite import STEPS_ON_A_GPU, LossWatch
@@ -197,18 +198,3 @@ class Learner:
         if self.device.type == "cuda":
             state["cuda"] = torch.cuda.get_rng_state(self.device)
         return state
-
-
-def load_weights(module: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Put `weights` into `module`; names and shapes must be the module's own."""
-    own = module.state_dict()
-    odd = [f"{name} is missing" for name in own if name not in weights]
-    odd += [f"{name} is not in the network" for name in weights if name not in own]
-    odd += [
-        f"{name} is {tuple(weights[name].shape)}, the network has {tuple(value.shape)}"
-        for name, value in own.items()
-        if name in weights and weights[name].shape != value.shape
-    ]
-    if odd:
-        raise fail("checkpoint-mismatch", "the weights are another network's", notes=odd[:20])
-    module.load_state_dict(weights)

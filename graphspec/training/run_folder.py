@@ -20,6 +20,7 @@ from torch import Tensor
 from graphspec import durable
 from graphspec.diagnostics import fail
 from graphspec.durable import write_atomically
+from graphspec.module.weights import read_tensors
 from graphspec.training.files import tensors_to_bytes
 
 
@@ -137,18 +138,10 @@ def _reason(error: OSError) -> str:
 
 def read_weights(run: Path, name: str = "best") -> dict[str, Tensor]:
     """The weights that a run wrote as ``NAME.safetensors``. Raises ``GraphspecError`` where there are none."""
-    import safetensors
-    import safetensors.torch
-
     path = run / f"{name}.safetensors"
-    try:
-        return safetensors.torch.load_file(path)
-    except FileNotFoundError as error:
-        raise fail(
-            "no-run", f"{run} holds no trained weights ({path.name})", hint="graphspec train makes them"
-        ) from error
-    except (OSError, safetensors.SafetensorError) as error:
-        raise fail("checkpoint-damaged", f"{path} cannot be read: {error}") from error
+    if not path.exists():
+        raise fail("no-run", f"{run} holds no trained weights ({path.name})", hint="graphspec train makes them")
+    return read_tensors(path)
 
 
 def environment(device: torch.device, seed: int) -> dict[str, Any]:

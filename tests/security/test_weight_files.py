@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 
 from graphspec.diagnostics import GraphspecError
-from graphspec.module.weights import read_tensors
+from graphspec.module.weights import load_weights, read_tensors
 from graphspec.training.initial import named_by_spec
 
 STATE = {"fc.weight": torch.ones(3, 4), "fc.bias": torch.zeros(3), "count": torch.tensor(3)}
@@ -50,6 +50,38 @@ def test_a_damaged_file_is_refused_or_read_and_nothing_else(name: str, tmp_path:
         except GraphspecError as error:
             refused += error.diagnostics[0].code == "checkpoint-damaged"
     assert refused > 300
+
+
+PLAIN = torch.ones(3, 4)
+ODD: dict[str, Callable[[], object]] = {
+    "without numbers": lambda: PLAIN.to("meta"),
+    "sparse": PLAIN.to_sparse,
+    "sparse by rows": PLAIN.to_sparse_csr,
+    "quantized": lambda: torch.quantize_per_tensor(PLAIN, 0.1, 0, torch.qint8),
+    "nested": lambda: torch.nested.nested_tensor([torch.ones(4)] * 3),
+    "a text": lambda: "hello",
+    "a list": lambda: [1.0],
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ODD)
+def test_what_is_no_plain_tensor_is_refused(kind: str, tmp_path: Path) -> None:
+    torch.save({**STATE, "fc.weight": ODD[kind]()}, tmp_path / "odd.pt")
+    with pytest.raises(GraphspecError, match=r"error\[checkpoint-damaged\].*save module.state_dict"):
+        read_tensors(tmp_path / "odd.pt")
+
+
+def test_weights_that_do_not_fit_are_listed_and_none_is_taken() -> None:
+    module = torch.nn.Linear(4, 3)
+    before = module.weight.clone()
+    others = {f"other{number}": torch.zeros(1) for number in range(20)}
+    with pytest.raises(GraphspecError, match="checkpoint-mismatch") as caught:
+        load_weights(module, {"weight": torch.ones(2, 4), **others})
+    notes = caught.value.diagnostics[0].notes
+    assert notes[:2] == ("bias is missing", "other0 is not in the network")
+    assert (len(notes), notes[-1]) == (11, "and 12 more")
+    assert torch.equal(module.weight, before)
 
 
 @pytest.mark.parametrize("text", ["/etc/passwd", "../weights.pt", "inside/../../weights.pt", "link.pt"])
