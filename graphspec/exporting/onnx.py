@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from graphspec.diagnostics import GraphspecError, fail
-from graphspec.exporting.capture import Capture, first_line
+from graphspec.exporting.capture import Capture, first_line, without_stack_traces
 from graphspec.exporting.layers import layers_of_nodes
 from graphspec.exporting.recurrent import open_sequences
 from graphspec.shapes.dims import dim_text
@@ -75,7 +75,7 @@ def _convert(capture: Capture, opset_version: int) -> torch.onnx.ONNXProgram:
     from graphspec.exporting.translations import translations
 
     try:
-        with warnings.catch_warnings(), open_sequences():
+        with warnings.catch_warnings(), open_sequences(), without_stack_traces():
             warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
             program = torch.onnx.export(
                 capture.program, (), None, dynamo=True, opset_version=opset_version, verbose=False, optimize=False,

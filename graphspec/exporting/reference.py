@@ -27,7 +27,7 @@ class Answer:
 
 
 class Reference:
-    """The module in both precisions, on the CPU in eval mode. Calling it runs both."""
+    """The module in both precisions, on the CPU in eval mode. Calling it runs both; inputs are by name, in order."""
 
     def __init__(self, module: nn.Module, output_names: list[str]) -> None:
         self.single = eval_copy(module)
@@ -35,14 +35,21 @@ class Reference:
         self.output_names = output_names
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> Answer:
-        """Run both modules on `inputs`, given by name in forward's order."""
-        with torch.no_grad():
-            single = self.single(*inputs.values())
-            with in_float64():
-                double = self.double(*map(as_float64, inputs.values()))
-        return Answer(self._by_name(double), self._by_name(single))
+        """Run both modules on `inputs`."""
+        return Answer(self.in_double(inputs), self.in_single(inputs))
 
-    def _by_name(self, result: Tensor | Mapping[str, Tensor]) -> Arrays:
+    def in_single(self, inputs: Mapping[str, Tensor]) -> Arrays:
+        """What the module itself answers."""
+        with torch.no_grad():
+            return self.by_name(self.single(*inputs.values()))
+
+    def in_double(self, inputs: Mapping[str, Tensor]) -> Arrays:
+        """What it answers in float64."""
+        with torch.no_grad(), in_float64():
+            return self.by_name(self.double(*map(as_float64, inputs.values())))
+
+    def by_name(self, result: Tensor | Mapping[str, Tensor]) -> Arrays:
+        """A result of either module as arrays."""
         table = {self.output_names[0]: result} if isinstance(result, Tensor) else result
         return {name: as_array(table[name]) for name in self.output_names}
 

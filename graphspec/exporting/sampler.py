@@ -18,6 +18,8 @@ LADDER = (4, 8, 16, 32, 64, 128, 224, 256, 512)
 #: An integer input that takes every id below this is no index; it gets ids below `UNBOUNDED`.
 MOST_IDS = 1 << 20
 UNBOUNDED = 100
+#: What torch's layers raise on inputs that they do not take.
+REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError)
 
 
 def size_of(dim: Dim, sizes: Mapping[str, int]) -> int:
@@ -71,7 +73,7 @@ def accepts(module: nn.Module, inputs: Mapping[str, Tensor]) -> bool:
     try:
         with torch.no_grad():
             module(*inputs.values())
-    except (RuntimeError, ValueError, IndexError, AssertionError):
+    except REFUSALS:
         return False
     return True
 

@@ -36,6 +36,10 @@ def error(candidate: NDArray[np.generic], reference: NDArray[np.generic]) -> flo
     if not np.issubdtype(reference.dtype, np.floating):
         return float(np.max(np.abs(candidate.astype(np.float64) - reference.astype(np.float64))))
     with np.errstate(invalid="ignore"):
-        difference = np.abs(candidate.astype(np.float64) - reference.astype(np.float64))
+        difference = np.subtract(candidate, reference, dtype=np.float64)
+    np.abs(difference, out=difference)
+    greatest = float(np.max(difference))
+    if np.isfinite(greatest):
+        return greatest
     difference[np.isinf(reference) & (candidate == reference)] = 0.0
     return float(np.max(np.nan_to_num(difference, nan=np.inf, posinf=np.inf)))

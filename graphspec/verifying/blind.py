@@ -18,15 +18,16 @@ from graphspec.exporting.tolerance import allowed_error
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.compare import DAMAGE, Truth, family_noise
 
-#: Each costs a backward pass in float64; these are the ordinary magnitudes.
+#: Each costs a backward pass in float64; these are the ordinary magnitudes, and the greatest for a costly network.
 MOST_FAMILIES = 3
+COSTLY_FAMILIES = 1
 
 
-def blind_layers(reference: Reference, shaped: ShapedGraph, truths: Sequence[Truth]) -> set[str]:
+def blind_layers(reference: Reference, shaped: ShapedGraph, truths: Sequence[Truth], costly: bool = False) -> set[str]:
     """The layers with weights whose random relative change by `DAMAGE` moves no output by more than is allowed there.
 
-    They are looked for in the first `MOST_FAMILIES` families of `truths`: a layer that only others show is judged by
-    its own values too, which harms nothing.
+    They are looked for in the first `MOST_FAMILIES` families of `truths` (in `COSTLY_FAMILIES` of them where the module
+    is `costly`): a layer that only others show is judged by its own values too, which harms nothing.
 
     The movement is estimated to first order, by one backward pass for each floating-point output of the float64
     module: for random signs s, the gradient of Σ s·output by w, times the changes DAMAGE·u·w with u uniform in ±1, is
@@ -38,7 +39,8 @@ def blind_layers(reference: Reference, shaped: ShapedGraph, truths: Sequence[Tru
     blind = {layer.name for layer in owners if any(within(name, layer.module) for name in weights)}
     noise = family_noise(truths)
     families = {truth.case.family: truth for truth in truths if truth.case.family != "zeros"}
-    for family, truth in reversed(list(families.items())[:MOST_FAMILIES]):  # most layers show on the greatest inputs
+    tried = list(families.items())[:MOST_FAMILIES][::-1]  # most layers show on the greatest inputs
+    for family, truth in tried[:COSTLY_FAMILIES] if costly else tried:
         if not blind:
             break
         for output, changes in _movements(reference, truth, weights):

@@ -89,6 +89,7 @@ class Worker:
                     stream.close()
                 except BrokenPipeError:
                     continue
+        self._log.close()
         self._folder.cleanup()
 
     def __enter__(self) -> Worker:
@@ -98,4 +99,3 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        self._log.close()

@@ -6,9 +6,9 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from graphspec.exporting.sampler import Sampler, accepts, size_of
+from graphspec.exporting.sampler import Sampler, size_of
 from graphspec.shapes.shaped import ShapedGraph
 
 SCALES = (0.1, 1.0, 10.0)
@@ -17,71 +17,99 @@ FURTHER_SCALES = (0.01, 0.001, 100.0, 10_000.0)
 #: Every id of an integer input is used once, where all inputs together then have at most this many elements.
 MOST_ELEMENTS = 1 << 14
 MOST_ROWS = 8
+#: The largest batch: as many rows see, for one, what a unit does that ReLU holds at zero on most of them.
+BATCH = 16
+#: A network with more floating-point operations for one sample than this has its families on fewer rows.
+COSTLY_FLOPS = 2e10
+COSTLY_ROWS = 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Case:
-    """One input. Cases of one `family` have elements of one distribution, so they share an estimate of rounding."""
+    """One input. Cases of one `family` have elements of one distribution, so they share an estimate of rounding.
+
+    The inputs of a case `within` another are the first rows of that one's: what a network that treats each sample by
+    itself answers to them is known with it.
+    """
 
     name: str
     family: str
     inputs: Mapping[str, Tensor]
+    within: Case | None = None
 
 
-def cases(module: nn.Module, shaped: ShapedGraph, sampler: Sampler, sample: Mapping[str, Tensor] | None) -> list[Case]:
-    """Every case that `module` accepts, in an order that never changes."""
-    made = [*_families(sampler), *_real(shaped, sample), *_sizes(shaped, sampler), *_every_id(sampler)]
-    first = made[1]
-    made += _alone(shaped, first)
-    kept = [case for case in made if accepts(module, case.inputs)]
-    return [*kept, dataclasses.replace(first, name=f"{first.name}, again")]
+def cases(shaped: ShapedGraph, sampler: Sampler, sample: Mapping[str, Tensor] | None) -> list[Case]:
+    """Every case, in an order that never changes; the network may be too small for some, and refuse them.
+
+    Each magnitude of `SCALES`, zeros, real rows of `sample`, every open dim at several sizes including 1, every id, and
+    one case twice. A costly network has the same with one row for all but the magnitude 1, `COSTLY_ROWS` real rows, and
+    no size beyond the ordinary one plus 1: it spends its operations on many places of a sample, which are as many rows.
+    """
+    costly, batch = is_costly(shaped, sampler.sizes), batch_dim(shaped)
+    few = {**sampler.sizes, **({batch: max(1, shaped.dims[batch][0])} if batch and costly else {})}
+    sizes = {name: _sizes(shaped, sampler, name, name == batch, costly) for name in shaped.dims}
+    largest = {batch: max(1, sampler.sizes[batch], *sizes[batch])} if batch else {}
+    whole = _normal(sampler, 1.0, sampler.sizes, largest)  # the other batches of its magnitude are its first rows
+    ordinary = whole if batch is None else _head(whole, sampler.sizes[batch], "normal × 1")
+    plain = {scale: _normal(sampler, scale, few, seed=10 + k) for k, scale in enumerate(SCALES)}
+    made = [*(plain | {1.0: ordinary}).values(), Case("zeros", "zeros", sampler.draw(few, scale=0.0))]
+    made += _real(batch, sample, COSTLY_ROWS if costly else MOST_ROWS)
+    for name in shaped.dims:
+        for k, size in enumerate(sizes[name]):
+            if name == batch:
+                made.append(_head(whole, size, f"{ordinary.name}, {name} = {size}"))
+            else:
+                made.append(_normal(sampler, 1.0, few, {name: size}, seed=20 + k))
+    return [*made, *_every_id(sampler), dataclasses.replace(ordinary, name=f"{ordinary.name}, again", within=ordinary)]
 
 
-def further_cases(module: nn.Module, sampler: Sampler) -> list[Case]:
+def further_cases(sampler: Sampler) -> list[Case]:
     """Cases for a network that saturates on the ordinary ones."""
-    made = [_normal(sampler, scale) for scale in FURTHER_SCALES]
-    return [case for case in made if accepts(module, case.inputs)]
+    return [_normal(sampler, scale, sampler.sizes) for scale in FURTHER_SCALES]
 
 
-def _normal(sampler: Sampler, scale: float, sizes: Mapping[str, int] | None = None, seed: int = 10) -> Case:
+def is_costly(shaped: ShapedGraph, sizes: Mapping[str, int]) -> bool:
+    """Whether one sample takes more than `COSTLY_FLOPS`, the other open dims at `sizes`."""
+    batch = batch_dim(shaped)
+    one = {**sizes, **({batch: 1} if batch else {})}
+    return sum(size_of(layer.flops, one) for layer in shaped.layers) > COSTLY_FLOPS
+
+
+def _normal(
+    sampler: Sampler, scale: float, sizes: Mapping[str, int], changed: Mapping[str, int] | None = None, seed: int = 10
+) -> Case:
     family = f"normal × {scale:g}"
-    name = family + "".join(f", {dim} = {size}" for dim, size in (sizes or {}).items())
-    return Case(name, family, sampler.draw({**sampler.sizes, **(sizes or {})}, scale, seed))
+    name = family + "".join(f", {dim} = {size}" for dim, size in (changed or {}).items())
+    return Case(name, family, sampler.draw({**sizes, **(changed or {})}, scale, seed))
 
 
-def _families(sampler: Sampler) -> list[Case]:
-    return [*(_normal(sampler, scale) for scale in SCALES), Case("zeros", "zeros", sampler.draw(scale=0.0))]
+def _head(whole: Case, rows: int, name: str) -> Case:
+    """The first `rows` of `whole`, or all of it where it has no more."""
+    inputs = {name: tensor[:rows] for name, tensor in whole.inputs.items()}
+    same = all(len(tensor) == rows for tensor in whole.inputs.values())
+    return dataclasses.replace(whole, name=name) if same else Case(name, whole.family, inputs, whole)
 
 
-def _sizes(shaped: ShapedGraph, sampler: Sampler) -> Iterator[Case]:
-    """Each dynamic dim at 1, 2, 3, one less than its ordinary size and about twice that, the others as ordinary."""
-    for name, (least, most) in shaped.dims.items():
-        ordinary = sampler.sizes[name]
-        for k, size in enumerate(sorted({1, 2, 3, ordinary - 1, 2 * ordinary + 1} - {0, ordinary})):
-            if least <= size <= (most or size):
-                yield _normal(sampler, 1.0, {name: size}, seed=20 + k)
+def _sizes(shaped: ShapedGraph, sampler: Sampler, name: str, batch: bool, costly: bool) -> list[int]:
+    """1, 2, 3, one less than the ordinary size of a dim, and about twice that or a whole batch, as the dim allows."""
+    (least, most), ordinary = shaped.dims[name], sampler.sizes[name]
+    greatest = ordinary + 1 if costly else max(BATCH, ordinary + 1) if batch else 2 * ordinary + 1
+    return [k for k in sorted({1, 2, 3, ordinary - 1, greatest} - {0, ordinary}) if least <= k <= (most or k)]
 
 
-def _real(shaped: ShapedGraph, sample: Mapping[str, Tensor] | None) -> Iterator[Case]:
+def _real(batch: str | None, sample: Mapping[str, Tensor] | None, rows: int) -> Iterator[Case]:
     if sample:
-        batch = batch_dim(shaped)
-        rows = {name: tensor[:MOST_ROWS] if batch else tensor for name, tensor in sample.items()}
-        yield Case("real data", "real data", rows)
-
-
-def _alone(shaped: ShapedGraph, case: Case) -> Iterator[Case]:
-    """The first sample of `case` by itself: what it gives in a batch it must give alone."""
-    if batch_dim(shaped):
-        yield Case(f"{case.name}, one sample alone", case.family, {n: tensor[:1] for n, tensor in case.inputs.items()})
+        yield Case("real data", "real data", {n: tensor[:rows] if batch else tensor for n, tensor in sample.items()})
 
 
 def batch_dim(shaped: ShapedGraph) -> str | None:
-    """The dim that every input and every output has first, if there is one."""
-    first = {
-        str(kind.shape[0]) if kind.shape else "" for kind in [*shaped.inputs.values(), *shaped.output_types.values()]
-    }
+    """The dim that every input and every output has first, and nowhere else, if there is one."""
+    shapes = [kind.shape for kind in [*shaped.inputs.values(), *shaped.output_types.values()]]
+    first = {str(shape[0]) if shape else "" for shape in shapes}
     name = first.pop()
-    return name if not first and name in shaped.dims else None
+    others = (dim for shape in shapes for dim in shape[1:] if not isinstance(dim, int))
+    repeated = any(name == str(symbol) for dim in others for symbol in dim.free_symbols)
+    return name if not first and not repeated and name in shaped.dims else None
 
 
 def _every_id(sampler: Sampler) -> Iterator[Case]:

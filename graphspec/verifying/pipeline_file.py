@@ -49,7 +49,7 @@ def judge_pipeline(
     after = Postprocessing.of(shaped, bundle.manifest["labels"])
     cases = raw_cases(oracle.reference.single, shaped, before, _real(bundle))
     (name,) = shaped.inputs
-    truths = [oracle.answer(Case(case.name, case.family, {name: case.steps[-1]})) for case in cases]
+    truths = oracle.truths(Case(case.name, case.family, {name: case.steps[-1]}) for case in cases)
     inputs = scratch / "pipeline_inputs.npz"
     np.savez(inputs, allow_pickle=False, **{f"{k}.{name}": as_array(case.raw) for k, case in enumerate(cases)})
     judge = _Judge(shaped, after, cases, truths)

@@ -49,7 +49,7 @@ class Judgement:
     refused: bool = False
 
 
-def judge(candidate: Array, double: Array, single: Array, noise: float, damaged: Array | None = None) -> Judgement:
+def judge(candidate: Array, double: Array, single: Array, noise: float, movement: float = np.inf) -> Judgement:
     """Compare `candidate` with the reference.
 
     Args:
@@ -57,8 +57,8 @@ def judge(candidate: Array, double: Array, single: Array, noise: float, damaged:
         double: what the float64 module computed.
         single: what the float32 module computed; its shape and dtype are what `candidate` must have.
         noise: the float32 module's error against float64, over inputs like this one.
-        damaged: what a float64 module with slightly wrong weights computed, where known: an output that cannot tell the
-            two apart is inconclusive.
+        movement: how far a float64 module with slightly wrong weights is off, over inputs like this one, where known:
+            an output that cannot tell the two apart is inconclusive.
     """
     if candidate.shape != single.shape:
         return _failed(f"shape {candidate.shape} instead of {single.shape}")
@@ -75,7 +75,7 @@ def judge(candidate: Array, double: Array, single: Array, noise: float, damaged:
     judged = Judgement(Status.PASS, off, allowed, off / scale if scale else (np.inf if off else 0.0))
     if off > max(NOISE_FACTOR * noise, floor_error(double)):
         return dataclasses.replace(judged, status=Status.FAIL, reason=f"off by {off:.3g}, allowed {allowed:.3g}")
-    reason = _vacuous(double, known, damaged, allowed)
+    reason = _vacuous(double, known, movement, allowed)
     if off > allowed and not reason:
         reason = f"rounding alone may put float32 off by {NOISE_FACTOR * noise / scale:.1g} of the largest element"
     return dataclasses.replace(judged, status=Status.INCONCLUSIVE, reason=reason) if reason else judged
@@ -96,7 +96,7 @@ def _judge_exact(candidate: Array, double: Array, single: Array) -> Judgement:
     return Judgement(Status.PASS)
 
 
-def _vacuous(double: Array, known: Array, damaged: Array | None, allowed: float) -> str:
+def _vacuous(double: Array, known: Array, movement: float, allowed: float) -> str:
     """Why nothing can be told from this reference, or an empty string."""
     if double.size == 0:
         return "empty"
@@ -109,6 +109,6 @@ def _vacuous(double: Array, known: Array, damaged: Array | None, allowed: float)
         return "all zero"
     if double.size > 1 and finite.max() - finite.min() <= floor_error(double):
         return "constant"
-    if damaged is not None and error(damaged[known], double[known]) <= allowed:
+    if movement <= allowed:
         return "saturated: slightly wrong weights would give the same"
     return ""

@@ -23,7 +23,7 @@ from graphspec.verifying.blame_torch import WEIGHTED, blame_weights
 from graphspec.verifying.blind import blind_layers
 from graphspec.verifying.child import WorkerError
 from graphspec.verifying.compare import Oracle, Truth, compare
-from graphspec.verifying.inputs import Case, cases, further_cases
+from graphspec.verifying.inputs import Case, cases, further_cases, is_costly
 from graphspec.verifying.pipeline_file import judge_pipeline
 from graphspec.verifying.refusals import unrefused
 from graphspec.verifying.report import Blame, RuntimeReport, VerifyReport
@@ -106,7 +106,9 @@ class Judge:
         self._scratch = Path(self._folder.name)
         try:
             self._oracle = Oracle(module, shaped)
-            self.truths = _truths(self._oracle, shaped, sample)
+            sampler = Sampler.of(self._oracle.reference.single, shaped)
+            self._costly = is_costly(shaped, sampler.sizes)
+            self.truths = _truths(self._oracle, shaped, sampler, sample)
             write_cases(self._scratch / "inputs.npz", self.truths)
         except BaseException:
             self.close()
@@ -133,7 +135,7 @@ class Judge:
         """The files that pass with another layer than the network's, of which the outputs tell nothing."""
         passed = {report.runtime for report in reports if report.passed}
         left = {r: path for r, path in files.items() if r.name in passed and r.name in (UNOPTIMISED.name, *WEIGHTED)}
-        blind = blind_layers(self._oracle.reference, self.shaped, self.truths) if left else set()
+        blind = blind_layers(self._oracle.reference, self.shaped, self.truths, self._costly) if left else set()
         for runtime, path in left.items() if blind else ():
             blame = self._blame_file(runtime, path, self.truths[0].case, blind)
             if blame:
@@ -204,17 +206,13 @@ class Judge:
         self.close()
 
 
-def _truths(oracle: Oracle, shaped: ShapedGraph, sample: Mapping[str, Tensor] | None) -> list[Truth]:
+def _truths(oracle: Oracle, shaped: ShapedGraph, sampler: Sampler, sample: Mapping[str, Tensor] | None) -> list[Truth]:
     """The cases with their answers; more extreme cases where an output says nothing on the ordinary ones."""
-    module = oracle.reference.single
-    sampler = Sampler.of(module, shaped)
-    made = cases(module, shaped, sampler, sample)
+    made = cases(shaped, sampler, sample)
     if not oracle.is_deterministic(made[0]):
         raise VerificationError([Diagnostic("inconclusive", "the network itself gives two answers to one input")])
-    truths = [oracle.answer(case) for case in made]
-    if _inconclusive(truths):
-        truths += [oracle.answer(case) for case in further_cases(module, sampler)]
-    return truths
+    truths = oracle.truths(made)
+    return truths + oracle.truths(further_cases(sampler)) if _inconclusive(truths) else truths
 
 
 def _inconclusive(truths: list[Truth]) -> bool:

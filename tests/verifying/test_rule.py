@@ -76,9 +76,9 @@ def test_a_single_number_is_not_taken_for_a_constant():
 def test_a_saturated_output_is_inconclusive():
     """A softmax at 0 and 1 is the same for weights that are wrong by a thousandth."""
     one_hot = np.eye(4)
-    result = judged(one_hot.astype(np.float32), one_hot, noise=0.0, damaged=one_hot + 1e-12)
+    result = judged(one_hot.astype(np.float32), one_hot, noise=0.0, movement=1e-12)
     assert (result.status, result.reason.split(":")[0]) == (Status.INCONCLUSIVE, "saturated")
-    assert judged(one_hot.astype(np.float32), one_hot, noise=0.0, damaged=one_hot + 1e-3).status is Status.PASS
+    assert judged(one_hot.astype(np.float32), one_hot, noise=0.0, movement=1e-3).status is Status.PASS
 
 
 def test_equal_infinities_are_equal_and_opposite_ones_are_not():

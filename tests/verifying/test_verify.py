@@ -34,7 +34,7 @@ def test_a_right_export_passes_in_every_runtime_with_every_size_and_magnitude(sm
     cases = [comparison.case for comparison in report.runtimes[0].comparisons]
     assert cases == [
         "normal × 0.1", "normal × 1", "normal × 10", "zeros", "normal × 1, N = 1", "normal × 1, N = 3",
-        "normal × 1, N = 5", "normal × 1, one sample alone", "normal × 1, again",
+        "normal × 1, N = 16", "normal × 1, again",
     ]  # fmt: skip
 
 
@@ -315,3 +315,9 @@ def test_a_wrong_answer_of_an_optional_runtime_refuses_the_file(judge, small, da
     report = judge.files({UNOPTIMISED: small.bundle.path("onnx"), reference: wrong}, 20)
     assert not report.passed
     assert report.diagnostics()[0].message.startswith("onnx.reference: output")
+
+
+def test_a_worker_that_is_closed_leaves_no_file_open():
+    worker = Worker()
+    worker.close()
+    assert worker._log.closed
