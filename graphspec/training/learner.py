@@ -24,6 +24,7 @@ from graphspec.training.optimizer import Schedule
 from graphspec.training.out_of_memory import is_out_of_memory, too_little
 from graphspec.training.precision import Precision
 from graphspec.training.recorded import Pass
+from graphspec.training.undecorated import undecorated
 from graphspec.training.update import DirectUpdate
 
 
@@ -146,7 +147,7 @@ class Learner:
             self.direct.settle()
         return {
             "module": dict(self.module.state_dict()),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": undecorated(self.optimizer.state_dict)(),
             "schedule": self.schedule.state_dict(),
             "precision": self.precision.state_dict(),
             "average": {} if self.average is None else self.average.weights,

@@ -16,6 +16,7 @@ from graphspec.diagnostics import Path, fail, quoted, warn
 from graphspec.spec.base import Component
 from graphspec.training.lr_lambda import lr_lambda
 from graphspec.training.metrics import higher_is_better
+from graphspec.training.undecorated import constructor
 
 #: Arguments of a scheduler that follow from the run when the spec does not write them.
 _FROM_THE_RUN = ("T_max", "total_steps", "total_iters")
@@ -47,7 +48,8 @@ def build_optimizer(component: Component, module: nn.Module) -> Optimizer:
     if not parameters:
         raise fail("no-training", "the network has no parameters to train", at=("train",))
     at = ("train", "optimizer")
-    return construct(component, choose(component, optimizer_table(), "optimizer", at), at, params=parameters)
+    kind = choose(component, optimizer_table(), "optimizer", at)
+    return construct(component, constructor(kind), at, params=parameters)
 
 
 class Schedule:
