@@ -63,7 +63,7 @@ def blame_onnx(
     with np.load(outputs, allow_pickle=False) as file:
         found = {name: file[f"0.{name}"] for name in names}
     looked_at = {layer: names for layer, names in leaving.items() if among is None or layer in among}
-    return _first_wrong(looked_at, found, reference, shaped, case)
+    return first_wrong(looked_at, found, reference, shaped, case)
 
 
 def _layers(model: Any) -> dict[str, str]:
@@ -132,9 +132,15 @@ def values_leaving(graph: Any, layers: Mapping[str, str]) -> dict[str, list[str]
     return found
 
 
-def _first_wrong(
+def first_wrong(
     leaving: Mapping[str, Sequence[str]], found: Arrays, reference: Reference, shaped: ShapedGraph, case: Case
 ) -> Blame | None:
+    """The first layer, in the order of execution, with a value that is not the module's.
+
+    Args:
+        leaving: the names of each layer's values.
+        found: what the file gave under those names.
+    """
     own = layer_values(reference, shaped, case)
     for layer in shaped.layers:
         for name in leaving.get(layer.name, ()):

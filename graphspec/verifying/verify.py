@@ -19,7 +19,7 @@ from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.blame import blame_onnx, blame_unloadable
-from graphspec.verifying.blame_torch import WEIGHTED, blame_weights
+from graphspec.verifying.blame_torch import WEIGHTED, blame_values, blame_weights
 from graphspec.verifying.blind import blind_layers
 from graphspec.verifying.child import WorkerError
 from graphspec.verifying.compare import Oracle, Truth, compare
@@ -181,13 +181,16 @@ class Judge:
     def _blame_file(
         self, runtime: Runtime, path: Path, case: Case, among: Container[str] | None = None
     ) -> Blame | None:
-        """The layer of the file that differs, by its values on `case` or by its weights."""
+        """The layer of the file that differs, by its weights or by its values on `case`."""
         reference, shaped, scratch, seconds = self._oracle.reference, self.shaped, self._scratch, self.seconds
         try:
             if runtime is UNOPTIMISED:
                 worker = self.workers.of(runtime)
                 return blame_onnx(path, reference, shaped, case, worker, scratch, seconds, among)
-            return blame_weights(runtime, self.workers, path, reference, shaped, scratch, seconds)
+            found = blame_weights(runtime, self.workers, path, reference, shaped, scratch, seconds)
+            if found or among is not None:  # code is the same for all inputs: it is looked at where outputs are wrong
+                return found
+            return blame_values(runtime, self.workers, path, reference, shaped, case, scratch, seconds)
         except WorkerError:  # the file is refused whether or not a layer can be named
             self.workers.drop(runtime)
             return None

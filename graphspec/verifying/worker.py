@@ -6,7 +6,10 @@ A request is one line of JSON on stdin, its answer one line on stdout::
      "names": [OUTPUT, …], "dtypes": {INPUT: DTYPE, …}}
     {"seconds": {"load": …, "run": …}, "errors": {CASE: MESSAGE, …}}      or      {"failed": MESSAGE}
 
-Arrays are named ``CASE.NAME`` in both files.
+Arrays are named ``CASE.NAME`` in both files. A request without inputs asks a TorchScript or ``.pt2`` file for its
+weights; one with ``"modules": [PATH, …]`` asks it for what each call of those submodules gives, for its only case::
+
+    {"seconds": {…}, "errors": {…}, "calls": [[PATH, NUMBER OF THE CALL], …]}      arrays by their place in that list
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,8 @@ from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[Any]]
 Run = Callable[[Arrays], list[NDArray[Any]]]
+#: A submodule's dotted path and how many calls of it came before.
+Call = tuple[str, int]
 
 
 def load_onnxruntime(path: str, names: list[str], dtypes: Mapping[str, str], optimised: bool = True) -> Run:
@@ -67,19 +72,26 @@ def load_aoti(path: str, names: list[str], dtypes: Mapping[str, str]) -> Run:
 def _torch_runner(model: Any, names: list[str], dtypes: Mapping[str, str]) -> Run:
     import torch
 
-    kinds = {str(kind).removeprefix("torch."): kind for kind in (torch.float16, torch.bfloat16, torch.float32)}
-
     def run(inputs: Arrays) -> list[NDArray[Any]]:
-        tensors = [torch.from_numpy(array) for array in inputs.values()]
-        tensors = [
-            tensor.to(kinds.get(dtypes[name], tensor.dtype)) for name, tensor in zip(inputs, tensors, strict=True)
-        ]
         with torch.no_grad():
-            result = model(*tensors)
-        values = [result[name] for name in names] if isinstance(result, dict) else [result]
-        return [(value.float() if value.dtype == torch.bfloat16 else value).numpy() for value in values]
+            result = model(*_tensors(inputs, dtypes))
+        return list(map(_array, [result[name] for name in names] if isinstance(result, dict) else [result]))
 
     return run
+
+
+def _tensors(inputs: Arrays, dtypes: Mapping[str, str]) -> list[Any]:
+    import torch
+
+    kinds = {str(kind).removeprefix("torch."): kind for kind in (torch.float16, torch.bfloat16, torch.float32)}
+    tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
+    return [tensor.to(kinds.get(dtypes[name], tensor.dtype)) for name, tensor in tensors.items()]
+
+
+def _array(tensor: Any) -> NDArray[Any]:
+    import torch
+
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
 def load_onnx_reference(path: str, names: list[str], dtypes: Mapping[str, str]) -> Run:
@@ -145,7 +157,100 @@ def torch_weights(runtime: str, path: str) -> Arrays:
     import torch
 
     state = torch.jit.load(path).state_dict() if runtime == "torchscript" else torch.export.load(path).state_dict
-    return {name: (value.float() if value.dtype == torch.bfloat16 else value).numpy() for name, value in state.items()}
+    return {name: _array(value) for name, value in state.items()}
+
+
+def torchscript_calls(path: str, modules: list[str]) -> Callable[..., list[tuple[Call, Any]]]:
+    """A function of a TorchScript file's inputs that gives the tensors of each call in its ``forward``, in order."""
+    import torch
+
+    model = torch.jit.load(path)
+    graph = model.graph.copy()
+    calls: list[Call] = []
+    copies: list[Any] = []
+    for node in list(graph.nodes()):
+        if node.kind() == "prim::CallMethod":
+            module = ".".join(_attributes(node.inputsAt(0)))
+            call = module, len({number for name, number in calls if name == module})
+            own = list(_copied(graph, node.output(), node))
+            calls, copies = calls + [call] * len(own), copies + own
+    result = graph.create("prim::ListConstruct", copies, 1)
+    result.output().setType(torch._C.ListType.ofTensors())
+    graph.insertNode(result)
+    graph.eraseOutput(0)
+    graph.registerOutput(result.output())
+    run = torch._C._create_function_from_graph("calls", graph)
+    return lambda *tensors: list(zip(calls, run(model, *tensors), strict=True))
+
+
+def _attributes(value: Any) -> list[str]:
+    """The names by which a value of a graph is reached from the module itself."""
+    node = value.node()
+    return [*_attributes(node.inputsAt(0)), node.s("name")] if node.kind() == "prim::GetAttr" else []
+
+
+def _copied(graph: Any, value: Any, after: Any) -> Iterator[Any]:
+    """Copies of the tensors in `value`, made at once, for a later call may work in place."""
+    if value.type().kind() == "TensorType":
+        node = graph.create("aten::alias_copy", [value], 1)
+        node.insertAfter(after)
+        yield node.output()
+    elif value.type().kind() == "TupleType":
+        types = value.type().elements()
+        node = graph.create("prim::TupleUnpack", [value], len(types))
+        node.insertAfter(after)
+        for item, kind in zip(node.outputs(), types, strict=True):
+            item.setType(kind)
+            yield from _copied(graph, item, node)
+
+
+def pt2_calls(path: str, modules: list[str]) -> Callable[..., list[tuple[Call, Any]]]:
+    """As :func:`torchscript_calls`, for a ``.pt2`` file: the tensors that leave each of `modules`."""
+    import torch
+
+    program = torch.export.load(path).module()
+    found: list[tuple[Call, Any]] = []
+
+    class Recorder(torch.fx.Interpreter):
+        def run_node(self, node: Any) -> Any:
+            value, call = super().run_node(node), _origin(node, modules)
+            if call and isinstance(value, torch.Tensor) and any(_origin(user, modules) != call for user in node.users):
+                found.append((call, value.clone()))
+            return value
+
+    def run(*tensors: Any) -> list[tuple[Call, Any]]:
+        Recorder(program).run(*tensors)
+        return found
+
+    return run
+
+
+def _origin(node: Any, modules: list[str]) -> Call | None:
+    """The innermost of `modules` that a node of an exported program came from; ``fc@1`` is a second call of ``fc``."""
+    stack = [(key, path) for key, (path, _) in (node.meta.get("nn_module_stack") or {}).items()]
+    for key, path in reversed(stack):
+        module = next((name for name in modules if path == name or path.startswith(f"{name}.")), None)
+        if module is not None:
+            own = next((key for key, path in stack if path == module), key)
+            _, _, call = own.partition("@")
+            return module, int(call) if call.isdigit() else 0
+    return None
+
+
+CALLS = {"torchscript": torchscript_calls, "pt2": pt2_calls}
+
+
+def serve_calls(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Write what each call of the request's modules gives."""
+    import torch
+
+    run = CALLS[request["runtime"]](request["model"], request["modules"])
+    (inputs,) = read_cases(request["inputs"]).values()
+    with torch.no_grad():
+        found = run(*_tensors(inputs, request["dtypes"]))
+    arrays = {str(k): _array(value) for k, (_, value) in enumerate(found)}
+    np.savez(request["outputs"], allow_pickle=False, **arrays)
+    return {"seconds": {}, "errors": {}, "calls": [call for call, _ in found]}
 
 
 def read_cases(path: str) -> dict[str, Arrays]:
@@ -159,13 +264,15 @@ def read_cases(path: str) -> dict[str, Arrays]:
 
 
 def serve(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Load the model, run every case, write the outputs; or write its weights, where the request has no inputs."""
+    """Load the model, run every case, write the outputs; or write its weights or what its modules give."""
     start = time.perf_counter()
     try:
         if "inputs" not in request:
             arrays = torch_weights(request["runtime"], request["model"])
             np.savez(request["outputs"], allow_pickle=False, **arrays)
             return {"seconds": {"load": time.perf_counter() - start}, "errors": {}}
+        if "modules" in request:
+            return serve_calls(request)
         run = LOADERS[request["runtime"]](request["model"], request["names"], request["dtypes"])
     except Exception as error:  # whatever a runtime raises, it is the answer
         return {"failed": f"cannot load the file: {type(error).__name__}: {error}"}
