@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from graphspec import durable
-from graphspec.diagnostics import fail
+from graphspec.diagnostics import fail, warn
 from graphspec.durable import write_atomically
 from graphspec.module.weights import read_tensors
 from graphspec.training.files import tensors_to_bytes
@@ -78,6 +78,8 @@ class RunFolder:
         try:
             if self._resume is not None:
                 self.check(self._resume)
+            if self.checkpoints.is_symlink():
+                warn("outside", f"{self.checkpoints} is a symbolic link: saved in {self.checkpoints.resolve()}")
             for folder in (self.path, self.checkpoints):
                 durable.remove_leftovers(folder)
         except BaseException:

@@ -26,6 +26,8 @@ class TensorBoard:
 
     def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None:
         """Training begins, or goes on: what a killed run wrote for epochs that come again is hidden."""
+        if self._folder.is_symlink():
+            raise fail("outside", f"{self._folder} is a symbolic link: nothing is written through it")
         self._writer = self._make(str(self._folder), purge_step=epoch + 1)
         self._reporter.start(epochs, batches, epoch, batch)
 

@@ -49,6 +49,9 @@ class StudyFolder:
         """Refuse a folder that must not be written: a study that is not resumed, or anything that is none."""
         if self.path.exists() and not self.path.is_dir():
             raise fail("exists", f"{self.path} is a file", hint="--run names a folder")
+        for link in filter(Path.is_symlink, (self.journal, self.path / "trials", *self.path.glob("trials/*"))):
+            hint = "put there what it leads to, or name another folder with --run"
+            raise fail("outside", f"{link} is a symbolic link: a study is not written through one", hint=hint)
         is_study = self.journal.is_file()
         if resume and not is_study:
             raise fail("no-run", f"{self.path} holds no study to resume", hint="leave --resume away to start one")

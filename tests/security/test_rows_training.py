@@ -399,7 +399,9 @@ def test_160_checkpoints_may_lie_elsewhere(command: Command, run: Path) -> None:
     shutil.move(run / CHECKPOINTS, "elsewhere")
     (run / CHECKPOINTS).symlink_to(Path("elsewhere").absolute())
     Path("elsewhere/notes.txt").write_text("mine")
-    assert resume(command).code == 0
+    ended = resume(command)
+    assert ended.code == 0
+    assert "warning[outside]: run/checkpoints is a symbolic link: saved in " in ended.err
     assert (run / CHECKPOINTS).is_symlink()
     assert Path("elsewhere/notes.txt").read_text() == "mine"
     assert len(list(Path("elsewhere").iterdir())) == 5
