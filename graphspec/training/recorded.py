@@ -17,6 +17,7 @@ from torch.fx import Graph, GraphModule, Node
 from torch.fx.graph import CodeGen
 
 from graphspec.training.objective import Objective, Values
+from graphspec.training.tracing import traced
 
 _ATEN = torch.ops.aten
 #: Operations that give back their argument where nobody differentiates.
@@ -78,8 +79,6 @@ class Recorded:
         return loss, rest[0] if self._names is None else dict(zip(self._names, rest[:count], strict=True))
 
     def _record(self, module: nn.Module, objective: Objective, inputs: list[Tensor], target: Values) -> Any:
-        from torch.fx.experimental.proxy_tensor import make_fx
-
         names = list(self._tensors)
         trained = [name for name, value in self._tensors.items() if value.requires_grad]
         keys = None if isinstance(target, Tensor) else list(target)
@@ -95,7 +94,7 @@ class Recorded:
 
         copies = [value.detach().clone().requires_grad_(value.requires_grad) for value in self._tensors.values()]
         with torch.random.fork_rng(devices=[]):
-            recording = make_fx(training_pass)(*copies, *inputs, *_leaves(target))
+            recording = traced(training_pass, [*copies, *inputs, *_leaves(target)])
         return _simplified(recording).forward
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.optim import SGD, Optimizer
 
 from graphspec.training.native import adam
+from graphspec.training.undecorated import undecorated
 from graphspec.training.update_kernels import KERNELS, Group
 
 #: Options of a parameter group with which torch takes other kernels than these.
@@ -57,7 +58,7 @@ class DirectUpdate:
         if self._groups is None:
             trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
             if not self._has_state(trained):
-                self.optimizer.step()
+                undecorated(self.optimizer.step)()
                 return
             self._take(trained)
         for group in self._groups or ():
