@@ -23,7 +23,8 @@ def fault_in(name: str, what: str, at: Path, pattern: re.Pattern[str] = _LAYER) 
         return Diagnostic("bad-name", f"the {what} name {quoted(name)} is longer than {LONGEST} characters", at)
     if not pattern.fullmatch(name):
         hint = "use letters, digits and _, beginning with a letter"
-        return Diagnostic("bad-name", f"{quoted(name)} cannot be {_article(what)} name", at, hint)
+        message = f"{quoted(name)}{_as_code_points(name)} cannot be {_article(what)} name"
+        return Diagnostic("bad-name", message, at, hint)
     if keyword.iskeyword(name) or (keyword.issoftkeyword(name) and name == "_"):
         return Diagnostic(
             "reserved-name",
@@ -77,6 +78,13 @@ def _faults(spec: NetworkSpec) -> Iterator[Diagnostic]:
     yield from twins(spec.inputs, "input", ("inputs",))
     yield from twins(spec.outputs or (), "output", ("outputs",))
     yield from (fault for fault in checks if fault)
+
+
+def _as_code_points(name: str) -> str:
+    """A letter that only looks like one of ASCII, told apart."""
+    if name.isascii() or not name.isprintable():
+        return ""  # what cannot be printed is shown so anyway
+    return f" ({name.encode('unicode_escape').decode('ascii')})"
 
 
 def _article(word: str) -> str:
