@@ -45,8 +45,7 @@ def cases(shaped: ShapedGraph, sampler: Sampler, sample: Mapping[str, Tensor] | 
     one case twice. A costly network has the same with one row for all but the magnitude 1, `COSTLY_ROWS` real rows, and
     no size beyond the ordinary one plus 1: it spends its operations on many places of a sample, which are as many rows.
     """
-    costly, batch = is_costly(shaped, sampler.sizes), batch_dim(shaped)
-    few = {**sampler.sizes, **({batch: max(1, shaped.dims[batch][0])} if batch and costly else {})}
+    costly, batch, few = is_costly(shaped, sampler.sizes), batch_dim(shaped), _few(shaped, sampler)
     sizes = {name: _sizes(shaped, sampler, name, name == batch, costly) for name in shaped.dims}
     largest = {batch: max(1, sampler.sizes[batch], *sizes[batch])} if batch else {}
     whole = _normal(sampler, 1.0, sampler.sizes, largest)  # the other batches of its magnitude are its first rows
@@ -63,9 +62,9 @@ def cases(shaped: ShapedGraph, sampler: Sampler, sample: Mapping[str, Tensor] | 
     return [*made, *_every_id(sampler), dataclasses.replace(ordinary, name=f"{ordinary.name}, again", within=ordinary)]
 
 
-def further_cases(sampler: Sampler) -> list[Case]:
+def further_cases(shaped: ShapedGraph, sampler: Sampler) -> list[Case]:
     """Cases for a network that saturates on the ordinary ones."""
-    return [_normal(sampler, scale, sampler.sizes) for scale in FURTHER_SCALES]
+    return [_normal(sampler, scale, _few(shaped, sampler)) for scale in FURTHER_SCALES]
 
 
 def is_costly(shaped: ShapedGraph, sizes: Mapping[str, int]) -> bool:
@@ -73,6 +72,13 @@ def is_costly(shaped: ShapedGraph, sizes: Mapping[str, int]) -> bool:
     batch = batch_dim(shaped)
     one = {**sizes, **({batch: 1} if batch else {})}
     return sum(size_of(layer.flops, one) for layer in shaped.layers) > COSTLY_FLOPS
+
+
+def _few(shaped: ShapedGraph, sampler: Sampler) -> dict[str, int]:
+    """The ordinary sizes, with the smallest batch where the network is costly."""
+    batch = batch_dim(shaped)
+    smallest = {batch: max(1, shaped.dims[batch][0])} if batch and is_costly(shaped, sampler.sizes) else {}
+    return {**sampler.sizes, **smallest}
 
 
 def _normal(

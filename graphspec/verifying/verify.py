@@ -215,7 +215,7 @@ def _truths(oracle: Oracle, shaped: ShapedGraph, sampler: Sampler, sample: Mappi
     if not oracle.is_deterministic(made[0]):
         raise VerificationError([Diagnostic("inconclusive", "the network itself gives two answers to one input")])
     truths = oracle.truths(made)
-    return truths + oracle.truths(further_cases(sampler)) if _inconclusive(truths) else truths
+    return truths + oracle.truths(further_cases(shaped, sampler)) if _inconclusive(truths) else truths
 
 
 def _inconclusive(truths: list[Truth]) -> bool:

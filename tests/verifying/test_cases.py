@@ -78,6 +78,9 @@ def test_a_costly_network_is_asked_the_same_on_fewer_rows():
         "normal × 0.1": 2, "normal × 1": 2, "normal × 10": 2, "zeros": 2, "real data": 8, "normal × 1, N = 1": 1,
         "normal × 1, N = 3": 3, "normal × 1, N = 16": 16, "normal × 1, again": 2,
     }  # fmt: skip
+    for shaped, few in ((costly, 1), (cheap, 2)):
+        further = inputs.further_cases(shaped, Sampler(shaped.inputs, {"N": 2}, {}))
+        assert [len(case.inputs["image"]) for case in further] == [few] * 4
 
 
 def test_a_dim_that_an_input_has_twice_is_no_batch_of_which_rows_could_be_taken():
