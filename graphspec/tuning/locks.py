@@ -39,7 +39,8 @@ class FileLock:
         return cls(descriptor)
 
     def release(self) -> None:
-        """Let others have it."""
+        """Let others have it, also while a process that was forked in between lives on."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         os.close(self._descriptor)
 
 

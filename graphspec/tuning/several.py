@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from graphspec.diagnostics import Diagnostic, GraphspecError
 from graphspec.spec.model import NetworkSpec
+from graphspec.training.out_of_memory import enough_memory
 from graphspec.training.run_folder import RunFolder
 from graphspec.training.saver import Saver
 from graphspec.training.signals import StopFlag, stop_flag
@@ -20,13 +21,17 @@ from graphspec.tuning.trial import Epochs
 #: The trials with these specs as one, or why they cannot be.
 Join = Callable[[Sequence[NetworkSpec]], Together | str]
 
+_AT = ("tune", "vmap")
+_HINT = "a smaller vmap, or batch_size, needs less; tune into another folder"
+
 
 def run_several(
     study: StudyFolder, claims: Sequence[Claim], name: str, load: Callable[[Mapping[str, Any]], NetworkSpec], join: Join
 ) -> str:
     """Train the trials of `claims` in one pass; gives why that cannot be, and then has not touched them.
 
-    Raises ``Interrupted`` or ``Terminated`` after a signal: the trials begin anew when the study goes on.
+    Raises ``Interrupted`` or ``Terminated`` after a signal, and ``GraphspecError`` where memory is too small: the
+    trials begin anew when the study goes on.
     """
     specs = [load(claim.trial.params) for claim in claims]
     joined = join(specs)
@@ -46,7 +51,7 @@ def run_several(
         member.ended = number in pruned or waited or row["epoch"] == epochs
 
     try:
-        with stop_flag() as flag:
+        with enough_memory(f"{len(claims)} trials at once", _AT, _HINT), stop_flag() as flag:
             joined.run(after_epoch, lambda: _look(flag, joined.step))
         for number, (claim, spec) in enumerate(zip(claims, specs, strict=True)):
             _tell(study, claim, joined.members[number], name, number in pruned)

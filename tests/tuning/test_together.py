@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,3 +115,35 @@ def test_trials_that_differ_in_more_are_trained_one_by_one(search: dict[str, Any
     search["tune"] |= {"vmap": 2, "trials": 2, "space": {"vars.width": {"choices": [4, 8]}}}
     tune(search, say=said.append)
     assert said[0] == "one trial at a time: vars.width changes more than the optimiser's numbers"
+
+
+def test_too_little_memory_for_several_trials_is_said(tmp_path: Path) -> None:
+    """A batch of each trial gives 85 MB of activations; a fork may have 150 MB."""
+    layers = {
+        "conv": {"type": "Conv2d", "out_channels": 256, "kernel_size": 1},
+        "pool": {"type": "AdaptiveAvgPool2d", "output_size": 1},
+        "flatten": "Flatten",
+        "logits": {"type": "Linear", "out_features": 10},
+    }
+    spec = {
+        "graphspec": 1,
+        "inputs": {"image": ["N", 1, 8, 8]},
+        "layers": layers,
+        "data": {"dataset": "digits", "batch_size": 1200},
+        "train": {"epochs": 1, "optimizer": {"type": "SGD", "lr": 0.1}},
+        "tune": {"space": {"train.optimizer.lr": {"low": 0.1, "high": 0.2}}, "trials": 4, "vmap": 4, "metric": "loss"},
+    }
+    child = os.fork()
+    if child == 0:
+        try:
+            used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (used + (150 << 20), resource.RLIM_INFINITY))
+            pipeline.tune(spec, run=tmp_path / "study", device="cpu")
+        except BaseException as error:
+            (tmp_path / "said").write_text(f"{type(error).__name__}: {error}")
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    said = (tmp_path / "said").read_text()
+    assert said.startswith("GraphspecError: "), said
+    assert "error[out-of-memory]: memory is too small for 4 trials at once; a smaller vmap" in said
