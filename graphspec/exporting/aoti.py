@@ -52,14 +52,18 @@ def write_aoti(capture: Capture, path: Path, extra: Mapping[str, str]) -> None:
 def _compile(capture: Capture, package: Path, folder: Path, extra: Mapping[str, str]) -> None:
     from torch._inductor import aoti_compile_and_package
     from torch._inductor.utils import fresh_cache
+    from torch.fx.experimental import _config
 
+    # a convolution's choice of kernel by the sample's batch would else become a limit: "expected to be <= 15"
+    any_batch = _config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
     configs: dict[str, Any] = {
         "aot_inductor.metadata": dict(extra),
         "aot_inductor.check_lowerbound": False,  # it refuses a dim of 1, which verification finds right or wrong
         "aot_inductor.enable_line_tables": False,
     }
     said = logging.getLogger("torch.utils.cpp_extension")  # that a CUDA build of torch finds no CUDA
-    with warnings.catch_warnings(), patch.object(said, "disabled", True), fresh_cache(dir=str(folder)), _awake():
+    quiet = patch.object(said, "disabled", True)
+    with warnings.catch_warnings(), quiet, fresh_cache(dir=str(folder)), _awake(), any_batch:
         warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
         aoti_compile_and_package(capture.program, package_path=str(package), inductor_configs=configs)
 
