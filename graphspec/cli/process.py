@@ -24,6 +24,7 @@ def importing() -> Iterator[None]:
     try:
         yield
         gc.freeze()
+        atexit.register(gc.unfreeze)  # where Python ends the process it is to find everything
     finally:
         gc.enable()
 

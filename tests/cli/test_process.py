@@ -84,3 +84,4 @@ print(gc.isenabled(), gc.get_freeze_count() > 200_000)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert done.stdout == "True True\n", done.stderr
+    assert "leaked" not in done.stderr  # as nanobind would say of what Python does not find at its end
