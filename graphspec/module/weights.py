@@ -34,7 +34,8 @@ def read_tensors(path: Path, at: SpecPath = ()) -> dict[str, Tensor]:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise fail("checkpoint-damaged", f"{quoted(path)} cannot be read: {reason[:200]}", at) from error
     if not isinstance(state, dict) or not all(map(_is_plain, state.values())):
-        raise fail("checkpoint-damaged", f"{quoted(path)} is not a state_dict of plain tensors", at, "save module.state_dict()")
+        message = f"{quoted(path)} is not a state_dict of plain tensors"
+        raise fail("checkpoint-damaged", message, at, "save module.state_dict()")
     return state
 
 
