@@ -59,6 +59,7 @@ class DirectUpdate:
             trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
             if not self._has_state(trained):
                 undecorated(self.optimizer.step)()
+                self.optimizer._opt_called = True  # type: ignore[attr-defined]  # which schedulers ask for
                 return
             self._take(trained)
         for group in self._groups or ():
