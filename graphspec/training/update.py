@@ -59,7 +59,6 @@ class DirectUpdate:
             trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
             if not self._has_state(trained):
                 undecorated(self.optimizer.step)()
-                self.optimizer._opt_called = True  # type: ignore[attr-defined]  # which schedulers ask for
                 return
             self._take(trained)
         for group in self._groups or ():
@@ -69,6 +68,7 @@ class DirectUpdate:
         """Look up the state of `parameters`, those that are trained."""
         groups = self.optimizer.param_groups
         self._groups = [Group.of(group, self.optimizer.state, set(parameters)) for group in groups]
+        self.optimizer._opt_called = True  # type: ignore[attr-defined]  # what schedulers want to see before they step
 
     def _has_state(self, parameters: Sequence[Tensor]) -> bool:
         """Plain SGD has none at any time, and needs none."""

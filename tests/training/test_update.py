@@ -89,9 +89,10 @@ def test_it_goes_on_from_a_loaded_state(kind: type[optim.Optimizer], options: di
     assert all(torch.equal(a, b) for a, b in zip(expected, ours.parameters(), strict=True))
 
 
-def test_a_scheduler_sees_that_it_was_called(recwarn: pytest.WarningsRecorder) -> None:
+@pytest.mark.parametrize("kind", [optim.Adam, optim.SGD])
+def test_a_scheduler_sees_that_it_was_called(kind: Any, recwarn: pytest.WarningsRecorder) -> None:
     ours = network()
-    optimizer = optim.Adam(ours.parameters())
+    optimizer = kind(ours.parameters())
     scheduler = optim.lr_scheduler.StepLR(optimizer, 1)
     steps(ours, optimizer, DirectUpdate(optimizer), 1)
     scheduler.step()
