@@ -10,6 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
+from graphspec.cli.process import keep_memory
+
+keep_memory()  # as the command does; every contestant of the process has it
+
 #: CPU seconds and wall seconds of one piece of work.
 Seconds = tuple[float, float]
 

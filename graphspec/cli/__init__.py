@@ -5,8 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the ``graphspec`` command with the arguments of this process."""
-    from graphspec.cli.process import QuickEnd
+    from graphspec.cli.process import QuickEnd, keep_memory
 
+    keep_memory()
     with QuickEnd().watched():
         from graphspec.cli.app import app
 

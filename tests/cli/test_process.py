@@ -1,5 +1,6 @@
 """The process ends at once, and all the same after everything that has to happen before."""
 
+import platform
 import subprocess
 import sys
 
@@ -85,3 +86,26 @@ print(gc.isenabled(), gc.get_freeze_count() > 200_000)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert done.stdout == "True True\n", done.stderr
     assert "leaked" not in done.stderr  # as nanobind would say of what Python does not find at its end
+
+
+BATCHES = """
+import resource, numpy
+from graphspec.cli.process import keep_memory
+{}
+for _ in range(2):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        numpy.full(4 << 20, 1.0)
+    pages = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print(pages)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_memory_is_asked_for_once():
+    """Blocks of 32 MiB, of 8,192 pages each where the processor has pages of 4 KiB."""
+    anew, kept = (
+        int(subprocess.run([sys.executable, "-c", BATCHES.format(line)], capture_output=True, text=True).stdout)
+        for line in ("", "keep_memory()")
+    )
+    assert kept < 100 < anew
