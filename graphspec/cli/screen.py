@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -89,6 +90,8 @@ def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
         except GraphspecError as error:
             if not ranks.rank() or not _the_same_everywhere(error):
                 here.complain(error.diagnostics)
+            elif error.exit_code < 128:
+                time.sleep(_FOR_THE_FIRST)  # torchrun ends all processes with the first that ends
             if as_json and not ranks.rank():
                 here.dump({"ok": False})
             raise typer.Exit(error.exit_code) from None
@@ -99,6 +102,10 @@ def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
             # the reader (`head`) has gone: end in silence, at interpreter shutdown too
             os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
             raise typer.Exit(0) from None
+
+
+#: Seconds that the first process of a distributed run has to say what all of them have met.
+_FOR_THE_FIRST = 10.0
 
 
 def _the_same_everywhere(error: GraphspecError) -> bool:
