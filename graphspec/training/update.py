@@ -52,13 +52,13 @@ class DirectUpdate:
             for step in group.state.get("step", ()):
                 step.fill_(group.step)
 
-    @torch.no_grad()
     def __call__(self) -> None:
         """Update every parameter that has a gradient; the first time the optimiser makes its state itself."""
         if self._groups is None:
             trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
             if not self._has_state(trained):
-                undecorated(self.optimizer.step)()
+                with torch.no_grad():
+                    undecorated(self.optimizer.step)()
                 return
             self._take(trained)
         for group in self._groups or ():

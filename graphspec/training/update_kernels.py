@@ -38,6 +38,7 @@ class Group:
 Kernel = Callable[[Group, list[Any]], None]
 
 
+@torch.no_grad()
 def decayed(group: Group, gradients: list[Any]) -> list[Any]:
     """Adam's gradients with the decay in them, or AdamW's, whose weights shrink here."""
     lr, decay = group.options["lr"], group.options["weight_decay"]
@@ -48,6 +49,7 @@ def decayed(group: Group, gradients: list[Any]) -> list[Any]:
     return gradients
 
 
+@torch.no_grad()
 def adam(group: Group, gradients: list[Any]) -> None:
     """As torch.optim.adam._single_tensor_adam, an operation at a time over all parameters."""
     options, state = group.options, group.state
@@ -64,6 +66,7 @@ def adam(group: Group, gradients: list[Any]) -> None:
     torch._foreach_addcdiv_(group.parameters, mean, root, -(lr / (1 - beta1**group.step)))
 
 
+@torch.no_grad()
 def fused_adam(group: Group, gradients: list[Any]) -> None:
     """Torch's one pass."""
     options, state = group.options, group.state
@@ -77,6 +80,7 @@ def fused_adam(group: Group, gradients: list[Any]) -> None:
     )  # fmt: skip
 
 
+@torch.no_grad()
 def sgd(group: Group, gradients: list[Any]) -> None:
     """As torch.optim.sgd._single_tensor_sgd, behind its first step."""
     options, parameters = group.options, group.parameters
@@ -91,6 +95,7 @@ def sgd(group: Group, gradients: list[Any]) -> None:
     torch._foreach_add_(parameters, gradients, alpha=-options["lr"])
 
 
+@torch.no_grad()
 def fused_sgd(group: Group, gradients: list[Any]) -> None:
     """Torch's one pass."""
     options = group.options

@@ -57,7 +57,9 @@ def _run(library: ctypes.CDLL, way: str, otherwise: Kernel, group: Group, gradie
     options = group.options
     beta1, beta2 = options["betas"]
     group.step += 1
-    gradients = table.point(group, decayed(group, gradients))  # which must live until the call has ended
+    if options["weight_decay"]:
+        gradients = decayed(group, gradients)
+    gradients = table.point(group, gradients)  # which must live until the call has ended
     correction1, correction2 = 1 - beta1**group.step, (1 - beta2**group.step) ** 0.5
     step = _Step(1 - beta1, beta2, 1 - beta2, correction2, options["eps"], -(options["lr"] / correction1))
     arguments = (*table.arguments, ctypes.byref(step))
