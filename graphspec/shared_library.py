@@ -17,8 +17,6 @@ from graphspec.user_cache import user_cache
 
 #: Every operation rounds as it is written: no sum is reordered, no product and sum are merged.
 EXACT = ("-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno")
-#: Sums may be reordered and division approximated.
-FAST = ("-O3", "-march=native", "-ffast-math")
 _SECONDS = 120.0
 
 
@@ -36,17 +34,14 @@ def shared_library(source: Path, flags: tuple[str, ...]) -> ctypes.CDLL:
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         raise BuildError("there is no C compiler (Debian: apt-get install gcc)")
-    texts = [each.read_bytes() for each in (source, *sorted(source.parent.glob("*.h")))]
-    key = repr((texts, compiler, os.stat(compiler).st_mtime_ns, flags, _processor()))
+    key = repr((source.read_bytes(), compiler, os.stat(compiler).st_mtime_ns, flags, _processor()))
     name = f"{source.stem}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.so"
     folder = user_cache()
     if folder is not None and (folder / name).is_file():
         return ctypes.CDLL(str(folder / name))
     with tempfile.TemporaryDirectory(dir=folder) as made:
-        part, shared = Path(made) / "part.o", Path(made) / "shared.so"
-        # Two commands: told of -ffast-math, the linker would switch off subnormal numbers in the whole process.
-        _run([compiler, *flags, "-c", "-fPIC", str(source), "-o", str(part)])
-        _run([compiler, "-shared", str(part), "-o", str(shared), "-lm"])
+        shared = Path(made) / "shared.so"
+        _run([compiler, *flags, "-shared", "-fPIC", str(source), "-o", str(shared), "-lm"])
         if folder is not None:
             shared = shared.replace(folder / name)
         return ctypes.CDLL(str(shared))

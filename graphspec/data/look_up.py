@@ -39,12 +39,10 @@ class LookUp:
 
     def _images(self, images: Tensor, index: Tensor, table: Tensor) -> Tensor:
         index = index.contiguous()
-        found = torch.empty(len(index), *images.shape[1:])
-        channels, pixels = images.shape[1], images.shape[2] * images.shape[3]
-        numbers = (ctypes.c_int64(number) for number in (len(index), channels, pixels))
-        addresses = (ctypes.c_void_p(each.data_ptr()) for each in (images, index, table, found))
-        image, row, values, out = addresses
-        self.library.look_up(image, row, *numbers, values, out)
+        channels, height, width = images.shape[1:]
+        found = torch.empty(len(index), channels, height, width)
+        image, row, values, out = (each.data_ptr() for each in (images, index, table, found))
+        self.library.look_up(image, row, len(index), channels, height * width, values, out)
         return found
 
 
@@ -60,6 +58,9 @@ def look_up(samples: Samples, transformed: Callable[[str, Tensor], Tensor]) -> L
         library = shared_library(_SOURCE, _FLAGS)
     except BuildError:
         return None
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    library.look_up.argtypes = [pointer, pointer, number, number, number, pointer, pointer]
+    library.look_up.restype = None
     tables = {}
     for name, value in samples.inputs.items():
         every = torch.arange(256, dtype=torch.uint8).view(256, 1, 1, 1).expand(256, value.shape[1], 1, 1)

@@ -24,8 +24,7 @@ class TrainSpec(SpecModel):
 
     ``engine`` is how a step is computed: ``"default"`` gives the textbook loop's numbers to the last bit, from a
     recording of the step where that is proven on the first batches; ``"eager"`` never records; ``"traced"`` also takes
-    fused optimiser kernels (losses within 1e-6); ``"native"`` is one step in C for chains of Linear layers;
-    ``"compiled"`` is ``torch.compile``. ``precision`` is that of the
+    fused optimiser kernels (losses within 1e-6); ``"compiled"`` is ``torch.compile``. ``precision`` is that of the
     forward pass in training: ``"bf16"`` and ``"fp16"`` run under autocast, the weights stay float32. ``deterministic``
     refuses operations that give other bits from run to run (on a GPU; the CPU's do not).
     """
@@ -43,7 +42,7 @@ class TrainSpec(SpecModel):
     warmup: Annotated[int, Field(ge=0)] = 0
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     init: str | None = None
-    engine: Literal["default", "eager", "traced", "native", "compiled"] = "default"
+    engine: Literal["default", "eager", "traced", "compiled"] = "default"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     deterministic: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

@@ -8,7 +8,6 @@ import torch
 
 from graphspec.data import Batches
 from graphspec.diagnostics import warn
-from graphspec.shared_library import BuildError
 from graphspec.spec.train import TrainSpec
 from graphspec.training.learner import Learner
 from graphspec.training.recorded import Recorded, record
@@ -28,8 +27,6 @@ def equip(learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -
         return
     if settings.engine == "eager" or learner.device.type != "cpu" or not learner.precision.full:
         return
-    if settings.engine == "native" and _take_native(learner, batches):
-        return
     exact, many = settings.engine == "default", steps >= WORTHWHILE_STEPS
     if DirectUpdate.applies(learner.optimizer):
         learner.direct = DirectUpdate(learner.optimizer, fused=not exact, compiled=many)
@@ -37,27 +34,6 @@ def equip(learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -
         learner.recorded = _recording(learner, batches, 0.0 if exact else TOLERANCE)
     if not exact and learner.recorded is None:
         warn("not-recorded", "the step of this network cannot be recorded: it runs eagerly", at=("train", "engine"))
-
-
-def _take_native(learner: Learner, batches: Batches) -> bool:
-    """Whether the step is one of those in C, which then is taken; otherwise why not is said."""
-    from graphspec.training.native import dense
-
-    layers = dense.dense_layers(learner.module)
-    if layers is None or not dense.plain_cross_entropy(learner.objective):
-        reason = "it is for chains of Linear layers and activations, with CrossEntropyLoss"
-    elif not DirectUpdate.applies(learner.optimizer) or learner.clip_grad_norm is not None:
-        reason = "it is for Adam, AdamW and SGD, without clip_grad_norm"
-    else:
-        try:
-            step = dense.DenseStep(layers, learner.optimizer, batches.batch_size)
-        except BuildError as error:
-            reason = str(error)
-        else:
-            learner.direct, learner.recorded = step, dense.DensePass(step)
-            return True
-    warn("not-recorded", f'engine "native" does not apply, "traced" does: {reason}', at=("train", "engine"))
-    return False
 
 
 def _recording(learner: Learner, batches: Batches, tolerance: float) -> Recorded | None:

@@ -23,7 +23,7 @@ from graphspec.training.objective import Objective, Values
 from graphspec.training.optimizer import Schedule
 from graphspec.training.out_of_memory import is_out_of_memory, too_little
 from graphspec.training.precision import Precision
-from graphspec.training.recorded import Pass
+from graphspec.training.recorded import Recorded
 from graphspec.training.undecorated import undecorated
 from graphspec.training.update import DirectUpdate
 
@@ -68,7 +68,7 @@ class Learner:
     average: WeightAverage | None = None
     watch: LossWatch = dataclasses.field(init=False)
     forward: Callable[..., Any] = dataclasses.field(init=False)
-    recorded: Pass | None = None
+    recorded: Recorded | None = None
     direct: DirectUpdate | None = None
     pieces: int = 1
     epoch: int = 0

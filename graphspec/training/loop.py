@@ -66,7 +66,7 @@ def _again(learner: Learner, inputs: list[Tensor], target: Values) -> Tensor:
 
 def _detached(output: Values) -> Values:
     if isinstance(output, Tensor):
-        return output.detach().float()
+        return output.detach().float() if output.requires_grad or output.dtype != torch.float32 else output
     return {name: value.detach().float() for name, value in output.items()}
 
 

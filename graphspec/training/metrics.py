@@ -18,8 +18,8 @@ from graphspec.spec.base import Component
 from graphspec.training import scores
 from graphspec.training.objective import Objective, Term, Values
 
-#: Values of outputs that may wait to be counted.
-COUNTED_AT_ONCE = 1 << 18
+#: Values of outputs that may wait to be counted; each that waits lies where the next batch would have found room.
+COUNTED_AT_ONCE = 1 << 14
 
 
 class Confusion:
@@ -49,8 +49,8 @@ class Confusion:
             self._waiting, self._values = [], 0
 
     def update(self, output: Tensor, target: Tensor) -> None:
-        """Count a batch, now or later; the tensors are not changed by then."""
-        self._waiting.append((output, target))
+        """Count a batch, now or later; `output` may be written over in between."""
+        self._waiting.append((output.clone(), target))
         self._values += output.numel()
         if self._values > COUNTED_AT_ONCE:
             self._count()
@@ -73,8 +73,8 @@ class Scores:
         self.targets: list[Tensor] = []
 
     def update(self, output: Tensor, target: Tensor) -> None:
-        """Keep a batch."""
-        self.outputs.append(output)
+        """Keep a batch; `output` may be written over."""
+        self.outputs.append(output.clone())
         self.targets.append(target)
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -8,17 +8,20 @@ operations are the same; that is checked on real batches before it is used.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.graph import CodeGen
 
+from graphspec.training.native.rewriting import in_c
 from graphspec.training.objective import Objective, Values
 from graphspec.training.tracing import traced
 
+#: The inputs of a training pass and its target.
+Batch = tuple[list[Tensor], Values]
 _ATEN = torch.ops.aten
 #: Operations that give back their argument where nobody differentiates.
 _NOTHING = (_ATEN.alias.default, _ATEN.detach.default)
@@ -38,27 +41,18 @@ _CHEAPER = {
 }
 
 
-class Pass(Protocol):
-    """A training pass over a batch up to its gradients, by whatever way."""
-
-    def fits(self, inputs: list[Tensor], target: Values) -> bool:
-        """Whether it can be taken for this batch."""
-
-    def __call__(self, inputs: list[Tensor], target: Values) -> tuple[Tensor, Values]:
-        """The loss (a scalar) and the output; the learner's next update follows the gradients."""
-
-
 class Recorded:
     """``recorded(inputs, target)`` is what a training pass on a batch of the recorded shapes gives.
 
     The weights are those of `module` at the time of the call; BatchNorm's running statistics are updated in place.
     """
 
-    def __init__(self, module: nn.Module, objective: Objective, inputs: list[Tensor], target: Values) -> None:
+    def __init__(self, module: nn.Module, objective: Objective, batches: Sequence[Batch]) -> None:
         self.take(module)
-        self.shapes = _shapes(inputs, target)
+        inputs, target = batches[0]
+        self._shapes = [(value.shape, value.dtype) for value in (*inputs, *_leaves(target))]
         self._names: list[str] | None = None
-        self._run = self._record(module, objective, inputs, target)
+        self.run = self._record(module, objective, batches)
 
     def take(self, module: nn.Module) -> None:
         """Compute with the tensors of `module`, a copy of the recorded one, from now on."""
@@ -67,18 +61,27 @@ class Recorded:
 
     def fits(self, inputs: list[Tensor], target: Values) -> bool:
         """Whether this batch has the recorded shapes."""
-        return _shapes(inputs, target) == self.shapes
+        values = (*inputs, *_leaves(target))
+        if len(values) != len(self._shapes):
+            return False
+        for value, (shape, dtype) in zip(values, self._shapes, strict=True):
+            if value.shape != shape or value.dtype != dtype:
+                return False
+        return True
 
-    @torch.no_grad()
     def __call__(self, inputs: list[Tensor], target: Values) -> tuple[Tensor, Values]:
-        """The loss (a scalar) and the output; gradients are left in the parameters, over what was there."""
-        loss, *rest = self._run(*self._tensors.values(), *inputs, *_leaves(target))
+        """The loss (a scalar) and the output; gradients are left in the parameters, over what was there.
+
+        The next call may write over them all.
+        """
+        loss, *rest = self.run(*self._tensors.values(), *inputs, *_leaves(target))
         count = len(rest) - len(self._trained)
         for parameter, gradient in zip(self._trained, rest[count:], strict=True):
             parameter.grad = gradient
         return loss, rest[0] if self._names is None else dict(zip(self._names, rest[:count], strict=True))
 
-    def _record(self, module: nn.Module, objective: Objective, inputs: list[Tensor], target: Values) -> Any:
+    def _record(self, module: nn.Module, objective: Objective, batches: Sequence[Batch]) -> Callable[..., Any]:
+        inputs, target = batches[0]
         names = list(self._tensors)
         trained = [name for name, value in self._tensors.items() if value.requires_grad]
         keys = None if isinstance(target, Tensor) else list(target)
@@ -92,14 +95,18 @@ class Recorded:
             gradients = torch.autograd.grad(loss, [tensors[name] for name in trained], allow_unused=True)
             return loss, *_leaves(output), *gradients
 
-        copies = [value.detach().clone().requires_grad_(value.requires_grad) for value in self._tensors.values()]
+        def arguments(inputs: list[Tensor], target: Values) -> list[Tensor]:
+            copies = [value.detach().clone().requires_grad_(value.requires_grad) for value in self._tensors.values()]
+            return [*copies, *inputs, *_leaves(target)]
+
         with torch.random.fork_rng(devices=[]):
-            recording = traced(training_pass, [*copies, *inputs, *_leaves(target)])
-        return _simplified(recording).forward
+            recording = simplified(traced(training_pass, arguments(*batches[0])))
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            return in_c(recording, [arguments(*batch) for batch in batches])
 
 
 def record(
-    module: nn.Module, objective: Objective, batches: Sequence[tuple[list[Tensor], Values]], tolerance: float = 0.0
+    module: nn.Module, objective: Objective, batches: Sequence[Batch], tolerance: float = 0.0
 ) -> Recorded | None:
     """The recording of a pass on the first of `batches`, which have one shape; None where it is not the same pass.
 
@@ -108,12 +115,14 @@ def record(
     """
     try:
         trial = copy.deepcopy(module)
-        recorded = Recorded(trial, objective, *batches[0])
+        recorded = Recorded(trial, objective, batches)
         for batch in batches:
-            own = copy.deepcopy(trial)
-            own.zero_grad()
+            before = [buffer.clone() for buffer in trial.buffers()]
+            trial.zero_grad()
             with torch.random.fork_rng(devices=[]):
-                expected = [*_textbook(own, objective, *batch), *own.buffers()]
+                expected = [*_textbook(trial, objective, *batch), *(buffer.clone() for buffer in trial.buffers())]
+            for buffer, value in zip(trial.buffers(), before, strict=True):
+                buffer.copy_(value)
             with torch.random.fork_rng(devices=[]):
                 loss, output = recorded(*batch)
             found = [loss, *_leaves(output), *(p.grad for p in trial.parameters()), *trial.buffers()]
@@ -142,7 +151,7 @@ def _same(a: Tensor | None, b: Tensor | None, tolerance: float) -> bool:
     return bool((a - b).abs().max() <= tolerance * a.abs().max())
 
 
-def _simplified(recording: GraphModule) -> GraphModule:
+def simplified(recording: GraphModule) -> GraphModule:
     """The recording without operations that only matter to autograd, as a plain function of tensors."""
     graph = recording.graph
     for node in graph.nodes:
@@ -177,7 +186,3 @@ def _source(node: Node) -> Node:
 
 def _leaves(value: Values) -> list[Tensor]:
     return [value] if isinstance(value, Tensor) else list(value.values())
-
-
-def _shapes(inputs: list[Tensor], target: Values) -> tuple[Any, ...]:
-    return tuple((value.shape, value.dtype) for value in (*inputs, *_leaves(target)))

@@ -1,1 +1,1 @@
-"""Training steps in C, for networks that are small enough for everything else to be overhead."""
+"""Kernels in C with torch's own bits, for networks that are small enough for everything else to be overhead."""
