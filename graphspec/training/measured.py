@@ -54,7 +54,7 @@ def measured(learner: Learner, batches: Batches, keep: bool = True) -> Measured:
     """Measure the module, in eval mode meanwhile, on every sample of `batches`; without `keep` no answers are kept."""
     found = MetricSet(learner.metrics.components, learner.objective, learner.device)
     terms = learner.objective.scored if keep else {}
-    kept: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in terms}
+    kept = {name: _Kept(len(batches.samples)) for name in terms}
     training = learner.module.training
     learner.module.eval()
     for batch, output in in_halves(learner.answer, batches.in_order(max(batches.batch_size, _AT_ONCE))):
@@ -65,12 +65,29 @@ def measured(learner: Learner, batches: Batches, keep: bool = True) -> Measured:
             if pair[0][:1].numel() * len(batches.samples) > _MOST_KEPT:
                 del kept[name]
             else:
-                kept[name].append(pair)
+                kept[name].add(*pair)
     learner.module.train(training)
-    answers = {name: _joined(terms[name], pairs) for name, pairs in kept.items()}
+    answers = {name: Answers(terms[name], *each.tensors()) for name, each in kept.items()}
     return Measured(found.compute(), answers, len(batches.samples))
 
 
-def _joined(term: Term, pairs: list[tuple[Tensor, Tensor]]) -> Answers:
-    outputs, targets = (torch.cat(values).cpu() for values in zip(*pairs, strict=True))
-    return Answers(term, outputs.float(), targets)
+class _Kept:
+    """Outputs and targets of `count` samples, in memory that is taken once: a piece left behind by each batch would lie
+    where the next one could have been.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count, self._filled = count, 0
+        self._rooms: tuple[Tensor, ...] = ()
+
+    def add(self, *values: Tensor) -> None:
+        """The next batch."""
+        self._rooms = self._rooms or tuple(value.new_empty(self._count, *value.shape[1:]) for value in values)
+        start, self._filled = self._filled, self._filled + len(values[0])
+        for room, value in zip(self._rooms, values, strict=True):
+            room[start : self._filled] = value
+
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        """All of them, on the CPU, outputs as float32."""
+        outputs, targets = (room.cpu() for room in self._rooms)
+        return outputs.float(), targets

@@ -20,6 +20,8 @@ from graphspec.training.objective import Objective, Term, Values
 
 #: Values of outputs that may wait to be counted; each that waits lies where the next batch would have found room.
 COUNTED_AT_ONCE = 1 << 14
+#: Values of outputs that are not worth waiting with.
+_MANY = 1 << 12
 
 
 class Confusion:
@@ -50,9 +52,10 @@ class Confusion:
 
     def update(self, output: Tensor, target: Tensor) -> None:
         """Count a batch, now or later; `output` may be written over in between."""
-        self._waiting.append((output.clone(), target))
+        many = output.numel() > _MANY
+        self._waiting.append((output if many else output.clone(), target))
         self._values += output.numel()
-        if self._values > COUNTED_AT_ONCE:
+        if many or self._values > COUNTED_AT_ONCE:
             self._count()
 
     def state_dict(self) -> dict[str, Tensor]:
