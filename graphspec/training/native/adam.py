@@ -1,4 +1,4 @@
-"""Adam's and AdamW's update in C, with torch's own bits or with the nearest roots."""
+"""Adam's and AdamW's update in C, with torch's own bits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Adam, AdamW
 
 from graphspec.shared_library import EXACT, BuildError, shared_library
-from graphspec.training.update_kernels import Group, Kernel, adam, decayed, fused_adam
+from graphspec.training.update_kernels import Group, Kernel, adam, decayed
 
 TAKES = (Adam, AdamW)
 _SOURCE = Path(__file__).parent / "adam.c"
@@ -36,26 +36,27 @@ class _Step(ctypes.Structure):
     _fields_ = [(name, ctypes.c_float) for name in ("keep1", "beta2", "keep2", "correction2", "eps", "rate")]
 
 
-def kernel(fused: bool) -> Kernel | None:
-    """The update with torch's own bits, proven here and now, or the `fused` one; None where it cannot be had."""
+def kernel(otherwise: Kernel) -> Kernel | None:
+    """The update in C, proven here and now; None where it cannot be had.
+
+    `otherwise` is for groups that are too large, or not laid out as one block.
+    """
     try:
         library = shared_library(_SOURCE, EXACT)
     except BuildError:
         return None
-    if fused:
-        return functools.partial(_run, library, "fused", fused_adam)
     way = proven(library, torch.get_num_threads())
-    return functools.partial(_run, library, way, adam) if way else None
+    return functools.partial(_run, library, way, otherwise) if way else None
 
 
 def _run(library: ctypes.CDLL, way: str, otherwise: Kernel, group: Group, gradients: list[Any]) -> None:
-    """One update in one of `WAYS`, or "fused"; `otherwise` is for groups too large or not laid out as one block."""
+    """One update in one of `WAYS`, or `otherwise`."""
     table = group.addresses = group.addresses or _Table(group, way)
-    if not table.applies:
-        otherwise(group, gradients)
-        return
     options = group.options
     beta1, beta2 = options["betas"]
+    if not table.applies or beta1 <= 0.5:  # where torch has another formula for lerp
+        otherwise(group, gradients)
+        return
     group.step += 1
     if options["weight_decay"]:
         gradients = decayed(group, gradients)
@@ -63,17 +64,15 @@ def _run(library: ctypes.CDLL, way: str, otherwise: Kernel, group: Group, gradie
     correction1, correction2 = 1 - beta1**group.step, (1 - beta2**group.step) ** 0.5
     step = _Step(1 - beta1, beta2, 1 - beta2, correction2, options["eps"], -(options["lr"] / correction1))
     arguments = (*table.arguments, ctypes.byref(step))
-    if way != "torch":
-        _in_one_pass(library, way)(*arguments)
+    if way == "nearest":
+        library.update_nearest(*arguments)
+    elif way == "mkl":
+        library.update_mkl(*arguments)
     else:
         library.before_roots(*arguments)
         for square, root in zip(group.state["exp_avg_sq"], table.roots, strict=True):
             torch.sqrt(square, out=root)
         library.behind_roots(*arguments)
-
-
-def _in_one_pass(library: ctypes.CDLL, way: str) -> Any:
-    return {"nearest": library.update_nearest, "mkl": library.update_mkl, "fused": library.update_fused}[way]
 
 
 class _Table:
@@ -131,6 +130,7 @@ def _same(kernel: Kernel) -> bool:
     weights, means, squares = ([numbers(size) for size in sizes] for _ in range(3))
     squares = [square.abs() for square in squares]
     squares[-1][:100] = 0.0
+    means[-1][:1000] = torch.randint(-(1 << 23), 1 << 23, (1000,), generator=draw) * 2.0**-149
     groups = []
     for _ in range(2):
         own = [[tensor.clone() for tensor in tensors] for tensors in (weights, means, squares)]
@@ -139,7 +139,7 @@ def _same(kernel: Kernel) -> bool:
     theirs, ours = groups
     for _ in range(3):
         gradients = [numbers(size) for size in sizes]
-        gradients[-1][:50] = 0.0
+        gradients[-1][:900] = 0.0
         adam(theirs, gradients)
         kernel(ours, gradients)
     pairs = [*zip(theirs.parameters, ours.parameters, strict=True)]
