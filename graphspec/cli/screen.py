@@ -21,6 +21,7 @@ from rich.text import Text
 
 from graphspec import ranks
 from graphspec.diagnostics import CODES, Diagnostic, GraphspecError, GraphspecWarning, render
+from graphspec.out_of_memory import enough_memory
 from graphspec.progress import hidden
 
 #: Wide enough that nothing wraps in a file or a pipe, where no window limits a line.
@@ -86,7 +87,8 @@ def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
         hidden(as_json or quiet),
     ):
         try:
-            yield here
+            with enough_memory("this command", at=(), hint=_LESS):
+                yield here
         except GraphspecError as error:
             if not ranks.rank() or not _the_same_everywhere(error):
                 here.complain(error.diagnostics)
@@ -103,6 +105,9 @@ def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
             raise typer.Exit(0) from None
 
+
+#: What may fit where memory is too small.
+_LESS = "fewer samples at once, a smaller network, or a machine with more memory"
 
 #: Seconds that the first process of a distributed run has to say what all of them have met.
 _FOR_THE_FIRST = 10.0

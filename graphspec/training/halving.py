@@ -8,9 +8,9 @@ import torch
 
 from graphspec.data import Samples
 from graphspec.diagnostics import warn
+from graphspec.out_of_memory import is_out_of_memory, too_little
 from graphspec.training.learner import Learner
 from graphspec.training.loop import train_step
-from graphspec.training.out_of_memory import is_out_of_memory, too_little
 
 
 def halving_step(learner: Learner, batch: Samples, share: float, update: bool) -> float:

@@ -15,13 +15,13 @@ from torch.optim import LBFGS, Optimizer
 from graphspec.data import Samples
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.module.weights import load_weights
+from graphspec.out_of_memory import is_out_of_memory, too_little
 from graphspec.training.average import WeightAverage
 from graphspec.training.fields import Fields
 from graphspec.training.finite import STEPS_ON_A_GPU, LossWatch
 from graphspec.training.metrics import MetricSet, higher_is_better
 from graphspec.training.objective import Objective, Values
 from graphspec.training.optimizer import Schedule
-from graphspec.training.out_of_memory import is_out_of_memory, too_little
 from graphspec.training.precision import Precision
 from graphspec.training.recorded import Recorded
 from graphspec.training.undecorated import undecorated

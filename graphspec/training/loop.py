@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from graphspec.data import Batches, Samples
 from graphspec.diagnostics import GraphspecError, fail
+from graphspec.training.in_halves import in_halves
 from graphspec.training.learner import Learner
 from graphspec.training.metrics import MetricSet, Scores
 from graphspec.training.objective import Values
-from graphspec.training.out_of_memory import in_halves
 
 
 def train_step(learner: Learner, batch: Samples, share: float = 1.0, update: bool = True) -> float:

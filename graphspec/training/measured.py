@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from graphspec.data import Batches
+from graphspec.training.in_halves import in_halves
 from graphspec.training.learner import Learner
 from graphspec.training.metrics import Confusion, MetricSet
 from graphspec.training.objective import Term
-from graphspec.training.out_of_memory import in_halves
 
 #: Samples that go through the network at once, at least.
 _AT_ONCE = 512

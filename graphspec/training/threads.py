@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from graphspec.training.out_of_memory import is_out_of_memory
+from graphspec.out_of_memory import is_out_of_memory
 
 #: How much faster all threads must be than one to be used: they also take from other processes.
 WORTHWHILE = 1.25

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from graphspec import ranks
 from graphspec.data import Batches, DataSet, load
 from graphspec.diagnostics import fail, warn
+from graphspec.out_of_memory import enough_memory
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.train import TrainSpec
@@ -31,7 +32,6 @@ from graphspec.training.memory import check_memory
 from graphspec.training.metrics import MetricSet
 from graphspec.training.objective import Target, build_objective
 from graphspec.training.optimizer import Schedule, build_optimizer
-from graphspec.training.out_of_memory import enough_memory
 from graphspec.training.precision import Precision
 from graphspec.training.preflight import check_monitor, preflight
 from graphspec.training.progress import Reporter, default_reporter

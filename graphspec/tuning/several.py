@@ -9,8 +9,8 @@ import optuna
 from optuna.trial import TrialState
 
 from graphspec.diagnostics import Diagnostic, GraphspecError
+from graphspec.out_of_memory import enough_memory
 from graphspec.spec.model import NetworkSpec
-from graphspec.training.out_of_memory import enough_memory
 from graphspec.training.run_folder import RunFolder
 from graphspec.training.saver import Saver
 from graphspec.training.signals import StopFlag, stop_flag

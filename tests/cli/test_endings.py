@@ -71,6 +71,29 @@ cli.main()
     assert "TypeError" in done.stderr
 
 
+#: A command in a process that may have 100 MB more than torch takes; the layer has 256 MB.
+TIGHT = """
+import resource, sys
+import torch
+from graphspec import pipeline
+from graphspec.cli.app import app
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 100 * 2**20, resource.RLIM_INFINITY))
+app(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where memory can be limited for one process")
+@pytest.mark.parametrize("arguments", [("compile", "wide.toml"), ("export", "wide.toml", "-o", "out")])
+def test_too_little_memory_is_said_and_nothing_is_left(spec, tmp_path, arguments):
+    spec(GOOD.replace("= 3", "= 16_000_000"), "wide.toml")
+    done = subprocess.run([sys.executable, "-c", TIGHT, *arguments], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "error[out-of-memory]: memory is too small for this command; fewer samples at once" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["wide.toml"]
+
+
 class TestJson:
     def test_is_one_document(self, command, spec):
         document = command("compile", "--json", spec()).document

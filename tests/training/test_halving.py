@@ -22,8 +22,9 @@ from safetensors.torch import load_file
 from graphspec import pipeline
 from graphspec.data import Samples
 from graphspec.diagnostics import GraphspecError
+from graphspec.out_of_memory import enough_memory, is_out_of_memory
 from graphspec.training import checkpoint, train
-from graphspec.training.out_of_memory import enough_memory, in_halves, is_out_of_memory
+from graphspec.training.in_halves import in_halves
 from graphspec.training.progress import Silent
 from graphspec.training.threads import Threads, restored_threads
 

@@ -1,16 +1,12 @@
-"""Memory that is too small: told from every other fault, met by halves where it can be, and else answered once."""
+"""Memory that is too small: told from every other fault, and answered once."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
-import torch
-
-from graphspec.data import Samples
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.diagnostics import Path as SpecPath
 
@@ -21,12 +17,11 @@ _WORDS = (
 )  # fmt: skip
 _HINT = "what was saved is whole; a new run with a smaller batch_size can start from it with --init RUN"
 _AT = ("data", "batch_size")
-T = TypeVar("T")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error` says that there was too little memory, of the machine or of a GPU."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    if isinstance(error, MemoryError):
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
@@ -52,21 +47,3 @@ def enough_memory(purpose: str, at: SpecPath = _AT, hint: str = _HINT) -> Iterat
         if not is_out_of_memory(error):
             raise
         raise too_little(error, purpose, at, hint) from error
-
-
-def in_halves(work: Callable[[Samples], T], batches: Iterable[Samples]) -> Iterator[tuple[Samples, T]]:
-    """Each batch with what `work` makes of it; where memory is too small for that, its two halves each, and so on.
-
-    One sample for which memory is too small raises what `work` raised.
-    """
-    for batch in batches:
-        try:
-            found = work(batch)
-        except (RuntimeError, MemoryError) as error:
-            if len(batch) == 1 or not is_out_of_memory(error):
-                raise
-        else:
-            yield batch, found
-            continue
-        rows = torch.arange(len(batch), device=next(iter(batch.inputs.values())).device)
-        yield from in_halves(work, map(batch.take, rows.chunk(2)))
