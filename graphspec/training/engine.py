@@ -13,8 +13,8 @@ from graphspec.training.learner import Learner
 from graphspec.training.recorded import Recorded, record
 from graphspec.training.update import DirectUpdate
 
-#: Recording and proving a pass, and compiling an update, cost as much as a few hundred steps of a small network gain.
-WORTHWHILE_STEPS = 500
+#: Recording and proving a pass cost as much as a hundred steps of a small network gain.
+WORTHWHILE_STEPS = 200
 #: How far a pass may differ where the last bits are given up, relative to the greatest value.
 TOLERANCE = 1e-5
 

@@ -181,8 +181,9 @@ class MetricSet:
     def update(self, loss: float | Tensor, output: Values, target: Values) -> None:
         """Add a batch: mean loss, outputs (detached) and targets."""
         first = output if isinstance(output, Tensor) else next(iter(output.values()))
-        self.loss_sum += loss * len(first)
-        self.count += len(first)
+        count = first.shape[0]
+        self.loss_sum += loss * count
+        self.count += count
         for key, statistic in self.statistics.items():
             statistic.update(*self._terms[key].pair(output, target))
 

@@ -69,12 +69,12 @@ class Schedule:
         """The learning rate of the first parameter group."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    @contextlib.contextmanager
-    def warmed(self, step: int) -> Iterator[None]:
+    def warmed(self, step: int) -> contextlib.AbstractContextManager[None]:
         """Around update number `step` (from 0): in the first ``warmup`` ones, rates grow linearly to their value."""
-        if step >= self.warmup:
-            yield
-            return
+        return self._warming(step) if step < self.warmup else contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def _warming(self, step: int) -> Iterator[None]:
         rates = [group["lr"] for group in self.optimizer.param_groups]
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * (step + 1) / self.warmup

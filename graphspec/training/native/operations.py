@@ -75,7 +75,7 @@ def library() -> ctypes.CDLL | None:
     lanes, *names = found
     try:
         theirs = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
-        functions = [ctypes.cast(getattr(theirs, name), ctypes.c_void_p) for name in ("sgemm_", *names)]
+        functions = [ctypes.cast(theirs[name], ctypes.c_void_p) for name in ("sgemm_", *names)]
         library = shared_library(_SOURCE, (*EXACT, f"-DLANES={lanes}"))
     except (OSError, AttributeError, BuildError):
         return None
