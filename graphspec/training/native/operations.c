@@ -161,11 +161,15 @@ static int nll(int64_t rows, int64_t classes, int64_t ignored, const float *x, c
     return 1;
 }
 
-static void nll_backward(int64_t rows, int64_t classes, int64_t ignored, float gradient, const int64_t *label,
-                         float counted, float *out) {
+static int nll_backward(int64_t rows, int64_t classes, int64_t ignored, float gradient, const int64_t *label,
+                        float counted, float *out) {
     memset(out, 0, sizeof(float) * rows * classes);
-    for (int64_t row = 0; row < rows; row++)
-        if (label[row] != ignored) out[row * classes + label[row]] = -(gradient / counted);
+    for (int64_t row = 0; row < rows; row++) {
+        if (label[row] == ignored) continue;
+        if (label[row] < 0 || label[row] >= classes) return 0;
+        out[row * classes + label[row]] = -(gradient / counted);
+    }
+    return 1;
 }
 
 /* Whether all could be done; a label that is no class ends it. */
@@ -185,7 +189,7 @@ int run(const struct operation *operations, int64_t count, void **places) {
         case LOG_SOFTMAX: log_softmax(n, o->size[1], a, out); break;
         case LOG_SOFTMAX_BACKWARD: log_softmax_backward(n, o->size[1], a, b, out); break;
         case NLL: if (!nll(n, o->size[1], o->size[2], a, (const int64_t *)b, out, places[o->out[1]])) return 0; break;
-        case NLL_BACKWARD: nll_backward(n, o->size[1], o->size[2], *a, (const int64_t *)b, *c, out);
+        case NLL_BACKWARD: if (!nll_backward(n, o->size[1], o->size[2], *a, (const int64_t *)b, *c, out)) return 0;
         }
     }
     return 1;
