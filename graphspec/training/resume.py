@@ -45,8 +45,10 @@ def check_same_run(saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         )
     if saved["data"] != now["data"]:
         raise fail("checkpoint-mismatch", "the training data changed since the run began", at=("data",))
-    keys = ("device", "threads", "versions")
-    changed = [key for key in keys if saved["environment"][key] != now["environment"][key]]
+    before, here = saved["environment"], now["environment"]
+    changed = [key for key in ("device", "versions") if before[key] != here[key]]
+    if before["threads"] > here["cpus"]:  # fewer are no change: a run takes up the count that it began with
+        changed.append("threads")
     if changed:
         warn(
             "checkpoint-mismatch",

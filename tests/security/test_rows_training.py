@@ -215,6 +215,18 @@ def test_149_another_machine_is_said(key: str, value: object, command: Command, 
     assert f"warning[checkpoint-mismatch]: {key} changed since the run began" in ended.err
 
 
+def test_149_a_thread_count_that_is_there_is_taken_up_again(command: Command, run: Path) -> None:
+    """The run chose its own; a new process begins with torch's default."""
+    began, before = state_of(run)["progress"]["threads"], torch.get_num_threads()
+    try:
+        torch.set_num_threads(1 if began > 1 else 2)
+        ended = resume(command)
+    finally:
+        torch.set_num_threads(before)
+    assert (ended.code, "warning" in ended.err) == (0, False)
+    assert state_of(run)["progress"]["threads"] == began
+
+
 def test_150_a_run_that_is_done_says_so(command: Command, run: Path) -> None:
     ended = resume(command, "--epochs", "2")
     assert (ended.code, "all 2 epochs are done already" in ended.err) == (0, True)
