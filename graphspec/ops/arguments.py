@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 
 from graphspec.diagnostics import quoted, suggest
-from graphspec.ops.op import Parameter, alternatives
+from graphspec.ops.op import Number, Parameter, alternatives
 
 DTYPES = {str(value).removeprefix("torch."): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
 GREATEST = 2**31 - 1
@@ -99,6 +99,8 @@ def _fit(annotation: Any, value: Any, default: Any) -> tuple[bool, Any]:
         return value in inner, value
     if origin in (tuple, list) or annotation in (tuple, list):
         return _fit_sequence(origin or annotation, inner, value)
+    if annotation == Number:
+        return isinstance(value, int | float) and not isinstance(value, bool), value
     if annotation is float:
         fits = isinstance(value, int | float) and not isinstance(value, bool)
         return fits, float(value) if fits else value
@@ -181,6 +183,7 @@ def _describe(annotation: Any, default: Any) -> str:
     names = {
         int: "an integer",
         float: "a number",
+        Number: "a number",
         bool: "true or false",
         str: "a string",
         torch.dtype: "a dtype's name",

@@ -12,6 +12,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+#: A whole number that stays one, or any other: ``3 + 1`` is an int64, ``3 + 1.0`` a float. TorchScript spells it so.
+Number = typing.Union[int, float, complex]  # noqa: UP007
 #: Constructor arguments that say where and in which dtype parameters live: the compiler's business.
 _PLACEMENT = frozenset(["device", "dtype"])
 
@@ -126,7 +128,9 @@ def _is_list(annotation: Any) -> bool:
 
 
 def alternatives(annotation: Any) -> tuple[Any, ...]:
-    """The members of a union, or the annotation alone."""
+    """The members of a union, or the annotation alone, which a ``Number`` is too."""
+    if annotation == Number:
+        return (Number,)
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return tuple(part for member in typing.get_args(annotation) for part in alternatives(member))
     return (annotation,)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 
 from graphspec.ops.arguments import DTYPES, GREATEST, bounds_of
-from graphspec.ops.op import Parameter, alternatives
+from graphspec.ops.op import Number, Parameter, alternatives
 from graphspec.schema.pieces import EXPRESSION, Schema, list_of, or_expression, sentence
 
 
@@ -74,6 +74,7 @@ def _annotated(annotation: Any, default: Any, bounds: tuple[float, float]) -> Sc
         bool: {"type": "boolean"},
         int: {"type": "integer", **limits},
         float: {"type": "number", **limits},
+        Number: {"type": "number", **limits},
         str: {"type": "string"},
     }
     return scalars.get(annotation)

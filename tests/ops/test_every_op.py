@@ -226,6 +226,16 @@ def test_an_operand_may_be_a_number(name: str) -> None:
     check(shaped(name, [LINE], SCALARS[name]))
 
 
+@pytest.mark.parametrize("name", ["add", "sub", "mul"])
+@pytest.mark.parametrize(("number", "dtype"), [(2, "int64"), (2.0, "float32"), (0.5, "float32")])
+def test_a_whole_number_leaves_integers_whole(name: str, number: float, dtype: str) -> None:
+    """As in torch: token ids may be shifted and still be looked up."""
+    found = shaped(name, [IDS], {"other": number})
+    (kind,) = found.output_types.values()
+    assert str(kind.dtype) == f"torch.{dtype}"
+    check(found)
+
+
 @pytest.mark.parametrize("name", CORE)
 def test_what_follows_from_the_input_need_not_be_written(name: str) -> None:
     written = TABLE[name][1].keys()

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphspec.ops.functions.registry import function
+from graphspec.ops.op import Number
 
 
 @function("add", broadcasts=True)
@@ -21,7 +22,7 @@ class Add(nn.Module):
 class AddScalar(nn.Module):
     """input + other, where other is a number."""
 
-    def forward(self, input: Tensor, other: float) -> Tensor:
+    def forward(self, input: Tensor, other: Number) -> Tensor:
         return torch.add(input, other)
 
 
@@ -37,7 +38,7 @@ class Sub(nn.Module):
 class SubScalar(nn.Module):
     """input - other, where other is a number."""
 
-    def forward(self, input: Tensor, other: float) -> Tensor:
+    def forward(self, input: Tensor, other: Number) -> Tensor:
         return torch.sub(input, other)
 
 
@@ -53,7 +54,7 @@ class Mul(nn.Module):
 class MulScalar(nn.Module):
     """input × other, elementwise, where other is a number."""
 
-    def forward(self, input: Tensor, other: float) -> Tensor:
+    def forward(self, input: Tensor, other: Number) -> Tensor:
         return torch.mul(input, other)
 
 
