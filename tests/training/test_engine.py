@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
+import random
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from safetensors.torch import load_file
 
 from graphspec import pipeline
 from graphspec.training.engine import equip
+from graphspec.training.loop import train_step
 from graphspec.training.progress import Silent
 from graphspec.training.train import load_data, make_learner
 
@@ -43,6 +47,59 @@ def test_by_default_the_bits_are_those_of_the_loop_as_written(fit: Any, tmp_path
     assert len(eager) > 500
     assert default == eager
     assert all(torch.equal(theirs[name], ours[name]) for name in theirs)
+
+
+HIDDEN = ["ReLU", "ReLU", "Tanh", "Sigmoid", "GELU", {"type": "Dropout", "p": 0.3}, "BatchNorm1d", "LayerNorm", None]
+OPTIMIZERS = [
+    {"type": "Adam", "lr": 0.003},
+    {"type": "Adam", "lr": 0.003, "betas": [0.4, 0.9]},
+    {"type": "AdamW", "lr": 0.002, "weight_decay": 0.1},
+    {"type": "SGD", "lr": 0.05},
+    {"type": "SGD", "lr": 0.05, "momentum": 0.9},
+    {"type": "RMSprop", "lr": 0.001},
+]
+
+
+def random_network(chance: random.Random) -> dict[str, Any]:
+    """Dense layers of widths around those of vectors, 1 among them, with anything between them."""
+    layers: dict[str, Any] = {"flatten": "Flatten"}
+    for i in range(chance.randint(0, 4)):
+        width = chance.choice([1, 3, 7, 8, 16, 17, 32, 33, 64, 100])
+        layers[f"fc{i}"] = {"type": "Linear", "out_features": width, "bias": chance.random() < 0.8}
+        if chance.random() < 0.15:
+            layers[f"fc{i}"]["freeze"] = True
+        if chance.random() < 0.2:
+            layers |= {f"relu{i}": "ReLU", f"again{i}": {"type": "Linear", "out_features": width}}
+            layers[f"sum{i}"] = {"type": "add", "from": [f"relu{i}", f"again{i}"]}
+        elif (hidden := chance.choice(HIDDEN)) is not None:
+            layers[f"hidden{i}"] = hidden
+    layers["logits"] = {"type": "Linear", "out_features": 10}
+    train = {"optimizer": chance.choice(OPTIMIZERS)}
+    train |= {"loss": {"type": "CrossEntropyLoss", "label_smoothing": 0.1}} if chance.random() < 0.2 else {}
+    train |= {"clip_grad_norm": 1.0} if chance.random() < 0.2 else {}
+    data = {"dataset": "digits", "batch_size": chance.choice([2, 5, 16, 31, 32, 64, 100])}
+    return {"graphspec": 1, "inputs": SPEC["inputs"], "layers": layers, "data": data, "train": train}
+
+
+@pytest.mark.filterwarnings("ignore::graphspec.GraphspecWarning")
+@pytest.mark.parametrize("seed", [*range(30), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(30, 300))])
+def test_of_any_dense_network_by_default_too(seed: int) -> None:
+    shaped = pipeline.shape(pipeline.load(random_network(random.Random(seed))))
+    data, start = load_data(shaped.spec), pipeline.build(shaped)
+    assert shaped.spec.train is not None
+    found = []
+    for engine in ("eager", "default"):
+        learner = make_learner(copy.deepcopy(start), shaped, data, torch.device("cpu"), 1)
+        batches = data.batches("train")
+        equip(learner, shaped.spec.train.model_copy(update={"engine": engine}), batches, 1000)
+        torch.manual_seed(0)
+        losses = [train_step(learner, batch) for batch in itertools.islice(batches.shuffled(0), 40)]
+        found.append((losses, learner.metrics.compute(), list(learner.module.state_dict().values())))
+    (theirs, figures, weights), (ours, own_figures, own_weights) = found
+    assert learner.recorded is not None
+    assert ours == theirs
+    assert own_figures == figures
+    assert all(map(torch.equal, own_weights, weights))
 
 
 def test_traced_stays_within_a_millionth(fit: Any, tmp_path: Path) -> None:

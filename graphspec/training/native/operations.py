@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import enum
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,8 @@ _SOURCE = Path(__file__).parent / "operations.c"
 _LANES = {"AVX512": (16, "Sleef_expf16_u10", "Sleef_logf16_u10"), "AVX2": (8, "Sleef_expf8_u10", "Sleef_logf8_u10")}
 #: Torch has its sums for AVX2 only.
 _LANES_OF_SUMS = 8
+#: So few results agree by chance, once or twice; how often they are asked for.
+_FEW, _DRAWS = 1 << 12, 10
 #: Elements from which on torch's kernels take several threads, which may sum in another order.
 _ONE_THREAD = 1 << 15
 #: Elements from which on a product takes so long that the call does not matter.
@@ -103,6 +106,8 @@ def _product(node: Node, values: Values) -> Call | None:
         return None
     (a, across_a), (b, across_b) = _straight(a), _straight(b)
     rows, columns = values[node].shape
+    if rows == columns == 1:
+        return None  # not a product to torch, but a sum
     common = values[a].shape[0 if across_a else 1]
     return Call(Kind.PRODUCT, (a, b, *bias), (rows, columns, common, across_a, across_b))
 
@@ -127,6 +132,8 @@ def _sum(node: Node, values: Values) -> Call | None:
     if how != [[0], True] or value.ndim != 2 or value.numel() >= _ONE_THREAD:
         return None
     rows, columns = value.shape
+    if columns == 1:
+        return None  # summed along memory, in yet another order
     together = 4 * _LANES_OF_SUMS if columns >= _LANES_OF_SUMS else 4
     return Call(Kind.SUM, (tensor,), (rows, columns, columns // together * together))
 
@@ -210,7 +217,33 @@ def _row(numbers: Sequence[int], length: int) -> Any:
     return (ctypes.c_int64 * length)(*numbers, *[-1] * (length - len(numbers)))
 
 
-def proven(library: ctypes.CDLL, node: Node, call: Call, values: Values) -> bool:
+def proven(library: ctypes.CDLL, node: Node, call: Call, batches: Sequence[Values]) -> bool:
+    """Whether `call` gives what `node` gave on every one of `batches`, to the last bit.
+
+    A few numbers may agree by chance: where there are no more, they have to on other draws too.
+    """
+    few = sum(result.numel() for result in results_of(batches[0][node])) < _FEW
+    draw = torch.Generator().manual_seed(0)
+    drawn = (_redrawn(node, call, batches[0], draw) for _ in range(_DRAWS if few else 0))
+    return all(same(library, node, call, values) for values in itertools.chain(batches, drawn))
+
+
+def _redrawn(node: Node, call: Call, values: Values, draw: torch.Generator) -> Values:
+    """Other numbers of several magnitudes for `node`, and what torch makes of them; labels stay."""
+    fresh = dict(values)
+    for each in set(call.arguments):
+        if (shape := values[each].shape) and values[each].is_floating_point():
+            magnitude = torch.rand(shape, generator=draw) * 4 - 3
+            fresh[each] = torch.randn(shape, generator=draw) * 10**magnitude
+    given = [
+        fresh[each.args[0]].t() if isinstance(each, Node) and each.target is torch.t else each for each in node.args
+    ]
+    function: Any = node.target
+    fresh[node] = function(*(fresh[each] if isinstance(each, Node) else each for each in given))
+    return fresh
+
+
+def same(library: ctypes.CDLL, node: Node, call: Call, values: Values) -> bool:
     """Whether `call` gives what `node` gave, to the last bit."""
     expected = results_of(values[node])
     given: list[Key] = list(dict.fromkeys((each, 0) for each in call.arguments))

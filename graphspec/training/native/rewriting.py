@@ -33,7 +33,7 @@ def in_c(recording: GraphModule, batches: Sequence[Sequence[Tensor]]) -> Callabl
         return torch.no_grad()(recording.forward)
     seen = [_values(recording, batch) for batch in batches]
     calls = {node: call for node in recording.graph.nodes if (call := call_of(node, seen[0])) is not None}
-    same = {node: call for node, call in calls.items() if all(proven(compiled, node, call, each) for each in seen)}
+    same = {node: call for node, call in calls.items() if proven(compiled, node, call, seen)}
     rewritten = _Rewriting(compiled, same, seen[0]).of(recording)
     functions = {node.target for node in rewritten.graph.nodes if node.op == "call_function"}
     only_c = all(function is operator.getitem or isinstance(function, Run) for function in functions)
