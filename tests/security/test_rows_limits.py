@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import resource
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from graphspec import graph, pipeline
+from graphspec import pipeline
 from graphspec.spec import limits
 
 from .conftest import Command
@@ -54,11 +54,24 @@ def test_77_no_key_of_a_spec_does(key: str, command: Command) -> None:
     assert "error[unknown-key]" in command("compile", "net.toml").err
 
 
+READ = """
+import resource, sys, time
+from pathlib import Path
+from graphspec import graph, pipeline
+from graphspec.spec import limits
+with limits.raised(100_000):
+    found = graph.build(pipeline.load(Path(sys.argv[1])))
+print(len(found.nodes), time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
 @pytest.mark.slow
-def test_77_with_a_raised_limit_100_000_layers_are_read_and_checked(command: Command) -> None:
-    started = time.process_time()
-    with limits.raised(100_000):
-        found = graph.build(pipeline.load(MANY.format(count=10_000)))
-    assert len(found.nodes) == 100_000
-    assert time.process_time() - started < 30
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 << 20  # in KiB, all of this process
+def test_77_with_a_raised_limit_100_000_layers_are_read_and_checked(tmp_path: Path) -> None:
+    """In a process of its own, whose time and memory are this alone."""
+    path = tmp_path / "net.toml"
+    path.write_text(MANY.format(count=10_000))
+    done = subprocess.run([sys.executable, "-c", READ, str(path)], capture_output=True, text=True, check=True)
+    layers, seconds, kilobytes = map(float, done.stdout.split())
+    assert layers == 100_000
+    assert seconds < 30
+    assert kilobytes < 2 << 20

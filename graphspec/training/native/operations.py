@@ -231,7 +231,7 @@ def proven(library: ctypes.CDLL, node: Node, call: Call, batches: Sequence[Value
 def _redrawn(node: Node, call: Call, values: Values, draw: torch.Generator) -> Values:
     """Other numbers of several magnitudes for `node`, and what torch makes of them; labels stay."""
     fresh = dict(values)
-    for each in set(call.arguments):
+    for each in dict.fromkeys(call.arguments):
         if (shape := values[each].shape) and values[each].is_floating_point():
             magnitude = torch.rand(shape, generator=draw) * 4 - 3
             fresh[each] = torch.randn(shape, generator=draw) * 10**magnitude
