@@ -55,17 +55,19 @@ def test_77_no_key_of_a_spec_does(key: str, command: Command) -> None:
 
 
 READ = """
-import resource, sys, time
+import sys, time
 from pathlib import Path
 from graphspec import graph, pipeline
 from graphspec.spec import limits
 with limits.raised(100_000):
     found = graph.build(pipeline.load(Path(sys.argv[1])))
-print(len(found.nodes), time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+(most,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))  # getrusage has the parent's too
+print(len(found.nodes), time.process_time(), most.split()[1])
 """
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="where a process can be asked for its own memory")
 def test_77_with_a_raised_limit_100_000_layers_are_read_and_checked(tmp_path: Path) -> None:
     """In a process of its own, whose time and memory are this alone."""
     path = tmp_path / "net.toml"
