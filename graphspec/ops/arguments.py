@@ -99,11 +99,9 @@ def _fit(annotation: Any, value: Any, default: Any) -> tuple[bool, Any]:
         return value in inner, value
     if origin in (tuple, list) or annotation in (tuple, list):
         return _fit_sequence(origin or annotation, inner, value)
-    if annotation == Number:
-        return isinstance(value, int | float) and not isinstance(value, bool), value
-    if annotation is float:
+    if annotation in (float, Number):
         fits = isinstance(value, int | float) and not isinstance(value, bool)
-        return fits, float(value) if fits else value
+        return fits, float(value) if fits and annotation is float else value
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool), value
     if annotation is torch.dtype:
