@@ -50,7 +50,7 @@ data: ## unpack Debian's Fashion-MNIST (package dataset-fashion-mnist) into data
 runtimes: $(READY) ## install verify's optional runtimes: the extra, and onnxruntime-node and -web where npm is
 	$(RUN) pip install --quiet --disable-pip-version-check -e '.[runtimes]'
 	@if command -v npm >/dev/null; then mkdir -p $(VENV)/share/graphspec; \
-	  cp graphspec/verifying/programs/package.json $(VENV)/share/graphspec/; \
+	  cp graphspec/verifying/runtimes/package.json $(VENV)/share/graphspec/; \
 	  npm install --ignore-scripts --no-audit --no-fund --no-package-lock --prefix $(VENV)/share/graphspec; \
 	else echo "npm: not here, so no onnxruntime-node and -web. Debian: apt-get install nodejs npm"; fi
 	@for program in g++ node chromium; do command -v $$program >/dev/null \

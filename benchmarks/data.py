@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from PIL import Image
-from rounds import Seconds, Table, clock, interleaved
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
@@ -28,6 +27,7 @@ from graphspec.data import Batches, Samples
 from graphspec.data.augment import augmentations
 from graphspec.data.transforms import Normalize
 from graphspec.spec.base import Component
+from rounds import Seconds, Table, clock, interleaved
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616)
 AUGMENT = [{"type": "RandomCrop", "size": 32, "padding": 4}, "RandomHorizontalFlip"]

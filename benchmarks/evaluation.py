@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rounds import Seconds, Table, clock, interleaved
 from sklearn.metrics import classification_report, confusion_matrix
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
@@ -24,9 +23,10 @@ from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
 
 from graphspec import pipeline
-from graphspec.training.measured import measured
-from graphspec.training.scores import per_class
+from graphspec.training.evaluation.measured import measured
+from graphspec.training.metrics.scores import per_class
 from graphspec.training.train import load_data, make_learner
+from rounds import Seconds, Table, clock, interleaved
 
 SPEC = Path(__file__).parents[1] / "specs" / "fashion_mlp.toml"
 CPU = torch.device("cpu")

@@ -25,9 +25,9 @@ from unittest.mock import patch
 import torch
 
 from graphspec import exporting, pipeline, verifying
-from graphspec.exporting import bundle as stage
+from graphspec.exporting.bundle import bundle as stage
 from graphspec.shapes.shaped import ShapedGraph
-from graphspec.verifying.runtimes import RUNTIMES, Workers
+from graphspec.verifying.runtimes.runtime import RUNTIMES, Workers
 
 ROOT = Path(__file__).parents[1]
 FORMATS = ("onnx", "torchscript", "pt2")

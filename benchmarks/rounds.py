@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from graphspec.cli.process import keep_memory
+from graphspec.system.startup import keep_memory
 
 keep_memory()  # as the command does; every contestant of the process has it
 

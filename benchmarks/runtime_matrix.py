@@ -22,9 +22,9 @@ from pathlib import Path
 from graphspec import pipeline
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting import write_bundle
-from graphspec.verifying.report import RuntimeReport
-from graphspec.verifying.runtimes import RUNTIMES, Workers
+from graphspec.verifying.runtimes.runtime import RUNTIMES, Workers
 from graphspec.verifying.verify import Judge
+from graphspec.verifying.verify_report import RuntimeReport
 
 SPECS = Path(__file__).parents[1] / "specs"
 FORMATS = ("onnx", "torchscript", "pt2", "aoti")

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rounds import Seconds, Table, clock, interleaved
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 from torchvision import datasets
@@ -32,9 +31,10 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 from graphspec import pipeline
 from graphspec.data import DataSet
 from graphspec.shapes import ShapedGraph
-from graphspec.training.engine import equip
+from graphspec.training.engine.equip import equip
 from graphspec.training.loop import train_step
 from graphspec.training.train import load_data, make_learner
+from rounds import Seconds, Table, clock, interleaved
 
 SPEC = Path(__file__).parents[1] / "specs" / "fashion_mlp.toml"
 CPU = torch.device("cpu")

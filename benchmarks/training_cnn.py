@@ -19,16 +19,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from rounds import Seconds, Table, clock, interleaved
 from torch import nn
 from torch.utils.data import DataLoader
-from training import lightning_fit
 
 from data import MEAN, STD, Pictures
 from graphspec import pipeline
-from graphspec.training.engine import equip
+from graphspec.training.engine.equip import equip
 from graphspec.training.loop import train_step
 from graphspec.training.train import load_data, make_learner
+from rounds import Seconds, Table, clock, interleaved
+from training import lightning_fit
 
 CPU = torch.device("cpu")
 BATCH = 128

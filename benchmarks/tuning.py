@@ -19,7 +19,7 @@ import torch
 
 from graphspec import pipeline
 from graphspec.diagnostics import GraphspecWarning
-from graphspec.tuning.report import TuneReport
+from graphspec.tuning.tune_report import TuneReport
 
 #: Network → its spec's inputs, layers and data set.
 NETWORKS: dict[str, dict[str, Any]] = {

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from graphspec.predicting import Prediction
     from graphspec.shapes import ShapedGraph
     from graphspec.training import EvaluateReport, TrainReport
-    from graphspec.training.lr_finder import LrReport
-    from graphspec.training.overfit import OverfitReport
-    from graphspec.training.progress import Reporter
-    from graphspec.tuning.report import TuneReport
-    from graphspec.tuning.together import Together
+    from graphspec.training.checks.lr_finder import LrReport
+    from graphspec.training.checks.overfit import OverfitReport
+    from graphspec.training.run.reporter import Reporter
+    from graphspec.tuning.tune_report import TuneReport
+    from graphspec.tuning.vectorized import Together
     from graphspec.verifying import VerifyReport
 
 #: What a network can be given as: a path, ``"-"``, the text, a dict, or a spec already read.
@@ -137,8 +137,8 @@ def train(
     network, shaped, module = _of_spec(spec, variant, overrides)
     folder = Path(run or Path("runs") / network.name)
     if tensorboard:
-        from graphspec.training.progress import default_reporter
-        from graphspec.training.tensorboard import TensorBoard
+        from graphspec.training.run.reporter import default_reporter
+        from graphspec.training.run.tensorboard import TensorBoard
 
         reporter = TensorBoard(reporter or default_reporter(), folder / "tensorboard")
     with located(network.source):
@@ -172,8 +172,8 @@ def tune(
     tuning.require_optuna()
     tuning.require_own_process()
     from graphspec.training.train import choose_device
-    from graphspec.tuning.together import together
     from graphspec.tuning.tune import tune as search
+    from graphspec.tuning.vectorized import together
 
     network = load(spec, variant=variant, overrides=overrides)
     base = {key: value for key, value in network.source.data.items() if key != "tune"} | {"name": network.name}
@@ -220,7 +220,7 @@ def find_lr(
     download: bool = False,
 ) -> LrReport:
     """The loss at growing learning rates, and the rate at which it falls fastest; drawn to `picture`."""
-    from graphspec.training.lr_finder import find_lr
+    from graphspec.training.checks.lr_finder import find_lr
 
     network, shaped, module = _of_spec(spec, variant, overrides)
     with located(network.source):
@@ -240,7 +240,7 @@ def overfit_batch(
     download: bool = False,
 ) -> OverfitReport:
     """Whether a spec's network can learn its first batch by heart; ``GraphspecError`` where it cannot."""
-    from graphspec.training.overfit import overfit_batch
+    from graphspec.training.checks.overfit import overfit_batch
 
     network, shaped, module = _of_spec(spec, variant, overrides)
     with located(network.source):

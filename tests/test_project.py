@@ -22,12 +22,12 @@ RUNS_FILES = {"torch.jit.load", "torch.export.load", "aoti_load_package", "torch
 #: its own; the names in each ``getattr`` are those of a fixed table or of a dataclass.
 ALLOWED = {
     ("graphspec/__init__.py", "importlib.import_module"),
-    *(("graphspec/verifying/worker.py", name) for name in RUNS_FILES),
+    *(("graphspec/verifying/runtimes/worker.py", name) for name in RUNS_FILES),
     *(
         (f"graphspec/{name}.py", "getattr by text")
         for name in (
-            "schema/components", "ops/table", "shapes/infer", "graph/expand", "training/report", "training/objective",
-            "data/augment/__init__", "data/transforms", "data/sources/torchvision_sets",
+            "schema/components", "ops/table", "shapes/infer", "graph/expand", "training/run/report",
+            "training/objective", "data/augment/__init__", "data/transforms", "data/sources/torchvision_sets",
         )
     ),
 }  # fmt: skip

@@ -20,7 +20,7 @@ from pathlib import Path
 from networks import NETWORKS, digest, fit
 
 from graphspec.diagnostics import GraphspecWarning
-from graphspec.training import checkpoint
+from graphspec.training.run import checkpoint
 
 
 def flipped(files: list[Path], count: int) -> Iterator[tuple[Path, bytes]]:

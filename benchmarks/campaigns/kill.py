@@ -28,8 +28,8 @@ from typing import Any
 from networks import NETWORKS, digest, fit, outcome, saved
 
 from graphspec.diagnostics import GraphspecError
-from graphspec.training import saver as savers
-from graphspec.training.run_folder import RunFolder
+from graphspec.training.run import saver as savers
+from graphspec.training.run.run_folder import RunFolder
 
 SPEC = NETWORKS["augmentation"]
 #: How many acknowledged saves are waited for before the random moment; none: it may fall before the first step.

@@ -13,10 +13,11 @@ import torch
 
 from graphspec import pipeline
 from graphspec.spec.train import TrainSpec
-from graphspec.training import TrainReport, checkpoint, train
-from graphspec.training.files import tensors_to_bytes
-from graphspec.training.progress import Reporter, Silent
-from graphspec.training.tree import pack
+from graphspec.training import TrainReport, train
+from graphspec.training.run import checkpoint
+from graphspec.training.run.reporter import Reporter, Silent
+from graphspec.training.run.state_tree import pack
+from graphspec.training.run.tensor_files import tensors_to_bytes
 
 STEPS = 40
 CONV = {"type": "Conv2d", "out_channels": 4, "kernel_size": 3, "bias": False}

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from networks import NETWORKS, STEPS, fit, outcome
 
-from graphspec.training.progress import Silent
-from graphspec.training.signals import Terminated
+from graphspec.training.run.reporter import Silent
+from graphspec.training.run.signals import Terminated
 
 
 class StopAt(Silent):

@@ -32,7 +32,7 @@ from graphspec.exporting.onnx import write_onnx
 from graphspec.exporting.sampler import Sampler
 from graphspec.exporting.torchscript import write_torchscript
 from graphspec.verifying import Workers
-from graphspec.verifying.runtimes import ONNXRUNTIME, RUNTIMES, UNOPTIMISED
+from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMISED
 from graphspec.verifying.verify import Judge
 
 OWN = "graphspec"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the ``graphspec`` command with the arguments of this process."""
-    from graphspec.cli.process import QuickEnd, keep_memory
+    from graphspec.system.startup import QuickEnd, keep_memory
 
     keep_memory()
     with QuickEnd().watched():

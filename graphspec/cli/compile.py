@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from graphspec.cli import options, summary
-from graphspec.cli.files import write_text
+from graphspec.cli.output_file import write_text
 from graphspec.cli.screen import Screen, screen
 
 

@@ -19,10 +19,10 @@ import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from graphspec import ranks
 from graphspec.diagnostics import CODES, Diagnostic, GraphspecError, GraphspecWarning, render
-from graphspec.out_of_memory import enough_memory
-from graphspec.progress import hidden
+from graphspec.system import processes
+from graphspec.system.bar import hidden
+from graphspec.system.out_of_memory import enough_memory
 
 #: Wide enough that nothing wraps in a file or a pipe, where no window limits a line.
 _PIPE_WIDTH = 1000
@@ -41,7 +41,7 @@ class Screen:
 
     def show(self, document: dict[str, Any], *tables: RenderableType) -> None:
         """The command's result: `document` with ``--json``, else `tables`, which ``--quiet`` leaves out."""
-        if ranks.rank():
+        if processes.rank():
             return  # the first process shows what all have done
         if self.as_json:
             self.dump({"ok": True, **document})
@@ -90,11 +90,11 @@ def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
             with enough_memory("this command", at=(), hint=_LESS):
                 yield here
         except GraphspecError as error:
-            if not ranks.rank() or not _the_same_everywhere(error):
+            if not processes.rank() or not _the_same_everywhere(error):
                 here.complain(error.diagnostics)
             elif error.exit_code < 128:
                 time.sleep(_FOR_THE_FIRST)  # torchrun ends all processes with the first that ends
-            if as_json and not ranks.rank():
+            if as_json and not processes.rank():
                 here.dump({"ok": False})
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:

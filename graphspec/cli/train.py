@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from graphspec.cli import figures, options
-from graphspec.cli.process import importing
+from graphspec.cli import metric_tables, options
 from graphspec.cli.screen import screen
+from graphspec.system.startup import importing
 
 
 class Parallel(enum.StrEnum):
@@ -64,18 +64,18 @@ def train(
         options.import_layers(import_)
         with importing():
             from graphspec import pipeline
-            from graphspec.training.progress import Silent
+            from graphspec.training.run.reporter import Silent
 
         common: dict[str, Any] = {
             "variant": variant, "overrides": set_ or (), "device": device, "data": data, "download": download,
         }  # fmt: skip
         if find_lr is not None:
             rates = pipeline.find_lr(options.source(spec), picture=find_lr, **common)
-            here.show(rates.as_dict(), figures.rates(rates))
+            here.show(rates.as_dict(), metric_tables.rates(rates))
             return
         if overfit_batch:
             overfitted = pipeline.overfit_batch(options.source(spec), **common)
-            here.show(overfitted.as_dict(), figures.overfitted(overfitted))
+            here.show(overfitted.as_dict(), metric_tables.overfitted(overfitted))
             return
         report = pipeline.train(
             options.source(spec),
@@ -88,7 +88,7 @@ def train(
             **common,
             reporter=Silent() if quiet else None,
         )
-        here.show(report.as_dict(), *figures.trained(report))
+        here.show(report.as_dict(), *metric_tables.trained(report))
 
 
 def evaluate(
@@ -108,4 +108,4 @@ def evaluate(
             from graphspec import pipeline, training  # noqa: F401  what evaluation imports
 
         report = pipeline.evaluate(run, device=device, data=data, download=download)
-        here.show(report.as_dict(), *figures.evaluated(report))
+        here.show(report.as_dict(), *metric_tables.evaluated(report))

@@ -10,14 +10,14 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from graphspec.cli import figures, options
+from graphspec.cli import metric_tables, options
 from graphspec.cli.numbers import seconds
 from graphspec.cli.screen import screen
 from graphspec.cli.tables import new_table
 from graphspec.diagnostics import printable
 
 if TYPE_CHECKING:
-    from graphspec.tuning.report import TrialReport, TuneReport
+    from graphspec.tuning.tune_report import TrialReport, TuneReport
 
 #: More trials than this are not listed; trials.csv in the study's folder has them all.
 _MOST_TRIALS = 10
@@ -60,7 +60,7 @@ def _tables(report: TuneReport) -> Iterator[RenderableType]:
     yield _trials(report)
     if report.evaluation is not None:
         yield ""
-        yield figures.by_part(report.evaluation.parts)
+        yield metric_tables.by_part(report.evaluation.parts)
     yield ""
     if report.importances:
         shares = ", ".join(f"{path} {share:.0%}" for path, share in report.importances.items())

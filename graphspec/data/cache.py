@@ -21,10 +21,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphspec import durable
 from graphspec.data.streamed import file_hash
 from graphspec.data.workers import in_parallel
 from graphspec.diagnostics import warn
+from graphspec.system import durable
 
 _FORMAT = 1
 _AT = ("data", "dataset")

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from graphspec.data.samples import Samples
 from graphspec.data.streamed import OnDisk
-from graphspec.shared_library import BuildError, shared_library
+from graphspec.system.shared_library import BuildError, shared_library
 
 _SOURCE = Path(__file__).parent / "look_up.c"
 #: One value after the other: processors that mend a leak of gather instructions are slow at them.

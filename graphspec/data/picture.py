@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphspec.data.dataset import DataSet
 from graphspec.diagnostics import fail, quoted
-from graphspec.durable import write_atomically
+from graphspec.system.durable import write_atomically
 
 
 def show(data: DataSet, path: Path, rows: int = 6, epochs: int = 7) -> Path:

@@ -21,13 +21,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from graphspec import progress
 from graphspec.data import memory
 from graphspec.data.samples import Samples
 from graphspec.data.streamed import OnDisk
 from graphspec.data.transforms import SizeTransforms
 from graphspec.data.workers import CORES
 from graphspec.diagnostics import fail, quoted
+from graphspec.system import bar
 
 AT = ("data", "dataset")
 #: A data set that is read in less time than this needs no worker processes.
@@ -124,7 +124,7 @@ class Rows(TorchDataset[Any]):
         quick = (time.perf_counter() - started) / tried * len(self) < _QUICK_SECONDS
         found = {key: torch.empty(len(self), *self.like[key][0], dtype=self.like[key][1]) for key in keys}
         chunks = [list(range(start, min(start + _AT_ONCE, len(self)))) for start in range(0, len(self), _AT_ONCE)]
-        with progress.bar(f"reading {self.name}", len(self)) as advance:
+        with bar.bar(f"reading {self.name}", len(self)) as advance:
             for chunk, values in zip(chunks, self.batches(chunks, quick), strict=True):
                 for key in keys:
                     found[key][chunk[0] : chunk[-1] + 1] = values[key]

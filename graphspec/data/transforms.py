@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphspec.data.components import choose, construct
 from graphspec.data.streamed import OnDisk
 from graphspec.diagnostics import fail
+from graphspec.ops.components import choose, construct
 from graphspec.spec.base import Component
 
 #: torchvision.transforms.v2's deterministic transforms of an image's size or channels: uint8 in, uint8 out.

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import torch
 
-from graphspec import progress
+from graphspec.system import bar
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _AT_ONCE = 32
@@ -32,7 +32,7 @@ def in_parallel(function: Callable[[int], T], count: int, doing: str) -> Iterato
         return [function(row) for row in range(start, min(start + _AT_ONCE, count))]
 
     try:
-        with ThreadPoolExecutor(CORES, "decode", one_thread) as pool, progress.bar(doing, count) as advance:
+        with ThreadPoolExecutor(CORES, "decode", one_thread) as pool, bar.bar(doing, count) as advance:
             for results in pool.map(some, range(0, count, _AT_ONCE)):
                 advance(len(results))
                 yield from results

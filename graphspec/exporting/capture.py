@@ -16,7 +16,7 @@ from torch.export import Dim, ExportedProgram, export
 from torch.utils import _pytree as pytree
 
 from graphspec.diagnostics import GraphspecError, fail
-from graphspec.exporting.recurrent import open_sequences
+from graphspec.exporting.open_recurrent import open_sequences
 from graphspec.exporting.sampler import Sampler, accepts
 from graphspec.shapes.shaped import ShapedGraph
 

@@ -13,8 +13,8 @@ import torch
 
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting.capture import Capture, first_line, without_stack_traces
-from graphspec.exporting.layers import layers_of_nodes
-from graphspec.exporting.recurrent import open_sequences
+from graphspec.exporting.layer_map import layers_of_nodes
+from graphspec.exporting.open_recurrent import open_sequences
 from graphspec.shapes.dims import dim_text
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 
@@ -72,7 +72,7 @@ def layer_map(model: ir.Model) -> dict[str, str]:
 
 
 def _convert(capture: Capture, opset_version: int) -> torch.onnx.ONNXProgram:
-    from graphspec.exporting.translations import translations
+    from graphspec.exporting.onnx_translations import translations
 
     try:
         with warnings.catch_warnings(), open_sequences(), without_stack_traces():

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graphspec.exporting.nodes import Nodes
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.preprocessing import Preprocessing
+from graphspec.exporting.preprocessing.nodes import Nodes
+from graphspec.exporting.preprocessing.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import onnx_ir as ir

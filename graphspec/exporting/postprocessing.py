@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphspec.exporting.manifest import signature
-from graphspec.exporting.nodes import Nodes
+from graphspec.exporting.bundle.manifest import signature
+from graphspec.exporting.preprocessing.nodes import Nodes
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.training.objective import OF_LOGITS

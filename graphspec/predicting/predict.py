@@ -16,7 +16,7 @@ from graphspec.predicting.files import read_samples
 from graphspec.shapes import ShapedGraph, TensorType
 from graphspec.spec.base import Component
 from graphspec.training import load_data
-from graphspec.training.fields import match_fields
+from graphspec.training.binding import match_fields
 from graphspec.training.objective import predicted, threshold_of
 
 #: The function computed: forward's inputs in order to the outputs by name.

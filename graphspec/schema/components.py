@@ -12,9 +12,9 @@ from graphspec.data.sources import sources
 from graphspec.data.transforms import SIZE_TRANSFORMS, VALUE_TRANSFORMS
 from graphspec.schema.arguments import documented, untyped
 from graphspec.schema.pieces import EXPRESSION, Schema, list_of, name_or_table, named, or_expression, sentence
-from graphspec.training.metrics import METRICS
+from graphspec.training.metrics.metric_set import METRICS
 from graphspec.training.objective import loss_table
-from graphspec.training.optimizer import optimizer_table, scheduler_table
+from graphspec.training.optim.optimizer import optimizer_table, scheduler_table
 
 #: Arguments that graphspec gives, and those that it fills in where the spec does not.
 _GIVEN = frozenset(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from graphspec.module.weights import load_weights
-from graphspec.training.report import EvaluateReport, TrainReport
-from graphspec.training.run_folder import read_weights
+from graphspec.training.run.report import EvaluateReport, TrainReport
+from graphspec.training.run.run_folder import read_weights
 from graphspec.training.train import evaluate, load_data, sample, train
 
 __all__ = [

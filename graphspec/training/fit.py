@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 from graphspec.data import Batches, Samples
 from graphspec.spec.train import TrainSpec
-from graphspec.training.halving import halving_step
+from graphspec.training.engine.halving import halving_step
+from graphspec.training.engine.threads import Threads
 from graphspec.training.learner import Learner
 from graphspec.training.loop import measure
-from graphspec.training.progress import Reporter
-from graphspec.training.saver import SAVE_SECONDS, Saver
-from graphspec.training.signals import StopFlag
-from graphspec.training.threads import Threads
+from graphspec.training.run.reporter import Reporter
+from graphspec.training.run.saver import SAVE_SECONDS, Saver
+from graphspec.training.run.signals import StopFlag
 
 
 class Served(Protocol):

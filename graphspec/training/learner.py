@@ -15,17 +15,17 @@ from torch.optim import LBFGS, Optimizer
 from graphspec.data import Samples
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.module.weights import load_weights
-from graphspec.out_of_memory import is_out_of_memory, too_little
-from graphspec.training.average import WeightAverage
-from graphspec.training.fields import Fields
-from graphspec.training.finite import STEPS_ON_A_GPU, LossWatch
-from graphspec.training.metrics import MetricSet, higher_is_better
+from graphspec.system.out_of_memory import is_out_of_memory, too_little
+from graphspec.training.binding import Fields
+from graphspec.training.checks.finite import STEPS_ON_A_GPU, LossWatch
+from graphspec.training.engine.recorded import Recorded
+from graphspec.training.engine.undecorated import undecorated
+from graphspec.training.engine.update import DirectUpdate
+from graphspec.training.metrics.metric_set import MetricSet, higher_is_better
 from graphspec.training.objective import Objective, Values
-from graphspec.training.optimizer import Schedule
-from graphspec.training.precision import Precision
-from graphspec.training.recorded import Recorded
-from graphspec.training.undecorated import undecorated
-from graphspec.training.update import DirectUpdate
+from graphspec.training.optim.average import WeightAverage
+from graphspec.training.optim.optimizer import Schedule
+from graphspec.training.optim.precision import Precision
 
 
 @dataclasses.dataclass

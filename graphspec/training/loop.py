@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 from graphspec.data import Batches, Samples
 from graphspec.diagnostics import GraphspecError, fail
-from graphspec.training.in_halves import in_halves
+from graphspec.training.evaluation.in_halves import in_halves
 from graphspec.training.learner import Learner
-from graphspec.training.metrics import MetricSet, Scores
+from graphspec.training.metrics.metric_set import MetricSet, Scores
 from graphspec.training.objective import Values
 
 
 def train_step(learner: Learner, batch: Samples, share: float = 1.0, update: bool = True) -> float:
     """One step on one batch; gives the batch's mean loss, which is finite, or raises before the update.
 
-    On a GPU it gives the newest loss that was looked at, see :mod:`graphspec.training.finite`.
+    On a GPU it gives the newest loss that was looked at, see :mod:`graphspec.training.checks.finite`.
 
     Where several batches make one update, `share` is this one's part of their samples, and the last has `update`.
     """

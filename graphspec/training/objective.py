@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphspec.data.components import choose, construct
 from graphspec.diagnostics import Path, fail, quoted, suggest
+from graphspec.ops.components import choose, construct
 from graphspec.spec.base import Component
 
 #: Losses of (output, target) whose target is a class index.

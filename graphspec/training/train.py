@@ -13,38 +13,39 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from graphspec import ranks
 from graphspec.data import Batches, DataSet, load
 from graphspec.diagnostics import fail, warn
-from graphspec.out_of_memory import enough_memory
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.train import TrainSpec
-from graphspec.training import checkpoint, plots
-from graphspec.training.average import WeightAverage
-from graphspec.training.engine import equip
-from graphspec.training.evaluate import evaluate_run
-from graphspec.training.fields import match_fields
+from graphspec.system import processes
+from graphspec.system.out_of_memory import enough_memory
+from graphspec.training.binding import match_fields
+from graphspec.training.checks.preflight import check_monitor, preflight
+from graphspec.training.checks.step_memory import check_memory
+from graphspec.training.engine.equip import equip
+from graphspec.training.engine.reproducible import reproducible
+from graphspec.training.engine.threads import Threads, restored_threads
+from graphspec.training.evaluation.evaluate import evaluate_run
 from graphspec.training.fit import Fit
-from graphspec.training.initial import named_by_spec, start_from
 from graphspec.training.learner import Best, Learner
-from graphspec.training.memory import check_memory
-from graphspec.training.metrics import MetricSet
+from graphspec.training.metrics.metric_set import MetricSet
 from graphspec.training.objective import Target, build_objective
-from graphspec.training.optimizer import Schedule, build_optimizer
-from graphspec.training.precision import Precision
-from graphspec.training.preflight import check_monitor, preflight
-from graphspec.training.progress import Reporter, default_reporter
-from graphspec.training.report import EvaluateReport, TrainReport
-from graphspec.training.reproducible import reproducible
-from graphspec.training.resume import take_up
-from graphspec.training.run_folder import RunFolder
-from graphspec.training.saver import Saver
-from graphspec.training.signals import stop_flag
-from graphspec.training.threads import Threads, restored_threads
+from graphspec.training.optim.average import WeightAverage
+from graphspec.training.optim.optimizer import Schedule, build_optimizer
+from graphspec.training.optim.precision import Precision
+from graphspec.training.plots import run_plots
+from graphspec.training.run import checkpoint
+from graphspec.training.run.initial import named_by_spec, start_from
+from graphspec.training.run.report import EvaluateReport, TrainReport
+from graphspec.training.run.reporter import Reporter, default_reporter
+from graphspec.training.run.resume import take_up
+from graphspec.training.run.run_folder import RunFolder
+from graphspec.training.run.saver import Saver
+from graphspec.training.run.signals import stop_flag
 
 if TYPE_CHECKING:
-    from graphspec.training.distributed.train import Job
+    from graphspec.training.distributed.process_run import Job
 
 
 @enough_memory("training")
@@ -79,8 +80,8 @@ def train(
     spec, settings, where = shaped.spec, _settings(shaped.spec), choose_device(device)
     total, folder, reporter = epochs or settings.epochs, RunFolder(run), reporter or default_reporter()
     begin = functools.partial(_begin, module, settings, init, reporter)
-    if ranks.size() > 1:
-        from graphspec.training.distributed.train import Job
+    if processes.size() > 1:
+        from graphspec.training.distributed.process_run import Job
 
         job = Job(module, shaped, settings, folder, total, where, parallel, data_root, download, begin)
         return _train_in_processes(job, resume, evaluated, reporter)
@@ -108,7 +109,7 @@ def train(
 
 def _train_in_processes(job: Job, resume: bool, evaluated: bool, reporter: Reporter) -> TrainReport:
     """This process's part of a run that torchrun has started in several; the first one evaluates."""
-    from graphspec.training.distributed.train import own_device, train_together
+    from graphspec.training.distributed.process_run import own_device, train_together
 
     job = dataclasses.replace(job, device=own_device(job.device))
     with restored_threads(), _own_random_state(job.device), reproducible(job.settings.deterministic):
@@ -264,7 +265,7 @@ def _start(learner: Learner, saver: Saver, resume: bool) -> None:
 
 def _evaluation(learner: Learner, judge: Learner, data: DataSet, folder: RunFolder) -> EvaluateReport:
     """What the run of `learner` has reached; `judge` measures the best weights."""
-    plots.curves(learner.history, learner.best.epoch, folder.path / "curves.png")
+    run_plots.curves(learner.history, learner.best.epoch, folder.path / "curves.png")
     return evaluate_run(judge, data, folder)
 
 

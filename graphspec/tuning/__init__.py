@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 
-from graphspec import ranks
 from graphspec.diagnostics import fail
+from graphspec.system import processes
 
 
 def require_optuna() -> None:
@@ -17,7 +17,7 @@ def require_optuna() -> None:
 
 def require_own_process() -> None:
     """Raise ``GraphspecError`` under torchrun, whose processes train one network together."""
-    if ranks.size() > 1:
+    if processes.size() > 1:
         hint = "start graphspec tune --resume as often as there are processors"
         raise fail(
             "bad-value", "a search is not started by torchrun: its processes share trials by themselves", hint=hint

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from optuna.storages.journal import JournalFileOpenLock
 
-from graphspec import durable
+from graphspec.system import durable
 
 
 class FileLock:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphspec.diagnostics import fail
-from graphspec.durable import write_atomically
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
-from graphspec.tuning.picture import picture
-from graphspec.tuning.report import TrialReport, TuneReport, importances, trial_report
+from graphspec.system.durable import write_atomically
 from graphspec.tuning.study import StudyFolder
+from graphspec.tuning.study_plot import picture
+from graphspec.tuning.tune_report import TrialReport, TuneReport, importances, trial_report
 
 
 def trial_line(trial: TrialReport, metric: str) -> str:

@@ -14,7 +14,7 @@ from optuna.samplers import BaseSampler, GridSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from graphspec.data.components import choose, construct
+from graphspec.ops.components import choose, construct
 from graphspec.spec.base import Component
 from graphspec.tuning.space import Space, grid
 

@@ -12,9 +12,9 @@ from optuna.trial import Trial, TrialState
 
 from graphspec.diagnostics import GraphspecError, fail, quoted
 from graphspec.training import TrainReport
-from graphspec.training.progress import Silent
-from graphspec.training.run_folder import RunFolder
-from graphspec.training.signals import Interrupted, Terminated
+from graphspec.training.run.reporter import Silent
+from graphspec.training.run.run_folder import RunFolder
+from graphspec.training.run.signals import Interrupted, Terminated
 from graphspec.tuning.study import Claim, StudyFolder
 
 #: What no other values would mend: the disk, or another process in the folder.

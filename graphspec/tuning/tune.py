@@ -14,20 +14,20 @@ from optuna.trial import TrialState
 
 from graphspec.data import DataSet
 from graphspec.diagnostics import GraphspecWarning, fail, quoted, suggest
-from graphspec.durable import write_atomically
 from graphspec.spec.base import Component
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.tune import TuneSpec
-from graphspec.training.metrics import higher_is_better
-from graphspec.tuning.report import TuneReport, trial_report
+from graphspec.system.durable import write_atomically
+from graphspec.training.metrics.metric_set import higher_is_better
 from graphspec.tuning.results import trial_line, write_results
 from graphspec.tuning.samplers import build_pruner, build_sampler
-from graphspec.tuning.several import Join, run_several
+from graphspec.tuning.simultaneous import Join, run_several
 from graphspec.tuning.space import Space, distributions, grid, overrides
 from graphspec.tuning.study import Claim, StudyFolder
-from graphspec.tuning.together import obstacle
 from graphspec.tuning.trial import Train, run_trial
+from graphspec.tuning.tune_report import TuneReport, trial_report
+from graphspec.tuning.vectorized import obstacle
 
 #: Reads the spec with ``path=value`` changes and without its ``[tune]``; the pipeline's first stage.
 Load = Callable[[Sequence[str]], NetworkSpec]
@@ -48,7 +48,7 @@ def tune(
     """Search the space of ``[tune]`` in the folder `run`, until `trials` (the spec's otherwise) were made in all.
 
     `load` and `train` are the pipeline's: ``train(spec, folder, resume, reporter)``. `data` are the spec's own, from
-    which the default metric follows. `join` makes one pass of several specs, see :mod:`graphspec.tuning.together`.
+    which the default metric follows. `join` makes one pass of several specs, see :mod:`graphspec.tuning.vectorized`.
     `say` gets a line for each trial.
 
     Raises ``GraphspecError`` before the first trial where the space, the sampler or the metric is wrong, and at the end

@@ -15,20 +15,20 @@ import torch
 from numpy.typing import NDArray
 
 from graphspec.diagnostics import Path as SpecPath
-from graphspec.exporting.bundle import Bundle
+from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.exporting.pipeline_onnx import ENTERING, LEAVING, STEP
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.preprocessing import AT, Preprocessing
+from graphspec.exporting.preprocessing.preprocessing import AT, Preprocessing
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.exporting.tolerance import MOST_SCALED, error, magnitude
 from graphspec.shapes.shaped import ShapedGraph
-from graphspec.verifying.child import WorkerError
-from graphspec.verifying.compare import Oracle, Truth, compare
-from graphspec.verifying.inputs import Case
-from graphspec.verifying.raw_cases import RawCase, raw_cases
-from graphspec.verifying.report import Blame, Comparison, RuntimeReport
+from graphspec.verifying.cases import Case
+from graphspec.verifying.judge import Oracle, Truth, compare
+from graphspec.verifying.pipeline_cases import RawCase, raw_cases
 from graphspec.verifying.rule import Judgement, Status
-from graphspec.verifying.runtimes import ONNXRUNTIME, UNOPTIMISED, Runtime, Workers
+from graphspec.verifying.runtimes.child import WorkerError
+from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, UNOPTIMISED, Runtime, Workers
+from graphspec.verifying.verify_report import Blame, Comparison, RuntimeReport
 
 INSIDE, WHOLE = "pipeline, step by step", "pipeline in onnxruntime"
 #: The worker's names of cases and their arrays, ``CASE.NAME``, and its errors by case.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from graphspec.exporting.manifest import signature
+from graphspec.exporting.bundle.manifest import signature
 from graphspec.shapes.shaped import ShapedGraph
 
 

@@ -14,21 +14,30 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.diagnostics import Diagnostic, VerificationError
-from graphspec.exporting.bundle import Bundle
+from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.shapes.shaped import ShapedGraph
-from graphspec.verifying.blame import blame_onnx, blame_unloadable
-from graphspec.verifying.blame_torch import WEIGHTED, blame_values, blame_weights
-from graphspec.verifying.blind import blind_layers
-from graphspec.verifying.child import WorkerError
-from graphspec.verifying.compare import Oracle, Truth, compare
-from graphspec.verifying.inputs import Case, cases, further_cases, is_costly
+from graphspec.verifying.blame.onnx_blame import blame_onnx, blame_unloadable
+from graphspec.verifying.blame.torch_blame import WEIGHTED, blame_values, blame_weights
+from graphspec.verifying.cases import Case, cases, further_cases, is_costly
+from graphspec.verifying.judge import Oracle, Truth, compare
 from graphspec.verifying.pipeline_file import judge_pipeline
-from graphspec.verifying.refusals import unrefused
-from graphspec.verifying.report import Blame, RuntimeReport, VerifyReport
-from graphspec.verifying.runtimes import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime, Workers, chosen, run, write_cases
+from graphspec.verifying.runtimes.child import WorkerError
+from graphspec.verifying.runtimes.runtime import (
+    ONNXRUNTIME,
+    RUNTIMES,
+    UNOPTIMISED,
+    Runtime,
+    Workers,
+    chosen,
+    run,
+    write_cases,
+)
+from graphspec.verifying.runtimes.size_refusals import unrefused
 from graphspec.verifying.signature import check_onnx, check_values
+from graphspec.verifying.unobserved import blind_layers
+from graphspec.verifying.verify_report import Blame, RuntimeReport, VerifyReport
 
 #: Seconds that one runtime may take for all cases.
 TIME_LIMIT = 300.0

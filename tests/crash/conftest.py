@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from graphspec import durable
+from graphspec.system import durable
 
 
 class LackingDisk:

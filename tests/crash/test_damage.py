@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from graphspec.diagnostics import GraphspecWarning
-from graphspec.training import checkpoint
+from graphspec.training.run import checkpoint
 
 FLIPS, LENGTHS = 150, 60
 

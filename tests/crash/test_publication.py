@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from graphspec import durable
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting import Bundle
-from graphspec.exporting import manifest as manifests
-from graphspec.exporting.publish import publish, staging
+from graphspec.exporting.bundle import manifest as manifests
+from graphspec.exporting.bundle.publish import publish, staging
+from graphspec.system import durable
 
 FAULTS = {"disk full": errno.ENOSPC, "disk broken": errno.EIO, "not allowed": errno.EACCES}
 #: Lock, then (mode, flush) for three files and the folder, exchange, flush of the parent.

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import torch
 
-from graphspec import durable
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
-from graphspec.durable import remove_leftovers, write_atomically
-from graphspec.training import checkpoint
-from graphspec.training.run_folder import RunFolder
+from graphspec.system import durable
+from graphspec.system.durable import remove_leftovers, write_atomically
+from graphspec.training.run import checkpoint
+from graphspec.training.run.run_folder import RunFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*was cut short")
 

@@ -21,7 +21,7 @@ from graphspec import pipeline
 from graphspec.data import memory
 from graphspec.data.decoded import decode
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
-from graphspec.training.progress import Silent
+from graphspec.training.run.reporter import Silent
 
 #: Writes files below a folder, and says which data set they are.
 Make = Callable[[Path], dict[str, Any]]

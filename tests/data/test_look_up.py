@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphspec.data import Batches, Samples, look_up
 from graphspec.data.transforms import Normalize, to_float
-from graphspec.shared_library import BuildError, shared_library
+from graphspec.system.shared_library import BuildError, shared_library
 
 NORMALIZE = {
     1: [Normalize((0.2860,), (0.3530,))],

@@ -14,7 +14,7 @@ from graphspec.data import load
 from graphspec.data.picture import show
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.data import DataSpec
-from graphspec.training.progress import Silent
+from graphspec.training.run.reporter import Silent
 
 COUNT = 60
 FILE = {"type": "npz", "file": "a.npz", "targets": ["species", "weight"]}

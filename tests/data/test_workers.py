@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from graphspec.data.workers import CORES, in_parallel
-from graphspec.progress import hidden
+from graphspec.system.bar import hidden
 
 
 @contextlib.contextmanager

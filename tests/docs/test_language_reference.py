@@ -15,7 +15,7 @@ from graphspec.data.transforms import SIZE_TRANSFORMS, VALUE_TRANSFORMS
 from graphspec.diagnostics import GraphspecError
 from graphspec.schema import json_schema
 from graphspec.spec.model import RESERVED, NetworkSpec
-from graphspec.training.metrics import METRICS
+from graphspec.training.metrics.metric_set import METRICS
 
 README = Path(__file__).parents[2] / "specs" / "README.md"
 TEXT = README.read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from graphspec.exporting.capture import capture
 from graphspec.exporting.onnx import onnx_model, save
 from graphspec.exporting.pipeline_onnx import wrap
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.preprocessing import Preprocessing
+from graphspec.exporting.preprocessing.preprocessing import Preprocessing
 from graphspec.spec.base import Component
 
 IMAGES = """

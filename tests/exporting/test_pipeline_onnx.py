@@ -20,10 +20,10 @@ from torchvision.transforms import v2
 from graphspec import pipeline
 from graphspec.data.transforms import size_transforms
 from graphspec.diagnostics import GraphspecError
-from graphspec.exporting.image_nodes import IMAGE_TRANSFORMS
-from graphspec.exporting.manifest import files_of, write_manifest
-from graphspec.exporting.nodes import Nodes
+from graphspec.exporting.bundle.manifest import files_of, write_manifest
 from graphspec.exporting.postprocessing import Postprocessing
+from graphspec.exporting.preprocessing.image_nodes import IMAGE_TRANSFORMS
+from graphspec.exporting.preprocessing.nodes import Nodes
 from graphspec.spec.base import Component
 
 SIZES = [(28, 28), (31, 57), (120, 33), (200, 310), (7, 9)]

@@ -9,11 +9,11 @@ import onnx
 import pytest
 import torch
 
-from graphspec.exporting.nodes import Nodes
-from graphspec.exporting.preprocessing import Preprocessing
+from graphspec.exporting.preprocessing.nodes import Nodes
+from graphspec.exporting.preprocessing.preprocessing import Preprocessing
 from graphspec.spec.base import Component
-from graphspec.verifying.runtimes import RUNTIMES
-from graphspec.verifying.worker import LOADERS
+from graphspec.verifying.runtimes.runtime import RUNTIMES
+from graphspec.verifying.runtimes.worker import LOADERS
 
 NORMALIZE = {"type": "Normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 CHAINS = {

@@ -15,7 +15,7 @@ import torch
 
 from graphspec import pipeline
 from graphspec.cli.app import app
-from graphspec.training.progress import Silent
+from graphspec.training.run.reporter import Silent
 
 SPEC = """
 graphspec = 1

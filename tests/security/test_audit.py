@@ -32,8 +32,8 @@ from PIL import Image
 import graphspec
 from graphspec import pipeline
 from graphspec.cli.app import app
-from graphspec.exporting import manifest as manifests
-from graphspec.training.progress import Silent
+from graphspec.exporting.bundle import manifest as manifests
+from graphspec.training.run.reporter import Silent
 
 MARK = "hostile_7f3a"
 TEXTS = {

@@ -20,7 +20,8 @@ import torch
 
 import graphspec
 from graphspec import pipeline
-from graphspec.exporting import Bundle, manifest
+from graphspec.exporting import Bundle
+from graphspec.exporting.bundle import manifest
 from graphspec.verifying import onnx_function
 
 from .conftest import Command

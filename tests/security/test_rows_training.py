@@ -21,9 +21,9 @@ import torch
 from graphspec.data import memory
 from graphspec.data.sources import user
 from graphspec.diagnostics import GraphspecError
-from graphspec.training import checkpoint
-from graphspec.training.files import tensors_to_bytes
-from graphspec.training.run_folder import RunFolder
+from graphspec.training.run import checkpoint
+from graphspec.training.run.run_folder import RunFolder
+from graphspec.training.run.tensor_files import tensors_to_bytes
 
 from .conftest import SPEC, Command
 

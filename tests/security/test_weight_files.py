@@ -13,7 +13,7 @@ import torch
 
 from graphspec.diagnostics import GraphspecError
 from graphspec.module.weights import load_weights, read_tensors
-from graphspec.training.initial import named_by_spec
+from graphspec.training.run.initial import named_by_spec
 
 STATE = {"fc.weight": torch.ones(3, 4), "fc.bias": torch.zeros(3), "count": torch.tensor(3)}
 WRITERS: dict[str, Callable[[Path], Any]] = {

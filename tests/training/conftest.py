@@ -13,7 +13,7 @@ import torch
 
 from graphspec import pipeline
 from graphspec.training import TrainReport, train
-from graphspec.training.progress import Silent
+from graphspec.training.run.reporter import Silent
 
 #: Everything whose state a resumed run must take up: BatchNorm, Dropout, Adam, a scheduler, augmentation, metrics.
 DIGITS: dict[str, Any] = {

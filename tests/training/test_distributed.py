@@ -19,9 +19,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from graphspec.data import Batches, Samples
-from graphspec.training.distributed.batches import SharedBatches
 from graphspec.training.distributed.group import Group
-from graphspec.training.distributed.step import part_of_loss
+from graphspec.training.distributed.shared_batches import SharedBatches
+from graphspec.training.distributed.shared_step import part_of_loss
 from graphspec.training.objective import Objective, Term
 
 #: BatchNorm over the whole batch, augmentation of each sample of it, a last batch of 20 that is shared unevenly by 3.

@@ -19,7 +19,7 @@ from graphspec.data import load
 from graphspec.diagnostics import GraphspecError
 from graphspec.training import train
 from graphspec.training.loop import train_step
-from graphspec.training.progress import Silent
+from graphspec.training.run.reporter import Silent
 from graphspec.training.train import load_data, make_learner
 
 SPEC: dict[str, Any] = {

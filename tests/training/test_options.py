@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from graphspec import pipeline
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
-from graphspec.training import memory
+from graphspec.training.checks import step_memory as memory
 from graphspec.training.loop import measure, train_step
-from graphspec.training.progress import Silent
+from graphspec.training.run.reporter import Silent
 from graphspec.training.train import load_data, make_learner
 
 SPEC: dict[str, Any] = {

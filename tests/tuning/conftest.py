@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from graphspec import pipeline
-from graphspec.tuning.report import TuneReport
+from graphspec.tuning.tune_report import TuneReport
 
 IRIS: dict[str, Any] = {
     "graphspec": 1,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from graphspec.diagnostics import GraphspecError
-from graphspec.tuning.report import TuneReport
+from graphspec.tuning.tune_report import TuneReport
 
 Tune = Callable[..., TuneReport]
 

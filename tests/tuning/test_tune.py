@@ -12,7 +12,7 @@ from PIL import Image
 
 from graphspec import pipeline
 from graphspec.diagnostics import GraphspecError
-from graphspec.tuning.report import TuneReport
+from graphspec.tuning.tune_report import TuneReport
 
 Tune = Callable[..., TuneReport]
 

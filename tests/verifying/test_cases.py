@@ -12,9 +12,10 @@ import torch
 from graphspec import pipeline
 from graphspec.exporting import write_bundle
 from graphspec.exporting.sampler import Sampler
-from graphspec.verifying import inputs, verify_bundle
-from graphspec.verifying.compare import Oracle
-from graphspec.verifying.inputs import cases, is_costly
+from graphspec.verifying import cases as inputs
+from graphspec.verifying import verify_bundle
+from graphspec.verifying.cases import cases, is_costly
+from graphspec.verifying.judge import Oracle
 
 #: Rows are treated one by one, each by all of them, and in part.
 NETWORKS = {

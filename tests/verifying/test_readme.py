@@ -20,8 +20,8 @@ import torch
 
 from graphspec import pipeline
 from graphspec.exporting import write_bundle
-from graphspec.exporting.readme import readme
-from graphspec.verifying.programs.needs import BROWSER, COMPILER, NODE, NPM_FOLDER, ORT_NODE, ORT_WEB
+from graphspec.exporting.bundle.readme import readme
+from graphspec.verifying.runtimes.needs import BROWSER, COMPILER, NODE, NPM_FOLDER, ORT_NODE, ORT_WEB
 
 NETWORK = """
 graphspec = 1

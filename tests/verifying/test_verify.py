@@ -14,11 +14,11 @@ from graphspec import pipeline
 from graphspec.diagnostics import GraphspecError, VerificationError
 from graphspec.exporting import Bundle
 from graphspec.verifying import Workers, verify_bundle, verify_onnx
-from graphspec.verifying.child import Worker, WorkerError
-from graphspec.verifying.report import Comparison, RuntimeReport, VerifyReport
 from graphspec.verifying.rule import Judgement, Status
-from graphspec.verifying.runtimes import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime
+from graphspec.verifying.runtimes.child import Worker, WorkerError
+from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime
 from graphspec.verifying.verify import Judge
+from graphspec.verifying.verify_report import Comparison, RuntimeReport, VerifyReport
 
 BOTH = (UNOPTIMISED, ONNXRUNTIME)
 

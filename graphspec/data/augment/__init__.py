@@ -15,11 +15,11 @@ from torch import Tensor
 from graphspec.data.augment import colour, crop, mix, noise, resized, rotate
 from graphspec.data.augment.base import Augmentation, PerSample
 from graphspec.data.augment.mix import Mix
-from graphspec.data.components import choose, construct
 from graphspec.data.seeds import generator
 from graphspec.data.sources.source import Source
 from graphspec.data.transforms import with_enums
 from graphspec.diagnostics import Path, fail
+from graphspec.ops.components import choose, construct
 from graphspec.spec.base import Component
 
 #: Batched forms with arguments of their own.

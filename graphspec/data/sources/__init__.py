@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 
-from graphspec.data.components import choose, construct
 from graphspec.data.sources import embedded, synthetic
 from graphspec.data.sources.arrays import npz_arrays
 from graphspec.data.sources.image_folder import image_folder
@@ -14,6 +13,7 @@ from graphspec.data.sources.tables import TABLES
 from graphspec.data.sources.torchvision_sets import VISION_SETS, VisionSource
 from graphspec.data.sources.user import user_sources
 from graphspec.data.transforms import SizeTransforms
+from graphspec.ops.components import choose, construct
 from graphspec.spec.base import Component
 
 SOURCES: dict[str, Callable[..., Source]] = {

@@ -15,8 +15,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
-from graphspec import ranks
 from graphspec.diagnostics import GraphspecError, fail
+from graphspec.system import processes
 
 #: A process that says nothing for so long is taken for dead.
 TIMEOUT = datetime.timedelta(minutes=10)
@@ -93,7 +93,7 @@ def joined(device: torch.device) -> Iterator[Group]:
             store, rank, size = next(rendezvous("env://", timeout=TIMEOUT))
             if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
                 # torchrun keeps one store over all restarts: addresses of dead processes are still in it
-                store = dist.PrefixStore(f"start-{ranks.restarts()}", store)  # type: ignore[attr-defined]
+                store = dist.PrefixStore(f"start-{processes.restarts()}", store)  # type: ignore[attr-defined]
             kind = "nccl" if device.type == "cuda" else "gloo"
             dist.init_process_group(kind, store=store, rank=rank, world_size=size, timeout=TIMEOUT)
         yield Group(rank, size, device)
@@ -123,4 +123,4 @@ def _killable() -> Iterator[None]:
 def _lost(error: BaseException) -> GraphspecError:
     reason = next((word for word in reversed(_LOST) if word in str(error)), type(error).__name__)
     hint = "the last checkpoint is whole; --resume goes on, torchrun --max-restarts does so by itself"
-    return fail("process-lost", f"rank {ranks.rank()}: another process of the run is gone ({reason})", hint=hint)
+    return fail("process-lost", f"rank {processes.rank()}: another process of the run is gone ({reason})", hint=hint)

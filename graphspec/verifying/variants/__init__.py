@@ -1,5 +1,5 @@
 """Smaller variants of ``model.onnx``, made by onnxruntime's own tools and judged by what they answer."""
 
-from graphspec.verifying.variants.judge import add_variants
+from graphspec.verifying.variants.variants import add_variants
 
 __all__ = ["add_variants"]

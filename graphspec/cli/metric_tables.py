@@ -1,0 +1,93 @@
+"""Tables of losses and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from graphspec.cli.numbers import seconds
+from graphspec.cli.tables import new_table
+from graphspec.diagnostics import printable
+
+if TYPE_CHECKING:
+    from graphspec.training import EvaluateReport, TrainReport
+    from graphspec.training.checks.lr_finder import LrReport
+    from graphspec.training.checks.overfit import OverfitReport
+
+#: More classes than this are not listed one by one; evaluation.json in the run folder has them all.
+_MOST_CLASSES = 40
+
+
+def trained(report: TrainReport) -> Iterator[RenderableType]:
+    """The figures of the best weights by part, and how they came about."""
+    if report.figures:
+        yield by_part(report.figures)
+        yield ""
+        yield from _measured_on(report.evaluation)
+    yield Text(f"Best epoch  {report.best_epoch} of {report.epochs}, by {_monitored(report)}")
+    yield Text(f"Time        {seconds(report.seconds)}, {report.samples_per_second:,.0f} samples/s")
+    yield Text(f"Run         {report.run}")
+
+
+def rates(report: LrReport) -> Text:
+    """Where the loss fell fastest, and where the picture is."""
+    tested = f"{report.rates[0]:.0e} to {report.rates[-1]:.0e}"
+    return Text(f"The loss falls fastest at lr = {report.suggestion:.1e} (tested: {tested}); drawn to {report.picture}")
+
+
+def overfitted(report: OverfitReport) -> Text:
+    """How far one batch was learned by heart."""
+    fall = f"falls from {report.first:.4g} to {report.last:.4g}"
+    return Text(f"The loss of one batch of {report.samples} {fall} in {report.steps} steps: the network can learn")
+
+
+def evaluated(report: EvaluateReport) -> Iterator[RenderableType]:
+    """The figures by part and, for a classifier, by class of the last part."""
+    yield by_part(report.parts)
+    if report.per_class and len(report.per_class) <= _MOST_CLASSES:
+        yield ""
+        yield _by_class(report.per_class)
+    yield ""
+    yield Text(f"Pictures  {', '.join(path.name for path in report.files)}")
+    yield Text(f"Run       {report.run}")
+
+
+def _measured_on(evaluation: EvaluateReport | None) -> Iterator[Text]:
+    """A word on every part of which not all samples were measured."""
+    for part, (measured, count) in evaluation.samples.items() if evaluation else ():
+        if measured < count:
+            yield Text(f"Measured    {measured:,} of the {count:,} samples of the {part} part")
+
+
+def _monitored(report: TrainReport) -> str:
+    """What chose the best epoch: a figure of the validation part where there is one."""
+    part = "validation" if "validation" in report.figures else "training"
+    return f"{part} {report.monitor.replace('_', ' ')}"
+
+
+def by_part(parts: Mapping[str, Mapping[str, float]]) -> Table:
+    """Loss and metrics, a row a part."""
+    table = _table("Part", next(iter(parts.values())))
+    for part, figures in parts.items():
+        table.add_row(part, *(f"{value:.4f}" for value in figures.values()))
+    return table
+
+
+def _by_class(classes: Mapping[str, Mapping[str, float]]) -> Table:
+    table = _table("Class", next(iter(classes.values())))
+    for name, figures in classes.items():
+        cells = (f"{value:,.0f}" if figure == "support" else f"{value:.4f}" for figure, value in figures.items())
+        table.add_row(printable(name), *cells)
+    return table
+
+
+def _table(first: str, rest: Mapping[str, float]) -> Table:
+    table = new_table()
+    table.add_column(first, overflow="fold")
+    for heading in rest:
+        table.add_column(heading.replace("_", " "), justify="right")
+    return table

@@ -1,0 +1,209 @@
+"""A bundle: the exported files of one network in one folder, described by their manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError, fail
+from graphspec.exporting.aoti import write_aoti
+from graphspec.exporting.bundle import manifest as manifests
+from graphspec.exporting.bundle.golden import write_golden, write_pipeline_golden
+from graphspec.exporting.bundle.pipeline_readme import pipeline_section
+from graphspec.exporting.bundle.readme import readme
+from graphspec.exporting.bundle.weights import write_weights
+from graphspec.exporting.capture import Capture, capture
+from graphspec.exporting.metadata import Facts
+from graphspec.exporting.onnx import layer_map, onnx_model, save
+from graphspec.exporting.pipeline_onnx import wrap
+from graphspec.exporting.postprocessing import Postprocessing
+from graphspec.exporting.pt2 import write_pt2
+from graphspec.exporting.reference import Reference
+from graphspec.exporting.torchscript import write_torchscript
+from graphspec.shapes.shaped import ShapedGraph
+from graphspec.spec.dump import digest, dump
+
+#: The file of each format.
+FILES = {
+    "onnx": "model.onnx", "torchscript": "model.pt", "pt2": "model.pt2", "aoti": "model.aoti.pt2",
+    "pipeline": "pipeline.onnx",
+}  # fmt: skip
+
+
+NOTHING_KNOWN = Facts()
+
+#: What every manifest says.
+_KEYS = ("name", "spec_sha256", "inputs", "outputs", "labels", "opset_version", "versions", "layers")
+
+
+def variant_file(precision: str) -> str:
+    """The name of ``model.onnx`` in another precision."""
+    return f"model.{precision}.onnx"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bundle:
+    """The files in ``folder``, and what ``manifest.json`` says of them."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> Bundle:
+        """Read the manifest of `folder`.
+
+        Raises:
+            GraphspecError: ``no-such-file`` where there is none.
+            VerificationError: ``tampered`` where it is not one that graphspec wrote.
+        """
+        path = folder / manifests.NAME
+        if not path.is_file():
+            raise fail("no-such-file", f'"{folder}" is no export: it has no {manifests.NAME}')
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            formats = manifest["graphspec_export"], manifest["files"], manifest["formats"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise _tampered([f'"{path}" is damaged: {error}']) from error
+        if formats[0] != manifests.FORMAT_VERSION:
+            raise fail("format-version", f'"{path}" has format version {formats[0]}, not {manifests.FORMAT_VERSION}')
+        return cls(folder, manifest)
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats present, in the order they were asked for."""
+        return tuple(self.manifest["formats"])
+
+    def path(self, format: str) -> Path:
+        """The model file of `format`."""
+        return self.folder / FILES[format]
+
+    def check_hashes(self) -> None:
+        """Compare every file with the manifest, and the manifest with its own hash.
+
+        Raises:
+            VerificationError: ``tampered``, naming each file that differs.
+        """
+        try:
+            faults = [f'"{self.folder}": {fault}' for fault in manifests.changed_files(self.folder, self.manifest)]
+            odd = [key for key in _KEYS if key not in self.manifest] + list({*self.formats} - FILES.keys())
+        except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+            raise _tampered([f'"{self.folder}": {manifests.NAME} is damaged: {error!r}']) from error
+        faults = faults or [f'"{self.folder}": {manifests.NAME} is none that graphspec wrote: {key}' for key in odd]
+        if faults:
+            raise _tampered(faults)
+
+
+def _tampered(messages: Iterable[str]) -> GraphspecError:
+    hint = "export it again"
+    return VerificationError([Diagnostic("tampered", message, hint=hint) for message in messages])
+
+
+def write_bundle(
+    module: nn.Module,
+    shaped: ShapedGraph,
+    folder: Path,
+    *,
+    formats: Sequence[str],
+    opset_version: int,
+    facts: Facts = NOTHING_KNOWN,
+) -> Bundle:
+    """Write every file of the export into `folder`, which is created; nothing is published by this.
+
+    Args:
+        module: the compiled network; a CPU copy of it in eval mode is exported, it is left as it is.
+        shaped: its graph: names, shapes and dtypes of inputs and outputs, dynamic dims.
+        formats: some of "onnx", "torchscript", "pt2", "aoti", "pipeline"; the last needs ``facts.preprocessing``.
+        opset_version: ONNX's; refused where torch writes another.
+        facts: what is known of the data, kept in every file.
+
+    Raises:
+        GraphspecError: ``not-exportable``, naming the layer or transform and its line.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    captured = capture(module, shaped)
+    about = _about(shaped, facts)
+    layers = _write_models(captured, folder, formats, opset_version, about, facts)
+    write_weights(module, folder / "weights.safetensors")
+    (folder / "spec.toml").write_text(dump(shaped.spec), encoding="utf-8")
+    _write_goldens(captured, folder, facts)
+    (folder / "README.md").write_text(_readme(captured, formats, about), encoding="utf-8")
+    shutil.copyfile(Path(__file__).parent / "files" / "check.py", folder / "check.py")
+    manifest = {"graphspec_export": manifests.FORMAT_VERSION, **about, "formats": list(formats)}
+    opset = opset_version if {"onnx", "pipeline"} & {*formats} else None
+    manifest |= {"opset_version": opset, "versions": manifests.versions()}
+    manifest |= {"files": manifests.files_of(folder), "layers": layers}
+    return Bundle(folder, manifests.write_manifest(folder, manifest))
+
+
+def seal(bundle: Bundle, verification: Mapping[str, Any], variants: Mapping[str, Any] | None = None) -> Bundle:
+    """Add what was measured to the manifest: ``VerifyReport.as_dict()``, and by precision what was found of variants.
+
+    The folder may have got more files since it was written.
+    """
+    manifest = {**bundle.manifest, "files": manifests.files_of(bundle.folder), "verification": verification}
+    manifest |= {"variants": variants} if variants else {}
+    return Bundle(bundle.folder, manifests.write_manifest(bundle.folder, manifest))
+
+
+def _about(shaped: ShapedGraph, facts: Facts) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        "name": shaped.spec.name,
+        "spec_sha256": digest(shaped.spec),
+        **manifests.signature(shaped),
+    }
+    about["labels"] = None if facts.labels is None else list(facts.labels)
+    about["transforms"] = None if facts.transforms is None else list(facts.transforms)
+    if facts.preprocessing is not None:
+        (name,) = shaped.inputs
+        after = Postprocessing.of(shaped, facts.labels)
+        about["pipeline"] = {"inputs": [{"name": name, **facts.preprocessing.signature}], "outputs": after.signature}
+    return about
+
+
+def _write_models(
+    captured: Capture, folder: Path, formats: Sequence[str], opset_version: int, about: Mapping[str, Any], facts: Facts
+) -> dict[str, str]:
+    """Write each format's file; returns the ONNX layer map."""
+    extra = {f"graphspec.{key}": json.dumps(value) for key, value in about.items()}
+    paths = {format: folder / FILES[format] for format in formats}
+    layers: dict[str, str] = {}
+    if "onnx" in formats or "pipeline" in formats:
+        model = onnx_model(captured, opset_version, extra)
+        layers = layer_map(model)
+        if "onnx" in formats:
+            save(model, paths["onnx"])
+        if "pipeline" in formats:
+            assert facts.preprocessing is not None
+            wrap(model, facts.preprocessing, Postprocessing.of(captured.shaped, facts.labels))
+            save(model, paths["pipeline"])
+    if "torchscript" in formats:
+        write_torchscript(captured, paths["torchscript"], extra)
+    if "pt2" in formats:
+        write_pt2(captured, paths["pt2"], extra)
+    if "aoti" in formats:
+        write_aoti(captured, paths["aoti"], extra)
+    return layers
+
+
+def _write_goldens(captured: Capture, folder: Path, facts: Facts) -> None:
+    shaped = captured.shaped
+    reference = Reference(captured.module, list(shaped.outputs))
+    write_golden(folder / "golden.npz", reference, captured.sampler, facts.sample)
+    if facts.preprocessing is None or facts.raw is None:
+        return
+    ((name, kind),) = shaped.inputs.items()
+    after = Postprocessing.of(shaped, facts.labels)
+    path = folder / "pipeline_golden.npz"
+    write_pipeline_golden(path, reference, facts.preprocessing, after, {name: facts.raw}, kind.dtype)
+
+
+def _readme(captured: Capture, formats: Sequence[str], about: Mapping[str, Any]) -> str:
+    files = [FILES[format] for format in formats]
+    text = readme(captured.shaped.spec.name, about, captured.sampler.sizes, files)
+    return text + ("\n" + pipeline_section(about, captured.sampler.sizes) if "pipeline" in formats else "")

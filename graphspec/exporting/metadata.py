@@ -1,0 +1,78 @@
+"""What an export says of the data besides the network itself: labels, transforms, and a few real samples."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphspec.data import DataSet
+from graphspec.diagnostics import fail
+from graphspec.exporting.postprocessing import Postprocessing
+from graphspec.exporting.preprocessing.preprocessing import Preprocessing
+from graphspec.shapes.shaped import ShapedGraph
+from graphspec.training.binding import match_fields
+
+#: How many real samples are kept.
+COUNT = 8
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known; None where it is not.
+
+    ``labels`` are the class names in the order of the output's classes, ``transforms`` those of ``[data]`` with their
+    numbers, ``sample`` a real batch by input name as the network takes it, ``raw`` one as ``preprocessing`` takes it.
+    """
+
+    labels: Sequence[str] | None = None
+    transforms: Sequence[Mapping[str, Any]] | None = None
+    sample: Mapping[str, Tensor] | None = None
+    preprocessing: Preprocessing | None = None
+    raw: Tensor | None = None
+
+
+def facts_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, root: Path | None = None) -> Facts:
+    """What `data`, which lie under `root` where that is given, tell; what ``pipeline.onnx`` needs only with `pipeline`.
+
+    Raises:
+        GraphspecError: where the data do not fit the network, or the network takes no pipeline.
+    """
+    fields = match_fields(shaped, data)
+    _check_classes(shaped, data)
+    part = data.train if data.validation is None else data.validation
+    batch = data.batch(COUNT, "train" if data.validation is None else "validation")
+    sample = dict(zip(shaped.inputs, fields.inputs_of(batch), strict=True))
+    facts = Facts(data.classes, data.transforms, sample)
+    if not pipeline:
+        return facts
+    preprocessing = Preprocessing.of(shaped, data, root)
+    (stored,) = part.inputs.values()
+    return dataclasses.replace(facts, preprocessing=preprocessing, raw=_raw(stored[:COUNT], preprocessing))
+
+
+def _check_classes(shaped: ShapedGraph, data: DataSet) -> None:
+    """Training would refuse an output that is not one column a class; a network exported untrained may have one."""
+    after = Postprocessing.of(shaped, data.classes)
+    columns = after.outputs[0]["shape"][1:2]
+    if after.classes is None or columns == [after.classes] or (after.one_column and after.classes == 2):
+        return
+    message = f"the output has {columns[0]} columns, {data.name} has {after.classes} classes"
+    raise fail("class-count", message, at=("outputs",), hint=f"an output of N × {after.classes} fits")
+
+
+def _raw(stored: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """Stored samples as raw ones. Stored images have their final size; where that was open, another stands for it."""
+    if stored.ndim != 4:
+        return stored
+    if not all(isinstance(size, int) for size in preprocessing.sizes):
+        height, width = (int(size) for size in stored.shape[2:])
+        stored = torch.nn.functional.interpolate(stored, size=(height + height // 3, width + width // 3))
+    channels = preprocessing.channels
+    if isinstance(channels, int) and channels != stored.shape[1]:
+        stored = stored[:, :1].expand(-1, channels, -1, -1)
+    return stored.permute(0, 2, 3, 1).contiguous() if preprocessing.interleaved else stored.contiguous()

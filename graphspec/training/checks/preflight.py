@@ -1,0 +1,97 @@
+"""What is checked before the first step, so that a run does not end in its last batch."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from graphspec.data import Batches, DataSet
+from graphspec.data.checks import shared_samples
+from graphspec.diagnostics import fail, quoted, suggest, warn
+from graphspec.training.binding import Fields
+from graphspec.training.metrics.metric_set import MetricSet
+from graphspec.training.objective import OF_CLASSES, Objective, Term, Values
+
+
+def preflight(module: nn.Module, objective: Objective, fields: Fields, batches: Batches, data: DataSet) -> None:
+    """Raise ``GraphspecError`` where the output, the loss, the targets and the batches do not go together."""
+    rows = len(data.train)
+    if batches.batch_size > rows:
+        message = f"batch_size {batches.batch_size} is more than the {rows} training samples"
+        raise fail("no-data", message, at=("data", "batch_size"))
+    batch = next(batches.in_order(2))
+    module.eval()
+    with torch.inference_mode():
+        output, target = module(*fields.inputs_of(batch)), fields.targets_of(batch)
+        for term in objective.terms:
+            if term.target is not None and len(term.outputs) == 1:
+                _check_output(term, *term.pair(output, target), data)
+            _check_loss(term, output, target)
+        if batches.mix:
+            mixed = next(batches.shuffled(0))
+            for term in objective.terms:
+                _check_loss(term, module(*fields.inputs_of(mixed)), fields.targets_of(mixed))
+    module.train()
+    _check_last_batch(module, fields, batches)
+    if data.validation is not None and (count := shared_samples(data.train, data.validation)):
+        which = "1 validation sample also stands" if count == 1 else f"{count} validation samples also stand"
+        warn("bad-data", f"{which} in the training part", at=("data", "dataset"))
+
+
+def check_monitor(monitor: str, metrics: MetricSet) -> None:
+    """Raise ``GraphspecError`` where ``[train] monitor`` is neither the loss nor one of the metrics."""
+    known = ["loss", *metrics.metrics]
+    if monitor not in known:
+        hint = suggest(monitor, known) or f"known: {', '.join(known)}"
+        raise fail("bad-metric", f"{quoted(monitor)} is not measured", at=("train", "monitor"), hint=hint)
+
+
+def _check_output(term: Term, output: Tensor, target: Tensor, data: DataSet) -> None:
+    given = " × ".join(["N", *map(str, output.shape[1:])])
+    if term.classes is None:
+        if output.shape != target.shape:
+            wanted = " × ".join(["N", *map(str, target.shape[1:])])
+            raise fail(
+                "shape-mismatch",
+                f"the output is {given}, the targets of {data.name} are {wanted}",
+                at=("train", "loss"),
+            )
+        return
+    count = term.classes
+    one_column = count == 2 and term.name not in OF_CLASSES
+    widths = [1, count] if one_column else [count]
+    if output.ndim != 2 or output.shape[1] not in widths:
+        wanted = " or ".join(f"N × {width}" for width in widths)
+        message = f"the output is {given}, but {data.name} has {count} classes"
+        raise fail("class-count", message, at=("outputs",), hint=f"{term.name} needs {wanted}")
+
+
+def _check_loss(term: Term, output: Values, target: Values) -> None:
+    """Some arguments of torch's losses are looked at only when they are computed."""
+    try:
+        term(output, target)
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise fail("bad-loss", f"{term.name} cannot be computed: {error}", at=("train", "loss")) from error
+
+
+def _check_last_batch(module: nn.Module, fields: Fields, batches: Batches) -> None:
+    """BatchNorm cannot train on one sample without spatial size; a last batch of one would say so an epoch late."""
+    single = batches.batch_size == 1 or (len(batches.samples) % batches.batch_size == 1 and not batches.drop_last)
+    norms = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
+    if not single or not any(isinstance(layer, norms) for layer in module.modules()):
+        return
+    batch = next(batches.in_order(1))
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        try:
+            copy.deepcopy(module).train()(*fields.inputs_of(batch))
+        except ValueError as error:
+            if "more than 1" not in str(error):
+                raise
+            size, rows = batches.batch_size, len(batches.samples)
+            raise fail(
+                "batch-of-one",
+                f"{rows} samples in batches of {size} leave a last batch of one, on which BatchNorm cannot train",
+                at=("data", "batch_size"), hint="set drop_last = true, or another batch_size",
+            ) from error  # fmt: skip

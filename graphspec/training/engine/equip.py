@@ -1,0 +1,46 @@
+"""How a step is computed: as written in the loop, or by a faster way to the same numbers."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+
+from graphspec.data import Batches
+from graphspec.diagnostics import warn
+from graphspec.spec.train import TrainSpec
+from graphspec.training.engine.recorded import Recorded, record
+from graphspec.training.engine.update import DirectUpdate
+from graphspec.training.learner import Learner
+
+#: Recording and proving a pass cost as much as a hundred steps of a small network gain.
+WORTHWHILE_STEPS = 200
+#: How far a pass may differ where the last bits are given up, relative to the greatest value.
+TOLERANCE = 1e-5
+
+
+def equip(learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -> None:
+    """Give `learner` the ways of ``[train] engine`` for the `steps` steps before it, where they apply."""
+    if settings.engine == "compiled":
+        mode = "reduce-overhead" if learner.device.type == "cuda" else None  # which also records CUDA graphs
+        learner.forward = torch.compile(learner.module, mode=mode)
+        return
+    if settings.engine == "eager" or learner.device.type != "cpu" or not learner.precision.full:
+        return
+    exact, many = settings.engine == "default", steps >= WORTHWHILE_STEPS
+    if DirectUpdate.applies(learner.optimizer):
+        learner.direct = DirectUpdate(learner.optimizer, fused=not exact, compiled=many)
+    if not exact or many:
+        learner.recorded = _recording(learner, batches, 0.0 if exact else TOLERANCE)
+    if not exact and learner.recorded is None:
+        warn("not-recorded", "the step of this network cannot be recorded: it runs eagerly", at=("train", "engine"))
+
+
+def _recording(learner: Learner, batches: Batches, tolerance: float) -> Recorded | None:
+    """Proven on two batches: numbers that one batch alone would bake in differ on the other."""
+    pairs = [
+        (learner.fields.inputs_of(batch), learner.fields.targets_of(batch))
+        for batch in itertools.islice(batches.shuffled(0), 2)
+        if len(batch) == batches.batch_size
+    ]
+    return record(learner.module, learner.objective, pairs, tolerance) if pairs else None

@@ -1,0 +1,89 @@
+"""Evaluation of a run's best weights on every part, the test part included: it is opened here and nowhere else."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import torch
+from torch import Tensor
+
+from graphspec.data import Batches, DataSet
+from graphspec.data.dataset import Part
+from graphspec.data.seeds import generator
+from graphspec.module.weights import load_weights
+from graphspec.training.evaluation.measured import Measured, measured
+from graphspec.training.learner import Learner
+from graphspec.training.metrics.scores import per_class
+from graphspec.training.plots.chosen_plots import draw_answers
+from graphspec.training.run.report import EvaluateReport
+from graphspec.training.run.run_folder import RunFolder, read_weights
+
+#: At the end of a run, so many samples of the training part are measured: more would take a good part of its time.
+SAMPLED = 10_000
+
+
+def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder, whole: bool = False) -> EvaluateReport:
+    """Load ``best.safetensors`` into the module, measure it, and write ``evaluation.json`` and pictures.
+
+    What a run ends with is one picture, and the training part measured on ``SAMPLED`` samples, drawn by the seed; with
+    `whole` there are all pictures, and every sample is measured.
+    """
+    started = time.perf_counter()
+    load_weights(learner.module, read_weights(folder.path, "best"))
+    parts = _parts(data)
+    found: dict[Part, Measured] = {}
+    for part in parts:
+        batches = data.batches(part, learner.device)
+        if part == "train" and not whole:
+            batches = _some(batches, data.seed)
+        found[part] = measured(learner, batches, keep=part == parts[-1])
+    last = found[parts[-1]]
+    files = draw_answers(last.answers, data, parts[-1], folder.path, whole)
+    curves = folder.path / "curves.png"
+    classes, confusion = _by_class(last, data)
+    report = EvaluateReport(
+        run=folder.path,
+        parts={part: each.figures for part, each in found.items()},
+        samples={part: (each.samples, len(data.samples(part))) for part, each in found.items()},
+        files=(*([curves] if curves.is_file() else []), *files),
+        seconds=time.perf_counter() - started,
+        classes=classes,
+        confusion=None if confusion is None else confusion.tolist(),
+        per_class=None if confusion is None else _per_class(confusion, classes or ()),
+    )
+    folder.write_json("evaluation", report.as_dict())
+    return report
+
+
+def _parts(data: DataSet) -> list[Part]:
+    """The parts that exist, in the order in which they are reported."""
+    found: list[Part] = ["train"]
+    if data.validation is not None:
+        found.append("validation")
+    if data.test.exists:
+        found.append("test")
+    return found
+
+
+def _some(batches: Batches, seed: int) -> Batches:
+    """`batches` of at most ``SAMPLED`` samples."""
+    count = len(batches.samples)
+    if count <= SAMPLED:
+        return batches
+    chosen = torch.randperm(count, generator=generator(seed, "evaluate"))[:SAMPLED].sort().values
+    device = next(iter(batches.samples.targets.values())).device
+    return dataclasses.replace(batches, samples=batches.samples.subset(chosen.to(device)))
+
+
+def _by_class(found: Measured, data: DataSet) -> tuple[tuple[str, ...] | None, Tensor | None]:
+    """The classes of the first output that has them, and the counts of (true, predicted)."""
+    for answers in found.answers.values():
+        if (target := answers.term.target or "") in data.labels:
+            return data.labels[target], answers.confusion()
+    return data.classes, None
+
+
+def _per_class(confusion: Tensor, classes: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    table = {name: column.tolist() for name, column in per_class(confusion).items()}
+    return {label: {name: column[i] for name, column in table.items()} for i, label in enumerate(classes)}

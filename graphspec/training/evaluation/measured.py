@@ -1,0 +1,93 @@
+"""One pass over a part of the data in eval mode: the figures, and what the network answered."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from graphspec.data import Batches
+from graphspec.training.evaluation.in_halves import in_halves
+from graphspec.training.learner import Learner
+from graphspec.training.metrics.metric_set import Confusion, MetricSet
+from graphspec.training.objective import Term
+
+#: Samples that go through the network at once, at least.
+_AT_ONCE = 512
+#: Numbers that outputs kept for pictures may have: 256 MiB.
+_MOST_KEPT = 1 << 26
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """Every output and target of a term, on the CPU: ``N × …``, in the order of the samples."""
+
+    term: Term
+    outputs: Tensor
+    targets: Tensor
+
+    @property
+    def predicted(self) -> Tensor:
+        """The class of each sample, int64 ``N``."""
+        return self.term.predicted(self.outputs)
+
+    def confusion(self) -> Tensor:
+        """Counts of (true, predicted), int64 ``classes × classes``."""
+        counts = Confusion(self.term, self.outputs.device)
+        counts.update(self.outputs, self.targets)
+        return counts.matrix
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """``loss`` and the metrics of a part of ``samples`` samples, and by output what was answered, where it is small."""
+
+    figures: dict[str, float]
+    answers: Mapping[str, Answers]
+    samples: int
+
+
+@torch.inference_mode()
+def measured(learner: Learner, batches: Batches, keep: bool = True) -> Measured:
+    """Measure the module, in eval mode meanwhile, on every sample of `batches`; without `keep` no answers are kept."""
+    found = MetricSet(learner.metrics.components, learner.objective, learner.device)
+    terms = learner.objective.scored if keep else {}
+    kept = {name: _Kept(len(batches.samples)) for name in terms}
+    training = learner.module.training
+    learner.module.eval()
+    for batch, output in in_halves(learner.answer, batches.in_order(max(batches.batch_size, _AT_ONCE))):
+        target = learner.fields.targets_of(batch)
+        found.update(learner.objective(output, target).item(), output, target)
+        for name in list(kept):
+            pair = terms[name].pair(output, target)
+            if pair[0][:1].numel() * len(batches.samples) > _MOST_KEPT:
+                del kept[name]
+            else:
+                kept[name].add(*pair)
+    learner.module.train(training)
+    answers = {name: Answers(terms[name], *each.tensors()) for name, each in kept.items()}
+    return Measured(found.compute(), answers, len(batches.samples))
+
+
+class _Kept:
+    """Outputs and targets of `count` samples, in memory that is taken once: a piece left behind by each batch would lie
+    where the next one could have been.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count, self._filled = count, 0
+        self._rooms: tuple[Tensor, ...] = ()
+
+    def add(self, *values: Tensor) -> None:
+        """The next batch."""
+        self._rooms = self._rooms or tuple(value.new_empty(self._count, *value.shape[1:]) for value in values)
+        start, self._filled = self._filled, self._filled + len(values[0])
+        for room, value in zip(self._rooms, values, strict=True):
+            room[start : self._filled] = value
+
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        """All of them, on the CPU, outputs as float32."""
+        outputs, targets = (room.cpu() for room in self._rooms)
+        return outputs.float(), targets

@@ -1,0 +1,1 @@
+"""Metrics of a part of the data, equal to scikit-learn's."""

@@ -1,0 +1,149 @@
+"""The formulas of the metrics, each over one accumulated statistic. Definitions are scikit-learn's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from graphspec.training.metrics.metric_set import Confusion, Moments, Scores
+
+
+def accuracy(statistic: Confusion) -> float:
+    """The share of samples whose class is predicted."""
+    matrix = statistic.matrix
+    return _ratio(matrix.diagonal().sum(), matrix.sum()).item()
+
+
+def per_class(matrix: Tensor) -> dict[str, Tensor]:
+    """Precision, recall, F1 and support of each class, from counts with the truth in rows; 0 where undefined."""
+    hits, truth, predicted = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
+    return {
+        "precision": _ratio(hits, predicted),
+        "recall": _ratio(hits, truth),
+        "f1": _ratio(2 * hits, truth + predicted),
+        "support": truth,
+    }
+
+
+def precision(statistic: Confusion, average: str = "macro") -> float:
+    """Of the samples predicted as a class, those that are; ``average`` is macro or weighted (by support)."""
+    return _average(statistic.matrix, "precision", average)
+
+
+def recall(statistic: Confusion, average: str = "macro") -> float:
+    """Of the samples of a class, those predicted as it; ``average`` is macro or weighted (by support)."""
+    return _average(statistic.matrix, "recall", average)
+
+
+def f1(statistic: Confusion, average: str = "macro") -> float:
+    """The harmonic mean of precision and recall; ``average`` is macro or weighted (by support)."""
+    return _average(statistic.matrix, "f1", average)
+
+
+def top_k_accuracy(statistic: Scores, k: int = 5) -> float:
+    """The share of samples whose class is among the `k` with the highest outputs."""
+    outputs, targets = torch.cat(statistic.outputs), torch.cat(statistic.targets)
+    best = outputs.topk(min(k, outputs.shape[1]), dim=1).indices
+    return (best == targets.unsqueeze(1)).any(1).to(torch.float64).mean().item()
+
+
+def roc_auc(statistic: Scores) -> float:
+    """The area under the ROC curve: of the one column, or the mean over classes, each against the rest.
+
+    A class's score is its softmax probability. NaN where a class does not occur, as then nothing is defined.
+    """
+    outputs, targets = torch.cat(statistic.outputs).to(torch.float64), torch.cat(statistic.targets)
+    if outputs.shape[1] == 1:
+        return _auc(outputs[:, 0], targets == 1)
+    if outputs.shape[1] == 2:
+        return _auc(outputs[:, 1] - outputs[:, 0], targets == 1)
+    probability = outputs.softmax(1)
+    return sum(_auc(probability[:, i], targets == i) for i in range(outputs.shape[1])) / outputs.shape[1]
+
+
+def _auc(score: Tensor, positive: Tensor) -> float:
+    """The probability that a positive sample scores above a negative one, ties counting half (Mann–Whitney)."""
+    _, inverse, counts = score.unique(return_inverse=True, return_counts=True)
+    rank = counts.cumsum(0).to(torch.float64) - (counts - 1) / 2
+    positives, negatives = int(positive.sum()), int((~positive).sum())
+    if not positives or not negatives:
+        return float("nan")
+    return ((rank[inverse][positive].sum() - positives * (positives + 1) / 2) / (positives * negatives)).item()
+
+
+def calibration_error(statistic: Scores, n_bins: int = 15) -> float:
+    """Expected calibration error (Guo et al. 2017): accuracy against confidence over equal bins."""
+    outputs, targets = torch.cat(statistic.outputs).to(torch.float64), torch.cat(statistic.targets)
+    if outputs.shape[1] == 1:
+        outputs = torch.cat([torch.zeros_like(outputs), outputs], dim=1)
+    confidence, predicted = outputs.softmax(1).max(1)
+    _, hits, sure = reliability_bins(confidence, predicted == targets, n_bins)
+    return ((hits - sure).abs().sum() / len(targets)).item()
+
+
+def reliability_bins(confidence: Tensor, right: Tensor, n_bins: int) -> tuple[Tensor, Tensor, Tensor]:
+    """In equal bins of confidence, float64 each: how many samples, how many of them `right`, the sum of confidences.
+
+    A bin holds its upper end: (0, 1/n], (1/n, 2/n], …
+    """
+    bins = (confidence * n_bins).ceil().long().sub(1).clamp(0, n_bins - 1)
+    empty = torch.zeros(3, n_bins, dtype=torch.float64, device=bins.device)
+    rows = torch.stack([torch.ones_like(bins), right, confidence]).to(torch.float64)
+    count, hits, sure = empty.index_add_(1, bins, rows)
+    return count, hits, sure
+
+
+def probabilities(loss: str, outputs: Tensor) -> Tensor | None:
+    """The probability of each class, ``N × classes``, where a network trained with `loss` gives one; else None."""
+    if loss in ("CrossEntropyLoss", "NLLLoss") and outputs.ndim == 2:
+        return outputs.softmax(1) if loss == "CrossEntropyLoss" else outputs.exp()
+    if loss in ("BCEWithLogitsLoss", "BCELoss") and outputs.ndim == 2 and outputs.shape[1] == 1:
+        second = outputs.sigmoid() if loss == "BCEWithLogitsLoss" else outputs
+        return torch.cat((1 - second, second), 1)
+    return None
+
+
+def mse(statistic: Moments) -> float:
+    """The mean squared error."""
+    count, squared, *_ = _sums(statistic)
+    return (squared / count).mean().item()
+
+
+def rmse(statistic: Moments) -> float:
+    """The root of the mean squared error."""
+    return float(mse(statistic) ** 0.5)
+
+
+def mae(statistic: Moments) -> float:
+    """The mean absolute error."""
+    count, _, absolute, *_ = _sums(statistic)
+    return (absolute / count).mean().item()
+
+
+def r2(statistic: Moments) -> float:
+    """The coefficient of determination, the mean over output columns; a constant truth gives 0."""
+    count, squared, _, truth, truth_squared = _sums(statistic)
+    spread = truth_squared - truth.square() / count
+    return torch.where(spread > 0, 1 - squared / spread, torch.zeros_like(spread)).mean().item()
+
+
+def _sums(statistic: Moments) -> Tensor:
+    assert statistic.sums is not None
+    return statistic.sums
+
+
+def _average(matrix: Tensor, figure: str, average: str) -> float:
+    """Over the classes that occur, in truth or prediction, as scikit-learn does."""
+    table = per_class(matrix)
+    occurs = (matrix.sum(0) + matrix.sum(1)) > 0
+    if average == "weighted":
+        return _ratio((table[figure] * table["support"]).sum(), table["support"].sum()).item()
+    return table[figure][occurs].mean().item()
+
+
+def _ratio(part: Tensor, whole: Tensor) -> Tensor:
+    part, whole = part.to("cpu", torch.float64), whole.to("cpu", torch.float64)
+    return torch.where(whole > 0, part / whole.clamp(min=1e-300), torch.zeros_like(part))

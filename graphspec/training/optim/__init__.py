@@ -1,0 +1,1 @@
+"""Optimisers, schedulers, averages of weights, and the precision of a step."""

@@ -1,0 +1,89 @@
+"""Which pictures show what a network answered, and what they are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from graphspec.data import DataSet, Samples
+from graphspec.data.dataset import Part
+from graphspec.data.transforms import to_float
+from graphspec.training.evaluation.measured import Answers
+from graphspec.training.metrics.scores import probabilities
+from graphspec.training.plots import classifier_plots, run_plots
+
+#: Wrong answers that are shown, the most confident first.
+MOST_ERRORS = 24
+
+
+def draw_answers(answers: Mapping[str, Answers], data: DataSet, part: Part, folder: Path, whole: bool) -> list[Path]:
+    """Draw the answers of each output on `part` into `folder`; without `whole` one picture an output.
+
+    Where there are several outputs, a picture's name begins with its output's.
+    """
+    found: list[Path] = []
+    for name, each in answers.items():
+        prefix = f"{name}_" if len(answers) > 1 else ""
+        if each.term.target in data.labels:
+            found += _of_classes(each, data, part, folder, prefix, whole)
+        else:
+            found += _of_values(each, data, part, folder, prefix)
+    return found
+
+
+def _of_classes(answers: Answers, data: DataSet, part: Part, folder: Path, prefix: str, whole: bool) -> list[Path]:
+    classes, counts = data.labels[answers.term.target or ""], answers.confusion()
+    found = [run_plots.confusion_matrix(counts, classes, part, folder / f"{prefix}confusion_matrix.png")]
+    if not whole:
+        return found
+    found.append(classifier_plots.class_bars(counts, classes, part, folder / f"{prefix}classes.png"))
+    probability = probabilities(answers.term.name, answers.outputs)
+    if probability is None:
+        return found
+    confidence, predicted = probability.max(1)
+    right = predicted == answers.targets
+    found.append(classifier_plots.reliability(confidence, right, part, folder / f"{prefix}reliability.png"))
+    rows = worst_errors(confidence, right)
+    pictures = _pictures(data.samples(part), rows)
+    if pictures is not None and len(rows):
+        titles = [
+            f"{run_plots.short(classes[int(answers.targets[row])], 14)} → "
+            f"{run_plots.short(classes[int(predicted[row])], 14)}\n"
+            f"{100 * confidence[row].item():.1f} %"
+            for row in rows.tolist()
+        ]
+        wrong = int((~right).sum())
+        found.append(classifier_plots.errors(pictures, titles, wrong, part, folder / f"{prefix}errors.png"))
+    return found
+
+
+def worst_errors(confidence: Tensor, right: Tensor) -> Tensor:
+    """The samples whose wrong class has the highest probability, the highest first: int64, ``MOST_ERRORS`` at most."""
+    wrong = (~right).nonzero().flatten()
+    return wrong[confidence[wrong].argsort(descending=True)[:MOST_ERRORS]]
+
+
+def _pictures(samples: Samples, rows: Tensor) -> Tensor | None:
+    """The first input that is pictures, at `rows`: floats in [0, 1]; None where there is none that can be shown."""
+    for name, value in samples.inputs.items():
+        if value.ndim == 4 and value.shape[1] in (1, 3):
+            device = next(iter(samples.targets.values())).device
+            return to_float(samples.take(rows.to(device)).inputs[name]).cpu().clamp(0, 1)
+    return None
+
+
+def _of_values(answers: Answers, data: DataSet, part: Part, folder: Path, prefix: str) -> list[Path]:
+    """One picture; none where an output is more than a few columns, as an image is."""
+    truth, predicted = answers.targets.flatten(1), answers.outputs.flatten(1)
+    if truth.shape != predicted.shape or truth.shape[1] > run_plots.MOST_PANELS:
+        return []
+    (name, feature), *others = data.samples(part).inputs.items()
+    target = answers.term.target or ""
+    if not others and truth.shape[1] == 1 and feature[:1].numel() == 1:
+        names = (name, target)
+        line = feature.flatten().cpu().to(torch.float32)
+        return [run_plots.fitted_line(line, truth[:, 0], predicted[:, 0], names, folder / f"{prefix}fit.png")]
+    return [run_plots.predicted_against_true(truth, predicted, target, part, folder / f"{prefix}predictions.png")]

@@ -1,0 +1,87 @@
+"""Pictures of a classifier's answers: figures by class, how far its confidence can be trusted, and its worst errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from graphspec.training.metrics.scores import per_class, reliability_bins
+from graphspec.training.plots.run_plots import FAINT, INK, TRAINING, VALIDATION, new_panels, save, short
+
+#: More classes than this cannot be read: those with the lowest F1 are shown.
+_MOST_CLASSES = 40
+_GREEN = "#5a9a68"
+_BINS = 15
+
+
+def class_bars(counts: Tensor, classes: Sequence[str], part: str, path: Path) -> Path:
+    """Precision, recall and F1 of each class, from counts of (true, predicted)."""
+    from matplotlib.figure import Figure
+
+    table = per_class(counts)
+    rows = torch.arange(len(classes))
+    if len(rows) > _MOST_CLASSES:
+        rows = table["f1"].argsort()[:_MOST_CLASSES].sort().values
+    figure = Figure(figsize=(6.5, 1.3 + 0.42 * len(rows)), layout="constrained")
+    panel = figure.add_subplot()
+    for i, (name, colour) in enumerate((("precision", TRAINING), ("recall", VALIDATION), ("f1", _GREEN))):
+        at = torch.arange(len(rows)) + 0.27 * (i - 1)
+        panel.barh(at.numpy(), table[name][rows].numpy(), 0.25, color=colour, label="F1" if name == "f1" else name)
+    names = [f"{short(classes[row])}  ({int(table['support'][row]):,})" for row in rows.tolist()]
+    panel.set_yticks(range(len(rows)), names)
+    all_shown = len(rows) == len(classes)
+    title = f"{part} part, by class" if all_shown else f"{part} part: {len(rows)} of {len(classes)} classes, lowest F1"
+    panel.set(xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6), title=title)
+    panel.grid(axis="x", color=FAINT, lw=0.5)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return save(figure, path)
+
+
+def reliability(confidence: Tensor, right: Tensor, part: str, path: Path) -> Path:
+    """How often a class is right that is given a probability (Niculescu-Mizil & Caruana 2005), in 15 equal bins.
+
+    `confidence` is the predicted class's probability, `right` whether it is the true one. On the diagonal they agree.
+    """
+    count, hits, sure = reliability_bins(confidence, right, _BINS)
+    error = ((hits - sure).abs().sum() / len(confidence)).item()
+    filled = count > 0
+    middle = (torch.arange(_BINS) + 0.5) / _BINS
+    figure, (panel, amount) = new_panels(2)
+    panel.plot([0, 1], [0, 1], color=INK, lw=0.8, ls=":", label="confidence = accuracy")
+    accuracy, mean = (hits / count.clamp(min=1))[filled], (sure / count.clamp(min=1))[filled]
+    panel.bar(middle[filled].numpy(), accuracy.numpy(), 0.9 / _BINS, color=TRAINING, alpha=0.5)
+    panel.plot(mean.numpy(), accuracy.numpy(), "o", ms=4, color=TRAINING, label="samples of a bin")
+    panel.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
+    panel.set_title(f"{part} part: calibration error {error:.3f}")
+    panel.legend(loc="upper left", fontsize=8, framealpha=0.85, edgecolor="none")
+    amount.bar(middle.numpy(), (count / count.sum()).numpy(), 0.9 / _BINS, color=TRAINING)
+    amount.set(xlabel="confidence", ylabel="share of the samples", xlim=(0, 1))
+    return save(figure, path)
+
+
+def errors(pictures: Tensor, titles: Sequence[str], wrong: int, part: str, path: Path) -> Path:
+    """Wrong answers, each of the `pictures` (``N × C × H × W`` in [0, 1]) with its title; in all there are `wrong`."""
+    from matplotlib.figure import Figure
+
+    columns = max(3, min(6, len(pictures)))  # wide enough for the heading
+    rows = -(-len(pictures) // columns)
+    tall = pictures.shape[2] / pictures.shape[3]
+    figure = Figure(figsize=(1.75 * columns + 0.3, (1.75 * tall + 0.5) * rows + 0.5))
+    # one panel for all: to lay out a panel a picture takes a second
+    panel = figure.add_axes((0.01, 0.01, 0.98, 0.98))
+    panel.set_axis_off()
+    for i, title in enumerate(titles):
+        x, y = 1.08 * (i % columns), (tall + 0.3) * (i // columns)
+        picture = pictures[i][0] if pictures.shape[1] == 1 else pictures[i].permute(1, 2, 0)
+        panel.imshow(picture.numpy(), cmap="gray", vmin=0, vmax=1, extent=(x, x + 1, y + tall, y), interpolation="none")
+        panel.text(x + 0.5, y - 0.02, title, ha="center", va="bottom", fontsize=8)
+    panel.set(xlim=(-0.02, 1.08 * columns - 0.06), ylim=((tall + 0.3) * rows - 0.28, -0.45))
+    panel.text(
+        0, -0.36, f"{part} part: {len(pictures)} most confident of {wrong:,} errors (true → predicted)", fontsize=10
+    )
+    return save(figure, path)

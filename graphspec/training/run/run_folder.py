@@ -1,0 +1,169 @@
+"""The folder of a run: who may write it, and what lies where."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import os
+import platform
+import weakref
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphspec.diagnostics import fail, warn
+from graphspec.module.weights import read_tensors
+from graphspec.system import durable
+from graphspec.system.durable import write_atomically
+from graphspec.training.run.tensor_files import tensors_to_bytes
+
+
+class RunFolder:
+    """``runs/NAME``: ``best.safetensors``, ``last.safetensors``, ``checkpoints/``, ``metrics.csv``,
+    ``environment.json``, pictures.
+
+    Use it as a context: inside, this process holds the folder's lock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self._lock: int | None = None
+        self._resume: bool | None = None
+
+    @property
+    def is_run(self) -> bool:
+        """Whether a run was started in this folder."""
+        return (self.path / "environment.json").is_file()
+
+    def check(self, resume: bool) -> None:
+        """Refuse a folder that must not be written: a run that is not resumed, or anything else that is not a run.
+
+        It is asked once more when the folder is locked: another run may have begun, and ended, in between.
+        """
+        self._resume = resume
+        if self.path.exists() and not self.path.is_dir():
+            raise fail("exists", f"{self.path} is a file", hint="--run names a folder")
+        if resume and not self.is_run:
+            raise fail("no-run", f"{self.path} holds no run to resume", hint="leave --resume away to start one")
+        if self.is_run and not resume:
+            raise fail(
+                "run-exists", f"{self.path} holds a run already", hint="--resume goes on with it, --run names another"
+            )
+        if not self.is_run and any(map(self._is_foreign, self.path.iterdir() if self.path.is_dir() else ())):
+            raise fail("exists", f"{self.path} holds other files", hint="--run names a new or empty folder")
+
+    def _is_foreign(self, entry: Path) -> bool:
+        """Whether `entry` is more than a run leaves that is killed in its first moment."""
+        return entry.name != ".lock" and not durable.is_leftover(entry)
+
+    def __enter__(self) -> RunFolder:
+        try:
+            durable.make_folders(self.path)
+            self._lock = os.open(self.path / ".lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            durable.disk.lock(self._lock)
+        except BlockingIOError as error:
+            self._unlock()
+            raise fail("run-locked", f"another process trains in {self.path}") from error
+        except OSError as error:
+            self._unlock()
+            raise fail("unwritable", f"{self.path} cannot be written: {_reason(error)}") from error
+        _locked.add(self)
+        try:
+            if self._resume is not None:
+                self.check(self._resume)
+            if self.checkpoints.is_symlink():
+                warn("outside", f"{self.checkpoints} is a symbolic link: saved in {self.checkpoints.resolve()}")
+            for folder in (self.path, self.checkpoints):
+                durable.remove_leftovers(folder)
+        except BaseException:
+            self._unlock()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._lock is not None:
+            durable.disk.unlock(self._lock)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)  # the lock goes with the descriptor, also when the process is killed
+            self._lock = None
+        _locked.discard(self)
+
+    def write_weights(self, name: str, state: Mapping[str, Tensor]) -> None:
+        """Weights alone, as ``NAME.safetensors``; the keys are the module's state_dict keys."""
+        write_atomically(self.path / f"{name}.safetensors", tensors_to_bytes(state))
+
+    def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """``metrics.csv``: one row an epoch."""
+        if not rows:
+            return
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(self.path / "metrics.csv", text.getvalue().encode())
+
+    def write_json(self, name: str, data: Mapping[str, Any]) -> None:
+        """``NAME.json``, readable."""
+        write_atomically(self.path / f"{name}.json", (json.dumps(data, indent=2) + "\n").encode())
+
+
+_locked: weakref.WeakSet[RunFolder] = weakref.WeakSet()
+
+
+def _unlock_in_child() -> None:
+    """A forked process, such as one that reads data, would hold the lock for as long as it outlives this one."""
+    for folder in list(_locked):
+        folder._unlock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)
+
+
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL):
+        return "its file system has no locks; train in a folder on a local disk"
+    if error.errno == errno.ELOOP:
+        return ".lock is a symbolic link"
+    return error.strerror or str(error)
+
+
+def read_weights(run: Path, name: str = "best") -> dict[str, Tensor]:
+    """The weights that a run wrote as ``NAME.safetensors``. Raises ``GraphspecError`` where there are none."""
+    path = run / f"{name}.safetensors"
+    if not path.exists():
+        raise fail("no-run", f"{run} holds no trained weights ({path.name})", hint="graphspec train makes them")
+    return read_tensors(path)
+
+
+def environment(device: torch.device, seed: int) -> dict[str, Any]:
+    """What a run's figures depend on besides its spec."""
+    packages = ("graphspec", "torch", "torchvision", "numpy", "scikit-learn")
+    versions = {name: version for name in packages if (version := _version(name))}
+    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    return {
+        "versions": {"python": platform.python_version()} | versions,
+        "device": str(device),
+        "device_name": kind,
+        "threads": torch.get_num_threads(),
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "platform": platform.platform(),
+        "seed": seed,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

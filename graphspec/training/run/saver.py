@@ -1,0 +1,84 @@
+"""When a run is saved, and what is written then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from graphspec.data import DataSet
+from graphspec.diagnostics import fail, quoted
+from graphspec.spec.dump import dump
+from graphspec.spec.model import NetworkSpec
+from graphspec.system.durable import write_atomically
+from graphspec.training.learner import Learner
+from graphspec.training.run import checkpoint
+from graphspec.training.run.run_folder import RunFolder, environment
+
+#: A checkpoint is written when the time since the last one is this many times what writing it took.
+SAVE_INTERVAL = 20
+#: In the middle of an epoch, seconds between checkpoints at least.
+SAVE_SECONDS = 60.0
+
+
+class Saver:
+    """Writes checkpoints, weights and metrics, as often as it costs little."""
+
+    def __init__(self, learner: Learner, spec: NetworkSpec, data: DataSet, folder: RunFolder) -> None:
+        self.learner, self.spec, self.folder = learner, spec, folder
+        self.environment = environment(learner.device, spec.train.seed if spec.train else 0)
+        self.run = {
+            "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
+            "data": data.fingerprint,
+            "environment": self.environment,
+        }
+        self._saved = time.perf_counter()
+        self._took = 0.0
+
+    def begin(self) -> None:
+        """Write what a new run is known by: the environment as the mark of a run, and the resolved spec.
+
+        The mark comes first: a run that is killed between the two can be resumed, and writes both again.
+        """
+        self.folder.write_json("environment", self.environment)
+        write_atomically(self.folder.path / "spec.toml", dump(self.spec).encode())
+
+    def due(self, least: float = 0.0) -> bool:
+        """Whether enough time has passed, `least` seconds at least."""
+        return time.perf_counter() - self._saved >= max(least, SAVE_INTERVAL * self._took)
+
+    def save(self) -> None:
+        """Write everything that a run can go on from, and what it has reached.
+
+        Raises ``GraphspecError`` where an update has made a weight that is not finite; what was saved before stays.
+        """
+        learner, started = self.learner, time.perf_counter()
+        learner.look_at_losses()
+        self.write(learner.state_dict(), self.best())
+        self.note_saved(started)
+
+    def note_saved(self, started: float) -> None:
+        """To be told that everything is written, and when that began."""
+        self._saved = time.perf_counter()
+        self._took = self._saved - started
+
+    def best(self) -> dict[str, Tensor]:
+        """The best weights so far; before anything was measured, those of now, averaged where that is asked for."""
+        if self.learner.best.weights:
+            return self.learner.best.weights
+        with self.learner.averaged():
+            return {name: value.clone() for name, value in self.learner.module.state_dict().items()}
+
+    def write(self, state: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
+        """Write `state`, a learner's, and the weights that are `best` so far."""
+        step = state["progress"]["step"]
+        for name, value in state["module"].items():
+            if value.is_floating_point() and not value.isfinite().all():
+                message = f"{quoted(name)} is not finite after step {step}"
+                raise fail("non-finite", message, at=("train",), hint="nothing was saved; a smaller lr often helps")
+        checkpoint.save(self.folder.checkpoints, step, {"run": self.run, **state})
+        self.folder.write_weights("last", state["module"])
+        self.folder.write_weights("best", best)
+        self.folder.write_metrics(state["history"])

@@ -1,0 +1,1 @@
+"""Which layer is at fault where a file gives other numbers."""

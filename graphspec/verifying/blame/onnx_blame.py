@@ -1,0 +1,213 @@
+"""Which layer of an ONNX file leaves the module's values first.
+
+The file is run once more with one extra output for every value that leaves a layer, and the module's own values are
+taken layer by layer; the first layer, in the order of execution, whose values differ by more than rounding is at fault.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, fx
+
+from graphspec.exporting.onnx import LAYER_KEY
+from graphspec.exporting.reference import Arrays, Reference, as_array, as_float64, in_float64
+from graphspec.exporting.tolerance import error
+from graphspec.shapes.shaped import ShapedGraph
+from graphspec.verifying.cases import Case
+from graphspec.verifying.judge import HALF_ULP, Rounded
+from graphspec.verifying.rule import Status, judge
+from graphspec.verifying.runtimes.child import Worker
+from graphspec.verifying.verify_report import Blame
+
+#: A layer's values in double and single precision, each with the error that rounding makes.
+Values = list[tuple[NDArray[Any], NDArray[Any], float]]
+
+
+def blame_onnx(
+    path: Path,
+    reference: Reference,
+    shaped: ShapedGraph,
+    case: Case,
+    worker: Worker,
+    scratch: Path,
+    seconds: float,
+    among: Container[str] | None = None,
+) -> Blame | None:
+    """Find the layer of the ONNX file at `path` that answers `case` wrongly; None where none shows.
+
+    `among` names the layers that are looked at; all of them without.
+    """
+    import onnx
+
+    model = onnx.load(str(path))
+    layers = _layers(model)
+    leaving = values_leaving(model.graph, layers)
+    present = {value.name for value in model.graph.output}
+    names = list(dict.fromkeys(name for values in leaving.values() for name in values))
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
+    probe, inputs, outputs = scratch / "probe.onnx", scratch / "probe_inputs.npz", scratch / "probe_outputs.npz"
+    onnx.save(model, str(probe))
+    np.savez(inputs, allow_pickle=False, **{f"0.{name}": as_array(value) for name, value in case.inputs.items()})
+    request = {"runtime": "onnxruntime, unoptimised", "model": str(probe), "inputs": str(inputs), "dtypes": {}}
+    answer = worker.ask(request | {"outputs": str(outputs), "names": names}, seconds)
+    problem = answer.get("failed") or answer["errors"].get("0")
+    if problem:
+        return _wrong_shape(model, leaving, shaped) or blame_message(problem, layers, shaped)
+    with np.load(outputs, allow_pickle=False) as file:
+        found = {name: file[f"0.{name}"] for name in names}
+    looked_at = {layer: names for layer, names in leaving.items() if among is None or layer in among}
+    return first_wrong(looked_at, found, reference, shaped, case)
+
+
+def _layers(model: Any) -> dict[str, str]:
+    nodes = model.graph.node
+    return {node.name: prop.value for node in nodes for prop in node.metadata_props if prop.key == LAYER_KEY}
+
+
+def blame_unloadable(path: Path, problem: str, shaped: ShapedGraph) -> Blame | None:
+    """The layer at fault in a file that cannot be loaded: by inferred shapes, else the one that `problem` names."""
+    import onnx
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception:  # protobuf's own error: no ONNX file, so no layers
+        return None
+    layers = _layers(model)
+    return _wrong_shape(model, values_leaving(model.graph, layers), shaped) or blame_message(problem, layers, shaped)
+
+
+def _wrong_shape(model: Any, leaving: Mapping[str, Sequence[str]], shaped: ShapedGraph) -> Blame | None:
+    """The first layer with a value whose inferred shape is none of those that the layer has."""
+    import onnx
+
+    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    shapes = {
+        value.name: value.type.tensor_type.shape.dim for value in graph.value_info if value.type.tensor_type.elem_type
+    }
+    floats = {value.name for value in graph.value_info if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}
+    for layer in shaped.layers:
+        for name in leaving.get(layer.name, ()):
+            found = [dim.dim_value or None for dim in shapes.get(name, ())]
+            wanted = [kind.shape for kind in layer.outputs.values()]
+            if name in floats and not any(_may_be(found, shape) for shape in wanted):
+                return Blame(layer.name, layer.at, f'layer "{layer.name}" is the first of another shape')
+    return None
+
+
+def _may_be(found: Sequence[int | None], shape: Sequence[Any]) -> bool:
+    """Whether a shape, in parts unknown, may be `shape`, in parts symbolic."""
+    pairs = zip(found, shape, strict=False)
+    return len(found) == len(shape) and all(
+        known is None or not isinstance(dim, int) or known == dim for known, dim in pairs
+    )
+
+
+def blame_message(problem: str, layers: Mapping[str, str], shaped: ShapedGraph) -> Blame | None:
+    """The layer of the node that a runtime names in `problem`."""
+    named = sorted((node for node in layers if node in problem), key=len)
+    layer = next((layer for layer in shaped.layers if named and layer.name == layers[named[-1]]), None)
+    return Blame(layer.name, layer.at, f'layer "{layer.name}" cannot be run') if layer else None
+
+
+def values_leaving(graph: Any, layers: Mapping[str, str]) -> dict[str, list[str]]:
+    """Layer → the values of its nodes that other layers or the model's outputs read, in order."""
+    readers: dict[str, set[str | None]] = defaultdict(set)
+    for node in graph.node:
+        for name in node.input:
+            readers[name].add(layers.get(node.name))
+    for output in graph.output:
+        readers[output.name].add(None)
+    found: dict[str, list[str]] = {}
+    for node in graph.node:
+        layer = layers.get(node.name)
+        if layer:
+            found.setdefault(layer, []).extend(name for name in node.output if name and readers[name] - {layer})
+    return found
+
+
+def first_wrong(
+    leaving: Mapping[str, Sequence[str]], found: Arrays, reference: Reference, shaped: ShapedGraph, case: Case
+) -> Blame | None:
+    """The first layer, in the order of execution, with a value that is not the module's.
+
+    Args:
+        leaving: the names of each layer's values.
+        found: what the file gave under those names.
+    """
+    own = layer_values(reference, shaped, case)
+    for layer in shaped.layers:
+        for name in leaving.get(layer.name, ()):
+            reason = _wrong(found[name], own[layer.name])
+            if reason:
+                return Blame(layer.name, layer.at, f'layer "{layer.name}" is the first that differs: {reason}')
+    return None
+
+
+def _wrong(candidate: NDArray[Any], values: Values) -> str:
+    """Why `candidate` is none of a layer's `values`; empty where it is one, or where it is no value but a size."""
+    alike = [value for value in values if value[1].dtype == candidate.dtype]
+    fitting = [value for value in alike if value[1].shape == candidate.shape]
+    if not alike:
+        return ""
+    if not fitting:
+        shapes = ", ".join(str(single.shape) for _, single, _ in alike)
+        return f"shape {candidate.shape} instead of {shapes}"
+    judged = [judge(candidate, double, single, noise) for double, single, noise in fitting]
+    wrong = all(judgement.status is Status.FAIL for judgement in judged)
+    return min(judged, key=lambda judgement: judgement.error).reason if wrong else ""
+
+
+def layer_values(reference: Reference, shaped: ShapedGraph, case: Case) -> dict[str, Values]:
+    """Every layer's values on `case`, in both precisions."""
+    inputs = list(case.inputs.values())
+    wide = list(map(as_float64, inputs))
+    with torch.no_grad():
+        single = _recorded(reference.single, shaped, inputs, 0.0)
+        with in_float64():
+            double = _recorded(reference.double, shaped, wide, 0.0)
+            rounded = _recorded(reference.double, shaped, wide, HALF_ULP)
+    return {name: list(map(_with_noise, double[name], single[name], rounded[name])) for name in single}
+
+
+def _with_noise(
+    double: NDArray[Any], single: NDArray[Any], rounded: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], float]:
+    return double, single, max(error(single, double), error(rounded, double))
+
+
+def _recorded(
+    module: torch.nn.Module, shaped: ShapedGraph, inputs: Sequence[Tensor], share: float
+) -> dict[str, list[NDArray[Any]]]:
+    assert isinstance(module, fx.GraphModule)
+    recorder = _Recorder(module, share)
+    recorder.run(*inputs)
+    return {layer.name: values for layer, values in zip(shaped.layers, recorder.values, strict=True)}
+
+
+class _Recorder(Rounded):
+    """Runs the module and keeps what each layer gave, in the order of the layers."""
+
+    def __init__(self, module: fx.GraphModule, share: float) -> None:
+        super().__init__(module, share)
+        self.values: list[list[NDArray[Any]]] = []
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        if n.op in ("call_module", "get_attr"):
+            self.values.append(list(_arrays(value)))  # copies: the next layer may work in place
+        return value
+
+
+def _arrays(value: Any) -> Iterator[NDArray[Any]]:
+    if isinstance(value, Tensor):
+        yield as_array(value).copy()
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _arrays(item)

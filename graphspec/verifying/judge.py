@@ -1,0 +1,214 @@
+"""The reference for every case, and the judgement of what a runtime gave for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import fx
+
+from graphspec.exporting.capture import eval_copy
+from graphspec.exporting.reference import Answer, Arrays, Reference, as_array, as_float64, in_float64, noise
+from graphspec.exporting.sampler import REFUSALS
+from graphspec.exporting.tolerance import allowed_error, error
+from graphspec.shapes.shaped import ShapedGraph
+from graphspec.verifying.cases import Case
+from graphspec.verifying.rule import Judgement, Status, judge
+from graphspec.verifying.verify_report import Comparison
+
+#: How wrong the weights are in the network that an output must be able to tell from the right one.
+DAMAGE = 1e-3
+#: Why an output is inconclusive in every case.
+SAME = "the same for every input"
+#: Half a unit in the last place of float32, relative; and what 64 such errors of one sign come to. On zeros
+#: a map is constant, all its roundings have one sign, and a mean does not cancel them as it cancels random ones.
+HALF_ULP = 2.0**-24
+ONE_SIDED = 2.0**-18
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Truth:
+    """A case with its answers: of the module in both precisions, and of two variants of it in float64.
+
+    ``damaged`` has slightly wrong weights; ``rounded`` has each layer's values rounded as float32 might have them. The
+    first case of a family has them for all of it; those of the others are empty.
+    """
+
+    case: Case
+    answer: Answer
+    damaged: Arrays
+    rounded: Arrays
+
+    def known(self, name: str) -> NDArray[np.bool_]:
+        """Where both precisions of an output tell the same of being finite, and it is a number."""
+        double, single = self.answer.double[name], self.answer.single[name]
+        return (np.isfinite(single) == np.isfinite(double)) & ~np.isnan(double)
+
+
+class Oracle:
+    """Answers cases with the module itself."""
+
+    def __init__(self, module: torch.nn.Module, shaped: ShapedGraph) -> None:
+        self.reference = Reference(module, list(shaped.outputs))
+        self._damaged = eval_copy(self.reference.double)
+        self._has_weights = _damage(self._damaged)
+
+    def truths(self, cases: Iterable[Case]) -> list[Truth]:
+        """The truth about each of `cases` that the module accepts."""
+        answers: dict[str, Answer | None] = {}
+        found: dict[str, Truth] = {}
+        families: set[str] = set()
+        for case in cases:
+            answer = self._answer(case, answers)
+            if answer:
+                told = case.family in families
+                found[case.name] = Truth(case, answer, *(({}, {}) if told else self._variants(case)))
+                families.add(case.family)
+        return list(found.values())
+
+    def _answer(self, case: Case, answers: dict[str, Answer | None]) -> Answer | None:
+        """The module's answer to `case`, from `answers` or added to them; None where it refuses the inputs."""
+        if case.name not in answers:
+            whole = self._answer(case.within, answers) if case.within else None
+            same = case.within is not None and case.within.inputs is case.inputs
+            answers[case.name] = whole if same else self._computed(case, whole)
+        return answers[case.name]
+
+    def _computed(self, case: Case, whole: Answer | None) -> Answer | None:
+        try:
+            single = self.reference.in_single(case.inputs)
+        except REFUSALS:
+            return None
+        double = _first_rows(whole, single) if whole else None
+        return Answer(double or self.reference.in_double(case.inputs), single)
+
+    def _variants(self, case: Case) -> tuple[Arrays, Arrays]:
+        """What the damaged and the rounded module answer."""
+        inputs = plain = list(map(as_float64, case.inputs.values()))
+        if not self._has_weights:
+            inputs = [value * (1 + DAMAGE) if value.is_floating_point() else value for value in inputs]
+        with torch.no_grad(), in_float64():
+            damaged = self.reference.by_name(self._damaged(*inputs))
+            rounding = Rounded(self.reference.double, ONE_SIDED if case.family == "zeros" else HALF_ULP)
+            return damaged, self.reference.by_name(rounding.run(*plain))
+
+    def is_deterministic(self, case: Case) -> bool:
+        """Whether the module gives the same answer twice."""
+        first, second = self.reference.in_single(case.inputs), self.reference.in_single(case.inputs)
+        return all(first[name].tobytes() == second[name].tobytes() for name in first)
+
+
+def _first_rows(whole: Answer, single: Arrays) -> Arrays | None:
+    """The first rows of `whole` in float64, where they are the float64 answer to the first rows of its inputs.
+
+    They are if `single`, the float32 module's own answer to those rows alone, passes for them: the module then treats
+    each sample by itself. None where it does not.
+    """
+    rows = {name: value[: len(single[name])] for name, value in whole.double.items()}
+    for name, value in rows.items():
+        floating = np.issubdtype(value.dtype, np.floating)
+        allowed = allowed_error(value, noise(whole, name)) if floating else 0.0
+        if value.shape != single[name].shape or error(single[name], value) > allowed:
+            return None
+    return rows
+
+
+class Rounded(fx.Interpreter):
+    """Runs the module with every layer's values off by up to `share` of themselves.
+
+    The float32 module's own error can be nothing by luck where another order of summation shows plenty: an
+    InstanceNorm of a constant map divides rounding by the root of its epsilon.
+    """
+
+    def __init__(self, module: torch.nn.Module, share: float) -> None:
+        super().__init__(module)
+        self._share = share
+        self._generator = np.random.default_rng(0)
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        if not self._share or n.op != "call_module" or not isinstance(value, torch.Tensor):
+            return value
+        if not value.is_floating_point():
+            return value
+        spread = torch.from_numpy(self._generator.random(tuple(value.shape), np.float32))  # faster than torch.rand
+        return torch.addcmul(value, value, spread.sub_(0.5).mul_(2 * self._share))
+
+
+def _damage(module: torch.nn.Module) -> bool:
+    """Change every floating-point weight by a random share of up to `DAMAGE`; whether there was any."""
+    generator = torch.Generator().manual_seed(0)
+    weights = [tensor for tensor in module.parameters() if tensor.is_floating_point()]
+    for tensor in weights:
+        share = torch.rand(tensor.shape, generator=generator, dtype=torch.float64) * 2 - 1
+        tensor.data.mul_(1 + DAMAGE * share.to(tensor.dtype))
+    return bool(weights)
+
+
+def family_noise(truths: Sequence[Truth]) -> dict[tuple[str, str], float]:
+    """The error that rounding makes by (family, output): the greatest of a family, for one may be small by luck."""
+    found: dict[tuple[str, str], float] = defaultdict(float)
+    for truth in truths:
+        for name in truth.answer.single:
+            key = truth.case.family, name
+            found[key] = max(found[key], noise(truth.answer, name))
+        for name, rounded in truth.rounded.items():
+            key = truth.case.family, name
+            found[key] = max(found[key], error(rounded, truth.answer.double[name]))
+    return dict(found)
+
+
+def family_movement(truths: Sequence[Truth]) -> dict[tuple[str, str], float]:
+    """How far slightly wrong weights move an output, by (family, output)."""
+    found: dict[tuple[str, str], float] = {}
+    for truth in truths:
+        for name, damaged in truth.damaged.items():
+            known = truth.known(name)
+            found[truth.case.family, name] = error(damaged[known], truth.answer.double[name][known])
+    return found
+
+
+def unmoved(truths: Sequence[Truth], own: Mapping[tuple[str, str], float]) -> set[str]:
+    """The outputs that are the same, but for rounding, for all different inputs of one size."""
+    moved: set[str] = set()
+    seen: dict[tuple[str, tuple[int, ...]], Truth] = {}
+    compared: set[str] = set()
+    for truth in truths:
+        for name, value in truth.answer.double.items():
+            first = seen.setdefault((name, value.shape), truth)
+            if _inputs(first) == _inputs(truth):
+                continue
+            compared.add(name)
+            floating = np.issubdtype(value.dtype, np.floating)
+            allowed = allowed_error(value, own[truth.case.family, name]) if floating else 0.0
+            if error(first.answer.double[name], value) > allowed:
+                moved.add(name)
+    return compared - moved
+
+
+def _inputs(truth: Truth) -> list[bytes]:
+    return [as_array(tensor).tobytes() for tensor in truth.case.inputs.values()]
+
+
+def compare(truths: Sequence[Truth], outputs: Arrays, errors: Mapping[str, str]) -> tuple[Comparison, ...]:
+    """Judge a runtime's `outputs` (``CASE.NAME``, cases by number) and the `errors` it gave instead."""
+    own, movement = family_noise(truths), family_movement(truths)
+    still = unmoved(truths, own)
+    found = []
+    for k, truth in enumerate(truths):
+        for name in truth.answer.single:
+            if str(k) in errors:
+                judgement = Judgement(Status.FAIL, math.inf, 0.0, math.inf, f"refused: {errors[str(k)]}", refused=True)
+            else:
+                double, single, of = truth.answer.double[name], truth.answer.single[name], (truth.case.family, name)
+                judgement = judge(outputs[f"{k}.{name}"], double, single, own[of], movement[of])
+            if name in still and judgement.status is Status.PASS:
+                judgement = dataclasses.replace(judgement, status=Status.INCONCLUSIVE, reason=SAME)
+            found.append(Comparison(truth.case.name, name, judgement))
+    return tuple(found)

@@ -1,0 +1,108 @@
+"""Raw batches for ``pipeline.onnx``: pictures of several kinds and sizes, numbers of several magnitudes, real ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from graphspec.exporting.preprocessing.preprocessing import Preprocessing
+from graphspec.exporting.sampler import Sampler, accepts
+from graphspec.shapes.shaped import ShapedGraph
+from graphspec.verifying.cases import SCALES
+
+#: Heights and widths tried for images whose size is open; the first that fits is the ordinary one.
+SIDES = (32, 64, 128, 224, 256, 512, 16, 8)
+#: Other sizes of such images, height and width as shares of the ordinary one.
+SHARES = ((1.0, 1.5), (2.3, 1.0), (0.6, 0.8), (3.1, 2.7))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RawCase:
+    """One raw batch; ``steps`` are what training makes of it, transform by transform, the network's input last."""
+
+    name: str
+    family: str
+    raw: Tensor
+    steps: Sequence[Tensor]
+
+
+def raw_cases(module: nn.Module, shaped: ShapedGraph, before: Preprocessing, real: Tensor | None) -> list[RawCase]:
+    """Every batch that training's transforms and then `module` take, in an order that never changes."""
+    ((name, kind),) = shaped.inputs.items()
+    sampler = Sampler.of(module, shaped)
+
+    def steps(raw: Tensor) -> list[Tensor]:
+        """Empty where the transforms or the network do not take `raw`."""
+        try:
+            found = before.steps(raw, kind.dtype)
+        except (RuntimeError, ValueError):  # torchvision's and torch's words for a size that does not fit
+            return []
+        return found if accepts(module, {name: found[-1]}) else []
+
+    drawn = _pictures(before, sampler, steps) if before.dtype == "uint8" else _numbers(before, sampler, name)
+    batches = [*drawn, *([("real data", "real data", real)] if real is not None else [])]
+    made = [RawCase(title, family, raw, steps(raw)) for title, family, raw in batches]
+    return [case for case in made if case.steps]
+
+
+def _numbers(before: Preprocessing, sampler: Sampler, name: str) -> Iterator[tuple[str, str, Tensor]]:
+    """Raw numbers that become seeded normals, so that the network is asked where it is sensitive."""
+    for scale in SCALES:
+        yield f"normal × {scale:g}", f"normal × {scale:g}", before.raw(sampler.draw(scale=scale, seed=10)[name])
+    for sizes in _one_changed(sampler.sizes):
+        yield f"normal × 1, {_text(sizes)}", "normal × 1", before.raw(sampler.draw(sizes, seed=20)[name])
+
+
+def _pictures(
+    before: Preprocessing, sampler: Sampler, steps: Callable[[Tensor], Sequence[Tensor]]
+) -> Iterator[tuple[str, str, Tensor]]:
+    """uint8 noise at several sizes, and other pictures at the ordinary one."""
+    sides = [dim for dim in before.shape if isinstance(dim, str) and dim not in sampler.sizes]
+    sizes = [{**sampler.sizes, **dict.fromkeys(sides, side)} for side in (SIDES if sides else SIDES[:1])]
+    ordinary = next((found for found in sizes if steps(_draw(before, found, _noise))), sizes[0])
+    for kind, draw in _KINDS.items():
+        yield kind, kind, _draw(before, ordinary, draw)
+    others = list(_one_changed({dim: ordinary[dim] for dim in sampler.sizes}))
+    if sides:
+        others += [{dim: int(ordinary[dim] * share) for dim, share in zip(sides, pair, strict=True)} for pair in SHARES]
+    for changed in others:
+        yield f"noise, {_text(changed)}", "noise", _draw(before, ordinary | changed, _noise)
+
+
+def _one_changed(sizes: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    for dim, ordinary in sizes.items():
+        for size in sorted({1, ordinary + 1} - {ordinary}):
+            yield {**sizes, dim: size}
+
+
+def _text(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{dim} = {size}" for dim, size in sizes.items())
+
+
+def _draw(before: Preprocessing, sizes: Mapping[str, int], draw: Callable[[Any, Sequence[int]], Any]) -> Tensor:
+    shape = [dim if isinstance(dim, int) else sizes[dim] for dim in before.shape]
+    return torch.from_numpy(draw(np.random.default_rng(0), shape))
+
+
+def _noise(generator: np.random.Generator, shape: Sequence[int]) -> NDArray[np.uint8]:
+    return generator.integers(0, 256, shape, dtype=np.uint8)
+
+
+def _edges(generator: np.random.Generator, shape: Sequence[int]) -> NDArray[np.uint8]:
+    """Black and white alone: where filters overshoot."""
+    return generator.integers(0, 2, shape, dtype=np.uint8) * np.uint8(255)
+
+
+def _ramp(generator: np.random.Generator, shape: Sequence[int]) -> NDArray[np.uint8]:
+    """Smooth along every dimension, and another in each sample."""
+    places = np.meshgrid(*(np.linspace(0, 1, size) for size in shape), indexing="ij")
+    return (255 * np.mean(places, axis=0)).astype(np.uint8)
+
+
+_KINDS = {"noise": _noise, "edges": _edges, "ramp": _ramp}

@@ -1,0 +1,72 @@
+"""A program with a limit of time and of memory, ended with all that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from graphspec.verifying.runtimes.child import MEMORY_LIMIT, WorkerError
+
+#: Variables by which a user's shell would change what Node.js loads.
+_STRIPPED = ("NODE_OPTIONS", "NODE_PATH")
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`command` while it runs, what it prints going to `log`; it is killed with all it started when the context ends.
+
+    Raises:
+        WorkerError: it cannot be started.
+    """
+    kept = {key: value for key, value in os.environ.items() if key not in _STRIPPED}
+    with log.open("wb") as output:
+        try:
+            process = subprocess.Popen(
+                [os.fspath(part) for part in command],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env={**kept, **(environment or {})}, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise WorkerError(f"{command[0]} cannot be started: {error.strerror}") from error
+    try:
+        _limit_memory(process.pid)
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # all of them have ended
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def run(command: Sequence[str | Path], seconds: float, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """The exit code of `command` and what it printed.
+
+    Raises:
+        WorkerError: it cannot be started, takes more than `seconds`, or was ended by a signal.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        with started(command, log, environment) as process:
+            try:
+                code = process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                raise WorkerError(f"no answer within {seconds:g} s") from None
+        text = log.read_text(encoding="utf-8", errors="replace")
+    if code < 0:
+        raise WorkerError(f"the process ended with signal {signal.Signals(-code).name}")
+    return code, text
+
+
+def _limit_memory(process: int) -> None:
+    if sys.platform == "linux":
+        import resource
+
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            resource.prlimit(process, resource.RLIMIT_DATA, (MEMORY_LIMIT, MEMORY_LIMIT))

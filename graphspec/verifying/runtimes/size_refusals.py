@@ -1,0 +1,44 @@
+"""Whether machine code refuses inputs of sizes that it was not made for, where it would else read past their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from graphspec.exporting.reference import Arrays, as_array
+from graphspec.shapes.shaped import ShapedGraph
+from graphspec.verifying.cases import Case
+from graphspec.verifying.runtimes.child import WorkerError
+from graphspec.verifying.runtimes.runtime import Runtime, Workers, dtypes_of
+
+
+def unrefused(
+    runtime: Runtime, workers: Workers, path: Path, shaped: ShapedGraph, case: Case, scratch: Path, seconds: float
+) -> list[str]:
+    """Why the file at `path` is refused: it takes the inputs of `case` with one fixed dim larger by one."""
+    wrong = list(_wrong(case.inputs, shaped))
+    inputs, outputs = scratch / "wrong_inputs.npz", scratch / "wrong_outputs.npz"
+    arrays = {f"{k}.{name}": array for k, (_, given) in enumerate(wrong) for name, array in given.items()}
+    np.savez(inputs, allow_pickle=False, **arrays)
+    request = {"runtime": runtime.name, "model": str(path), "inputs": str(inputs), "outputs": str(outputs)}
+    try:
+        answer = workers.of(runtime).ask(
+            request | {"names": list(shaped.outputs), "dtypes": dtypes_of(shaped)}, seconds
+        )
+    except WorkerError as error:
+        workers.drop(runtime)
+        return [f"{path.name} does not survive an input of another size: {error}"]
+    taken = [] if "failed" in answer else [what for k, (what, _) in enumerate(wrong) if str(k) not in answer["errors"]]
+    return [f"{path.name} takes {what}, which is none of its sizes" for what in taken]
+
+
+def _wrong(inputs: Mapping[str, Tensor], shaped: ShapedGraph) -> Iterator[tuple[str, Arrays]]:
+    given = {name: as_array(tensor) for name, tensor in inputs.items()}
+    for name, kind in shaped.inputs.items():
+        for axis, dim in enumerate(kind.shape):
+            if isinstance(dim, int):
+                widened = np.concatenate([given[name], given[name].take([0], axis)], axis)
+                yield f'an input "{name}" of shape {widened.shape}', given | {name: widened}

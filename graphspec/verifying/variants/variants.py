@@ -1,0 +1,177 @@
+"""Make the variants that were asked for, measure each beside float32, and refuse those that answer otherwise."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from graphspec.data import DataSet, Samples
+from graphspec.data.dataset import Part
+from graphspec.diagnostics import Diagnostic, VerificationError, fail
+from graphspec.exporting.bundle.bundle import Bundle, variant_file
+from graphspec.exporting.capture import eval_copy
+from graphspec.exporting.postprocessing import Postprocessing
+from graphspec.exporting.reference import Arrays, as_array
+from graphspec.exporting.sampler import Sampler
+from graphspec.shapes.shaped import ShapedGraph
+from graphspec.training.binding import match_fields
+from graphspec.training.loop import measure
+from graphspec.training.train import make_learner
+from graphspec.verifying.cases import batch_dim
+from graphspec.verifying.runtimes.child import Worker, WorkerError
+from graphspec.verifying.runtimes.runtime import ONNXRUNTIME
+from graphspec.verifying.variants.convert import AT, write_fp16, write_int8
+from graphspec.verifying.variants.measure import Agreement, Beside, Session, latency
+from graphspec.verifying.variants.variant_report import VariantReport, diagnostics, readme_section
+
+#: Training samples by which activations of int8 are scaled, in so many a batch.
+CALIBRATION, BATCH = 256, 32
+#: Draws by which a variant is compared where there are no data.
+DRAWS = 64
+#: Seconds that the first run of a variant may take.
+TIME_LIMIT = 300.0
+
+
+def add_variants(
+    bundle: Bundle, module: nn.Module, shaped: ShapedGraph, precisions: Sequence[str], data: DataSet | None
+) -> dict[str, dict[str, Any]]:
+    """Write ``model.PRECISION.onnx`` into `bundle`'s folder for each of `precisions`, and a word on them to its README.
+
+    Agreement, and with ``[train]`` the loss and metrics, are measured on `data`'s test part; on the validation part
+    where there is no other, and on seeded normals without `data`. Returns what was found by precision, as data.
+
+    Raises:
+        GraphspecError: ``not-exportable`` where there are no data for int8, or nothing that it quantises.
+        VerificationError: ``mismatch`` where a variant answers otherwise than float32.
+    """
+    samples = _Data(shaped, module, data) if data is not None else _Draws(shaped, module)
+    reading = Postprocessing.of(shaped, bundle.manifest["labels"])
+    reports = []
+    for precision in precisions:
+        target = bundle.folder / variant_file(precision)
+        if precision == "fp16":
+            write_fp16(bundle.path("onnx"), target)
+        else:
+            write_int8(bundle.path("onnx"), target, samples.calibration())
+        reports.append(_compare(bundle.path("onnx"), target, precision, reading, samples))
+    if faults := diagnostics(reports):
+        raise VerificationError(faults)
+    with (bundle.folder / "README.md").open("a", encoding="utf-8") as file:
+        file.write(readme_section(reports))
+    return {report.precision: report.as_dict() for report in reports}
+
+
+def _compare(
+    reference: Path, target: Path, precision: str, reading: Postprocessing, samples: _Data | _Draws
+) -> VariantReport:
+    check_that_it_runs(target, samples.one(), [entry["name"] for entry in reading.outputs])
+    own, variant, agreement = Session(reference), Session(target), Agreement(reading)
+    right = samples.measure(own)
+    found = samples.measure(Beside(own, variant, agreement))
+    seconds, ratio = latency(reference, target, samples.one())
+    size = target.stat().st_size
+    return VariantReport(
+        precision, target.name, size, size / reference.stat().st_size, 1000 * seconds, ratio, agreement.share,
+        samples.count, samples.part, {name: (right[name], found[name]) for name in right},
+    )  # fmt: skip
+
+
+def check_that_it_runs(path: Path, inputs: Arrays, names: Sequence[str]) -> None:
+    """Run the model at `path` once for the outputs `names`, in a process of its own: what the tools make can end it.
+
+    Raises:
+        VerificationError: ``runtime-failed`` where it does not run.
+    """
+    with Worker() as worker, tempfile.TemporaryDirectory() as folder:
+        given, found = Path(folder) / "inputs.npz", Path(folder) / "outputs.npz"
+        np.savez(given, allow_pickle=False, **{f"0.{name}": value for name, value in inputs.items()})
+        request = {"runtime": ONNXRUNTIME.name, "model": str(path), "inputs": str(given), "outputs": str(found)}
+        try:
+            answer = worker.ask(request | {"names": list(names), "dtypes": {}}, TIME_LIMIT)
+        except WorkerError as error:
+            answer = {"failed": str(error)}
+    problem = answer.get("failed") or answer["errors"].get("0")
+    if problem:
+        raise VerificationError([Diagnostic("runtime-failed", f"{path.name} in onnxruntime: {problem}", AT)])
+
+
+class _Draws:
+    """Seeded normals in the place of data."""
+
+    part = "seeded normals"
+    count = DRAWS
+
+    def __init__(self, shaped: ShapedGraph, module: nn.Module) -> None:
+        self._sampler = Sampler.of(eval_copy(module), shaped)
+        ones = {dim: 1 if dim == batch_dim(shaped) else size for dim, size in self._sampler.sizes.items()}
+        self._inputs = [self._sampler.draw(ones, seed=seed) for seed in range(DRAWS)]
+
+    def calibration(self) -> list[Arrays]:
+        """Refused: made-up inputs say nothing of the range of real ones."""
+        raise fail("not-exportable", "int8 is scaled by training samples, the spec has no [data]", at=AT)
+
+    def one(self) -> Arrays:
+        """One sample by input name."""
+        return {name: as_array(value) for name, value in self._inputs[0].items()}
+
+    def measure(self, module: nn.Module) -> dict[str, float]:
+        """Run `module` on all of it; without targets there is nothing to measure."""
+        for inputs in self._inputs:
+            module(*inputs.values())
+        return {}
+
+
+class _Data:
+    """A part of the data set that training has not seen."""
+
+    def __init__(self, shaped: ShapedGraph, module: nn.Module, data: DataSet) -> None:
+        self._shaped, self._module, self._data = shaped, module, data
+        unseen: Part = "validation" if data.validation is not None else "train"
+        self._part: Part = "test" if data.test.exists else unseen
+        self._fields = match_fields(shaped, data)
+
+    @property
+    def part(self) -> str:
+        """In words."""
+        return f"the {self._part} part"
+
+    @property
+    def count(self) -> int:
+        """How many samples it has."""
+        return len(self._data.samples(self._part))
+
+    def calibration(self) -> list[Arrays]:
+        """Training samples, spread evenly over the part, in batches by input name."""
+        samples = self._data.train
+        chosen = torch.linspace(0, len(samples) - 1, min(CALIBRATION, len(samples))).long()
+        batches = dataclasses.replace(self._data.batches("train"), samples=samples.subset(chosen))
+        return list(self._by_name(batches.in_order(BATCH)))
+
+    def one(self) -> Arrays:
+        """One sample by input name."""
+        return next(self._by_name(self._data.batches(self._part).in_order(1)))
+
+    def _by_name(self, batches: Iterator[Samples]) -> Iterator[Arrays]:
+        names = list(self._shaped.inputs)
+        for batch in batches:
+            values = map(as_array, self._fields.inputs_of(batch))
+            yield dict(zip(names, values, strict=True))
+
+    def measure(self, module: nn.Module) -> dict[str, float]:
+        """Loss and metrics of `module` on the part; without ``[train]`` it is only run."""
+        if self._shaped.spec.train is None:
+            for batch in self._data.batches(self._part).in_order():
+                module(*self._fields.inputs_of(batch))
+            return {}
+        with torch.random.fork_rng(devices=[]):
+            learner = make_learner(copy.deepcopy(self._module), self._shaped, self._data, torch.device("cpu"), epochs=1)
+        learner.module = module
+        return measure(learner, self._data.batches(self._part))

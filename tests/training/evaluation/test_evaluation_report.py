@@ -1,0 +1,175 @@
+"""Evaluation: figures are scikit-learn's over the network's own answers, and the pictures that show them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn import metrics as theirs
+from sklearn.calibration import calibration_curve
+
+from graphspec import pipeline
+from graphspec.training import load_weights, read_weights
+from graphspec.training.evaluation.measured import measured
+from graphspec.training.loop import measure
+from graphspec.training.metrics.scores import probabilities, reliability_bins
+from graphspec.training.plots.chosen_plots import worst_errors
+from graphspec.training.train import load_data, make_learner
+
+Fit = Callable[..., Any]
+CPU = torch.device("cpu")
+
+
+def answers(spec: Any, run: Path, part: str = "test") -> tuple[torch.Tensor, torch.Tensor]:
+    """Outputs and targets of the best weights on a part, computed by hand."""
+    shaped = pipeline.shape(pipeline.load(spec))
+    module = pipeline.build(shaped).eval()
+    load_weights(module, read_weights(run))
+    batch = load_data(shaped.spec).batch(10**6, part)  # type: ignore[arg-type]
+    with torch.no_grad():
+        return module(*batch.inputs.values()), next(iter(batch.targets.values()))
+
+
+def test_figures_by_class_are_scikit_learns(digits: dict[str, Any], fit: Fit, tmp_path: Path) -> None:
+    report = fit(digits).evaluation
+    outputs, truth = answers(digits, tmp_path / "run")
+    predicted = outputs.argmax(1)
+    assert report.confusion == theirs.confusion_matrix(truth, predicted).tolist()
+    table = theirs.precision_recall_fscore_support(truth, predicted, zero_division=0)
+    for i, (name, row) in enumerate(report.per_class.items()):
+        assert name == str(i)
+        assert [row[key] for key in ("precision", "recall", "f1", "support")] == pytest.approx([c[i] for c in table])
+    assert report.parts["test"]["accuracy"] == pytest.approx(theirs.accuracy_score(truth, predicted))
+
+
+def test_every_sample_is_measured_once_and_the_mode_is_kept(digits: dict[str, Any]) -> None:
+    shaped = pipeline.shape(pipeline.load(digits))
+    data, module = load_data(shaped.spec), pipeline.build(shaped)
+    learner = make_learner(module, shaped, data, CPU, epochs=1)
+    found = measured(learner, data.batches("train"))
+    assert module.training
+    assert found.figures == measure(learner, data.batches("train"))
+    assert found.samples == len(data.train)
+    (each,) = found.answers.values()
+    assert torch.equal(each.targets, data.train.targets["label"])
+    with torch.no_grad():
+        assert torch.allclose(each.outputs, module.eval()(data.train.inputs["image"]), atol=1e-5)
+
+
+def test_a_run_measures_a_sample_of_a_large_training_part(
+    digits: dict[str, Any], fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sys.modules["graphspec.training.evaluation.evaluate"], "SAMPLED", 100
+    )  # the function has that name too
+    ended = fit(digits).evaluation
+    assert ended.samples == {"train": (100, 1294), "validation": (144, 144), "test": (359, 359)}
+    whole = pipeline.evaluate(tmp_path / "run", device="cpu")
+    assert whole.samples["train"] == (1294, 1294)
+    assert whole.parts["test"] == ended.parts["test"]
+    assert abs(whole.parts["train"]["accuracy"] - ended.parts["train"]["accuracy"]) < 0.1
+    again = json.loads((tmp_path / "run/evaluation.json").read_text())
+    assert again["samples"]["train"] == [1294, 1294]
+
+
+def pictures(run: Path) -> set[str]:
+    found = set(run.glob("*.png"))
+    for path in found:
+        image = np.asarray(Image.open(path).convert("L"))
+        assert min(image.shape) > 250
+        assert image.std() > 5, f"{path.name} is empty"
+    return {path.stem for path in found}
+
+
+def test_pictures_of_a_classifier(digits: dict[str, Any], fit: Fit, tmp_path: Path) -> None:
+    fit(digits)
+    assert pictures(tmp_path / "run") == {"curves", "confusion_matrix"}
+    report = pipeline.evaluate(tmp_path / "run", device="cpu")
+    names = {"curves", "confusion_matrix", "classes", "reliability", "errors"}
+    assert pictures(tmp_path / "run") == {path.stem for path in report.files} == names
+
+
+@pytest.mark.parametrize(
+    ("dataset", "shape", "outputs", "picture"),
+    [("diabetes", [10], 1, "predictions"), ("line", [1], 1, "fit")],
+)
+def test_pictures_of_a_regression(
+    dataset: str, shape: list[int], outputs: int, picture: str, fit: Fit, tmp_path: Path
+) -> None:
+    spec = {
+        "graphspec": 1,
+        "inputs": {"x": ["N", *shape]},
+        "layers": {"y": {"type": "Linear", "out_features": outputs}},
+        "data": {"dataset": dataset},
+        "train": {"epochs": 1, "loss": "MSELoss"},
+    }
+    fit(spec)
+    pipeline.evaluate(tmp_path / "run", device="cpu")
+    assert pictures(tmp_path / "run") == {"curves", picture}
+
+
+def test_pictures_of_several_outputs_have_their_names(fit: Fit, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "a.npz", x=random.normal(size=(60, 4)), kind=np.arange(60) % 3, place=random.normal(size=(60, 2))
+    )
+    spec = {
+        "graphspec": 1,
+        "inputs": {"x": ["N", 4]},
+        "layers": {
+            "a": {"type": "Linear", "out_features": 3},
+            "b": {"type": "Linear", "from": "x", "out_features": 2},
+        },
+        "outputs": {"kind": "a", "place": "b"},
+        "data": {"dataset": {"type": "npz", "file": "a.npz", "targets": ["kind", "place"]}, "batch_size": 8},
+        "train": {
+            "epochs": 1,
+            "loss": [{"type": "CrossEntropyLoss", "output": "kind"}, {"type": "MSELoss", "output": "place"}],
+        },
+    }
+    report = fit(spec, data_root=tmp_path).evaluation
+    assert pictures(tmp_path / "run") == {"curves", "kind_confusion_matrix", "place_predictions"}
+    assert list(report.per_class) == ["0", "1", "2"]
+
+
+def test_the_worst_errors_are_the_most_confident_ones() -> None:
+    confidence = torch.tensor([0.9, 0.5, 0.99, 0.7, 0.8])
+    right = torch.tensor([False, False, True, False, True])
+    assert worst_errors(confidence, right).tolist() == [0, 3, 1]
+    assert len(worst_errors(torch.rand(500), torch.zeros(500, dtype=torch.bool))) == 24
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "expected"),
+    [
+        ("CrossEntropyLoss", [[0.0, 0.0]], [[0.5, 0.5]]),
+        ("NLLLoss", [[-0.6931472, -0.6931472]], [[0.5, 0.5]]),
+        ("BCEWithLogitsLoss", [[0.0]], [[0.5, 0.5]]),
+        ("BCELoss", [[0.25]], [[0.75, 0.25]]),
+        ("MultiMarginLoss", [[1.0, 2.0]], None),
+        ("MSELoss", [[0.3]], None),
+    ],
+)
+def test_probabilities_follow_the_loss(loss: str, outputs: list[list[float]], expected: Any) -> None:
+    found = probabilities(loss, torch.tensor(outputs))
+    assert (found is None) == (expected is None)
+    if expected is not None:
+        assert torch.allclose(found, torch.tensor(expected))
+
+
+def test_reliability_is_scikit_learns_calibration_curve() -> None:
+    draw = torch.Generator().manual_seed(0)
+    confidence = torch.rand(5000, generator=draw, dtype=torch.float64)
+    right = torch.rand(5000, generator=draw) < confidence**1.5
+    count, hits, sure = reliability_bins(confidence, right, 10)
+    accuracy, mean = calibration_curve(right.numpy(), confidence.numpy(), n_bins=10)
+    assert np.allclose(hits / count, accuracy)
+    assert np.allclose(sure / count, mean)
+    assert count.sum() == 5000

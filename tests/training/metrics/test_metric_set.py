@@ -1,0 +1,153 @@
+"""Metrics are scikit-learn's, whatever the batches they are accumulated over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from sklearn import metrics as theirs
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_calibration_error
+
+from graphspec.diagnostics import GraphspecError
+from graphspec.spec.base import Component
+from graphspec.training.metrics.metric_set import METRICS, MetricSet, higher_is_better
+from graphspec.training.objective import Objective, Target, build_objective
+
+CPU = torch.device("cpu")
+RANDOM = torch.Generator().manual_seed(0)
+LABELS = torch.randint(0, 4, (237,), generator=RANDOM)
+LOGITS = torch.randn(237, 4, generator=RANDOM) + 1.5 * torch.nn.functional.one_hot(LABELS, 4)
+VALUES = torch.randn(237, 2, generator=RANDOM)
+GUESSES = VALUES + 0.3 * torch.randn(237, 2, generator=RANDOM)
+
+
+def objective_of(loss: str, classes: int | None) -> Objective:
+    return build_objective(Component(type=loss), {"y": "t"}, {"t": Target(classes)}, ("y",), CPU)
+
+
+def compute(metric: Any, loss: str, classes: int | None, output: Tensor, target: Tensor, batch: int = 32) -> float:
+    component = Component.model_validate(metric)
+    objective = objective_of(loss, classes)
+    found = MetricSet([component], objective, CPU)
+    for start in range(0, len(output), batch):
+        found.update(0.0, output[start : start + batch], target[start : start + batch])
+    return found.compute()[component.type]
+
+
+def labels(average: str, figure: Callable[..., Any]) -> Callable[[], float]:
+    return lambda: figure(LABELS, LOGITS.argmax(1), average=average, zero_division=0)
+
+
+CLASSES: list[tuple[Any, Callable[[], float]]] = [
+    ("accuracy", lambda: theirs.accuracy_score(LABELS, LOGITS.argmax(1))),
+    ("precision", labels("macro", theirs.precision_score)),
+    ("recall", labels("macro", theirs.recall_score)),
+    ("f1", labels("macro", theirs.f1_score)),
+    ({"type": "f1", "average": "weighted"}, labels("weighted", theirs.f1_score)),
+    ({"type": "precision", "average": "weighted"}, labels("weighted", theirs.precision_score)),
+    ({"type": "top_k_accuracy", "k": 2}, lambda: theirs.top_k_accuracy_score(LABELS, LOGITS, k=2)),
+    ("roc_auc", lambda: theirs.roc_auc_score(LABELS, LOGITS.softmax(1), multi_class="ovr")),
+    ("calibration_error", lambda: multiclass_calibration_error(LOGITS.softmax(1), LABELS, 4, n_bins=15).item()),
+]
+REGRESSION: list[tuple[Any, Callable[[], float]]] = [
+    ("mse", lambda: theirs.mean_squared_error(VALUES, GUESSES)),
+    ("rmse", lambda: theirs.mean_squared_error(VALUES, GUESSES) ** 0.5),
+    ("mae", lambda: theirs.mean_absolute_error(VALUES, GUESSES)),
+    ("r2", lambda: theirs.r2_score(VALUES, GUESSES)),
+]
+
+
+@pytest.mark.parametrize(("metric", "expected"), CLASSES)
+@pytest.mark.parametrize("batch", [1, 32, 500])
+def test_of_classes(metric: Any, expected: Callable[[], float], batch: int) -> None:
+    assert compute(metric, "CrossEntropyLoss", 4, LOGITS, LABELS, batch) == pytest.approx(expected(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("metric", "expected"), REGRESSION)
+def test_of_values(metric: Any, expected: Callable[[], float]) -> None:
+    assert compute(metric, "MSELoss", None, GUESSES, VALUES) == pytest.approx(expected(), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "scale"), [("BCEWithLogitsLoss", 1.0), ("SoftMarginLoss", 1.0), ("BCELoss", None), ("MSELoss", None)]
+)
+def test_one_column_decides_between_two_classes(loss: str, scale: float | None) -> None:
+    truth = LABELS % 2
+    logit = torch.randn(237, 1, generator=torch.Generator().manual_seed(1)) + truth.unsqueeze(1)
+    output = logit if scale else logit.sigmoid()
+    predicted = (logit[:, 0] > 0).long()
+    assert compute("accuracy", loss, 2, output, truth) == pytest.approx(theirs.accuracy_score(truth, predicted))
+    assert compute("roc_auc", loss, 2, output, truth) == pytest.approx(theirs.roc_auc_score(truth, logit[:, 0]))
+
+
+def test_equal_scores_count_half() -> None:
+    truth, score = LABELS % 2, (LOGITS[:, :1] * 2).round() / 2
+    expected = theirs.roc_auc_score(truth, score[:, 0])
+    assert compute("roc_auc", "BCEWithLogitsLoss", 2, score, truth) == pytest.approx(expected)
+
+
+def test_a_class_that_does_not_occur() -> None:
+    truth, logits = LABELS % 3, LOGITS
+    expected = theirs.f1_score(truth, logits.argmax(1), average="macro", zero_division=0)
+    assert compute("f1", "CrossEntropyLoss", 4, logits, truth) == pytest.approx(expected)
+
+
+def test_every_metric_is_tested() -> None:
+    tested = {Component.model_validate(metric).type for metric, _ in CLASSES + REGRESSION}
+    assert tested == set(METRICS)
+
+
+def test_going_on_in_the_middle() -> None:
+    objective = objective_of("CrossEntropyLoss", 4)
+    components = [Component.model_validate(metric) for metric, _ in CLASSES if isinstance(metric, str)]
+    whole, first, second = (MetricSet(components, objective, CPU) for _ in range(3))
+    first.update(0.5, LOGITS[:100], LABELS[:100])
+    second.load_state_dict(first.state_dict())
+    second.update(0.25, LOGITS[100:], LABELS[100:])
+    whole.update(0.5, LOGITS[:100], LABELS[:100])
+    whole.update(0.25, LOGITS[100:], LABELS[100:])
+    assert second.compute() == whole.compute()
+
+
+def test_metrics_of_several_outputs_have_the_outputs_name() -> None:
+    kinds = {"kind": "CrossEntropyLoss", "age": "MSELoss"}
+    losses = tuple(Component.model_validate({"type": loss, "output": name}) for name, loss in kinds.items())
+    targets = {"kind": Target(4), "age": Target(None)}
+    objective = build_objective(losses, {name: name for name in targets}, targets, ("kind", "age"), CPU)
+    components = [Component(type="accuracy"), Component.model_validate({"type": "mae", "output": "age"})]
+    found = MetricSet(components, objective, CPU)
+    found.update(0.5, {"kind": LOGITS, "age": GUESSES}, {"kind": LABELS, "age": VALUES})
+    assert found.compute() == {
+        "loss": 0.5,
+        "accuracy": pytest.approx(theirs.accuracy_score(LABELS, LOGITS.argmax(1))),
+        "age_mae": pytest.approx(theirs.mean_absolute_error(VALUES, GUESSES)),
+    }
+    with pytest.raises(GraphspecError, match=r'bad-metric.*no loss compares the output "agee"; did you mean "age"'):
+        MetricSet([Component.model_validate({"type": "mae", "output": "agee"})], objective, CPU)
+
+
+def test_which_way_is_better() -> None:
+    assert [higher_is_better(name) for name in ("kind_accuracy", "age_mae", "age_r2")] == [True, False, True]
+    assert [name for name in ("loss", *METRICS) if not higher_is_better(name)] == [
+        "loss", "calibration_error", "mse", "rmse", "mae",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metric", "classes", "expected"),
+    [
+        ("acuracy", 4, r'unknown metric "acuracy"; did you mean "accuracy"'),
+        ("accuracy", None, r'bad-metric.*"accuracy" is a metric for classes'),
+        ("r2", 4, r'bad-metric.*"r2" is a metric for regression'),
+        ({"type": "f1", "avrage": "macro"}, 4, r'unknown-argument.*did you mean "average"'),
+        ({"type": "f1", "average": "micro"}, 4, r"average must be macro or weighted"),
+        ({"type": "top_k_accuracy", "k": 0}, 4, r"counts start at 1"),
+    ],
+)
+def test_what_is_wrong_is_said(metric: Any, classes: int | None, expected: str) -> None:
+    objective = objective_of("MSELoss", classes)
+    with pytest.raises(GraphspecError, match=expected):
+        MetricSet([Component.model_validate(metric)], objective, CPU)
