@@ -40,8 +40,10 @@ def read_tensors(path: Path, at: SpecPath = ()) -> dict[str, Tensor]:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether `value` is a tensor that holds its numbers, and not quantized, sparse or without any."""
-    return isinstance(value, Tensor) and value.layout == torch.strided and not (value.is_quantized or value.is_meta)
+    """Whether `value` is a tensor that holds its numbers, and not quantized, sparse, nested or without any."""
+    if not isinstance(value, Tensor) or value.layout != torch.strided:
+        return False
+    return not (value.is_quantized or value.is_meta or value.is_nested)
 
 
 def load_into(module: nn.Module, path: Path, layer: str, at: SpecPath) -> None:

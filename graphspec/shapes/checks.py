@@ -29,6 +29,7 @@ def faults_before_running(
     yield from _rank(layer, inputs)
     yield from _dims(layer, inputs, arguments)
     yield from _dtypes(layer, inputs)
+    yield from _output_padding(layer, inputs, arguments)
     yield from _pieces(layer, inputs, arguments)
     if layer.op.broadcasts and not broadcast:
         yield from _broadcasting(layer, inputs)
@@ -71,6 +72,27 @@ def _dtypes(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Diagnost
     if layer.op.name not in _IDS and learns and not kind.dtype.is_floating_point:
         message = f"layer {quoted(layer.label)}: {layer.op.name} takes floating point numbers, not {_name(kind.dtype)}"
         yield Diagnostic("wrong-dtype", message, layer.at, "an Embedding layer makes vectors of indices")
+
+
+def _output_padding(
+    layer: Layer, inputs: Mapping[str, TensorType], arguments: Mapping[str, Any]
+) -> Iterator[Diagnostic]:
+    """A transposed convolution fills at most what a stride or a dilation leaves open; some meta kernels do not look."""
+    padding, stride, dilation = (
+        arguments.get(name, least) for name, least in (("output_padding", 0), ("stride", 1), ("dilation", 1))
+    )
+    kind = next(iter(inputs.values()), None)
+    if "output_padding" not in layer.op.arguments or kind is None or len(kind.shape) < 3:
+        return
+    paddings, strides, dilations = (
+        value if isinstance(value, list | tuple) else [value] * (len(kind.shape) - 2)
+        for value in (padding, stride, dilation)
+    )
+    if any(p >= max(s, d) for p, s, d in zip(paddings, strides, dilations, strict=False)):
+        given = f"output_padding is {padding}, with stride {stride} and dilation {dilation}"
+        message = f"layer {quoted(layer.label)}: {given}"
+        hint = "output_padding must be smaller than the stride or the dilation"
+        yield Diagnostic("shape-mismatch", message, (*layer.at, "output_padding"), hint)
 
 
 def _pieces(layer: Layer, inputs: Mapping[str, TensorType], arguments: Mapping[str, Any]) -> Iterator[Diagnostic]:

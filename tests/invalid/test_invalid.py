@@ -131,7 +131,7 @@ PLACES: dict[str, tuple[int | None, str, str]] = {
     "shape-mismatch--heads.toml": (5, "att", ""),
     "shape-mismatch--kernel.toml": (5, "conv", ""),
     "shape-mismatch--matmul.toml": (6, "m", ""),
-    "shape-mismatch--output-padding.toml": (5, "up", ""),
+    "shape-mismatch--output-padding.toml": (5, "2", "output_padding must be smaller than the stride or the dilation"),
     "shape-mismatch--pixel-shuffle.toml": (5, "up", ""),
     "shape-mismatch--pool-padding.toml": (5, "pool", ""),
     "shape-mismatch--pool.toml": (5, "pool", ""),

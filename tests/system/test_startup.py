@@ -90,7 +90,7 @@ print(gc.isenabled(), gc.get_freeze_count() > 200_000)
 
 BATCHES = """
 import resource, numpy
-from graphspec.cli.process import keep_memory
+from graphspec.system.startup import keep_memory
 {}
 for _ in range(2):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

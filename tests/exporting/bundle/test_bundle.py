@@ -200,7 +200,7 @@ exporting.write_bundle(pipeline.build(shaped), shaped, Path(sys.argv[1]) / "line
 
 def test_onnx_and_pt2_are_byte_identical_between_two_processes(tmp_path):
     for name in ("one", "two"):
-        script = EXPORT.format(tests=str(Path(__file__).parent))
+        script = EXPORT.format(tests=str(Path(__file__).parents[1]))
         subprocess.run([sys.executable, "-c", script, tmp_path / name], check=True, cwd=GRAPHSPEC)
     names = ["model.onnx", "model.pt2", "golden.npz", "weights.safetensors", "README.md"]
     for name in [*names, "line/pipeline.onnx", "line/pipeline_golden.npz", "line/manifest.json"]:

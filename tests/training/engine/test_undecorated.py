@@ -17,8 +17,8 @@ SCRIPT = """
 import sys
 import torch
 from graphspec.spec.base import Component
-from graphspec.training.optimizer import build_optimizer
-from graphspec.training.undecorated import undecorated
+from graphspec.training.optim.optimizer import build_optimizer
+from graphspec.training.engine.undecorated import undecorated
 module = torch.nn.Linear(3, 2)
 optimizer = build_optimizer(Component.model_validate({"type": "Adam"}), module)
 module(torch.ones(1, 3)).sum().backward()

@@ -105,7 +105,7 @@ from pathlib import Path
 import torch
 from graphspec import pipeline
 from graphspec.training import train
-from graphspec.training.progress import Silent
+from graphspec.training.run.reporter import Silent
 
 class Kill(Silent):
     left = int(sys.argv[3])

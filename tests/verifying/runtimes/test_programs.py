@@ -139,7 +139,7 @@ def test_a_file_that_libtorch_cannot_load_has_its_reason(judge, tmp_path):
 ])  # fmt: skip
 def test_a_missing_program_is_said_and_never_counted_as_passed(judge, small, monkeypatch, tmp_path, name, words):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("graphspec.verifying.runtimes.runtime.needs.NPM_FOLDER", tmp_path)
+    monkeypatch.setattr("graphspec.verifying.runtimes.needs.NPM_FOLDER", tmp_path)
     runtime = runtime_of(name)
     found = judge.run(runtime, small.bundle.path(runtime.format))
     assert (found.passed, found.failure.startswith("not installed: "), words in found.failure) == (False, True, True)
@@ -149,7 +149,7 @@ def test_a_missing_program_is_said_and_never_counted_as_passed(judge, small, mon
 
 
 def test_a_missing_npm_package_comes_with_the_command_that_installs_its_pinned_version(monkeypatch, tmp_path):
-    monkeypatch.setattr("graphspec.verifying.runtimes.runtime.needs.NPM_FOLDER", tmp_path)
+    monkeypatch.setattr("graphspec.verifying.runtimes.needs.NPM_FOLDER", tmp_path)
     command = f"npm install --ignore-scripts --prefix {tmp_path} onnxruntime-web@1."
     assert ORT_WEB.missing.startswith(command)
 
