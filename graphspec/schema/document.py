@@ -21,8 +21,12 @@ from graphspec.schema.pieces import (
     table_of,
 )
 from graphspec.spec.base import Component
+from graphspec.spec.dims import DimRange
 from graphspec.spec.model import BlockSpec, InputSpec, NetworkSpec
 from graphspec.spec.tune import SearchSpec
+
+#: A dynamic dim, or a multiple of one.
+_NAMED_DIM = rf"(?:{IDENTIFIER}|\s*(?:[0-9]{{1,10}}\s*\*\s*{IDENTIFIER}|{IDENTIFIER}\s*\*\s*[0-9]{{1,10}})\s*)"
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 
@@ -51,9 +55,8 @@ def json_schema() -> Schema:
 def _body() -> dict[str, Schema]:
     """The sections that make the network; their values are tables by names of the file's own."""
     variables: Schema = table_of({"not": {"type": "null"}})
-    dim: Schema = {
-        "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": f"^{IDENTIFIER}$"}, EXPRESSION]
-    }
+    named: Schema = {"type": "string", "pattern": f"^{_NAMED_DIM}$"}
+    dim: Schema = {"anyOf": [{"type": "integer", "minimum": 1}, named, EXPRESSION]}
     shape = list_of(dim)
     dtype = _plain(InputSpec)["dtype"]
     typed: Schema = {
@@ -66,8 +69,12 @@ def _body() -> dict[str, Schema]:
         "graphspec": {"const": 1, "description": "The version of the spec language."},
         "vars": {"description": "Values for expressions; variants and --set change them.", **variables},
         "inputs": {
-            "description": 'forward\'s parameters in order. A name among the sizes is a dynamic dim: ["N", 1, 28, 28].',
+            "description": 'forward\'s parameters in order. A name is a dynamic dim: ["N", 1, 28, "16*W"].',
             **table_of({"anyOf": [shape, typed]}, minProperties=1),
+        },
+        "dims": {
+            "description": "The sizes that a dynamic dim may have, by its name.",
+            **table_of(_model(DimRange)),
         },
         "layers": {"$ref": "#/definitions/layers"},
         "outputs": {

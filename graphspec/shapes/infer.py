@@ -71,7 +71,7 @@ class _Inference:
         layers = tuple(self.layers.values())
         for lint in lints(self.graph, self.layers, outputs, self.outputs):  # type: ignore[arg-type]
             warn(lint.code, lint.message, lint.at, lint.hint)
-        dims = dim_limits(self.inputs, layers)
+        dims = dim_limits(self.graph.spec, self.inputs, layers)
         return ShapedGraph(self.graph.spec, self.inputs, layers, outputs, dims)  # type: ignore[arg-type]
 
     def choose(self, name: str, choice: Choice) -> None:
@@ -254,11 +254,10 @@ def _input_types(spec: NetworkSpec) -> dict[str, TensorType]:
                 code, wanted = ("bad-value", "at least 1") if dim < 1 else ("too-large", f"at most {2**31 - 1}")
                 message = f"input {quoted(name)} has a dim of {dim}, not {wanted}"
                 faults.append(Diagnostic(code, message, ("inputs", name, index)))
-        shape = tuple(symbol(dim) if isinstance(dim, str) else dim for dim in given.shape)
+        shape = tuple(dim if isinstance(dim, int) else dim.factor * symbol(dim.name) for dim in given.shape)
         types[name] = TensorType(shape, getattr(torch, given.dtype))
-    dims = {dim for given in spec.inputs.values() for dim in given.shape if isinstance(dim, str)}
-    if len(dims) > MOST_DIMS:
-        message = f"the inputs have {len(dims)} dynamic dims, more than {MOST_DIMS}"
+    if len(spec.dim_names) > MOST_DIMS:
+        message = f"the inputs have {len(spec.dim_names)} dynamic dims, more than {MOST_DIMS}"
         faults.append(Diagnostic("too-large", message, ("inputs",)))
     if faults:
         raise GraphspecError(faults)

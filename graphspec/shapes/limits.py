@@ -8,22 +8,24 @@ import sympy
 
 from graphspec.shapes.dims import symbol
 from graphspec.shapes.shaped import ShapedLayer, TensorType
+from graphspec.spec.dims import DimRange
+from graphspec.spec.model import NetworkSpec
 
 _LARGE = 1 << 16
 
 
-def dim_limits(inputs: Mapping[str, TensorType], layers: Iterable[ShapedLayer]) -> dict[str, tuple[int, int | None]]:
-    """Dim name → (least size, None), by trying sizes on every size formula in the network."""
+def dim_limits(
+    spec: NetworkSpec, inputs: Mapping[str, TensorType], layers: Iterable[ShapedLayer]
+) -> dict[str, tuple[int, int | None]]:
+    """Dim name → (least size, greatest): what ``[dims]`` says, the least size also by trying every size formula."""
     formulas = {
         dim
         for kind in [*inputs.values(), *(kind for layer in layers for kind in layer.outputs.values())]
         for dim in kind.shape
         if isinstance(dim, sympy.Expr)
     }
-    names = list(
-        dict.fromkeys(str(dim) for kind in inputs.values() for dim in kind.shape if isinstance(dim, sympy.Symbol))
-    )
-    return {name: (_least(name, names, formulas), None) for name in names}
+    ranges = {name: spec.dims.get(name, DimRange()) for name in spec.dim_names}
+    return {name: (max(_least(name, ranges, formulas), given.min), given.max) for name, given in ranges.items()}
 
 
 def _least(name: str, names: Iterable[str], formulas: set[sympy.Expr]) -> int:

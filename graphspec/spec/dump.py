@@ -10,7 +10,8 @@ from typing import Any
 
 from graphspec.spec.model import NetworkSpec
 
-_ORDER = ("graphspec", "name", "vars", "inputs", "layers", "outputs", "blocks", "data", "train", "export", "tune")
+_NETWORK = ("graphspec", "name", "vars", "inputs", "dims", "layers", "outputs", "blocks")
+_ORDER = (*_NETWORK, "data", "train", "export", "tune")
 
 
 def dump(spec: NetworkSpec) -> str:

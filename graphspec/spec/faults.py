@@ -30,7 +30,7 @@ def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Diagnostic]:
     """One diagnostic a place, the innermost, in the order of the spec's fields."""
     found: dict[Path, Diagnostic] = {}
     for row in error.errors(include_url=False):
-        path, value = _path(row["loc"], data)
+        path, value = _path(row["loc"], data, row["type"] == "missing")
         found.setdefault(path, _fault(row, path, value))
     corrected = {(fault.at[:-1], fault.hint) for fault in found.values() if fault.code == "unknown-key"}
     around = {path[:cut] for path in found for cut in range(len(path))}
@@ -43,14 +43,14 @@ def _misspelt(fault: Diagnostic, corrected: Container[tuple[Path, str]]) -> bool
     return fault.code == "missing-key" and (fault.at[:-1], wanted) in corrected
 
 
-def _path(loc: tuple[int | str, ...], data: Any) -> tuple[Path, Any]:
-    """`loc` without the names of union branches: parts that are keys of the data, or missing from it at the end."""
+def _path(loc: tuple[int | str, ...], data: Any, missing: bool) -> tuple[Path, Any]:
+    """`loc` without the names of union branches: parts that are keys of the data, the last one may be `missing`."""
     path: list[int | str] = []
     for index, part in enumerate(loc):
         if (isinstance(data, dict) and part in data) or (isinstance(data, list | tuple) and isinstance(part, int)):
             data = data[part]  # type: ignore[index]
             path.append(part)
-        elif index == len(loc) - 1 and isinstance(data, dict):
+        elif missing and index == len(loc) - 1:
             path.append(part)
     return tuple(path), data
 
@@ -95,7 +95,7 @@ def _wanted_at(path: Path) -> str:
     if path[:-1] == ("inputs",):
         return 'a shape such as ["N", 8]'
     if path[-2:-1] == ("shape",) or (path[:1] == ("inputs",) and len(path) == 3 and isinstance(path[-1], int)):
-        return "an integer or the name of a dynamic dim"
+        return 'an integer or a dynamic dim: "H" or "16*H"'
     return {"repeat": 'an integer or "${…}"', "if": 'true, false or "${…}"', "tie": "a parameter's name"}.get(
         str(path[-1]) if path else "", ""
     )

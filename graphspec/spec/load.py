@@ -11,17 +11,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from graphspec.diagnostics import Diagnostic, GraphspecError, Path, fail, located, quoted
+from graphspec.spec.dims import dim_faults
 from graphspec.spec.expressions import ExpressionError, NeedsShape
 from graphspec.spec.faults import faults_of
 from graphspec.spec.model import FORMAT_VERSION, NetworkSpec
-from graphspec.spec.names import check_names
+from graphspec.spec.names import name_faults
 from graphspec.spec.overrides import apply_overrides, apply_variant
 from graphspec.spec.parse import parse, type_name
 from graphspec.spec.scope import Bindings
 from graphspec.spec.source import Source
 from graphspec.spec.text import EXTENSIONS, read, read_stdin
 
-_SECTIONS = ("inputs", "data", "train", "export", "tune")
+_SECTIONS = ("inputs", "dims", "data", "train", "export", "tune")
 
 
 def load(
@@ -82,7 +83,9 @@ def _validate(data: dict[str, Any], source: Source, given: str) -> NetworkSpec:
         spec = NetworkSpec.model_validate(data)
     except ValidationError as error:
         raise GraphspecError(faults_of(error, data)) from None
-    check_names(spec)
+    faults = [*name_faults(spec), *dim_faults(spec)]
+    if faults:
+        raise GraphspecError(faults)
     return spec.read_from(source)
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, PrivateAttr, model_serializer, model_validator
 
 from graphspec.spec.base import SpecModel
 from graphspec.spec.data import DataSpec
+from graphspec.spec.dims import DimField, DimRange, NamedDim
 from graphspec.spec.export import ExportSpec
 from graphspec.spec.source import Source
 from graphspec.spec.train import TrainSpec
@@ -23,9 +24,12 @@ References = str | tuple[str, ...] | dict[str, str | tuple[str, ...]]
 
 
 class InputSpec(SpecModel):
-    """An input: ``["N", 1, 28, 28]``, or ``{ shape = ["N", "T"], dtype = "int64" }``. A string is a dynamic dim."""
+    """An input: ``["N", 1, 28, 28]``, or ``{ shape = ["N", "T"], dtype = "int64" }``.
 
-    shape: Annotated[tuple[int | str, ...], Field(max_length=MOST_DIMS)]
+    A string is a dynamic dim, or a multiple of one (``"16*H"``).
+    """
+
+    shape: Annotated[tuple[int | DimField, ...], Field(max_length=MOST_DIMS)]
     dtype: Dtype = "float32"
 
     @model_validator(mode="before")
@@ -35,7 +39,7 @@ class InputSpec(SpecModel):
 
     @model_serializer
     def _shortest(self) -> Any:
-        shape = list(self.shape)
+        shape = [size if isinstance(size, int) else str(size) for size in self.shape]
         return shape if self.dtype == "float32" else {"shape": shape, "dtype": self.dtype}
 
 
@@ -96,6 +100,7 @@ class NetworkSpec(NetworkBody):
     graphspec: Literal[1]
     name: str = "model"
     inputs: Annotated[dict[str, InputSpec], Field(min_length=1)]
+    dims: dict[str, DimRange] = {}
     blocks: dict[str, BlockSpec] = {}
     variants: dict[str, dict[str, Any]] = {}
     data: DataSpec | None = None
@@ -107,6 +112,12 @@ class NetworkSpec(NetworkBody):
     def source(self) -> Source:
         """Where the spec was read, for diagnostics."""
         return self._source
+
+    @property
+    def dim_names(self) -> tuple[str, ...]:
+        """The dynamic dims in order of appearance."""
+        sizes = [size for given in self.inputs.values() for size in given.shape]
+        return tuple(dict.fromkeys(size.name for size in sizes if isinstance(size, NamedDim)))
 
     def without_weight_files(self) -> NetworkSpec:
         """This spec where weights come from elsewhere: no layer starts from a file of its own."""

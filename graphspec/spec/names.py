@@ -6,7 +6,8 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator
 
-from graphspec.diagnostics import Diagnostic, GraphspecError, Path, quoted
+from graphspec.diagnostics import Diagnostic, Path, quoted
+from graphspec.spec.dims import NamedDim
 from graphspec.spec.model import NetworkSpec
 
 LONGEST = 64
@@ -22,7 +23,7 @@ def fault_in(name: str, what: str, at: Path, pattern: re.Pattern[str] = _LAYER) 
     if len(name) > LONGEST:
         return Diagnostic("bad-name", f"the {what} name {quoted(name)} is longer than {LONGEST} characters", at)
     if not pattern.fullmatch(name):
-        hint = "use letters, digits and _, beginning with a letter"
+        hint = "use letters, digits and _, beginning with a letter" + (", or a multiple: 16*H" if what == "dim" else "")
         message = f"{quoted(name)}{_as_code_points(name)} cannot be {_article(what)} name"
         return Diagnostic("bad-name", message, at, hint)
     if keyword.iskeyword(name) or (keyword.issoftkeyword(name) and name == "_"):
@@ -48,18 +49,12 @@ def twins(names: Iterable[str], what: str, at: Path) -> Iterator[Diagnostic]:
             yield Diagnostic("name-clash", message, (*at, name), hint)
 
 
-def check_names(spec: NetworkSpec) -> None:
-    """Refuse names that cannot become attributes, files or ONNX names. Templates are checked when expanded."""
-    faults = list(_faults(spec))
-    if faults:
-        raise GraphspecError(faults)
-
-
-def _faults(spec: NetworkSpec) -> Iterator[Diagnostic]:
+def name_faults(spec: NetworkSpec) -> Iterator[Diagnostic]:
+    """Names that cannot become attributes, files or ONNX names. Templates are checked when expanded."""
     checks = [fault_in(spec.name, "model", ("name",), _FILE)]
     checks += [fault_in(name, "input", ("inputs", name), _IDENTIFIER) for name in spec.inputs]
     for name, given in spec.inputs.items():
-        dims = [(index, dim) for index, dim in enumerate(given.shape) if isinstance(dim, str)]
+        dims = [(index, dim.name) for index, dim in enumerate(given.shape) if isinstance(dim, NamedDim)]
         checks += [fault_in(dim, "dim", ("inputs", name, index), _IDENTIFIER) for index, dim in dims]
     checks += [fault_in(name, "block", ("blocks", name), _IDENTIFIER) for name in spec.blocks]
     checks += [fault_in(name, "variable", ("vars", name), _IDENTIFIER) for name in spec.vars]

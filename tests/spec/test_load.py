@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import graphspec
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec import NetworkSpec, digest, dump, load
+from graphspec.spec.dims import NamedDim
 
 TOML = """
 graphspec = 1
@@ -93,7 +94,7 @@ def test_an_unknown_variant_is_named_with_the_known() -> None:
         ("train.epochs=7", ("train", "epochs"), 7),
         ("train.optimizer.type=SGD", ("train", "optimizer", "type"), "SGD"),
         ("data.dataset=digits", ("data", "dataset", "type"), "digits"),
-        ('inputs.x=["N", 3]', ("inputs", "x", "shape"), ("N", 3)),
+        ('inputs.x=["N", 3]', ("inputs", "x", "shape"), (NamedDim("N"), 3)),
         ('layers.fc.out_features = "${width * 2}"', ("layers", "fc", "args", "out_features"), "${width * 2}"),
     ],
 )
