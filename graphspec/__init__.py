@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+import graphspec.system  # noqa: F401  # before anything imports onnxruntime
 from graphspec.diagnostics import GraphspecError, GraphspecWarning, VerificationError
 
 if TYPE_CHECKING:

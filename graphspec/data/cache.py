@@ -7,13 +7,11 @@ so that an entry is never stale; entries may be deleted at any time.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from graphspec.data.streamed import file_hash
 from graphspec.data.workers import in_parallel
 from graphspec.diagnostics import warn
 from graphspec.system import durable
+from graphspec.system.lock import locked
 
 _FORMAT = 1
 _AT = ("data", "dataset")
@@ -54,7 +53,7 @@ def fetch(cache: Path, key: str, shape: tuple[int, ...], decode: Callable[[Tenso
     target = cache / f"{key}.images"
     try:
         durable.make_folders(cache)
-        with _locked(cache / f"{key}.lock"):
+        with locked(cache / f"{key}.lock"):
             content = _stored(target, shape)
             if content is None:
                 content = _make(target, shape, decode)
@@ -113,14 +112,3 @@ def _note(shape: tuple[int, ...], content: str) -> dict[str, Any]:
 def _mapped(path: Path, shape: tuple[int, ...], shared: bool) -> Tensor:
     """The file as a uint8 tensor; what is written to it goes to the file only where it is `shared`."""
     return torch.from_file(str(path), shared=shared, size=math.prod(shape), dtype=torch.uint8).view(shape)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Waits until no other process makes the same entry."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -75,11 +75,14 @@ class Disk:
         """Remove a file, if it is there."""
         path.unlink(missing_ok=True)
 
-    def lock(self, descriptor: int) -> None:
-        """Lock a file or folder for as long as `descriptor` is open; ``BlockingIOError`` where another has it."""
+    def lock(self, descriptor: int, wait: bool = False) -> None:
+        """Lock a file or folder for as long as `descriptor` is open.
+
+        Where another has it: wait for it, or raise ``BlockingIOError``.
+        """
         import fcntl
 
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
     def unlock(self, descriptor: int) -> None:
         """Give up a lock, also where a forked process has not closed its own `descriptor` yet."""

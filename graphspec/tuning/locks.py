@@ -1,58 +1,13 @@
-"""Locks between the processes of a study; each goes with its process, however that ends."""
+"""The lock on Optuna's journal, by which the processes of a study take turns."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from optuna.storages.journal import JournalFileOpenLock
 
-from graphspec.system import durable
-
-
-class FileLock:
-    """A file that one process holds until it releases it, or ends."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    @classmethod
-    def take(cls, path: Path, wait: bool) -> FileLock | None:
-        """The lock at `path`; None where another process has it and this one does not `wait`.
-
-        Raises ``GraphspecError`` (``unwritable``) where it is a symbolic link, or its file system has no locks.
-        """
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise durable.unwritable(path, error) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError as error:
-            os.close(descriptor)
-            if isinstance(error, BlockingIOError):
-                return None
-            raise durable.unwritable(path, error) from error
-        return cls(descriptor)
-
-    def release(self) -> None:
-        """Let others have it, also while a process that was forked in between lives on."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-        os.close(self._descriptor)
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Inside this context no other process is inside the one of the same `path`."""
-    lock = FileLock.take(path, wait=True)
-    assert lock is not None
-    try:
-        yield
-    finally:
-        lock.release()
+from graphspec.system.lock import Lock
 
 
 class JournalLock(JournalFileOpenLock):
@@ -64,10 +19,10 @@ class JournalLock(JournalFileOpenLock):
     def __init__(self, journal: Path) -> None:
         super().__init__(str(journal))
         self._journal = journal
-        self._lock: FileLock | None = None
+        self._lock: Lock | None = None
 
     def acquire(self) -> bool:
-        self._lock = FileLock.take(self._journal.with_suffix(".lock"), wait=True)
+        self._lock = Lock.take(self._journal.with_suffix(".lock"), wait=True)
         _mend(self._journal)
         return True
 

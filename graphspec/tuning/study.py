@@ -12,7 +12,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from graphspec.diagnostics import fail
-from graphspec.tuning.locks import FileLock, JournalLock, locked
+from graphspec.system.lock import Lock, locked
+from graphspec.tuning.locks import JournalLock
 from graphspec.tuning.samplers import SeededSampler
 from graphspec.tuning.space import Space
 
@@ -29,7 +30,7 @@ class Claim:
 
     trial: Trial
     folder: Path
-    lock: FileLock
+    lock: Lock
     resumed: bool
 
     def release(self) -> None:
@@ -89,7 +90,7 @@ class StudyFolder:
             if len(self.trials()) >= wanted:
                 return None
             trial = self.study.ask(dict(space))
-            lock = FileLock.take(self._lock_of(trial.number), wait=False)
+            lock = Lock.take(self._lock_of(trial.number))
             assert lock is not None  # a new trial is nobody else's
             return Claim(trial, self.folder_of(trial.number), lock, resumed=False)
 
@@ -102,7 +103,7 @@ class StudyFolder:
 
     def _adopt(self, number: int, space: Space) -> Claim | None:
         """Trial `number`, should its process have ended without it."""
-        lock = FileLock.take(self._lock_of(number), wait=False)
+        lock = Lock.take(self._lock_of(number))
         if lock is None:
             return None
         known = self.trials()[number]  # it may have been told just before its lock was released

@@ -7,10 +7,10 @@ import math
 import torch
 from torch.optim import SGD, Optimizer
 
-from graphspec.data.memory import available
 from graphspec.diagnostics import warn
 from graphspec.shapes.dims import Dim, symbol
 from graphspec.shapes.shaped import ShapedGraph, TensorType
+from graphspec.system.memory import available
 
 #: Values of each parameter besides itself and its gradient: Adam's two averages, momentum, nothing.
 _ADAPTIVE = 2

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import json
 import os
 import platform
-import weakref
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +19,7 @@ from graphspec.diagnostics import fail, warn
 from graphspec.module.weights import read_tensors
 from graphspec.system import durable
 from graphspec.system.durable import write_atomically
+from graphspec.system.lock import Lock
 from graphspec.training.run.tensor_files import tensors_to_bytes
 
 
@@ -34,7 +33,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
-        self._lock: int | None = None
+        self._lock: Lock | None = None
         self._resume: bool | None = None
 
     @property
@@ -66,15 +65,11 @@ class RunFolder:
     def __enter__(self) -> RunFolder:
         try:
             durable.make_folders(self.path)
-            self._lock = os.open(self.path / ".lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-            durable.disk.lock(self._lock)
-        except BlockingIOError as error:
-            self._unlock()
-            raise fail("run-locked", f"another process trains in {self.path}") from error
         except OSError as error:
-            self._unlock()
-            raise fail("unwritable", f"{self.path} cannot be written: {_reason(error)}") from error
-        _locked.add(self)
+            raise durable.unwritable(self.path, error) from error
+        self._lock = Lock.take(self.path / ".lock")
+        if self._lock is None:
+            raise fail("run-locked", f"another process trains in {self.path}")
         try:
             if self._resume is not None:
                 self.check(self._resume)
@@ -83,20 +78,13 @@ class RunFolder:
             for folder in (self.path, self.checkpoints):
                 durable.remove_leftovers(folder)
         except BaseException:
-            self._unlock()
+            self._lock.release()
             raise
         return self
 
     def __exit__(self, *exception: object) -> None:
         if self._lock is not None:
-            durable.disk.unlock(self._lock)
-        self._unlock()
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)  # the lock goes with the descriptor, also when the process is killed
-            self._lock = None
-        _locked.discard(self)
+            self._lock.release()
 
     def write_weights(self, name: str, state: Mapping[str, Tensor]) -> None:
         """Weights alone, as ``NAME.safetensors``; the keys are the module's state_dict keys."""
@@ -115,27 +103,6 @@ class RunFolder:
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
         """``NAME.json``, readable."""
         write_atomically(self.path / f"{name}.json", (json.dumps(data, indent=2) + "\n").encode())
-
-
-_locked: weakref.WeakSet[RunFolder] = weakref.WeakSet()
-
-
-def _unlock_in_child() -> None:
-    """A forked process, such as one that reads data, would hold the lock for as long as it outlives this one."""
-    for folder in list(_locked):
-        folder._unlock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_unlock_in_child)
-
-
-def _reason(error: OSError) -> str:
-    if error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL):
-        return "its file system has no locks; train in a folder on a local disk"
-    if error.errno == errno.ELOOP:
-        return ".lock is a symbolic link"
-    return error.strerror or str(error)
 
 
 def read_weights(run: Path, name: str = "best") -> dict[str, Tensor]:
