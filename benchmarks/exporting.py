@@ -27,7 +27,8 @@ import torch
 from graphspec import exporting, pipeline, verifying
 from graphspec.exporting.bundle import bundle as stage
 from graphspec.shapes.shaped import ShapedGraph
-from graphspec.verifying.runtimes.runtime import RUNTIMES, Workers
+from graphspec.verifying.runtimes.runtime import RUNTIMES
+from graphspec.verifying.runtimes.workers import Workers
 
 ROOT = Path(__file__).parents[1]
 FORMATS = ("onnx", "torchscript", "pt2")
@@ -66,7 +67,7 @@ def ready() -> Workers:
     workers = Workers(FORMATS)
     for runtime in RUNTIMES:
         if runtime.format in FORMATS and not runtime.optional:
-            workers.of(runtime).ask({"runtime": runtime.name, "model": "none", "names": [], "dtypes": {}}, 120)
+            workers.of(runtime).ask({"task": "none"}, 120)
     return workers
 
 

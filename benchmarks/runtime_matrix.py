@@ -22,7 +22,9 @@ from pathlib import Path
 from graphspec import pipeline
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting import write_bundle
-from graphspec.verifying.runtimes.runtime import RUNTIMES, Workers
+from graphspec.verifying.runner import Runner
+from graphspec.verifying.runtimes.runtime import RUNTIMES
+from graphspec.verifying.runtimes.workers import Workers
 from graphspec.verifying.verify import Judge
 from graphspec.verifying.verify_report import RuntimeReport
 
@@ -39,7 +41,7 @@ def reports(path: Path, variant: str | None, formats: tuple[str, ...], seconds: 
     module = pipeline.build(shaped)
     opset = shaped.spec.export.opset_version
     found: dict[str, RuntimeReport] = {}
-    with tempfile.TemporaryDirectory() as name, Judge(module, shaped, None, Workers(()), seconds) as judge:
+    with tempfile.TemporaryDirectory() as name, Judge(module, Runner(shaped, Workers(()), seconds)) as judge:
         for format in formats:
             try:
                 bundle = write_bundle(module, shaped, Path(name) / format, formats=[format], opset_version=opset)

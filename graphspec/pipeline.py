@@ -355,21 +355,18 @@ def predict(
     """
     from graphspec import exporting, predicting, verifying
 
-    folder = Path(source)
-    if (folder / "manifest.json").is_file():
-        bundle = exporting.Bundle.open(folder)
-        bundle.check_hashes()
-        shaped, labels = shape(load(folder / "spec.toml")), bundle.manifest["labels"]
-        if "onnx" not in bundle.formats:
-            raise fail("not-exportable", f'"{folder}" has no ONNX file', hint="export it with --format onnx")
-        run = verifying.onnx_function(bundle.path("onnx"))
-    else:
+    folder, paths, root = Path(source), [Path(file) for file in files], Path(data) if data else None
+    if not (folder / "manifest.json").is_file():
         shaped, module = _of_run(folder)
         run, labels = predicting.module_function(module, list(shaped.outputs)), _labels(folder)
-    root = Path(data) if data else None
-    return predicting.predict(
-        shaped, run, [Path(file) for file in files], labels=labels, count=count, data_root=root, download=download
-    )
+        return predicting.predict(shaped, run, paths, labels=labels, count=count, data_root=root, download=download)
+    bundle = exporting.Bundle.open(folder)
+    bundle.check_hashes()
+    shaped, labels = shape(load(folder / "spec.toml")), bundle.manifest["labels"]
+    if "onnx" not in bundle.formats:
+        raise fail("not-exportable", f'"{folder}" has no ONNX file', hint="export it with --format onnx")
+    with verifying.OnnxFunction(bundle.path("onnx"), shaped) as model:
+        return predicting.predict(shaped, model, paths, labels=labels, count=count, data_root=root, download=download)
 
 
 def _of_spec(

@@ -32,6 +32,7 @@ from graphspec.exporting.onnx import write_onnx
 from graphspec.exporting.sampler import Sampler
 from graphspec.exporting.torchscript import write_torchscript
 from graphspec.verifying import Workers
+from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMISED
 from graphspec.verifying.verify import Judge
 
@@ -75,7 +76,7 @@ def clean_cases(name: str, seed: int, folder: Path, tally: Tally) -> None:
     captured = capture(module, shaped)
     write_onnx(captured, folder / "model.onnx", 20, {})
     write_torchscript(captured, folder / "model.pt", {})
-    with Judge(module, shaped, None, Workers(("onnx", "torchscript"))) as judge:
+    with Judge(module, Runner(shaped, Workers(("onnx", "torchscript")))) as judge:
         for runtime in (UNOPTIMISED, ONNXRUNTIME, TORCHSCRIPT):
             report = judge.run(runtime, folder / ("model.pt" if runtime is TORCHSCRIPT else "model.onnx"))
             tally.clean += 1
@@ -94,7 +95,7 @@ def damaged_cases(name: str, folder: Path, tally: Tally) -> None:
     captured = capture(module, shaped)
     write_onnx(captured, folder / "right.onnx", 20, {})
     outputs = list(shaped.outputs)
-    with Judge(module, shaped, None, Workers(("onnx",))) as judge:
+    with Judge(module, Runner(shaped, Workers(("onnx",)))) as judge:
         for mutant in mutants(onnx.load(folder / "right.onnx")):
             path = folder / "mutant.onnx"
             onnx.save(mutant.model, path)

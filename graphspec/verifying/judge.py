@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,7 +18,8 @@ from graphspec.exporting.sampler import REFUSALS
 from graphspec.exporting.tolerance import allowed_error, error
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.cases import Case
-from graphspec.verifying.rule import Judgement, Status, judge
+from graphspec.verifying.rule import Status, judge, refused
+from graphspec.verifying.runner import Outputs
 from graphspec.verifying.verify_report import Comparison
 
 #: How wrong the weights are in the network that an output must be able to tell from the right one.
@@ -196,18 +196,18 @@ def _inputs(truth: Truth) -> list[bytes]:
     return [as_array(tensor).tobytes() for tensor in truth.case.inputs.values()]
 
 
-def compare(truths: Sequence[Truth], outputs: Arrays, errors: Mapping[str, str]) -> tuple[Comparison, ...]:
-    """Judge a runtime's `outputs` (``CASE.NAME``, cases by number) and the `errors` it gave instead."""
+def compare(truths: Sequence[Truth], outputs: Outputs) -> tuple[Comparison, ...]:
+    """Judge a runtime's `outputs`, and the errors that it gave instead."""
     own, movement = family_noise(truths), family_movement(truths)
     still = unmoved(truths, own)
     found = []
     for k, truth in enumerate(truths):
         for name in truth.answer.single:
-            if str(k) in errors:
-                judgement = Judgement(Status.FAIL, math.inf, 0.0, math.inf, f"refused: {errors[str(k)]}", refused=True)
+            if str(k) in outputs.errors:
+                judgement = refused(outputs.errors[str(k)])
             else:
                 double, single, of = truth.answer.double[name], truth.answer.single[name], (truth.case.family, name)
-                judgement = judge(outputs[f"{k}.{name}"], double, single, own[of], movement[of])
+                judgement = judge(outputs.arrays[f"{k}.{name}"], double, single, own[of], movement[of])
             if name in still and judgement.status is Status.PASS:
                 judgement = dataclasses.replace(judgement, status=Status.INCONCLUSIVE, reason=SAME)
             found.append(Comparison(truth.case.name, name, judgement))

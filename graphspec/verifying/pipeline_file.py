@@ -6,7 +6,7 @@ known by its place in the spec, and as users run it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,38 +25,34 @@ from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.cases import Case
 from graphspec.verifying.judge import Oracle, Truth, compare
 from graphspec.verifying.pipeline_cases import RawCase, raw_cases
-from graphspec.verifying.rule import Judgement, Status
+from graphspec.verifying.rule import Judgement, Status, refused
+from graphspec.verifying.runner import Outputs, Runner
 from graphspec.verifying.runtimes.child import WorkerError
-from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, UNOPTIMISED, Runtime, Workers
+from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, UNOPTIMISED, Runtime
 from graphspec.verifying.verify_report import Blame, Comparison, RuntimeReport
 
 INSIDE, WHOLE = "pipeline, step by step", "pipeline in onnxruntime"
-#: The worker's names of cases and their arrays, ``CASE.NAME``, and its errors by case.
-Answered = tuple[Arrays, Mapping[str, str]]
 
 
-def judge_pipeline(
-    bundle: Bundle, shaped: ShapedGraph, oracle: Oracle, workers: Workers, scratch: Path, seconds: float
-) -> tuple[list[RuntimeReport], Blame | None]:
+def judge_pipeline(bundle: Bundle, oracle: Oracle, runner: Runner) -> tuple[list[RuntimeReport], Blame | None]:
     """Run and judge the bundle's ``pipeline.onnx``; the transform at fault is named where one is.
 
-    Args:
-        oracle: the network's own answers.
-        scratch: a folder for what the worker reads and writes.
-        seconds: how long one of the two runs may take.
+    `oracle` has the network's own values.
     """
+    shaped = runner.shaped
     before = Preprocessing.from_manifest(bundle.manifest)
     after = Postprocessing.of(shaped, bundle.manifest["labels"])
     cases = raw_cases(oracle.reference.single, shaped, before, _real(bundle))
     (name,) = shaped.inputs
     truths = oracle.truths(Case(case.name, case.family, {name: case.steps[-1]}) for case in cases)
-    inputs = scratch / "pipeline_inputs.npz"
-    np.savez(inputs, allow_pickle=False, **{f"{k}.{name}": as_array(case.raw) for k, case in enumerate(cases)})
+    inputs = runner.write("pipeline_inputs.npz", [{name: case.raw} for case in cases])
     judge = _Judge(shaped, after, cases, truths)
     reports = []
-    for title, runtime, path, names in _runs(bundle.path("pipeline"), scratch, before, after, shaped):
-        answer = _ask(workers, runtime, path, inputs, names, seconds)
-        found = RuntimeReport(title, failure=answer) if isinstance(answer, str) else judge.report(title, names, answer)
+    for title, runtime, path, names in _runs(bundle.path("pipeline"), runner.scratch, before, after, shaped):
+        try:
+            found = judge.report(title, names, runner.run(runtime, path, inputs, names))
+        except WorkerError as problem:
+            found = RuntimeReport(title, failure=str(problem))
         reports.append(found)
     return reports, _blame(reports, before)
 
@@ -89,23 +85,6 @@ def _probe(path: Path, names: Sequence[str], target: Path) -> Path:
     return target
 
 
-def _ask(
-    workers: Workers, runtime: Runtime, path: Path, inputs: Path, names: Sequence[str], seconds: float
-) -> Answered | str:
-    """The arrays and errors by case, or why there are none."""
-    outputs = inputs.with_name("pipeline_outputs.npz")
-    request = {"runtime": runtime.name, "model": str(path), "inputs": str(inputs), "outputs": str(outputs)}
-    try:
-        answer = workers.of(runtime).ask(request | {"names": list(names), "dtypes": {}}, seconds)
-    except WorkerError as problem:
-        workers.drop(runtime)
-        return str(problem)
-    if "failed" in answer:
-        return str(answer["failed"])
-    with np.load(outputs, allow_pickle=False) as file:
-        return {key: file[key] for key in file}, answer["errors"]
-
-
 class _Judge:
     """What every value in the file must be."""
 
@@ -114,28 +93,27 @@ class _Judge:
     ) -> None:
         self.shaped, self.after, self.cases, self.truths = shaped, after, cases, truths
 
-    def report(self, title: str, names: Sequence[str], answered: Answered) -> RuntimeReport:
+    def report(self, title: str, names: Sequence[str], outputs: Outputs) -> RuntimeReport:
         """Judge what one run gave under `names`."""
-        arrays, errors = answered
-        comparisons = list(self._network(names, arrays, errors))
+        comparisons = list(self._network(names, outputs))
         for k, (case, truth) in enumerate(zip(self.cases, self.truths, strict=True)):
-            if str(k) in errors:
-                refused = Judgement(Status.FAIL, np.inf, 0.0, np.inf, f"refused: {errors[str(k)]}", refused=True)
-                comparisons.append(Comparison(case.name, "every output", refused))
+            if str(k) in outputs.errors:
+                comparisons.append(Comparison(case.name, "every output", refused(outputs.errors[str(k)])))
                 continue
-            found = {key.partition(".")[2]: value for key, value in arrays.items() if key.startswith(f"{k}.")}
+            found = outputs.of(k)
             comparisons += _compare_steps(case, found)
             comparisons += self._compare_answers(truth, found)
         return RuntimeReport(title, tuple(comparisons))
 
-    def _network(self, names: Sequence[str], arrays: Arrays, errors: Mapping[str, str]) -> Sequence[Comparison]:
+    def _network(self, names: Sequence[str], outputs: Outputs) -> Sequence[Comparison]:
         """The network's own outputs, where they are among `names`, by the rule of every file."""
         if LEAVING in names:
             (own,) = self.shaped.outputs
-            arrays = {key.replace(f".{LEAVING}", f".{own}"): value for key, value in arrays.items()}
+            arrays = {key.replace(f".{LEAVING}", f".{own}"): value for key, value in outputs.arrays.items()}
+            outputs = Outputs(arrays, outputs.errors)
         elif not all(own in names for own in self.shaped.outputs):
             return ()
-        return compare(self.truths, arrays, errors)
+        return compare(self.truths, outputs)
 
     def _compare_answers(self, truth: Truth, found: Arrays) -> list[Comparison]:
         """Labels and probabilities, by what the loss reads from the network's float64 outputs."""

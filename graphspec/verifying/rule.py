@@ -81,6 +81,11 @@ def judge(candidate: Array, double: Array, single: Array, noise: float, movement
     return dataclasses.replace(judged, status=Status.INCONCLUSIVE, reason=reason) if reason else judged
 
 
+def refused(reason: str) -> Judgement:
+    """The runtime gave the error `reason` in the place of outputs."""
+    return dataclasses.replace(_failed(f"refused: {reason}"), refused=True)
+
+
 def _failed(reason: str) -> Judgement:
     return Judgement(Status.FAIL, np.inf, 0.0, np.inf, reason)
 

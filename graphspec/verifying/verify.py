@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,28 +18,18 @@ from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.blame.onnx_blame import blame_onnx, blame_unloadable
-from graphspec.verifying.blame.torch_blame import WEIGHTED, blame_values, blame_weights
+from graphspec.verifying.blame.torch_blame import blame_values, blame_weights
 from graphspec.verifying.cases import Case, cases, further_cases, is_costly
 from graphspec.verifying.judge import Oracle, Truth, compare
 from graphspec.verifying.pipeline_file import judge_pipeline
+from graphspec.verifying.runner import TIME_LIMIT, Outputs, Runner
 from graphspec.verifying.runtimes.child import WorkerError
-from graphspec.verifying.runtimes.runtime import (
-    ONNXRUNTIME,
-    RUNTIMES,
-    UNOPTIMISED,
-    Runtime,
-    Workers,
-    chosen,
-    run,
-    write_cases,
-)
-from graphspec.verifying.runtimes.size_refusals import unrefused
+from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime, chosen
+from graphspec.verifying.runtimes.workers import Workers
 from graphspec.verifying.signature import check_onnx, check_values
+from graphspec.verifying.size_refusals import unrefused
 from graphspec.verifying.unobserved import blind_layers
 from graphspec.verifying.verify_report import Blame, RuntimeReport, VerifyReport
-
-#: Seconds that one runtime may take for all cases.
-TIME_LIMIT = 300.0
 
 
 def verify_bundle(
@@ -70,7 +59,8 @@ def verify_bundle(
     """
     bundle.check_hashes()
     files = {runtime: bundle.path(runtime.format) for runtime in chosen(bundle, runtimes)}
-    with Judge(module, shaped, golden_sample(bundle), workers or Workers(bundle.formats), seconds) as judge:
+    runner = Runner(shaped, workers or Workers(bundle.formats), seconds)
+    with Judge(module, runner, golden_sample(bundle)) as judge:
         report = judge.files(files, bundle.manifest["opset_version"])
         report = dataclasses.replace(report, runtimes=(*report.runtimes, *_untrusted(bundle, files)))
         return judge.with_pipeline(report, bundle) if "pipeline" in bundle.formats else report
@@ -94,31 +84,26 @@ def verify_onnx(
     Raises:
         VerificationError: as :func:`verify_bundle`.
     """
-    with Judge(module, shaped, sample, Workers(("onnx",)), TIME_LIMIT) as judge:
+    with Judge(module, Runner(shaped, Workers(("onnx",))), sample) as judge:
         return judge.files({UNOPTIMISED: path, ONNXRUNTIME: path}, None)
 
 
 class Judge:
-    """A module's answers, computed once, by which any number of files are judged. Use as a context."""
+    """A module's answers, computed once, by which any number of files are judged.
 
-    def __init__(
-        self,
-        module: nn.Module,
-        shaped: ShapedGraph,
-        sample: Mapping[str, Tensor] | None,
-        workers: Workers,
-        seconds: float = TIME_LIMIT,
-    ) -> None:
+    Use as a context: the `runner` that it was given ends with it.
+    """
+
+    def __init__(self, module: nn.Module, runner: Runner, sample: Mapping[str, Tensor] | None = None) -> None:
         start = time.perf_counter()
-        self.shaped, self.workers, self.seconds = shaped, workers, seconds
-        self._folder = tempfile.TemporaryDirectory()
-        self._scratch = Path(self._folder.name)
+        self.runner, self.shaped = runner, runner.shaped
+        shaped = runner.shaped
         try:
             self._oracle = Oracle(module, shaped)
             sampler = Sampler.of(self._oracle.reference.single, shaped)
             self._costly = is_costly(shaped, sampler.sizes)
             self.truths = _truths(self._oracle, shaped, sampler, sample)
-            write_cases(self._scratch / "inputs.npz", self.truths)
+            self._cases = runner.write("inputs.npz", [truth.case.inputs for truth in self.truths])
         except BaseException:
             self.close()
             raise
@@ -143,7 +128,7 @@ class Judge:
     def _unseen(self, files: Mapping[Runtime, Path], reports: Sequence[RuntimeReport]) -> Iterator[tuple[Path, Blame]]:
         """The files that pass with another layer than the network's, of which the outputs tell nothing."""
         passed = {report.runtime for report in reports if report.passed}
-        left = {r: path for r, path in files.items() if r.name in passed and r.name in (UNOPTIMISED.name, *WEIGHTED)}
+        left = {r: path for r, path in files.items() if r.name in passed and r.layered}
         blind = blind_layers(self._oracle.reference, self.shaped, self.truths, self._costly) if left else set()
         for runtime, path in left.items() if blind else ():
             blame = self._blame_file(runtime, path, self.truths[0].case, blind)
@@ -153,20 +138,27 @@ class Judge:
     def _unrefused(self, runtime: Runtime, path: Path) -> list[str]:
         if not runtime.machine_code:
             return []
-        case = self.truths[0].case
-        return unrefused(runtime, self.workers, path, self.shaped, case, self._scratch, self.seconds)
+        return unrefused(runtime, path, self.truths[0].case, self.runner)
 
     def with_pipeline(self, report: VerifyReport, bundle: Bundle) -> VerifyReport:
         """`report`, and what is found of the bundle's ``pipeline.onnx``."""
-        found, blame = judge_pipeline(bundle, self.shaped, self._oracle, self.workers, self._scratch, self.seconds)
+        found, blame = judge_pipeline(bundle, self._oracle, self.runner)
         wrong = check_values(bundle.path("pipeline"), bundle.manifest["pipeline"], bundle.manifest["opset_version"])
         runtimes, faults = (*report.runtimes, *found), (*report.faults, *wrong)
         return dataclasses.replace(report, runtimes=runtimes, faults=faults, blame=report.blame or blame)
 
     def run(self, runtime: Runtime, path: Path) -> RuntimeReport:
-        """Run the file at `path` in `runtime` on all cases."""
-        cases_file = self._scratch / "inputs.npz"
-        return run(runtime, self.workers, path, self.shaped, self.truths, cases_file, self.seconds)
+        """Run the file at `path` in `runtime` on all cases, judge every output; a crash or a hang is its failure."""
+        start = time.perf_counter()
+        report = RuntimeReport(runtime.name, optional=runtime.optional)
+        if not runtime.installed:
+            return dataclasses.replace(report, failure=f"not installed: {runtime.missing}")
+        try:
+            outputs = self.runner.run(runtime, path, self._cases)
+        except WorkerError as error:
+            return dataclasses.replace(report, failure=str(error), seconds=time.perf_counter() - start)
+        compared = compare(self.truths, outputs)
+        return dataclasses.replace(report, comparisons=compared, seconds=time.perf_counter() - start)
 
     def _blame(self, reports: tuple[RuntimeReport, ...], paths: Mapping[str, Path]) -> tuple[Blame | None, Case | None]:
         """The layer at fault, and the input that shows it; a fault of onnxruntime's optimiser is told apart."""
@@ -180,7 +172,7 @@ class Judge:
         runtime = next((runtime for runtime in RUNTIMES if runtime.name == report.runtime), None)
         if case is None and runtime is UNOPTIMISED:
             return blame_unloadable(path, report.failure, self.shaped), None
-        if case is not None and runtime is not None and runtime.name in (UNOPTIMISED.name, *WEIGHTED):
+        if case is not None and runtime is not None and runtime.layered:
             return self._blame_file(runtime, path, case), case
         if ONNXRUNTIME.name in faulty:
             detail = "the file itself is right: onnxruntime's graph optimiser changes what it computes"
@@ -191,23 +183,20 @@ class Judge:
         self, runtime: Runtime, path: Path, case: Case, among: Container[str] | None = None
     ) -> Blame | None:
         """The layer of the file that differs, by its weights or by its values on `case`."""
-        reference, shaped, scratch, seconds = self._oracle.reference, self.shaped, self._scratch, self.seconds
+        reference, runner = self._oracle.reference, self.runner
         try:
             if runtime is UNOPTIMISED:
-                worker = self.workers.of(runtime)
-                return blame_onnx(path, reference, shaped, case, worker, scratch, seconds, among)
-            found = blame_weights(runtime, self.workers, path, reference, shaped, scratch, seconds)
+                return blame_onnx(path, reference, case, runner, among)
+            found = blame_weights(runtime, path, reference, runner)
             if found or among is not None:  # code is the same for all inputs: it is looked at where outputs are wrong
                 return found
-            return blame_values(runtime, self.workers, path, reference, shaped, case, scratch, seconds)
+            return blame_values(runtime, path, reference, case, runner)
         except WorkerError:  # the file is refused whether or not a layer can be named
-            self.workers.drop(runtime)
             return None
 
     def close(self) -> None:
-        """End the workers and remove what was written for them."""
-        self.workers.close()
-        self._folder.cleanup()
+        """End the runner."""
+        self.runner.close()
 
     def __enter__(self) -> Judge:
         return self
@@ -230,7 +219,7 @@ def _truths(oracle: Oracle, shaped: ShapedGraph, sampler: Sampler, sample: Mappi
 def _inconclusive(truths: list[Truth]) -> bool:
     """Whether some output, given right, would tell nothing in any case."""
     perfect = {f"{k}.{name}": array for k, truth in enumerate(truths) for name, array in truth.answer.single.items()}
-    return bool(RuntimeReport("perfect", compare(truths, perfect, {})).inconclusive)
+    return bool(RuntimeReport("perfect", compare(truths, Outputs(perfect, {}))).inconclusive)
 
 
 def golden_sample(bundle: Bundle) -> dict[str, Tensor] | None:

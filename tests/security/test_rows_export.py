@@ -22,7 +22,7 @@ import graphspec
 from graphspec import pipeline
 from graphspec.exporting import Bundle
 from graphspec.exporting.bundle import manifest
-from graphspec.verifying import onnx_function
+from graphspec.verifying import OnnxFunction
 
 from .conftest import Command
 
@@ -104,15 +104,15 @@ def test_162_163_165_what_cannot_be_verified_is_not_published(
 
 
 def test_164_dropout_and_batch_norm_are_exported_as_they_evaluate(bundle_of_spec: Path) -> None:
-    run = onnx_function(bundle_of_spec / "model.onnx")
     x = torch.ones(4, 6)
     module = pipeline.compile(SPEC)
     assert module.training
     with torch.no_grad():
         expected = module.eval()(x)
-    for _ in range(2):
-        (answer,) = run([x]).values()
-        torch.testing.assert_close(torch.as_tensor(answer), expected)
+    with OnnxFunction(bundle_of_spec / "model.onnx", pipeline.shape(pipeline.load(SPEC))) as run:
+        for _ in range(2):
+            (answer,) = run([x]).values()
+            torch.testing.assert_close(torch.as_tensor(answer), expected)
 
 
 @pytest.mark.parametrize("target", ["/proc/out", "file/out"])

@@ -11,6 +11,7 @@ import pytest
 from graphspec import pipeline
 from graphspec.exporting import write_bundle
 from graphspec.verifying import Workers
+from graphspec.verifying.runner import Runner
 from graphspec.verifying.verify import Judge
 
 NETWORK = """
@@ -46,7 +47,7 @@ def small(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def judge(small):
-    with Judge(small.module, small.shaped, None, Workers(("onnx",))) as ready:
+    with Judge(small.module, Runner(small.shaped, Workers(("onnx",)))) as ready:
         yield ready
 
 

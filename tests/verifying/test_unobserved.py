@@ -12,6 +12,7 @@ import torch
 from graphspec import pipeline
 from graphspec.exporting import write_bundle
 from graphspec.verifying import Workers
+from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMISED
 from graphspec.verifying.unobserved import blind_layers
 from graphspec.verifying.verify import Judge
@@ -46,7 +47,7 @@ def faint(tmp_path_factory):
     """
     shaped = pipeline.shape(pipeline.load(SPEC))
     module = changed(pipeline.build(shaped, seed=1), "faint.weight", 1e-9)
-    with Judge(module, shaped, None, Workers(("onnx", "pt2"))) as judge:
+    with Judge(module, Runner(shaped, Workers(("onnx", "pt2")))) as judge:
         yield SimpleNamespace(shaped=shaped, module=module, judge=judge, folder=tmp_path_factory.mktemp("faint"))
 
 

@@ -15,6 +15,7 @@ from graphspec.diagnostics import GraphspecError, VerificationError
 from graphspec.exporting import Bundle
 from graphspec.verifying import Workers, verify_bundle, verify_onnx
 from graphspec.verifying.rule import Judgement, Status
+from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import Worker, WorkerError
 from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime
 from graphspec.verifying.verify import Judge
@@ -235,10 +236,13 @@ def test_a_network_that_is_random_in_eval_mode_cannot_be_verified(small, tmp_pat
             return torch.rand(image.shape[0], 3)
 
     with pytest.raises(VerificationError, match="gives two answers to one input"):
-        Judge(Noisy(), small.shaped, None, Workers(()))
+        Judge(Noisy(), Runner(small.shaped, Workers(())))
 
 
-REQUEST = {"runtime": "onnxruntime", "names": ["output"], "dtypes": {}, "inputs": "none.npz", "outputs": "none.npz"}
+REQUEST = {
+    "task": "run", "code": "onnxruntime", "options": {}, "names": ["output"], "dtypes": {}, "inputs": "none.npz",
+    "outputs": "none.npz",
+}  # fmt: skip
 
 
 def test_a_runtime_that_crashes_is_an_answer():
@@ -293,7 +297,7 @@ def test_a_missing_runtime_is_said_and_never_counted_as_passed(judge, small):
 
 def test_an_optional_runtime_that_takes_too_long_is_said_and_never_counted_as_passed(small):
     reference = next(runtime for runtime in RUNTIMES if runtime.name == "onnx.reference")
-    with Judge(small.module, small.shaped, None, Workers(()), seconds=0.001) as judge:
+    with Judge(small.module, Runner(small.shaped, Workers(()), seconds=0.001)) as judge:
         found = judge.run(reference, small.bundle.path("onnx"))
     assert (found.limits, found.faults, found.passed) == (["no answer within 0.001 s"], [], False)
 

@@ -11,7 +11,6 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx
@@ -23,7 +22,9 @@ from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.cases import Case
 from graphspec.verifying.judge import HALF_ULP, Rounded
 from graphspec.verifying.rule import Status, judge
-from graphspec.verifying.runtimes.child import Worker
+from graphspec.verifying.runner import Runner
+from graphspec.verifying.runtimes.child import WorkerError
+from graphspec.verifying.runtimes.runtime import UNOPTIMISED
 from graphspec.verifying.verify_report import Blame
 
 #: A layer's values in double and single precision, each with the error that rounding makes.
@@ -31,39 +32,31 @@ Values = list[tuple[NDArray[Any], NDArray[Any], float]]
 
 
 def blame_onnx(
-    path: Path,
-    reference: Reference,
-    shaped: ShapedGraph,
-    case: Case,
-    worker: Worker,
-    scratch: Path,
-    seconds: float,
-    among: Container[str] | None = None,
+    path: Path, reference: Reference, case: Case, runner: Runner, among: Container[str] | None = None
 ) -> Blame | None:
-    """Find the layer of the ONNX file at `path` that answers `case` wrongly; None where none shows.
+    """Find the layer of the ONNX file at `path` that gives something else on `case`; None where none shows.
 
     `among` names the layers that are looked at; all of them without.
     """
     import onnx
 
-    model = onnx.load(str(path))
+    shaped, model = runner.shaped, onnx.load(str(path))
     layers = _layers(model)
     leaving = values_leaving(model.graph, layers)
     present = {value.name for value in model.graph.output}
     names = list(dict.fromkeys(name for values in leaving.values() for name in values))
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
-    probe, inputs, outputs = scratch / "probe.onnx", scratch / "probe_inputs.npz", scratch / "probe_outputs.npz"
+    probe, inputs = runner.scratch / "probe.onnx", runner.write("probe_inputs.npz", [case.inputs])
     onnx.save(model, str(probe))
-    np.savez(inputs, allow_pickle=False, **{f"0.{name}": as_array(value) for name, value in case.inputs.items()})
-    request = {"runtime": "onnxruntime, unoptimised", "model": str(probe), "inputs": str(inputs), "dtypes": {}}
-    answer = worker.ask(request | {"outputs": str(outputs), "names": names}, seconds)
-    problem = answer.get("failed") or answer["errors"].get("0")
+    try:
+        outputs = runner.run(UNOPTIMISED, probe, inputs, names)
+        problem = outputs.errors.get("0")
+    except WorkerError as error:
+        problem = str(error)
     if problem:
         return _wrong_shape(model, leaving, shaped) or blame_message(problem, layers, shaped)
-    with np.load(outputs, allow_pickle=False) as file:
-        found = {name: file[f"0.{name}"] for name in names}
     looked_at = {layer: names for layer, names in leaving.items() if among is None or layer in among}
-    return first_wrong(looked_at, found, reference, shaped, case)
+    return first_wrong(looked_at, outputs.of(0), reference, shaped, case)
 
 
 def _layers(model: Any) -> dict[str, str]:

@@ -31,7 +31,6 @@ def run_browser(request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     Raises:
         WorkerError: Chromium ends, or gives no answer within `seconds`.
     """
-    start = time.perf_counter()
     folder = Path(request["outputs"]).parent
     inputs, outputs = folder / "web_inputs.safetensors", folder / "web_outputs.safetensors"
     write_inputs(request["inputs"], inputs)
@@ -41,7 +40,7 @@ def run_browser(request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         return {"failed": f"cannot load the file: {body.decode(errors='replace')}"}
     outputs.write_bytes(body)
     errors = read_outputs(outputs, request["outputs"])
-    return {"seconds": {"run": time.perf_counter() - start}, "errors": errors}
+    return {"errors": errors}
 
 
 def _answer(server: _Server, seconds: float) -> tuple[str, bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ def run_node(request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     Raises:
         WorkerError: Node.js crashes, or takes more than `seconds`.
     """
-    start = time.perf_counter()
     folder = Path(request["outputs"]).parent
     inputs, outputs = folder / "node_inputs.safetensors", folder / "node_outputs.safetensors"
     write_inputs(request["inputs"], inputs)
@@ -30,7 +28,7 @@ def run_node(request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     if code:
         return {"failed": f"cannot load the file: {_message(printed)}"}
     errors = read_outputs(outputs, request["outputs"])
-    return {"seconds": {"run": time.perf_counter() - start}, "errors": errors}
+    return {"errors": errors}
 
 
 def _message(printed: str) -> str:

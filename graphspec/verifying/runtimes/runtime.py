@@ -1,42 +1,45 @@
-"""Which runtimes judge a bundle, and how one is run: in a worker process, on all cases at once."""
+"""The runtimes that judge a bundle: one row each, beside the file that has its code."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import time
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-
-import numpy as np
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from graphspec.diagnostics import fail, quoted, suggest
 from graphspec.exporting.bundle.bundle import Bundle
-from graphspec.exporting.reference import Arrays, as_array
-from graphspec.shapes.shaped import ShapedGraph
-from graphspec.verifying.judge import Truth, compare
-from graphspec.verifying.runtimes.child import Worker, WorkerError
+from graphspec.verifying.runtimes.browser import run_browser
+from graphspec.verifying.runtimes.libtorch import run_libtorch
 from graphspec.verifying.runtimes.needs import BROWSER, COMPILER, NODE, ORT_NODE, ORT_WEB, NpmPackage, Program
-from graphspec.verifying.runtimes.programs import PROGRAMS
-from graphspec.verifying.verify_report import RuntimeReport
+from graphspec.verifying.runtimes.node import run_node
+
+#: Takes a request and the seconds it may take, and gives an answer, both as ``worker.py`` has them.
+Ask = Callable[[Mapping[str, Any], float], dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Runtime:
-    """A runtime by the name that ``worker.LOADERS`` or ``programs.PROGRAMS`` has for it.
+    """A runtime by name.
 
     ``format`` is what it reads, ``module`` the Python module that it needs, ``distribution`` what pip calls that,
-    ``needs`` what else must be there. An ``optional`` one is asked by name; it need not run every file, but what it
-    gives must be right. One that runs ``machine_code`` is asked by its own name alone: such a file can do anything.
+    ``needs`` what else must be there. It runs in a worker, by the file ``code`` of this folder with ``options``, or as
+    a ``program`` of its own. An ``optional`` one is asked by name; it need not run every file, but what it gives must
+    be right. One that runs ``machine_code`` is asked by its own name alone: such a file can do anything. Of a
+    ``layered`` one the layer at fault can be found by running it.
     """
 
     name: str
     format: str
     module: str
     distribution: str
+    code: str = ""
+    options: tuple[tuple[str, Any], ...] = ()
     optional: bool = False
     needs: tuple[Program | NpmPackage, ...] = ()
+    program: Ask | None = None
     machine_code: bool = False
+    layered: bool = False
 
     @property
     def missing(self) -> str:
@@ -51,22 +54,31 @@ class Runtime:
 
 
 #: Every node as the file has it, and as onnxruntime's graph optimiser rewrites it: what users get.
-UNOPTIMISED = Runtime("onnxruntime, unoptimised", "onnx", "onnxruntime", "onnxruntime")
-ONNXRUNTIME = Runtime("onnxruntime", "onnx", "onnxruntime", "onnxruntime")
+UNOPTIMISED = Runtime(
+    "onnxruntime, unoptimised", "onnx", "onnxruntime", "onnxruntime", "onnxruntime", (("optimised", False),),
+    layered=True,
+)  # fmt: skip
+ONNXRUNTIME = Runtime("onnxruntime", "onnx", "onnxruntime", "onnxruntime", "onnxruntime")
 RUNTIMES = (
     UNOPTIMISED,
     ONNXRUNTIME,
-    Runtime("torchscript", "torchscript", "torch", "torch"),
-    Runtime("pt2", "pt2", "torch", "torch"),
-    Runtime("aoti", "aoti", "torch", "torch", machine_code=True),
-    Runtime("onnx.reference", "onnx", "onnx", "onnx", optional=True),
-    Runtime("openvino", "onnx", "openvino", "openvino", optional=True),
-    Runtime("opencv", "onnx", "cv2", "opencv-python-headless", optional=True),
-    Runtime("tract", "onnx", "tract", "tract", optional=True),
-    Runtime("libtorch", "torchscript", "torch", "torch", optional=True, needs=(COMPILER,)),
-    Runtime("onnxruntime-node", "onnx", "safetensors", "safetensors", optional=True, needs=(NODE, ORT_NODE)),
-    Runtime("onnxruntime-web", "onnx", "safetensors", "safetensors", optional=True, needs=(BROWSER, ORT_WEB)),
-)
+    Runtime("torchscript", "torchscript", "torch", "torch", "torchscript", layered=True),
+    Runtime("pt2", "pt2", "torch", "torch", "pt2", layered=True),
+    Runtime("aoti", "aoti", "torch", "torch", "aoti", machine_code=True),
+    Runtime("onnx.reference", "onnx", "onnx", "onnx", "onnx_reference", optional=True),
+    Runtime("openvino", "onnx", "openvino", "openvino", "openvino", optional=True),
+    Runtime("opencv", "onnx", "cv2", "opencv-python-headless", "opencv", optional=True),
+    Runtime("tract", "onnx", "tract", "tract", "tract", optional=True),
+    Runtime("libtorch", "torchscript", "torch", "torch", optional=True, needs=(COMPILER,), program=run_libtorch),
+    Runtime(
+        "onnxruntime-node", "onnx", "safetensors", "safetensors",
+        optional=True, needs=(NODE, ORT_NODE), program=run_node,
+    ),
+    Runtime(
+        "onnxruntime-web", "onnx", "safetensors", "safetensors",
+        optional=True, needs=(BROWSER, ORT_WEB), program=run_browser,
+    ),
+)  # fmt: skip
 ALL = "all"
 
 
@@ -88,83 +100,3 @@ def chosen(bundle: Bundle, names: Sequence[str] = ()) -> list[Runtime]:
             raise fail("bad-value", message, hint=f'add "{table[name].format}" to [export] formats and export it again')
     wanted = [r for r in RUNTIMES if r.name in names or (not r.machine_code and (not r.optional or ALL in names))]
     return [runtime for runtime in wanted if runtime.format in bundle.formats]
-
-
-class Workers:
-    """The worker processes of one verification; the one that needs torch starts importing it at once."""
-
-    def __init__(self, formats: Iterable[str]) -> None:
-        self._formats = tuple(formats)
-        self._workers: dict[str, Worker] = {}
-        for runtime in RUNTIMES:
-            if runtime.format in self._formats and not runtime.optional:
-                self._start(runtime.module)
-
-    def of(self, runtime: Runtime) -> Worker:
-        """The worker that runs `runtime`."""
-        return self._start(runtime.module)
-
-    def drop(self, runtime: Runtime) -> None:
-        """Forget a worker that died; the next one is a new process."""
-        self._workers.pop(runtime.module).close()
-
-    def close(self) -> None:
-        """End all of them."""
-        for worker in self._workers.values():
-            worker.close()
-        self._workers.clear()
-
-    def _start(self, module: str) -> Worker:
-        if module not in self._workers:
-            self._workers[module] = Worker(self._formats if module == "torch" else ())
-        return self._workers[module]
-
-    def __enter__(self) -> Workers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def write_cases(path: Path, truths: Sequence[Truth]) -> None:
-    """Write the inputs of all cases as ``CASE.NAME``, cases by number."""
-    arrays: Arrays = {}
-    for k, truth in enumerate(truths):
-        arrays |= {f"{k}.{name}": as_array(tensor) for name, tensor in truth.case.inputs.items()}
-    np.savez(path, allow_pickle=False, **arrays)
-
-
-def run(
-    runtime: Runtime,
-    workers: Workers,
-    model: Path,
-    shaped: ShapedGraph,
-    truths: Sequence[Truth],
-    cases: Path,
-    seconds: float,
-) -> RuntimeReport:
-    """Run `model` on the `cases` file in `runtime` and judge every output; a crash or a hang is the file's failure."""
-    start = time.perf_counter()
-    report = RuntimeReport(runtime.name, optional=runtime.optional)
-    if not runtime.installed:
-        return dataclasses.replace(report, failure=f"not installed: {runtime.missing}")
-    outputs = cases.with_name("outputs.npz")
-    request = {"runtime": runtime.name, "model": str(model), "inputs": str(cases), "outputs": str(outputs)}
-    ask = PROGRAMS.get(runtime.name) or workers.of(runtime).ask
-    try:
-        answer = ask(request | {"names": list(shaped.outputs), "dtypes": dtypes_of(shaped)}, seconds)
-    except WorkerError as error:
-        if runtime.name not in PROGRAMS:
-            workers.drop(runtime)
-        answer = {"failed": str(error)}
-    if "failed" in answer:
-        return dataclasses.replace(report, failure=answer["failed"], seconds=time.perf_counter() - start)
-    with np.load(outputs, allow_pickle=False) as file:
-        arrays = {key: file[key] for key in file}
-    compared = compare(truths, arrays, answer["errors"])
-    return dataclasses.replace(report, comparisons=compared, seconds=time.perf_counter() - start)
-
-
-def dtypes_of(shaped: ShapedGraph) -> dict[str, str]:
-    """The inputs' dtypes by name; arrays do not tell, for numpy has no bfloat16."""
-    return {name: str(kind.dtype).removeprefix("torch.") for name, kind in shaped.inputs.items()}

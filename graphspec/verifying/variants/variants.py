@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -26,8 +24,10 @@ from graphspec.training.binding import match_fields
 from graphspec.training.loop import measure
 from graphspec.training.train import make_learner
 from graphspec.verifying.cases import batch_dim
-from graphspec.verifying.runtimes.child import Worker, WorkerError
+from graphspec.verifying.runner import Runner
+from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.runtime import ONNXRUNTIME
+from graphspec.verifying.runtimes.workers import Workers
 from graphspec.verifying.variants.convert import AT, write_fp16, write_int8
 from graphspec.verifying.variants.measure import Agreement, Beside, Session, latency
 from graphspec.verifying.variants.variant_report import VariantReport, diagnostics, readme_section
@@ -36,8 +36,6 @@ from graphspec.verifying.variants.variant_report import VariantReport, diagnosti
 CALIBRATION, BATCH = 256, 32
 #: Draws by which a variant is compared where there are no data.
 DRAWS = 64
-#: Seconds that the first run of a variant may take.
-TIME_LIMIT = 300.0
 
 
 def add_variants(
@@ -61,7 +59,7 @@ def add_variants(
             write_fp16(bundle.path("onnx"), target)
         else:
             write_int8(bundle.path("onnx"), target, samples.calibration())
-        reports.append(_compare(bundle.path("onnx"), target, precision, reading, samples))
+        reports.append(_compare(bundle.path("onnx"), target, precision, shaped, reading, samples))
     if faults := diagnostics(reports):
         raise VerificationError(faults)
     with (bundle.folder / "README.md").open("a", encoding="utf-8") as file:
@@ -70,9 +68,15 @@ def add_variants(
 
 
 def _compare(
-    reference: Path, target: Path, precision: str, reading: Postprocessing, samples: _Data | _Draws
+    reference: Path,
+    target: Path,
+    precision: str,
+    shaped: ShapedGraph,
+    reading: Postprocessing,
+    samples: _Data | _Draws,
 ) -> VariantReport:
-    check_that_it_runs(target, samples.one(), [entry["name"] for entry in reading.outputs])
+    with Runner(shaped, Workers(())) as runner:
+        check_that_it_runs(target, samples.one(), runner)
     own, variant, agreement = Session(reference), Session(target), Agreement(reading)
     right = samples.measure(own)
     found = samples.measure(Beside(own, variant, agreement))
@@ -84,21 +88,16 @@ def _compare(
     )  # fmt: skip
 
 
-def check_that_it_runs(path: Path, inputs: Arrays, names: Sequence[str]) -> None:
-    """Run the model at `path` once for the outputs `names`, in a process of its own: what the tools make can end it.
+def check_that_it_runs(path: Path, inputs: Arrays, runner: Runner) -> None:
+    """Run the model at `path` once, in a process of its own: what the tools make can end it.
 
     Raises:
         VerificationError: ``runtime-failed`` where it does not run.
     """
-    with Worker() as worker, tempfile.TemporaryDirectory() as folder:
-        given, found = Path(folder) / "inputs.npz", Path(folder) / "outputs.npz"
-        np.savez(given, allow_pickle=False, **{f"0.{name}": value for name, value in inputs.items()})
-        request = {"runtime": ONNXRUNTIME.name, "model": str(path), "inputs": str(given), "outputs": str(found)}
-        try:
-            answer = worker.ask(request | {"names": list(names), "dtypes": {}}, TIME_LIMIT)
-        except WorkerError as error:
-            answer = {"failed": str(error)}
-    problem = answer.get("failed") or answer["errors"].get("0")
+    try:
+        problem = runner.run(ONNXRUNTIME, path, runner.write("variant_inputs.npz", [inputs])).errors.get("0")
+    except WorkerError as error:
+        problem = str(error)
     if problem:
         raise VerificationError([Diagnostic("runtime-failed", f"{path.name} in onnxruntime: {problem}", AT)])
 

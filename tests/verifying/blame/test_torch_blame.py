@@ -13,6 +13,7 @@ import torch
 from graphspec import pipeline
 from graphspec.exporting import write_bundle
 from graphspec.verifying import Workers
+from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.runtime import RUNTIMES
 from graphspec.verifying.verify import Judge
 
@@ -48,7 +49,7 @@ def network(tmp_path_factory):
         warnings.simplefilter("ignore")
         folder = tmp_path_factory.mktemp("mixed")
         bundle = write_bundle(module, shaped, folder, formats=tuple(RUNTIME), opset_version=20)
-    with Judge(module, shaped, None, Workers(("pt2",))) as judge:
+    with Judge(module, Runner(shaped, Workers(("pt2",)))) as judge:
         yield SimpleNamespace(bundle=bundle, judge=judge)
 
 

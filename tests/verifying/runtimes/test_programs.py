@@ -17,6 +17,7 @@ from graphspec import pipeline
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting import write_bundle
 from graphspec.verifying import Workers, verify_bundle
+from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes import libtorch, process
 from graphspec.verifying.runtimes.browser import _Server
 from graphspec.verifying.runtimes.child import WorkerError
@@ -68,7 +69,7 @@ def mixed(tmp_path_factory):
         warnings.simplefilter("ignore")
         folder = tmp_path_factory.mktemp("mixed")
         bundle = write_bundle(module, shaped, folder, formats=("onnx", "torchscript"), opset_version=20)
-    with Judge(module, shaped, None, Workers(())) as judge:
+    with Judge(module, Runner(shaped, Workers(()))) as judge:
         yield SimpleNamespace(shaped=shaped, module=module, bundle=bundle, judge=judge)
 
 

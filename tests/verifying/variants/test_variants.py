@@ -15,6 +15,8 @@ from graphspec import pipeline
 from graphspec.diagnostics import GraphspecError, VerificationError
 from graphspec.exporting.bundle.manifest import sha256
 from graphspec.exporting.postprocessing import Postprocessing
+from graphspec.verifying import Workers
+from graphspec.verifying.runner import Runner
 from graphspec.verifying.variants.measure import Agreement
 from graphspec.verifying.variants.variant_report import VariantReport, diagnostics
 from graphspec.verifying.variants.variants import check_that_it_runs
@@ -187,8 +189,13 @@ def test_a_precision_needs_the_onnx_format(tmp_path):
 
 def test_a_variant_that_does_not_run_is_refused(bundle, tmp_path):
     (tmp_path / "model.fp16.onnx").write_bytes(bundle.path("onnx").read_bytes()[:-2000])
-    with pytest.raises(VerificationError, match=r"model\.fp16\.onnx in onnxruntime: cannot load the file"):
-        check_that_it_runs(tmp_path / "model.fp16.onnx", {"image": np.zeros((1, 1, 8, 8), np.float32)}, ["output"])
+    words = r"model\.fp16\.onnx in onnxruntime: cannot load the file"
+    inputs = {"image": np.zeros((1, 1, 8, 8), np.float32)}
+    with (
+        Runner(pipeline.shape(pipeline.load(SPEC)), Workers(())) as runner,
+        pytest.raises(VerificationError, match=words),
+    ):
+        check_that_it_runs(tmp_path / "model.fp16.onnx", inputs, runner)
 
 
 GELU = """

@@ -11,27 +11,19 @@ from torch import Tensor
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.cases import Case
+from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import WorkerError
-from graphspec.verifying.runtimes.runtime import Runtime, Workers, dtypes_of
+from graphspec.verifying.runtimes.runtime import Runtime
 
 
-def unrefused(
-    runtime: Runtime, workers: Workers, path: Path, shaped: ShapedGraph, case: Case, scratch: Path, seconds: float
-) -> list[str]:
+def unrefused(runtime: Runtime, path: Path, case: Case, runner: Runner) -> list[str]:
     """Why the file at `path` is refused: it takes the inputs of `case` with one fixed dim larger by one."""
-    wrong = list(_wrong(case.inputs, shaped))
-    inputs, outputs = scratch / "wrong_inputs.npz", scratch / "wrong_outputs.npz"
-    arrays = {f"{k}.{name}": array for k, (_, given) in enumerate(wrong) for name, array in given.items()}
-    np.savez(inputs, allow_pickle=False, **arrays)
-    request = {"runtime": runtime.name, "model": str(path), "inputs": str(inputs), "outputs": str(outputs)}
+    wrong = list(_wrong(case.inputs, runner.shaped))
     try:
-        answer = workers.of(runtime).ask(
-            request | {"names": list(shaped.outputs), "dtypes": dtypes_of(shaped)}, seconds
-        )
+        found = runner.run(runtime, path, runner.write("wrong_inputs.npz", [given for _, given in wrong]))
     except WorkerError as error:
-        workers.drop(runtime)
         return [f"{path.name} does not survive an input of another size: {error}"]
-    taken = [] if "failed" in answer else [what for k, (what, _) in enumerate(wrong) if str(k) not in answer["errors"]]
+    taken = [what for k, (what, _) in enumerate(wrong) if str(k) not in found.errors]
     return [f"{path.name} takes {what}, which is none of its sizes" for what in taken]
 
 

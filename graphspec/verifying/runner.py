@@ -1,0 +1,118 @@
+"""Runs the files of one network: the processes of their runtimes, a folder for what passes between, a limit of time."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from graphspec.exporting.reference import Arrays, as_array
+from graphspec.shapes.shaped import ShapedGraph
+from graphspec.verifying.runtimes.child import WorkerError
+from graphspec.verifying.runtimes.runtime import Runtime
+from graphspec.verifying.runtimes.workers import Workers
+
+#: Seconds that one runtime may take for all cases.
+TIME_LIMIT = 300.0
+#: A submodule's dotted path and how many calls of it came before.
+Call = tuple[str, int]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a runtime gave: ``arrays`` as ``CASE.NAME``, ``errors`` by case, cases by number."""
+
+    arrays: Arrays
+    errors: Mapping[str, str]
+
+    def of(self, case: int) -> Arrays:
+        """One case's arrays by name."""
+        prefix = f"{case}."
+        return {key.removeprefix(prefix): value for key, value in self.arrays.items() if key.startswith(prefix)}
+
+
+class Runner:
+    """Asks runtimes about files of the network `shaped`. Use as a context; its processes end with it."""
+
+    def __init__(self, shaped: ShapedGraph, workers: Workers, seconds: float = TIME_LIMIT) -> None:
+        self.shaped, self.workers, self.seconds = shaped, workers, seconds
+        self._folder = tempfile.TemporaryDirectory()
+        self.scratch = Path(self._folder.name)
+        self._dtypes = {name: str(kind.dtype).removeprefix("torch.") for name, kind in shaped.inputs.items()}
+
+    def write(self, name: str, cases: Iterable[Mapping[str, Tensor | NDArray[Any]]]) -> Path:
+        """Write the inputs of `cases` to the file `name` of the scratch folder, for :meth:`run`."""
+        path = self.scratch / name
+        arrays = {
+            f"{k}.{key}": as_array(value) if isinstance(value, Tensor) else value
+            for k, inputs in enumerate(cases)
+            for key, value in inputs.items()
+        }
+        np.savez(path, allow_pickle=False, **arrays)
+        return path
+
+    def run(self, runtime: Runtime, model: Path, cases: Path, names: Sequence[str] | None = None) -> Outputs:
+        """What the file at `model` gives under `names` (all outputs without) for the inputs in the file `cases`.
+
+        Raises:
+            WorkerError: it cannot be loaded, ends its process, or takes more than the limit of time.
+        """
+        wanted = list(self.shaped.outputs if names is None else names)
+        answer, arrays = self._ask(runtime, "run", model, inputs=str(cases), names=wanted)
+        return Outputs(arrays, answer["errors"])
+
+    def weights(self, runtime: Runtime, model: Path) -> Arrays:
+        """The tensors that a TorchScript or ``.pt2`` file holds, by the names that the module has for them.
+
+        Raises:
+            WorkerError: as :meth:`run`.
+        """
+        return self._ask(runtime, "weights", model)[1]
+
+    def calls(
+        self, runtime: Runtime, model: Path, inputs: Mapping[str, Tensor], modules: Sequence[str]
+    ) -> tuple[list[Call], Arrays]:
+        """What leaves each call of `modules` in such a file, in order, and the arrays by their place in that list.
+
+        Raises:
+            WorkerError: as :meth:`run`.
+        """
+        cases = self.write("calls_inputs.npz", [inputs])
+        answer, arrays = self._ask(runtime, "calls", model, inputs=str(cases), modules=list(modules))
+        return [(module, call) for module, call in answer["calls"]], arrays
+
+    def _ask(self, runtime: Runtime, task: str, model: Path, **request: Any) -> tuple[dict[str, Any], Arrays]:
+        outputs = self.scratch / "outputs.npz"
+        whole = {"task": task, "code": runtime.code, "options": dict(runtime.options), "model": str(model)}
+        whole |= {"outputs": str(outputs), "dtypes": self._dtypes, **request}
+        ask = runtime.program or self.workers.of(runtime).ask
+        try:
+            answer = ask(whole, self.seconds)
+        except WorkerError:
+            if runtime.program is None:
+                self.workers.drop(runtime)
+            raise
+        if "failed" in answer:
+            raise WorkerError(answer["failed"])
+        with np.load(outputs, allow_pickle=False) as file:
+            return answer, {key: file[key] for key in file}
+
+    def close(self) -> None:
+        """End the processes and remove what was written for them."""
+        self.workers.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,55 @@
+"""A reloaded ``torch.export`` program. Loaded by the worker: this file imports nothing of graphspec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .tensors import Arrays, Call, Run, array, runner
+
+
+def load(path: str, names: Sequence[str], dtypes: Mapping[str, str]) -> Run:
+    """The file as users run it."""
+    import torch
+
+    return runner(torch.export.load(path).module(), names, dtypes)
+
+
+def weights(path: str) -> Arrays:
+    """The tensors that the file holds, by the names that the module has for them."""
+    import torch
+
+    return {name: array(value) for name, value in torch.export.load(path).state_dict.items()}
+
+
+def calls(path: str, modules: Sequence[str]) -> Callable[..., list[tuple[Call, Any]]]:
+    """A function of the file's inputs that gives the tensors that leave each of `modules`, in order."""
+    import torch
+
+    program = torch.export.load(path).module()
+    found: list[tuple[Call, Any]] = []
+
+    class Recorder(torch.fx.Interpreter):
+        def run_node(self, node: Any) -> Any:
+            value, call = super().run_node(node), _origin(node, modules)
+            if call and isinstance(value, torch.Tensor) and any(_origin(user, modules) != call for user in node.users):
+                found.append((call, value.clone()))
+            return value
+
+    def run(*tensors: Any) -> list[tuple[Call, Any]]:
+        Recorder(program).run(*tensors)
+        return found
+
+    return run
+
+
+def _origin(node: Any, modules: Sequence[str]) -> Call | None:
+    """The innermost of `modules` that a node of an exported program came from; ``fc@1`` is a second call of ``fc``."""
+    stack = [(key, path) for key, (path, _) in (node.meta.get("nn_module_stack") or {}).items()]
+    for key, path in reversed(stack):
+        module = next((name for name in modules if path == name or path.startswith(f"{name}.")), None)
+        if module is not None:
+            own = next((key for key, path in stack if path == module), key)
+            _, _, call = own.partition("@")
+            return module, int(call) if call.isdigit() else 0
+    return None

@@ -1,0 +1,42 @@
+"""The worker processes of one verification, by what they import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphspec.verifying.runtimes.child import Worker
+from graphspec.verifying.runtimes.runtime import RUNTIMES, Runtime
+
+
+class Workers:
+    """Processes for the standard runtimes of `formats`; the one that needs torch starts importing it at once."""
+
+    def __init__(self, formats: Iterable[str]) -> None:
+        self._formats = tuple(formats)
+        self._workers: dict[str, Worker] = {}
+        for runtime in RUNTIMES:
+            if runtime.format in self._formats and not runtime.optional:
+                self.of(runtime)
+
+    def of(self, runtime: Runtime) -> Worker:
+        """The worker that runs `runtime`, started where there is none."""
+        module = runtime.module
+        if module not in self._workers:
+            self._workers[module] = Worker(self._formats if module == "torch" else ())
+        return self._workers[module]
+
+    def drop(self, runtime: Runtime) -> None:
+        """Forget a worker that died; the next one is a new process."""
+        self._workers.pop(runtime.module).close()
+
+    def close(self) -> None:
+        """End all of them."""
+        for worker in self._workers.values():
+            worker.close()
+        self._workers.clear()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
