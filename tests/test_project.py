@@ -19,7 +19,7 @@ RUNS_TEXT = {"eval", "exec", "compile", "__import__", "breakpoint"}
 #: What runs the program that it loads.
 RUNS_FILES = {"torch.jit.load", "torch.export.load", "aoti_load_package", "torch._inductor.aoti_load_package"}
 #: Where it is right. Public names come from the package's own table, as do the runtimes that a worker loads; they run
-#: what was exported, in a process of its own; the names in each ``getattr`` are those of a fixed table or of a dataclass.
+#: what was exported, in a process of its own; the names in each ``getattr`` are those of a fixed table or a dataclass.
 ALLOWED = {
     ("graphspec/__init__.py", "importlib.import_module"),
     ("graphspec/verifying/runtimes/worker.py", "importlib.import_module"),
