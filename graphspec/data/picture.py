@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from graphspec.data.dataset import DataSet
-from graphspec.diagnostics import fail, quoted
-from graphspec.system.durable import write_atomically
+from graphspec.diagnostics import fail, printable, quoted
+from graphspec.system import canvas
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def show(data: DataSet, path: Path, rows: int = 6, epochs: int = 7) -> Path:
@@ -19,8 +22,6 @@ def show(data: DataSet, path: Path, rows: int = 6, epochs: int = 7) -> Path:
 
     Raises ``GraphspecError`` where the samples are not images of one or three channels.
     """
-    from matplotlib.figure import Figure
-
     shown = (name for name, value in data.train.inputs.items() if value.ndim == 4 and value.shape[1] in (1, 3))
     if (name := next(shown, None)) is None:
         names = ", ".join(map(quoted, data.train.inputs))
@@ -28,20 +29,24 @@ def show(data: DataSet, path: Path, rows: int = 6, epochs: int = 7) -> Path:
     chosen = data.train.take(_of_different_classes(data, rows))
     batches = data.batches("train")
     columns = [batches.before_values(chosen)] + [batches.before_values(chosen, epoch) for epoch in range(epochs)]
-    figure = Figure(figsize=(1.25 * len(columns), 1.3 * len(chosen) + 0.3), layout="constrained")
-    panels = figure.subplots(len(chosen), len(columns), squeeze=False)
-    for row in range(len(chosen)):
-        for column, samples in enumerate(columns):
+    labels = [_label(data, chosen.targets, row) for row in range(len(chosen))]
+    return canvas.write(path, _drawn, [samples.inputs[name] for samples in columns], labels)
+
+
+def _drawn(columns: Sequence[Tensor], labels: Sequence[str]) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.25 * len(columns), 1.3 * len(labels) + 0.3), layout="constrained")
+    panels = figure.subplots(len(labels), len(columns), squeeze=False)
+    for row, label in enumerate(labels):
+        for column, images in enumerate(columns):
             panel = panels[row][column]
-            panel.imshow(_pixels(samples.inputs[name][row]).numpy(), cmap="gray", vmin=0, vmax=1)
+            panel.imshow(_pixels(images[row]).numpy(), cmap="gray", vmin=0, vmax=1)
             panel.set(xticks=[], yticks=[])
             if row == 0:
                 panel.set_title("stored" if column == 0 else f"epoch {column}", fontsize=9)
-        panels[row][0].set_ylabel(_label(data, chosen.targets, row), fontsize=9)
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=130)
-    write_atomically(path, picture.getvalue())
-    return path
+        panels[row][0].set_ylabel(label, fontsize=9)
+    return figure
 
 
 def _of_different_classes(data: DataSet, count: int) -> Tensor:
@@ -66,5 +71,5 @@ def _label(data: DataSet, targets: Mapping[str, Tensor], row: int) -> str:
     value = targets[target][row]
     if target not in data.labels:
         return f"{value.flatten()[0]:.3g}"
-    name = data.labels[target][int(value)]
+    name = printable(data.labels[target][int(value)])
     return name if len(name) <= 12 else name[:11] + "…"

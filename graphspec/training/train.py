@@ -19,6 +19,7 @@ from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.train import TrainSpec
 from graphspec.system import processes
+from graphspec.system.canvas import Album
 from graphspec.system.out_of_memory import enough_memory
 from graphspec.training.binding import match_fields
 from graphspec.training.checks.preflight import check_monitor, preflight
@@ -265,7 +266,8 @@ def _start(learner: Learner, saver: Saver, resume: bool) -> None:
 
 def _evaluation(learner: Learner, judge: Learner, data: DataSet, folder: RunFolder) -> EvaluateReport:
     """What the run of `learner` has reached; `judge` measures the best weights."""
-    run_plots.curves(learner.history, learner.best.epoch, folder.path / "curves.png")
+    with Album(folder.path) as album:
+        album.add("curves.png", run_plots.curves, learner.history, learner.best.epoch)
     return evaluate_run(judge, data, folder)
 
 

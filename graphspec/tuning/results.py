@@ -10,6 +10,7 @@ from typing import Any
 from graphspec.diagnostics import fail
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
+from graphspec.system.canvas import Album
 from graphspec.system.durable import write_atomically
 from graphspec.tuning.study import StudyFolder
 from graphspec.tuning.study_plot import picture
@@ -48,7 +49,9 @@ def write_results(
         best = folder.study.best_trial.number
         files.append(folder.path / "best.toml")
         write_atomically(files[-1], dump(load(folder.study.best_trial.params)).encode())
-        files.append(picture(trials, metric, direction, shares, folder.path / "study.png"))
+        with Album(folder.path) as album:
+            album.add("study.png", picture, trials, metric, direction, shares)
+        files += album.files
     return TuneReport(folder.path, metric, direction, trials, best, shares, None, tuple(files))
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from graphspec.system.durable import write_atomically
 from graphspec.training.plots.run_plots import FAINT, INK, TRAINING, VALIDATION
 from graphspec.tuning.tune_report import TrialReport
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def picture(
-    trials: Sequence[TrialReport], metric: str, direction: str, importances: dict[str, float], path: Path
-) -> Path:
-    """Write the optimisation history, and the importances where there are any, to `path` (a PNG)."""
+
+def picture(trials: Sequence[TrialReport], metric: str, direction: str, importances: dict[str, float]) -> Figure:
+    """The optimisation history, and the importances where there are any."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10 if importances else 6, 4), layout="constrained")
@@ -25,10 +23,7 @@ def picture(
         names = list(importances)[::-1]
         panels[1].barh(names, [importances[name] for name in names], color=TRAINING)
         panels[1].set(title="importance (share of the variance)", xlim=(0, 1))
-    content = io.BytesIO()
-    figure.savefig(content, dpi=120)
-    write_atomically(path, content.getvalue())
-    return path
+    return figure
 
 
 def _history(panel: Any, trials: Sequence[TrialReport], metric: str, direction: str) -> None:

@@ -18,6 +18,7 @@ from torch import nn
 from graphspec.data import Batches, Samples
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.shapes.shaped import ShapedGraph
+from graphspec.system.canvas import Album
 from graphspec.training.loop import train_step
 from graphspec.training.plots import run_plots
 from graphspec.training.train import prepared
@@ -79,7 +80,9 @@ def find_lr(
         raise fail("non-finite", f"the loss is not finite at a rate of {lowest:g} already", at=("train", "optimizer"))
     suggestion = _steepest(rates, losses)
     if picture is not None:
-        run_plots.learning_rates(rates, losses, suggestion, picture)
+        with Album(picture.parent) as album:
+            album.add(picture.name, run_plots.learning_rates, rates, losses, suggestion)
+        picture = picture if album.files else None
     return LrReport(rates, losses, suggestion, picture)
 
 

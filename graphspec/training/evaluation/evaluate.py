@@ -12,6 +12,7 @@ from graphspec.data import Batches, DataSet
 from graphspec.data.dataset import Part
 from graphspec.data.seeds import generator
 from graphspec.module.weights import load_weights
+from graphspec.system.canvas import Album
 from graphspec.training.evaluation.measured import Measured, measured
 from graphspec.training.learner import Learner
 from graphspec.training.metrics.scores import per_class
@@ -39,14 +40,15 @@ def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder, whole: bool
             batches = _some(batches, data.seed)
         found[part] = measured(learner, batches, keep=part == parts[-1])
     last = found[parts[-1]]
-    files = draw_answers(last.answers, data, parts[-1], folder.path, whole)
+    with Album(folder.path) as album:
+        draw_answers(last.answers, data, parts[-1], album, whole)
     curves = folder.path / "curves.png"
     classes, confusion = _by_class(last, data)
     report = EvaluateReport(
         run=folder.path,
         parts={part: each.figures for part, each in found.items()},
         samples={part: (each.samples, len(data.samples(part))) for part, each in found.items()},
-        files=(*([curves] if curves.is_file() else []), *files),
+        files=(*([curves] if curves.is_file() else []), *album.files),
         seconds=time.perf_counter() - started,
         classes=classes,
         confusion=None if confusion is None else confusion.tolist(),

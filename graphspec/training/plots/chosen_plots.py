@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch import Tensor
 from graphspec.data import DataSet, Samples
 from graphspec.data.dataset import Part
 from graphspec.data.transforms import to_float
+from graphspec.system.canvas import Album
 from graphspec.training.evaluation.measured import Answers
 from graphspec.training.metrics.scores import probabilities
 from graphspec.training.plots import classifier_plots, run_plots
@@ -19,33 +19,31 @@ from graphspec.training.plots import classifier_plots, run_plots
 MOST_ERRORS = 24
 
 
-def draw_answers(answers: Mapping[str, Answers], data: DataSet, part: Part, folder: Path, whole: bool) -> list[Path]:
-    """Draw the answers of each output on `part` into `folder`; without `whole` one picture an output.
+def draw_answers(answers: Mapping[str, Answers], data: DataSet, part: Part, album: Album, whole: bool) -> None:
+    """Draw the answers of each output on `part` into `album`; without `whole` one picture an output.
 
     Where there are several outputs, a picture's name begins with its output's.
     """
-    found: list[Path] = []
     for name, each in answers.items():
         prefix = f"{name}_" if len(answers) > 1 else ""
         if each.term.target in data.labels:
-            found += _of_classes(each, data, part, folder, prefix, whole)
+            _of_classes(each, data, part, album, prefix, whole)
         else:
-            found += _of_values(each, data, part, folder, prefix)
-    return found
+            _of_values(each, data, part, album, prefix)
 
 
-def _of_classes(answers: Answers, data: DataSet, part: Part, folder: Path, prefix: str, whole: bool) -> list[Path]:
+def _of_classes(answers: Answers, data: DataSet, part: Part, album: Album, prefix: str, whole: bool) -> None:
     classes, counts = data.labels[answers.term.target or ""], answers.confusion()
-    found = [run_plots.confusion_matrix(counts, classes, part, folder / f"{prefix}confusion_matrix.png")]
+    album.add(f"{prefix}confusion_matrix.png", run_plots.confusion_matrix, counts, classes, part)
     if not whole:
-        return found
-    found.append(classifier_plots.class_bars(counts, classes, part, folder / f"{prefix}classes.png"))
+        return
+    album.add(f"{prefix}classes.png", classifier_plots.class_bars, counts, classes, part)
     probability = probabilities(answers.term.name, answers.outputs)
     if probability is None:
-        return found
+        return
     confidence, predicted = probability.max(1)
     right = predicted == answers.targets
-    found.append(classifier_plots.reliability(confidence, right, part, folder / f"{prefix}reliability.png"))
+    album.add(f"{prefix}reliability.png", classifier_plots.reliability, confidence, right, part)
     rows = worst_errors(confidence, right)
     pictures = _pictures(data.samples(part), rows)
     if pictures is not None and len(rows):
@@ -55,9 +53,7 @@ def _of_classes(answers: Answers, data: DataSet, part: Part, folder: Path, prefi
             f"{100 * confidence[row].item():.1f} %"
             for row in rows.tolist()
         ]
-        wrong = int((~right).sum())
-        found.append(classifier_plots.errors(pictures, titles, wrong, part, folder / f"{prefix}errors.png"))
-    return found
+        album.add(f"{prefix}errors.png", classifier_plots.errors, pictures, titles, int((~right).sum()), part)
 
 
 def worst_errors(confidence: Tensor, right: Tensor) -> Tensor:
@@ -75,15 +71,15 @@ def _pictures(samples: Samples, rows: Tensor) -> Tensor | None:
     return None
 
 
-def _of_values(answers: Answers, data: DataSet, part: Part, folder: Path, prefix: str) -> list[Path]:
+def _of_values(answers: Answers, data: DataSet, part: Part, album: Album, prefix: str) -> None:
     """One picture; none where an output is more than a few columns, as an image is."""
     truth, predicted = answers.targets.flatten(1), answers.outputs.flatten(1)
     if truth.shape != predicted.shape or truth.shape[1] > run_plots.MOST_PANELS:
-        return []
+        return
     (name, feature), *others = data.samples(part).inputs.items()
     target = answers.term.target or ""
     if not others and truth.shape[1] == 1 and feature[:1].numel() == 1:
-        names = (name, target)
         line = feature.flatten().cpu().to(torch.float32)
-        return [run_plots.fitted_line(line, truth[:, 0], predicted[:, 0], names, folder / f"{prefix}fit.png")]
-    return [run_plots.predicted_against_true(truth, predicted, target, part, folder / f"{prefix}predictions.png")]
+        album.add(f"{prefix}fit.png", run_plots.fitted_line, line, truth[:, 0], predicted[:, 0], (name, target))
+    else:
+        album.add(f"{prefix}predictions.png", run_plots.predicted_against_true, truth, predicted, target, part)

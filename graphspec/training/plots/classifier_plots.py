@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from graphspec.training.metrics.scores import per_class, reliability_bins
-from graphspec.training.plots.run_plots import FAINT, INK, TRAINING, VALIDATION, new_panels, save, short
+from graphspec.training.plots.run_plots import FAINT, INK, TRAINING, VALIDATION, new_panels, short
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: More classes than this cannot be read: those with the lowest F1 are shown.
 _MOST_CLASSES = 40
@@ -17,7 +20,7 @@ _GREEN = "#5a9a68"
 _BINS = 15
 
 
-def class_bars(counts: Tensor, classes: Sequence[str], part: str, path: Path) -> Path:
+def class_bars(counts: Tensor, classes: Sequence[str], part: str) -> Figure:
     """Precision, recall and F1 of each class, from counts of (true, predicted)."""
     from matplotlib.figure import Figure
 
@@ -39,10 +42,10 @@ def class_bars(counts: Tensor, classes: Sequence[str], part: str, path: Path) ->
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    return save(figure, path)
+    return figure
 
 
-def reliability(confidence: Tensor, right: Tensor, part: str, path: Path) -> Path:
+def reliability(confidence: Tensor, right: Tensor, part: str) -> Figure:
     """How often a class is right that is given a probability (Niculescu-Mizil & Caruana 2005), in 15 equal bins.
 
     `confidence` is the predicted class's probability, `right` whether it is the true one. On the diagonal they agree.
@@ -61,10 +64,10 @@ def reliability(confidence: Tensor, right: Tensor, part: str, path: Path) -> Pat
     panel.legend(loc="upper left", fontsize=8, framealpha=0.85, edgecolor="none")
     amount.bar(middle.numpy(), (count / count.sum()).numpy(), 0.9 / _BINS, color=TRAINING)
     amount.set(xlabel="confidence", ylabel="share of the samples", xlim=(0, 1))
-    return save(figure, path)
+    return figure
 
 
-def errors(pictures: Tensor, titles: Sequence[str], wrong: int, part: str, path: Path) -> Path:
+def errors(pictures: Tensor, titles: Sequence[str], wrong: int, part: str) -> Figure:
     """Wrong answers, each of the `pictures` (``N × C × H × W`` in [0, 1]) with its title; in all there are `wrong`."""
     from matplotlib.figure import Figure
 
@@ -84,4 +87,4 @@ def errors(pictures: Tensor, titles: Sequence[str], wrong: int, part: str, path:
     panel.text(
         0, -0.36, f"{part} part: {len(pictures)} most confident of {wrong:,} errors (true → predicted)", fontsize=10
     )
-    return save(figure, path)
+    return figure

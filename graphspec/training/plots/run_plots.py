@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from graphspec.system.durable import write_atomically
+from graphspec.diagnostics import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +20,7 @@ MOST_PANELS = 6
 _NAMES = {"roc_auc": "ROC AUC", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
 
 
-def curves(history: Sequence[Mapping[str, Any]], best_epoch: int, path: Path) -> Path:
+def curves(history: Sequence[Mapping[str, Any]], best_epoch: int) -> Figure:
     """Loss and each metric over the epochs, training and validation; the epoch of the best weights is marked."""
     from matplotlib.ticker import MaxNLocator
 
@@ -42,10 +40,10 @@ def curves(history: Sequence[Mapping[str, Any]], best_epoch: int, path: Path) ->
         panel.set(xlabel="epoch", title=_title(name))
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.legend(frameon=False)
-    return save(figure, path)
+    return figure
 
 
-def confusion_matrix(counts: Tensor, classes: Sequence[str], part: str, path: Path) -> Path:
+def confusion_matrix(counts: Tensor, classes: Sequence[str], part: str) -> Figure:
     """Counts of (true, predicted), coloured by the share of the true class; numbers where they can be read."""
     from matplotlib.figure import Figure
 
@@ -80,21 +78,21 @@ def confusion_matrix(counts: Tensor, classes: Sequence[str], part: str, path: Pa
                         fontsize=8 if size > 12 else 9,
                     )
     figure.colorbar(image, ax=panel, label="share of the true class", shrink=0.8)
-    return save(figure, path)
+    return figure
 
 
-def fitted_line(x: Tensor, y: Tensor, predicted: Tensor, names: tuple[str, str], path: Path) -> Path:
+def fitted_line(x: Tensor, y: Tensor, predicted: Tensor, names: tuple[str, str]) -> Figure:
     """The data with one feature, and the fitted function through it. All are flat, of one length."""
     figure, (panel,) = new_panels(1)
     order = x.argsort()
     panel.plot(x.numpy(), y.numpy(), "o", ms=4, color=TRAINING, alpha=0.6, mec="none", label="data")
     panel.plot(x[order].numpy(), predicted[order].numpy(), color=VALIDATION, lw=2, label="fitted")
-    panel.set(xlabel=names[0], ylabel=names[1])
+    panel.set(xlabel=short(names[0], 40), ylabel=short(names[1], 40))
     panel.legend(frameon=False)
-    return save(figure, path)
+    return figure
 
 
-def predicted_against_true(y: Tensor, predicted: Tensor, name: str, part: str, path: Path) -> Path:
+def predicted_against_true(y: Tensor, predicted: Tensor, name: str, part: str) -> Figure:
     """Each sample's prediction over its truth, both ``N × columns``, a panel each; on the diagonal they are equal."""
     figure, panels = new_panels(y.shape[1], side=4.2 if y.shape[1] == 1 else 3.6)
     for i, panel in enumerate(panels):
@@ -103,12 +101,12 @@ def predicted_against_true(y: Tensor, predicted: Tensor, name: str, part: str, p
         panel.plot(ends, ends, color=INK, lw=0.8, ls=":")
         size = 4 if len(truth) <= 2000 else 2
         panel.plot(truth.numpy(), guess.numpy(), "o", ms=size, color=TRAINING, alpha=0.6, mec="none", rasterized=True)
-        column = name if y.shape[1] == 1 else f"{name} {i}"
+        column = short(name, 40) if y.shape[1] == 1 else f"{short(name, 40)} {i}"
         panel.set(xlabel=f"true {column}", ylabel=f"predicted {column}", title=f"{part} part", aspect="equal")
-    return save(figure, path)
+    return figure
 
 
-def learning_rates(rates: Sequence[float], losses: Sequence[float], suggestion: float, path: Path) -> Path:
+def learning_rates(rates: Sequence[float], losses: Sequence[float], suggestion: float) -> Figure:
     """The loss over a growing learning rate (logarithmic), the suggested rate marked."""
     figure, (axes,) = new_panels(1)
     axes.semilogx(rates, losses)
@@ -116,7 +114,7 @@ def learning_rates(rates: Sequence[float], losses: Sequence[float], suggestion: 
     axes.set_xlabel("learning rate")
     axes.set_ylabel("loss, smoothed")
     axes.legend()
-    return save(figure, path)
+    return figure
 
 
 def new_panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:
@@ -136,22 +134,11 @@ def new_panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:
     return figure, panels[:count]
 
 
-def save(figure: Figure, path: Path) -> Path:
-    """Write a PNG, whole or not at all."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    picture = io.BytesIO()
-    figure.set_dpi(130)
-    # savefig draws everything twice, the first time for the layout alone
-    FigureCanvasAgg(figure).print_png(picture, pil_kwargs={"compress_level": 3})
-    write_atomically(path, picture.getvalue())
-    return path
-
-
 def _title(name: str) -> str:
     return _NAMES.get(name, name.replace("_", " "))
 
 
 def short(name: str, longest: int = 18) -> str:
-    """`name`, cut where it is too long for a label."""
+    """`name`, control characters escaped, cut where it is too long for a label."""
+    name = printable(name)
     return name if len(name) <= longest else name[: longest - 1] + "…"

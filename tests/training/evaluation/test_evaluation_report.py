@@ -15,7 +15,7 @@ from PIL import Image
 from sklearn import metrics as theirs
 from sklearn.calibration import calibration_curve
 
-from graphspec import pipeline
+from graphspec import GraphspecWarning, pipeline
 from graphspec.training import load_weights, read_weights
 from graphspec.training.evaluation.measured import measured
 from graphspec.training.loop import measure
@@ -137,6 +137,31 @@ def test_pictures_of_several_outputs_have_their_names(fit: Fit, tmp_path: Path) 
     report = fit(spec, data_root=tmp_path).evaluation
     assert pictures(tmp_path / "run") == {"curves", "kind_confusion_matrix", "place_predictions"}
     assert list(report.per_class) == ["0", "1", "2"]
+
+
+def test_a_run_whose_pictures_fail_ends_with_everything_else(fit: Fit, tmp_path: Path) -> None:
+    """Class names are no formulas; a folder has the name of a picture."""
+    names = ["$x^{$", r"$\\foo$", "$$", "\x1b[2Jcat"]
+    rows = [f"{i % 7},{i % 4},{names[i % 4]}" for i in range(80)]
+    (tmp_path / "table.csv").write_text("\n".join(["a,b,kind", *rows]))
+    spec = {
+        "graphspec": 1,
+        "inputs": {"x": ["N", 2]},
+        "layers": {"logits": {"type": "Linear", "out_features": 4}},
+        "data": {"dataset": {"type": "csv", "file": "table.csv", "target": "kind"}},
+        "train": {"epochs": 1},
+    }
+    run = tmp_path / "run"
+    fit(spec, data_root=tmp_path)
+    assert {path.name for path in run.glob("*.png")} == {"curves.png", "confusion_matrix.png"}
+    (run / "confusion_matrix.png").unlink()
+    (run / "confusion_matrix.png").mkdir()
+    (run / "evaluation.json").unlink()
+    with pytest.warns(GraphspecWarning, match=r"unwritable.*confusion_matrix\.png cannot be drawn"):
+        report = pipeline.evaluate(run, device="cpu", data_root=tmp_path)
+    assert {"accuracy", "loss"} <= set(report.parts["train"])
+    assert (run / "evaluation.json").is_file()
+    assert [path.name for path in report.files] == ["curves.png", "classes.png", "reliability.png"]
 
 
 def test_the_worst_errors_are_the_most_confident_ones() -> None:
