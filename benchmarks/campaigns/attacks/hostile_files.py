@@ -2,7 +2,7 @@
 
 Each function makes one kind into the working directory.
 
-``attacks.py`` beside this uses them one after the other and looks at the answer. By hand, in an empty folder with
+``run.py`` beside this uses them one after the other and looks at the answer. By hand, in an empty folder with
 limits (``ulimit -v 9000000``, ``timeout 60``), for several of these take all the memory they get::
 
     python hostile_files.py base        # the ordinary specs, runs, export and study that the others are forged from

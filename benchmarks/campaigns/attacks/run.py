@@ -4,7 +4,7 @@
 is exit code 0. Whatever the answer: no traceback, no raw control character, no more than 2 GB, no program started,
 nothing waited for, no process left behind. Prints a table; exit code 1 where a promise is broken.
 
-    python benchmarks/campaigns/attacks.py [S3 S8 …]          # Linux; about half an hour on two cores
+    python benchmarks/campaigns/attacks/run.py [S3 S8 …]          # Linux; about half an hour on two cores
 """
 
 # ruff: noqa: E501 - a table
@@ -26,7 +26,7 @@ from pathlib import Path
 
 import hostile_files as made
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECONDS = 90
 LATE = -1000
 MOST_KIB = 2 << 20  # what imports alone take is about 0.6 GB
