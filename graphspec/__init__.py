@@ -13,12 +13,12 @@ import graphspec.system  # noqa: F401  # before anything imports onnxruntime
 from graphspec.diagnostics import GraphspecError, GraphspecWarning, VerificationError
 
 if TYPE_CHECKING:
+    from graphspec.compiler import build, compile, load, shape
     from graphspec.data.sources.user import dataset
     from graphspec.ops import layer
-    from graphspec.pipeline import build, compile, evaluate, export, load, shape, train, tune, verify
+    from graphspec.pipeline import evaluate, export, train, tune, verify
 
 __version__ = "0.1.0"
-_PIPELINE = ["build", "compile", "evaluate", "export", "load", "shape", "train", "tune", "verify"]
 __all__ = [
     "GraphspecError", "GraphspecWarning", "VerificationError", "build", "compile", "dataset", "evaluate", "export",
     "layer", "load", "shape", "train", "tune", "verify",
@@ -28,7 +28,8 @@ __all__ = [
 _HOMES = {
     "layer": "graphspec.ops",
     "dataset": "graphspec.data.sources.user",
-    **dict.fromkeys(_PIPELINE, "graphspec.pipeline"),
+    **dict.fromkeys(["build", "compile", "load", "shape"], "graphspec.compiler"),
+    **dict.fromkeys(["evaluate", "export", "train", "tune", "verify"], "graphspec.pipeline"),
 }
 
 

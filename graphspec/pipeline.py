@@ -5,26 +5,21 @@ Each function runs the line up to its own stage. torch is imported when the firs
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import gc
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from graphspec import spec as spec_stage
+from graphspec.compiler import Network, Source, build, compile, graph, is_path, load, shape  # noqa: F401
 from graphspec.diagnostics import GraphspecError, fail, located
+from graphspec.found import expect
 from graphspec.spec import NetworkSpec
 
 if TYPE_CHECKING:
-    from torch import nn
-    from torch.fx import GraphModule
-
     from graphspec.data import DataSet
     from graphspec.exporting import Bundle, Facts
-    from graphspec.graph import LayerGraph
     from graphspec.predicting import Prediction
     from graphspec.shapes import ShapedGraph
     from graphspec.training import EvaluateReport, TrainReport
@@ -35,82 +30,18 @@ if TYPE_CHECKING:
     from graphspec.tuning.vectorized import Together
     from graphspec.verifying import VerifyReport
 
-#: What a network can be given as: a path, ``"-"``, the text, a dict, or a spec already read.
-SpecLike = str | os.PathLike[str] | Mapping[str, Any] | NetworkSpec
 
-
-def load(spec: SpecLike, *, variant: str | None = None, overrides: Iterable[str] = ()) -> NetworkSpec:
-    """Stage 1: read and validate. `overrides` are ``"path=value"`` strings, as for ``--set``."""
-    if isinstance(spec, NetworkSpec):
-        return spec
-    return spec_stage.load(spec, variant=variant, overrides=overrides)
-
-
-@contextlib.contextmanager
-def _stage(spec: NetworkSpec) -> Iterator[None]:
-    """A stage of the compiler: faults get their place in `spec`, and the garbage collector waits, since a stage makes
-    many objects and drops few (a quarter of the time for 10,000 layers)."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        with located(spec.source):
-            yield
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def graph(spec: NetworkSpec) -> LayerGraph:
-    """Stage 2: expand blocks, resolve names."""
-    from graphspec import graph as graph_stage
-
-    with _stage(spec):
-        return graph_stage.build(spec)
-
-
-def shape(spec: NetworkSpec) -> ShapedGraph:
-    """Stages 2 and 3: every value has a shape and a dtype."""
-    from graphspec import shapes as shapes_stage
-
-    layers = graph(spec)
-    with _stage(spec):
-        return shapes_stage.infer(layers)
-
-
-def build(shaped: ShapedGraph, seed: int | None = None) -> GraphModule:
-    """Stage 4: the module, with weights seeded by `seed`, else by ``[train] seed``, else by 0."""
-    from graphspec import module as module_stage
-
-    if seed is None:
-        seed = shaped.spec.train.seed if shaped.spec.train else 0
-    with _stage(shaped.spec):
-        return module_stage.build(shaped, seed)
-
-
-def compile(
-    spec: SpecLike, *, variant: str | None = None, overrides: Iterable[str] = (), seed: int | None = None
-) -> GraphModule:
-    """Compile a spec to an ordinary ``torch.nn.Module`` in training mode.
-
-    A module with one output returns a tensor; with several, a dict by output name.
-
-    Raises:
-        GraphspecError: what is wrong with the spec, with file, line and hint.
-    """
-    return build(shape(load(spec, variant=variant, overrides=overrides)), seed)
-
-
-def data(spec: SpecLike, *, root: str | os.PathLike[str] | None = None, download: bool = False) -> DataSet:
+def data(spec: Source, *, root: str | os.PathLike[str] | None = None, download: bool = False) -> DataSet:
     """The data set that a spec names, split as training splits it; its test part stays sealed."""
     from graphspec import training
 
     network = load(spec)
-    with located(network.source):
-        return training.load_data(network, Path(root) if root else None, download)
+    with network.located():
+        return training.load_data(network.spec, Path(root) if root else None, download)
 
 
 def train(
-    spec: SpecLike,
+    spec: Source,
     *,
     run: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -134,14 +65,15 @@ def train(
     """
     from graphspec import training
 
-    network, shaped, module = _of_spec(spec, variant, overrides)
+    network = load(spec, variant=variant, overrides=overrides)
+    shaped, module = network.shaped, network.build()
     folder = Path(run or Path("runs") / network.name)
     if tensorboard:
         from graphspec.training.run.reporter import default_reporter
         from graphspec.training.run.tensorboard import TensorBoard
 
         reporter = TensorBoard(reporter or default_reporter(), folder / "tensorboard")
-    with located(network.source):
+    with network.located():
         return training.train(
             module, shaped, run=folder, resume=resume, epochs=epochs, device=device,
             data_root=Path(data) if data else None, download=download, init=Path(init) if init else None,
@@ -150,7 +82,7 @@ def train(
 
 
 def tune(
-    spec: SpecLike,
+    spec: Source,
     *,
     run: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -175,10 +107,11 @@ def tune(
     from graphspec.tuning.tune import tune as search
     from graphspec.tuning.vectorized import together
 
-    network = load(spec, variant=variant, overrides=overrides)
+    loaded = load(spec, variant=variant, overrides=overrides)
+    network = loaded.spec
     base = {key: value for key, value in network.source.data.items() if key != "tune"} | {"name": network.name}
     root = Path(data) if data else None
-    with located(network.source):
+    with loaded.located():
         known = training.load_data(network, root, download)
 
     def train_trial(trial: NetworkSpec, folder: Path, resume: bool, reporter: Reporter) -> TrainReport:
@@ -196,9 +129,9 @@ def tune(
         optimizers = [trial.train.optimizer for trial in trials if trial.train]
         return together(build(shaped), shaped, known, optimizers, choose_device(device))
 
-    with located(network.source):
+    with loaded.located():
         report = search(
-            network, known, join=join, load=lambda changes: load(base, overrides=changes),
+            network, known, join=join, load=lambda changes: load(base, overrides=changes).spec,
             train=train_trial, run=Path(run or Path("runs") / f"{network.name}-tune"), resume=resume, trials=trials,
             say=say,
         )  # fmt: skip
@@ -210,7 +143,7 @@ def tune(
 
 
 def find_lr(
-    spec: SpecLike,
+    spec: Source,
     *,
     picture: str | os.PathLike[str] | None = None,
     variant: str | None = None,
@@ -222,8 +155,9 @@ def find_lr(
     """The loss at growing learning rates, and the rate at which it falls fastest; drawn to `picture`."""
     from graphspec.training.checks.lr_finder import find_lr
 
-    network, shaped, module = _of_spec(spec, variant, overrides)
-    with located(network.source):
+    network = load(spec, variant=variant, overrides=overrides)
+    shaped, module = network.shaped, network.build()
+    with network.located():
         return find_lr(
             module, shaped, picture=Path(picture) if picture else None, device=device,
             data_root=Path(data) if data else None, download=download,
@@ -231,7 +165,7 @@ def find_lr(
 
 
 def overfit_batch(
-    spec: SpecLike,
+    spec: Source,
     *,
     variant: str | None = None,
     overrides: Iterable[str] = (),
@@ -242,8 +176,9 @@ def overfit_batch(
     """Whether a spec's network can learn its first batch by heart; ``GraphspecError`` where it cannot."""
     from graphspec.training.checks.overfit import overfit_batch
 
-    network, shaped, module = _of_spec(spec, variant, overrides)
-    with located(network.source):
+    network = load(spec, variant=variant, overrides=overrides)
+    shaped, module = network.shaped, network.build()
+    with network.located():
         return overfit_batch(module, shaped, device=device, data_root=Path(data) if data else None, download=download)
 
 
@@ -257,7 +192,9 @@ def evaluate(
     """Measure the best weights of the run folder `run` on every part of its data, and write its report."""
     from graphspec import training
 
-    shaped, module = _of_run(Path(run))
+    expect(run, "run")
+    network = Network.open(run)
+    shaped, module = network.shaped, network.build()
     with located(shaped.spec.source):
         return training.evaluate(
             module, shaped, Path(run), device=device, data_root=Path(data) if data else None, download=download
@@ -265,7 +202,7 @@ def evaluate(
 
 
 def export(
-    source: SpecLike,
+    source: Source,
     out: str | os.PathLike[str] | None = None,
     *,
     formats: Sequence[str] | None = None,
@@ -285,12 +222,11 @@ def export(
     """
     from graphspec import exporting, verifying
 
-    run = Path(source) if isinstance(source, str | os.PathLike) and source != "-" and os.path.isdir(source) else None
-    if run:
-        shaped, module = _of_run(run)
+    if is_path(source) and expect(source, "run", "spec") == "run":
+        network = Network.open(source)
     else:
-        shaped = shape(load(source, variant=variant, overrides=overrides))
-        module = build(shaped)
+        network = load(source, variant=variant, overrides=overrides)
+    run, shaped, module = network.folder, network.shaped, network.module
     wanted = shaped.spec.export
     chosen, smaller = tuple(formats or wanted.formats), tuple(precisions or wanted.precisions)
     target = Path(out or Path("exports") / shaped.spec.name)
@@ -326,13 +262,12 @@ def verify(
     Raises:
         VerificationError: a file was changed. A mismatch is in the report: ``.passed``, ``.worst``.
     """
-    from graphspec import exporting, training, verifying
+    from graphspec import exporting, verifying
 
-    opened = bundle if isinstance(bundle, exporting.Bundle) else exporting.Bundle.open(Path(bundle))
+    opened = bundle if isinstance(bundle, exporting.Bundle) else exporting.Bundle.open(_export(bundle))
     opened.check_hashes()
-    shaped = shape(load(opened.folder / "spec.toml").without_weight_files())
-    module = build(shaped)
-    training.load_weights(module, training.read_weights(opened.folder, "weights"))
+    network = Network.open(opened.folder)
+    shaped, module = network.shaped, network.module
     if file is not None:
         if not Path(file).is_file():
             raise fail("no-such-file", f'there is no file "{file}"')
@@ -356,37 +291,23 @@ def predict(
     from graphspec import exporting, predicting, verifying
 
     folder, paths, root = Path(source), [Path(file) for file in files], Path(data) if data else None
-    if not (folder / "manifest.json").is_file():
-        shaped, module = _of_run(folder)
-        run, labels = predicting.module_function(module, list(shaped.outputs)), _labels(folder)
+    kind, network = expect(source, "run", "export"), Network.open(source)
+    shaped = network.shaped
+    if kind == "run":
+        run, labels = predicting.module_function(network.module, list(shaped.outputs)), _labels(folder)
         return predicting.predict(shaped, run, paths, labels=labels, count=count, data_root=root, download=download)
     bundle = exporting.Bundle.open(folder)
     bundle.check_hashes()
-    shaped, labels = shape(load(folder / "spec.toml")), bundle.manifest["labels"]
+    labels = bundle.manifest["labels"]
     if "onnx" not in bundle.formats:
         raise fail("not-exportable", f'"{folder}" has no ONNX file', hint="export it with --format onnx")
     with verifying.OnnxFunction(bundle.path("onnx"), shaped) as model:
         return predicting.predict(shaped, model, paths, labels=labels, count=count, data_root=root, download=download)
 
 
-def _of_spec(
-    spec: SpecLike, variant: str | None, overrides: Iterable[str]
-) -> tuple[NetworkSpec, ShapedGraph, GraphModule]:
-    network = load(spec, variant=variant, overrides=overrides)
-    shaped = shape(network)
-    return network, shaped, build(shaped)
-
-
-def _of_run(run: Path) -> tuple[ShapedGraph, nn.Module]:
-    """The network of a run folder with its best weights."""
-    from graphspec import training
-
-    if not (run / "spec.toml").is_file():
-        raise fail("no-run", f'"{run}" holds no run: it has no spec.toml', hint="graphspec train makes one")
-    shaped = shape(load(run / "spec.toml").without_weight_files())
-    module = build(shaped)
-    training.load_weights(module, training.read_weights(run))
-    return shaped, module
+def _export(folder: str | os.PathLike[str]) -> Path:
+    expect(folder, "export")
+    return Path(folder)
 
 
 def _labels(run: Path | None) -> list[str] | None:

@@ -49,12 +49,11 @@ def compile_(
     """Check SPEC, infer every shape, build the module, and show it."""
     with screen(as_json, quiet) as here:
         options.import_layers(import_)
-        from graphspec import draw, pipeline
+        from graphspec import compiler, draw
         from graphspec.cli import emit as emits
 
-        network = pipeline.load(options.source(spec), variant=variant, overrides=set_ or ())
-        shaped = pipeline.shape(network)
-        pipeline.build(shaped)
+        network = compiler.load(options.source(spec), variant=variant, overrides=set_ or ())
+        shaped, _ = network.shaped, network.build()
         if emit is Emit.spec:
             _emit_text(here, emits.spec(network), output)
         elif emit is Emit.graph:

@@ -37,10 +37,10 @@ def data(
     """Read the data set of SPEC and show its parts; the test part stays sealed."""
     with screen(as_json, quiet) as here:
         options.import_layers(import_)
-        from graphspec import pipeline
+        from graphspec import compiler, pipeline
         from graphspec.data.picture import show as picture
 
-        network = pipeline.load(options.source(spec), variant=variant, overrides=set_ or ())
+        network = compiler.load(options.source(spec), variant=variant, overrides=set_ or ())
         found = pipeline.data(network, root=data, download=download)
         document = _document(found) | ({"picture": str(picture(found, show))} if show else {})
         here.show(document, *_tables(document))

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphspec import pipeline
-from graphspec.spec import NetworkSpec, dump
+from graphspec.spec import dump
 
 if TYPE_CHECKING:
+    from graphspec.compiler import Network
     from graphspec.shapes import ShapedGraph
 
 
-def spec(network: NetworkSpec) -> str:
+def spec(network: Network) -> str:
     """Stage 1: the resolved spec as TOML."""
-    return dump(network)
+    return dump(network.spec)
 
 
-def graph(network: NetworkSpec) -> str:
+def graph(network: Network) -> str:
     """Stage 2: every layer with what it takes, conditional ones with their condition."""
     from graphspec.graph import Choice
 
     lines = []
-    for name, node in pipeline.graph(network).nodes.items():
+    for name, node in network.graph.nodes.items():
         taken = ", ".join(str(ref) for ref in node.references())
         kind = f"if {node.gate.condition}" if isinstance(node, Choice) else node.op.name
         lines.append(f"{name} = {kind}({taken})")

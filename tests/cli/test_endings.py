@@ -60,8 +60,8 @@ def test_our_own_fault_shows_its_traceback():
     """Only a user's mistake is put in words; a bug must stay visible. The fault is injected under the command."""
     script = """
 import sys
-from graphspec import cli, pipeline
-pipeline.load = None
+from graphspec import cli, compiler
+compiler.load = None
 sys.argv = ["graphspec", "compile", "x.toml"]
 cli.main()
 """

@@ -60,7 +60,7 @@ from pathlib import Path
 from graphspec import graph, pipeline
 from graphspec.spec import limits
 with limits.raised(100_000):
-    found = graph.build(pipeline.load(Path(sys.argv[1])))
+    found = graph.build(pipeline.load(Path(sys.argv[1])).spec)
 (most,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))  # getrusage has the parent's too
 print(len(found.nodes), time.process_time(), most.split()[1])
 """

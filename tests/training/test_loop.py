@@ -122,7 +122,7 @@ def test_lbfgs_asks_for_the_loss_several_times(fit: Any, tmp_path: Path) -> None
         "train": {"epochs": 3, "loss": "MSELoss", "optimizer": {"type": "LBFGS", "lr": 1.0}},
     }
     report = fit(spec)
-    data = load_data(pipeline.load(spec)).train
+    data = load_data(pipeline.load(spec).spec).train
     x, y = data.inputs["x"].double(), data.targets["y"].double()
     ones = torch.cat([x, torch.ones_like(x)], 1)
     least = (ones @ torch.linalg.lstsq(ones, y).solution - y).square().mean().item()

@@ -26,7 +26,7 @@ def test_what_a_search_leaves(iris: dict[str, Any], tune: Tune, tmp_path: Path) 
     assert min(Image.open(folder / "study.png").size) > 300
     best = report.trials[report.best]
     assert best.value == max(trial.value for trial in report.trials)
-    assert pipeline.load(folder / "spec.toml").model_dump() == pipeline.load(iris).model_dump()
+    assert pipeline.load(folder / "spec.toml").spec.model_dump() == pipeline.load(iris).spec.model_dump()
     assert sum(report.importances.values()) == pytest.approx(1)
 
 
@@ -34,7 +34,7 @@ def test_values_go_where_set_puts_them_and_the_best_spec_has_them(
     iris: dict[str, Any], tune: Tune, tmp_path: Path
 ) -> None:
     report = tune(iris)
-    best = pipeline.load(tmp_path / "study" / "best.toml")
+    best = pipeline.load(tmp_path / "study" / "best.toml").spec
     values = report.trials[report.best].values
     assert best.tune is None
     assert best.vars["width"] == values["vars.width"]
@@ -164,7 +164,7 @@ def test_a_search_needs_a_validation_part(iris: dict[str, Any], tune: Tune) -> N
 
 
 def test_tune_is_not_compiled_but_checked(iris: dict[str, Any]) -> None:
-    assert pipeline.load(iris).tune.trials == 4
+    assert pipeline.load(iris).spec.tune.trials == 4
     iris["tune"]["trils"] = 3
     with pytest.raises(GraphspecError, match=r'did you mean "trials"\?'):
         pipeline.load(iris)
