@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from graphspec import spec as spec_stage
-from graphspec.diagnostics import located
+from graphspec.diagnostics import fail, located, quoted
 from graphspec.found import expect
 from graphspec.spec import NetworkSpec
 
@@ -71,6 +71,10 @@ class Network:
         if kind == "spec":
             return load(source)
         folder = Path(source)  # type: ignore[arg-type]
+        if kind == "run" and not (folder / "spec.toml").is_file():
+            raise fail(
+                "no-run", f"{quoted(folder)} holds no run: it has no spec.toml", hint="graphspec train makes one"
+            )
         spec = spec_stage.load(folder / "spec.toml").without_weight_files()
         if kind == "run":
             return cls(spec, _seed(spec), lambda: _weights(folder / "best.safetensors"), "trained", folder)

@@ -291,14 +291,14 @@ def predict(
     from graphspec import exporting, predicting, verifying
 
     folder, paths, root = Path(source), [Path(file) for file in files], Path(data) if data else None
-    kind, network = expect(source, "run", "export"), Network.open(source)
-    shaped = network.shaped
-    if kind == "run":
+    if expect(source, "run", "export") == "run":
+        network = Network.open(source)
+        shaped = network.shaped
         run, labels = predicting.module_function(network.module, list(shaped.outputs)), _labels(folder)
         return predicting.predict(shaped, run, paths, labels=labels, count=count, data_root=root, download=download)
     bundle = exporting.Bundle.open(folder)
     bundle.check_hashes()
-    labels = bundle.manifest["labels"]
+    shaped, labels = Network.open(folder).shaped, bundle.manifest["labels"]
     if "onnx" not in bundle.formats:
         raise fail("not-exportable", f'"{folder}" has no ONNX file', hint="export it with --format onnx")
     with verifying.OnnxFunction(bundle.path("onnx"), shaped) as model:
