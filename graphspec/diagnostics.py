@@ -12,8 +12,8 @@ import contextvars
 import dataclasses
 import difflib
 import warnings
-from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Literal, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Literal, Protocol, get_args
 
 Path = tuple[str | int, ...]
 MOST_SHOWN = 20
@@ -21,34 +21,52 @@ MOST_SHOWN = 20
 MOST_EXPLAINED = 100
 LONGEST_NAME = 80
 
-_KINDS = {
-    "PARSE": "empty syntax encoding duplicate-key not-finite",
-    "LIMIT": "too-large too-deep too-many-layers too-many-parameters too-much-memory",
-    "FILE": "no-such-file not-a-file wrong-extension unreadable outside unwritable exists bad-import unknown-template "
-    "missing-package",
-    "SCHEMA": "unknown-key missing-key wrong-type bad-value format-version unknown-layer unknown-argument "
-    "missing-argument unknown-component bad-expression unknown-variable no-such-path",
-    "NAME": "bad-name reserved-name name-clash",
-    "GRAPH": "unknown-reference cycle recursion unused-layer unused-input unused-block arity",
-    "SHAPE": "shape-mismatch wrong-dtype wrong-rank broadcast dynamic-dim inferred-mismatch linear-after-conv "
-    "softmax-before-loss bias-before-norm",
-    "DATA": "no-data bad-data class-count batch-of-one download field-mismatch",
-    "TRAIN": "bad-loss bad-metric non-finite not-learning not-recorded out-of-memory interrupted no-training "
-    "process-lost",
-    "CKPT": "run-exists no-run run-locked checkpoint-mismatch checkpoint-damaged",
-    "EXPORT": "not-exportable mismatch inconclusive tampered runtime-missing runtime-failed deprecated",
-}
+ParseCode = Literal["empty", "syntax", "encoding", "duplicate-key", "not-finite"]
+LimitCode = Literal["too-large", "too-deep", "too-many-layers", "too-many-parameters", "too-much-memory"]
+FileCode = Literal[
+    "no-such-file", "not-a-file", "wrong-extension", "unreadable", "outside", "unwritable", "exists", "bad-import",
+    "unknown-template", "missing-package",
+]  # fmt: skip
+SchemaCode = Literal[
+    "unknown-key", "missing-key", "wrong-type", "bad-value", "format-version", "unknown-layer", "unknown-argument",
+    "missing-argument", "unknown-component", "bad-expression", "unknown-variable", "no-such-path",
+]  # fmt: skip
+NameCode = Literal["bad-name", "reserved-name", "name-clash"]
+GraphCode = Literal[
+    "unknown-reference", "cycle", "recursion", "unused-layer", "unused-input", "unused-block", "arity"
+]  # fmt: skip
+ShapeCode = Literal[
+    "shape-mismatch", "wrong-dtype", "wrong-rank", "broadcast", "dynamic-dim", "inferred-mismatch",
+    "linear-after-conv", "softmax-before-loss", "bias-before-norm",
+]  # fmt: skip
+DataCode = Literal["no-data", "bad-data", "class-count", "batch-of-one", "download", "field-mismatch"]
+TrainCode = Literal[
+    "bad-loss", "bad-metric", "non-finite", "not-learning", "not-recorded", "out-of-memory", "interrupted",
+    "no-training", "process-lost",
+]  # fmt: skip
+CheckpointCode = Literal["run-exists", "no-run", "run-locked", "checkpoint-mismatch", "checkpoint-damaged"]
+ExportCode = Literal[
+    "not-exportable", "mismatch", "inconclusive", "tampered", "runtime-missing", "runtime-failed", "deprecated"
+]  # fmt: skip
+#: What a diagnostic is about. mypy checks every one that is made.
+Code = Literal[
+    ParseCode, LimitCode, FileCode, SchemaCode, NameCode, GraphCode, ShapeCode, DataCode, TrainCode, CheckpointCode,
+    ExportCode,
+]  # fmt: skip
+_KINDS: Mapping[str, Any] = {
+    "PARSE": ParseCode, "LIMIT": LimitCode, "FILE": FileCode, "SCHEMA": SchemaCode, "NAME": NameCode,
+    "GRAPH": GraphCode, "SHAPE": ShapeCode, "DATA": DataCode, "TRAIN": TrainCode, "CKPT": CheckpointCode,
+    "EXPORT": ExportCode,
+}  # fmt: skip
 #: Every code with its kind; tests/invalid holds a bad spec for each that a spec alone can cause.
-CODES = {code: kind for kind, codes in _KINDS.items() for code in codes.split()}
+CODES: Mapping[Code, str] = {code: kind for kind, codes in _KINDS.items() for code in get_args(codes)}
 
 
 #: These point at a key, all others at its value (or at the key of a whole table).
-_AT_KEY = frozenset(
-    (
-        "unknown-key missing-key unknown-argument missing-argument bad-name reserved-name name-clash cycle "
-        "unused-layer unused-input unused-block"
-    ).split()
-)
+_AT_KEY: frozenset[Code] = frozenset([
+    "unknown-key", "missing-key", "unknown-argument", "missing-argument", "bad-name", "reserved-name", "name-clash",
+    "cycle", "unused-layer", "unused-input", "unused-block",
+])  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,6 +77,22 @@ class Position:
     column: int
     end_column: int
     text: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """The characters from `start` to `end` of a string value: what in it is at fault."""
+
+    text: str
+    start: int
+    end: int
+
+    def narrowed(self, place: Position) -> Position:
+        """Where the part stands in `place`; all of `place` where the file spells the string in another way."""
+        if place.text[place.column : place.end_column - 2] != self.text:
+            return place
+        start = place.column + 1 + self.start
+        return dataclasses.replace(place, column=start, end_column=place.column + 1 + self.end)
 
 
 class Locator(Protocol):
@@ -73,7 +107,7 @@ class Locator(Protocol):
 class Diagnostic:
     """One fault: what is wrong (`message`), where (`at`, a path in the spec), and what to do (`hint`)."""
 
-    code: str
+    code: Code
     message: str
     at: Path = ()
     hint: str = ""
@@ -81,16 +115,14 @@ class Diagnostic:
     severity: Literal["error", "warning"] = "error"
     file: str = ""
     position: Position | None = None
-
-    def __post_init__(self) -> None:
-        if self.code not in CODES:
-            raise ValueError(f"undeclared diagnostic code {self.code!r}")
+    part: Part | None = None
 
     def located(self, source: Locator) -> Diagnostic:
         """This diagnostic with the file and position that `source` knows for its path."""
         if self.file:
             return self
         place = self.position or source.locate(self.at, self.code in _AT_KEY)
+        place = self.part.narrowed(place) if self.part and place else place
         return dataclasses.replace(self, file=source.origin(self.at), position=place)
 
     def __str__(self) -> str:
@@ -154,7 +186,7 @@ class GraphspecWarning(UserWarning):
         super().__init__(str(diagnostic))
 
 
-def fail(code: str, message: str, at: Path = (), hint: str = "", notes: Iterable[str] = ()) -> GraphspecError:
+def fail(code: Code, message: str, at: Path = (), hint: str = "", notes: Iterable[str] = ()) -> GraphspecError:
     """One fault as an error ready to raise: ``raise fail("bad-value", …, at=("train", "lr"))``."""
     return GraphspecError([Diagnostic(code, message, at, hint, tuple(notes))])
 
@@ -164,7 +196,7 @@ _source: contextvars.ContextVar[Locator | None] = contextvars.ContextVar("graphs
 _suggestions: contextvars.ContextVar[Iterator[int] | None] = contextvars.ContextVar("suggestions", default=None)
 
 
-def warn(code: str, message: str, at: Path = (), hint: str = "") -> None:
+def warn(code: Code, message: str, at: Path = (), hint: str = "") -> None:
     """Warn through the standard :mod:`warnings`, with the position in the spec where one is known."""
     diagnostic = Diagnostic(code, message, at, hint, severity="warning")
     source = _source.get()

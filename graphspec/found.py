@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from graphspec.diagnostics import GraphspecError, fail, quoted
+from graphspec.diagnostics import Code, GraphspecError, fail, quoted
 
 Kind = Literal["spec", "run", "export", "study", "folder", "file", "missing"]
 #: What marks a folder of ours.
@@ -19,7 +19,7 @@ _WORDS: dict[Kind, str] = {
     "file": "a file of another kind",
 }  # fmt: skip
 #: The code of an error, by the kind of thing that a command takes first.
-_CODES = {"spec": "not-a-file", "run": "no-run", "export": "no-such-file", "study": "no-run"}
+_CODES: dict[Kind, Code] = {"spec": "not-a-file", "run": "no-run", "export": "no-such-file", "study": "no-run"}
 _SPECS = (".toml", ".json")
 
 

@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from graphspec.diagnostics import Diagnostic, GraphspecError, Path, fail, quoted, suggest
+from graphspec.diagnostics import Code, Diagnostic, GraphspecError, Path, fail, quoted, suggest
 from graphspec.graph.counting import DEEPEST, check_size
 from graphspec.graph.layers import Choice, Frame, Gate, Layer, Ref, Sources
 from graphspec.graph.names import check_layer_name
 from graphspec.ops import Op, UnknownOp, lookup, similar
 from graphspec.spec.expressions import ExpressionError, NeedsShape
+from graphspec.spec.interpolation import Meter
 from graphspec.spec.model import RESERVED, BlockSpec, LayerSpec, NetworkBody, NetworkSpec
 from graphspec.spec.names import fault_in
 from graphspec.spec.parse import type_name
@@ -45,6 +46,7 @@ class Expansion:
         self.aliases: dict[str, dict[str, Ref]] = {}
         self.used_blocks: set[str] = set()
         self.calls = 0
+        self.meter = Meter()
         self.faults: list[Diagnostic] = []
         self.known: set[Diagnostic] = set()
 
@@ -66,7 +68,7 @@ class Expansion:
     ) -> dict[str, Ref]:
         """Write out one body whose inputs are `inputs`; its outputs by name."""
         values: dict[str, Ref] = dict(inputs)
-        frame = Frame(body.vars, given, None, values)
+        frame = Frame(body.vars, given, None, self.meter, values)
         uses = [use for key, layer in body.layers.items() for use in self.uses(key, layer, frame, place)]
         self.check_local_names(uses, inputs, place)
         values |= {use.local: Ref(place.prefix + use.local) for use in uses}
@@ -98,8 +100,7 @@ class Expansion:
             yield Use(key, layer, at, count)
             return
         for i in range(count or 1):
-            indexed = Frame({}, {"i": (i, frame)}, frame, frame.values)
-            name = self.closed(key, indexed, at)
+            name = self.closed(key, frame.indexed(i), at)
             if name is not None:
                 fault = fault_in(str(name), "layer", at)
                 if fault:
@@ -111,11 +112,11 @@ class Expansion:
         """Write out one use of one line: once, or `repeat` copies in a chain."""
         full = place.prefix + use.local
         if use.copies is None:
-            scope = frame if use.index is None else Frame({}, {"i": (use.index, frame)}, frame, frame.values)
+            scope = frame if use.index is None else frame.indexed(use.index)
             self.call(use.layer, body, scope, full, place.modules + use.local, use.chained, last, use, place)
             return
         for i in range(use.copies):
-            scope = Frame({}, {"i": (i, frame)}, frame, frame.values)
+            scope = frame.indexed(i)
             last = Ref(f"{full}.{i - 1}") if i else last
             self.call(use.layer, body, scope, f"{full}.{i}", f"{place.modules}{use.local}.{i}", i > 0, last, use, place)
         self.aliases[full] = {"": Ref(f"{full}.{use.copies - 1}")}
@@ -327,7 +328,7 @@ class Expansion:
             message = f"the network has more than {self.most:,} layers, counting those that an `if` may leave out"
             raise GraphspecError([*self.faults, Diagnostic("too-many-layers", message, at)])
 
-    def fault(self, code: str, message: str, at: Path, hint: str = "") -> None:
+    def fault(self, code: Code, message: str, at: Path, hint: str = "") -> None:
         """Note one fault and go on, so that all of them come at once."""
         self.add(Diagnostic(code, message, at, hint))
 

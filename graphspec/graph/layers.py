@@ -31,6 +31,10 @@ class Frame(Bindings):
 
     values: Mapping[str, Ref] = dataclasses.field(default_factory=dict)
 
+    def indexed(self, i: int) -> Frame:
+        """This scope inside the `i`-th copy of a repeat."""
+        return Frame({}, {"i": (i, self)}, self, self.meter, self.values)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Gate:

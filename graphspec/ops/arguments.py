@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import torch
 
-from graphspec.diagnostics import quoted, suggest
+from graphspec.diagnostics import Code, quoted, suggest
 from graphspec.ops.op import Number, Parameter, alternatives
 
 DTYPES = {str(value).removeprefix("torch."): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
@@ -39,7 +39,7 @@ _PROBABILITY_EXCEPTIONS = frozenset(["LPPool1d", "LPPool2d", "LPPool3d", "Pairwi
 class BadArgument(Exception):
     """The value does not fit; the message says what would, `hint` what to write."""
 
-    def __init__(self, message: str, code: str = "bad-value", hint: str = "") -> None:
+    def __init__(self, message: str, code: Code = "bad-value", hint: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.hint = hint
@@ -62,7 +62,7 @@ def convert(op: str, parameter: Parameter, value: Any) -> Any:
         if typing.get_origin(kind) is Literal
         for word in typing.get_args(kind)
     ]
-    code = "bad-value" if words and isinstance(value, str) else "wrong-type"
+    code: Code = "bad-value" if words and isinstance(value, str) else "wrong-type"
     message = f"{quoted(parameter.name)} is {_shown(value)}, not {describe(parameter)}"
     raise BadArgument(message, code, _instead(parameter, value, words))
 

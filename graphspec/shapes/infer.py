@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from graphspec.diagnostics import CODES, Diagnostic, GraphspecError, quoted, suggest, warn
+from graphspec.diagnostics import CODES, Code, Diagnostic, GraphspecError, quoted, suggest, warn
 from graphspec.graph import Choice, Layer, LayerGraph, Ref
 from graphspec.shapes.arguments import Arguments, close_arguments, faults_without_shapes
 from graphspec.shapes.budget import Budget
@@ -219,7 +219,7 @@ class _Inference:
         self.faults.append(_with_shapes(_torch_fault(node, found, types), types))
         return None
 
-    def fault(self, code: str, message: str, at: Any, hint: str = "") -> None:
+    def fault(self, code: Code, message: str, at: Any, hint: str = "") -> None:
         fault = Diagnostic(code, message, at, hint)
         if fault not in self.faults:
             self.faults.append(fault)
@@ -234,7 +234,7 @@ def _torch_fault(node: Layer, error: Exception, types: Mapping[ValueRef, TensorT
         return Diagnostic("dynamic-dim", message, node.at, "give the input a number there")
     text = re.sub(r"torch\.Size\(\[.*?\]\)", "this input", str(error))
     # sizes whose product is no 64-bit number
-    code = "too-much-memory" if "overflow" in text else "shape-mismatch"
+    code: Code = "too-much-memory" if "overflow" in text else "shape-mismatch"
     return Diagnostic(code, f"layer {name}: {node.op.name}: {text[:300]}", node.at)
 
 
@@ -251,7 +251,8 @@ def _input_types(spec: NetworkSpec) -> dict[str, TensorType]:
     for name, given in spec.inputs.items():
         for index, dim in enumerate(given.shape):
             if isinstance(dim, int) and not 1 <= dim < 2**31:
-                code, wanted = ("bad-value", "at least 1") if dim < 1 else ("too-large", f"at most {2**31 - 1}")
+                code: Code = "bad-value" if dim < 1 else "too-large"
+                wanted = "at least 1" if dim < 1 else f"at most {2**31 - 1}"
                 message = f"input {quoted(name)} has a dim of {dim}, not {wanted}"
                 faults.append(Diagnostic(code, message, ("inputs", name, index)))
         shape = tuple(dim if isinstance(dim, int) else dim.factor * symbol(dim.name) for dim in given.shape)

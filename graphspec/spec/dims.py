@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
-from graphspec.diagnostics import Diagnostic, quoted, suggest
+from graphspec.diagnostics import Code, Diagnostic, quoted, suggest
 from graphspec.spec.base import SpecModel
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def dim_faults(spec: NetworkSpec) -> Iterator[Diagnostic]:
     for name, given in spec.inputs.items():
         for index, size in enumerate(given.shape):
             if isinstance(size, NamedDim) and not 1 <= size.factor <= GREATEST:
-                code, wanted = ("bad-value", "at least 1") if size.factor < 1 else ("too-large", f"at most {GREATEST}")
+                code: Code = "bad-value" if size.factor < 1 else "too-large"
+                wanted = "at least 1" if size.factor < 1 else f"at most {GREATEST}"
                 message = f"input {quoted(name)} has a dim of {size.factor} times {quoted(size.name)}, not {wanted}"
                 yield Diagnostic(code, message, ("inputs", name, index))
     known = spec.dim_names

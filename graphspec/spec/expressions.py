@@ -1,51 +1,55 @@
-"""The expressions inside ``"${…}"``: arithmetic, comparison, ``and or not``, ``a if c else b``, ``min max len``.
+"""The language inside ``${…}``: arithmetic, comparison, ``and or not``, ``a if c else b``, ``min max len``.
 
-A precedence-climbing parser over a handful of tokens and a tree that evaluates itself: nothing hands text to Python.
-A name is a variable, the repeat index ``i``, or a value whose ``.shape`` is read (``x.shape[1]``).
+Python's own parser reads it, and only the nodes in one table have a value: nothing hands text to Python to run. A name
+is a variable, the repeat index ``i``, or a value whose ``.shape`` is read (``x.shape[1]``). Every size has a limit that
+holds before memory is taken.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import functools
+import ast
+import contextlib
 import operator
 import re
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from graphspec.diagnostics import Diagnostic, Path, quoted
+from graphspec.diagnostics import Code, Diagnostic, Part, Path, quoted
 
 LONGEST = 1000
+DEEPEST = 100
 GREATEST = 2**63
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+\.\d*(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\d+)|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<text>'[^']*'|\"[^\"]*\")|(?P<sign>\*\*|//|<=|>=|==|!=|[-+*/%<>()\[\],.]))"
-)
-_BINARY: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
-    "<": (4, operator.lt), "<=": (4, operator.le), ">": (4, operator.gt), ">=": (4, operator.ge),
-    "==": (4, operator.eq), "!=": (4, operator.ne), "+": (5, operator.add), "-": (5, operator.sub),
-    "*": (6, operator.mul), "/": (6, operator.truediv), "//": (6, operator.floordiv), "%": (6, operator.mod),
-    "**": (8, operator.pow),
+_ARITHMETIC: Mapping[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Add: ("+", operator.add), ast.Sub: ("-", operator.sub), ast.Mult: ("*", operator.mul),
+    ast.Div: ("/", operator.truediv), ast.FloorDiv: ("//", operator.floordiv), ast.Mod: ("%", operator.mod),
+    ast.Pow: ("**", operator.pow),
 }  # fmt: skip
-_FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "len": len}
-_CONSTANTS = {"true": True, "True": True, "false": False, "False": False}
+_COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne,
+}  # fmt: skip
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {"min": min, "max": max, "len": len}
+_CONSTANTS = {"true": True, "false": False}
 
 
 class ExpressionError(Exception):
-    """The expression is not one, or has no value."""
+    """The expression is not one, or has no value; ``span`` says which characters of it are at fault."""
 
-    code = "bad-expression"
+    code: Code = "bad-expression"
     hint = ""
+    span: tuple[int, int] | None = None
 
     def diagnostic(self, text: Any, at: Path, subject: str = "") -> Diagnostic:
-        """This as a fault of the expression `text` at `at`."""
-        return Diagnostic(self.code, f"{subject}{quoted(text)}: {self}", at, self.hint)
+        """This as a fault of the value `text` at `at`."""
+        part = Part(text, *self.span) if isinstance(text, str) and self.span else None
+        return Diagnostic(self.code, f"{subject}{quoted(text)}: {self}", at, self.hint, part=part)
 
 
 class UnknownVariable(ExpressionError):
     """The expression names what no scope defines; `hint` says what is near."""
 
-    code = "unknown-variable"
+    code: Code = "unknown-variable"
 
     def __init__(self, name: str, hint: str) -> None:
         super().__init__(f"there is no variable {quoted(name)}")
@@ -57,7 +61,7 @@ class NeedsShape(Exception):
 
 
 class Scope(Protocol):
-    """What names mean."""
+    """What names mean, and how much may be computed."""
 
     def variable(self, name: str) -> Any:
         """The value of a variable; raises :class:`ExpressionError` for an unknown one."""
@@ -65,284 +69,245 @@ class Scope(Protocol):
     def shape(self, reference: str) -> Sequence[Any]:
         """The sizes of the value called `reference`; raises :class:`NeedsShape` before they are known."""
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Template:
-    """A string with ``${…}`` in it: literal pieces and expressions in turn. Alone, an expression keeps its type."""
-
-    text: str
-    pieces: tuple[str | Expression, ...]
-
-    def value(self, scope: Scope) -> Any:
-        """The value in `scope`: of any type for a lone ``${…}``, else a string."""
-        if len(self.pieces) == 1 and not isinstance(self.pieces[0], str):
-            return self.pieces[0](scope)
-        return "".join(piece if isinstance(piece, str) else _plain(piece(scope)) for piece in self.pieces)
+    def spend(self, count: int) -> None:
+        """Note `count` steps or values; raises :class:`ExpressionError` where there are too many."""
 
 
-Expression = Callable[[Scope], Any]
+class Expression:
+    """One expression, read once and computed in any scope; `offset` characters stand before it in its string.
+
+    Raises:
+        ExpressionError: `text` is not in the language.
+    """
+
+    def __init__(self, text: str, offset: int = 0) -> None:
+        self._offset = offset + len(text) - len(text.lstrip())
+        with self._placed():
+            self._tree = _parse(text.strip())
+            _check(self._tree)
+
+    def __call__(self, scope: Scope) -> Any:
+        """The value in `scope`; raises :class:`ExpressionError` where there is none."""
+        with self._placed():
+            return _value(self._tree, scope)
+
+    @contextlib.contextmanager
+    def _placed(self) -> Iterator[None]:
+        """Inside this context the spans of errors count from the beginning of the whole string."""
+        try:
+            yield
+        except ExpressionError as error:
+            if error.span:
+                error.span = (error.span[0] + self._offset, error.span[1] + self._offset)
+            raise
 
 
-@functools.lru_cache(maxsize=4096)
-def template(text: str) -> Template | None:
-    """`text` as a template, None where it has no ``${``; raises :class:`ExpressionError` for a malformed one."""
-    if "${" not in text:
-        return None
-    if len(text) > LONGEST:
-        raise ExpressionError(f"an expression has at most {LONGEST} characters")
-    pieces: list[str | Expression] = []
-    at = 0
-    while (start := text.find("${", at)) >= 0:
-        end = text.find("}", start)
-        if end < 0:
-            raise ExpressionError("`${` without `}`")
-        if start > at:
-            pieces.append(text[at:start])
-        pieces.append(_Parser(text[start + 2 : end]).whole())
-        at = end + 1
-    if at < len(text):
-        pieces.append(text[at:])
-    return Template(text, tuple(pieces))
+def _parse(text: str) -> ast.expr:
+    if not text:
+        raise ExpressionError("empty expression")
+    if "\\" in text:
+        raise ExpressionError("a backslash has no meaning here")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as "1if x": it is computed, or refused
+            return ast.parse(re.sub(r"\s", " ", text), mode="eval").body
+    except SyntaxError as error:
+        raise _syntax_error(error, text) from None
+    except (ValueError, MemoryError, RecursionError):
+        raise ExpressionError("nested too deep") from None
 
 
-def resolve(value: Any, scope: Scope) -> Any:
-    """`value` with every ``${…}`` in it, nested ones too, replaced by its value in `scope`."""
-    if isinstance(value, str):
-        found = template(value)
-        return found.value(scope) if found else value
-    if isinstance(value, dict):
-        return {key: resolve(item, scope) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(resolve(item, scope) for item in value)
+def _syntax_error(error: SyntaxError, text: str) -> ExpressionError:
+    """Python's objection, with its place in `text`."""
+    at = error.offset - 1 if error.offset else len(text)
+    word = re.match(r"\w+|.|$", text[at:], re.S)
+    token = word[0] if word else ""
+    unexpected = f"unexpected {quoted(token)}" if token else "something is missing at the end"
+    fault = ExpressionError(unexpected if error.msg.startswith("invalid syntax") else error.msg)
+    fault.span = (at, at + max(1, len(token)))
+    return fault
+
+
+def _check(node: ast.expr, depth: int = 1) -> None:
+    """Refuse what the language does not have, wherever it stands."""
+    try:
+        if depth > DEEPEST:
+            raise ExpressionError("nested too deep")
+        for part in _parts(node):
+            _check(part, depth + 1)
+    except ExpressionError as error:
+        error.span = error.span or _span(node)
+        raise
+
+
+def _parts(node: ast.expr) -> Iterator[ast.expr]:
+    """The expressions inside `node`, of which the language knows the kind."""
+    if type(node) not in _VALUES:
+        raise ExpressionError(f"{quoted(ast.unparse(node))} is not in the language of expressions")
+    if isinstance(node, ast.Attribute):
+        _shaped_value(node)
+    elif isinstance(node, ast.Call):
+        name = ast.unparse(node.func)
+        if name not in _FUNCTIONS or node.keywords:
+            raise ExpressionError(f"there is no function {quoted(name)}, only min, max and len")
+        yield from node.args
+    elif isinstance(node, ast.Constant):
+        _constant(node, None)
+    else:
+        operators = [node.op] if isinstance(node, ast.UnaryOp) else getattr(node, "ops", [])
+        if any(type(sign) not in (ast.UAdd, ast.USub, ast.Not, *_COMPARISONS) for sign in operators) or (
+            isinstance(node, ast.BinOp) and type(node.op) not in _ARITHMETIC
+        ):
+            raise ExpressionError(f"{quoted(ast.unparse(node))} is not in the language of expressions")
+        yield from (part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr))
+
+
+def _span(node: ast.expr) -> tuple[int, int]:
+    return node.col_offset, node.end_col_offset or node.col_offset + 1
+
+
+def _value(node: ast.expr, scope: Scope) -> Any:
+    """The value of a checked node; an error says where in the text it came up."""
+    try:
+        scope.spend(1)
+        return _VALUES[type(node)](node, scope)
+    except ExpressionError as error:
+        error.span = error.span or _span(node)
+        raise
+
+
+def _constant(node: ast.Constant, scope: Any) -> Any:
+    if not isinstance(node.value, bool | int | float | str):
+        raise ExpressionError(f"{quoted(ast.unparse(node))} is not in the language of expressions")
+    return _within_limits(node.value)
+
+
+def _named(node: ast.Name, scope: Scope) -> Any:
+    return _CONSTANTS[node.id] if node.id in _CONSTANTS else scope.variable(node.id)
+
+
+def _shape(node: ast.Attribute, scope: Scope) -> list[Any]:
+    return list(scope.shape(_shaped_value(node)))
+
+
+def _shaped_value(node: ast.Attribute) -> str:
+    """``lstm.h_n`` of ``lstm.h_n.shape``."""
+    inner = node.value
+    while isinstance(inner, ast.Attribute):
+        inner = inner.value
+    if node.attr != "shape" or not isinstance(inner, ast.Name):
+        raise ExpressionError(f"{quoted(ast.unparse(node))}: only .shape can be read of a value")
+    return ast.unparse(node.value)
+
+
+def _list(node: ast.List, scope: Scope) -> list[Any]:
+    items = [_value(item, scope) for item in node.elts]
+    check_length(items)
+    return items
+
+
+def _item(node: ast.Subscript, scope: Scope) -> Any:
+    items, position = _value(node.value, scope), _value(node.slice, scope)
+    if not isinstance(items, list | tuple):
+        raise ExpressionError("only a list has items")
+    if not isinstance(position, int) or not -len(items) <= position < len(items):
+        raise ExpressionError(f"index {_shown(position)} of {len(items)} items")
+    return items[position]
+
+
+def _choice(node: ast.IfExp, scope: Scope) -> Any:
+    return _value(node.body if _value(node.test, scope) else node.orelse, scope)
+
+
+def _logic(node: ast.BoolOp, scope: Scope) -> Any:
+    for part in node.values[:-1]:
+        value = _value(part, scope)
+        if bool(value) is isinstance(node.op, ast.Or):
+            return value
+    return _value(node.values[-1], scope)
+
+
+def _sign(node: ast.UnaryOp, scope: Scope) -> Any:
+    value = _value(node.operand, scope)
+    if isinstance(node.op, ast.Not):
+        return not value
+    if isinstance(value, str | list | tuple | dict):
+        raise ExpressionError(f"{_shown(value)} has no sign")
+    return -value if isinstance(node.op, ast.USub) else +value
+
+
+def _comparison(node: ast.Compare, scope: Scope) -> Any:
+    left = _value(node.left, scope)
+    for sign, part in zip(node.ops, node.comparators, strict=True):
+        right = _value(part, scope)
+        try:
+            holds = _COMPARISONS[type(sign)](left, right)
+        except TypeError:
+            raise ExpressionError(f"cannot compare {_shown(left)} with {_shown(right)}") from None
+        if not holds:
+            return False
+        left = right
+    return True
+
+
+def _arithmetic(node: ast.BinOp, scope: Scope) -> Any:
+    left, right = _value(node.left, scope), _value(node.right, scope)
+    sign, function = _ARITHMETIC[type(node.op)]
+    sized = [side for side in (left, right) if isinstance(side, str | list | tuple | dict)]
+    if sized and (sign != "+" or type(left) is not type(right) or isinstance(left, dict)):
+        raise ExpressionError(f"cannot combine {_shown(left)} with {_shown(right)}")
+    if sum(map(len, sized)) > LONGEST:
+        raise ExpressionError(f"the value is longer than {LONGEST}")
+    if sign == "**" and not (isinstance(right, int | float) and abs(right) <= 64):
+        raise ExpressionError("an exponent is a number of at most 64")
+    try:
+        return _within_limits(function(left, right))
+    except ZeroDivisionError:
+        raise ExpressionError("division by zero") from None
+    except (TypeError, OverflowError):
+        raise ExpressionError(f"cannot compute {_shown(left)} {sign} {_shown(right)}") from None
+
+
+def _call(node: ast.Call, scope: Scope) -> Any:
+    values = [_value(argument, scope) for argument in node.args]
+    try:
+        return _FUNCTIONS[ast.unparse(node.func)](*values)
+    except (TypeError, ValueError) as error:
+        raise ExpressionError(str(error)) from None
+
+
+#: Every node of Python's syntax that an expression may have.
+_VALUES: Mapping[type[ast.expr], Callable[[Any, Scope], Any]] = {
+    ast.Constant: _constant, ast.Name: _named, ast.Attribute: _shape, ast.Subscript: _item, ast.List: _list,
+    ast.UnaryOp: _sign, ast.BinOp: _arithmetic, ast.BoolOp: _logic, ast.Compare: _comparison, ast.IfExp: _choice,
+    ast.Call: _call,
+}  # fmt: skip
+
+
+def _within_limits(value: Any) -> Any:
+    if isinstance(value, complex):
+        raise ExpressionError("the value is not a real number")
+    if isinstance(value, int | float) and not abs(value) < GREATEST:
+        raise ExpressionError("the value does not fit 64 bits")
     return value
 
 
-def check_length(value: Any) -> None:
-    """Refuse a list of more than ``LONGEST`` values in all, nested ones counted.
+def check_length(value: Any) -> int:
+    """How many values a list or table holds in all, nested ones counted.
 
     Raises:
-        ExpressionError: it is longer.
+        ExpressionError: more than ``LONGEST``.
     """
     waiting, count = [value], 0
     while waiting:
         item = waiting.pop()
-        if isinstance(item, list | tuple):
+        if isinstance(item, list | tuple | dict):
             count += len(item)
             if count > LONGEST:
                 raise ExpressionError(f"the value is longer than {LONGEST}")
-            waiting += item
+            waiting += item.values() if isinstance(item, dict) else item
+    return count
 
 
 def _shown(value: Any) -> str:
     return quoted(value) if isinstance(value, str) else str(value)[:80]
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, str | int | float):
-        return str(value)
-    raise ExpressionError("only strings and numbers go into the middle of a string")
-
-
-class _Parser:
-    """One expression. Each method takes what it can from `tokens` and gives an evaluator."""
-
-    def __init__(self, text: str) -> None:
-        self.tokens = list(_tokens(text))
-        self.at = 0
-        self.depth = 0
-
-    def whole(self) -> Expression:
-        if not self.tokens:
-            raise ExpressionError("empty expression")
-        result = self.ternary()
-        if self.at < len(self.tokens):
-            raise ExpressionError(f"unexpected {quoted(self.tokens[self.at][1])}")
-        return result
-
-    def peek(self) -> str:
-        return self.tokens[self.at][1] if self.at < len(self.tokens) else ""
-
-    def take(self, *words: str) -> bool:
-        if self.peek() in words and self.tokens[self.at][0] != "text":
-            self.at += 1
-            return True
-        return False
-
-    def need(self, word: str) -> None:
-        if not self.take(word):
-            raise ExpressionError(
-                f"{quoted(word)} expected" + (f" before {quoted(self.peek())}" if self.peek() else " at the end")
-            )
-
-    def ternary(self) -> Expression:
-        self.depth += 1
-        if self.depth > 40:
-            raise ExpressionError("nested too deep")
-        value = self.either()
-        if self.take("if"):
-            condition = self.either()
-            self.need("else")
-            value = _choose(condition, value, self.ternary())
-        self.depth -= 1
-        return value
-
-    def either(self) -> Expression:
-        value = self.both()
-        while self.take("or"):
-            value = _lazy(value, self.both(), stop_at=True)
-        return value
-
-    def both(self) -> Expression:
-        value = self.negation()
-        while self.take("and"):
-            value = _lazy(value, self.negation(), stop_at=False)
-        return value
-
-    def negation(self) -> Expression:
-        inverted = False
-        while self.take("not"):
-            inverted = not inverted
-        value = self.binary(4)
-        return (lambda scope: not value(scope)) if inverted else value
-
-    def binary(self, least: int) -> Expression:
-        left = self.unary()
-        while (found := _BINARY.get(self.peek())) and found[0] >= least and self.tokens[self.at][0] == "sign":
-            precedence, apply = found
-            self.at += 1
-            # ** binds to the right
-            left = _apply(apply, left, self.binary(precedence if precedence == 8 else precedence + 1))
-        return left
-
-    def unary(self) -> Expression:
-        signs = 0
-        while self.peek() in ("-", "+"):
-            signs += self.take("-")
-            self.take("+")
-        value = self.binary(8) if signs else self.atom()
-        return (lambda scope: -value(scope)) if signs % 2 else value
-
-    def atom(self) -> Expression:
-        if self.at >= len(self.tokens):
-            raise ExpressionError("something is missing at the end")
-        kind, word = self.tokens[self.at]
-        self.at += 1
-        if kind == "number":
-            number = int(word) if word.isdigit() else float(word)
-            return lambda scope: number
-        if kind == "text":
-            return lambda scope: word[1:-1]
-        if word == "(":
-            inner = self.ternary()
-            self.need(")")
-            return self.indexed(inner)
-        if word == "[":
-            items = self.items("]")
-            return self.indexed(lambda scope: [item(scope) for item in items])
-        if kind != "name":
-            raise ExpressionError(f"unexpected {quoted(word)}")
-        return self.named(word)
-
-    def named(self, word: str) -> Expression:
-        if word in _CONSTANTS:
-            constant = _CONSTANTS[word]
-            return lambda scope: constant
-        if word in _FUNCTIONS and self.take("("):
-            return _call(_FUNCTIONS[word], self.items(")"))
-        if self.peek() == "(":
-            raise ExpressionError(f"there is no function {quoted(word)}, only min, max and len")
-        reference = [word]
-        while self.take("."):
-            reference.append(self.peek())
-            self.at += 1
-        if len(reference) == 1:
-            return self.indexed(lambda scope: scope.variable(word))
-        if reference[-1] != "shape":
-            raise ExpressionError(f"{quoted('.'.join(reference))}: only .shape can be read of a value")
-        value = ".".join(reference[:-1])
-        return self.indexed(lambda scope: list(scope.shape(value)))
-
-    def indexed(self, value: Expression) -> Expression:
-        while self.take("["):
-            value = _item(value, self.ternary())
-            self.need("]")
-        return value
-
-    def items(self, end: str) -> list[Expression]:
-        found: list[Expression] = []
-        while not self.take(end):
-            found.append(self.ternary())
-            if not self.take(","):
-                self.need(end)
-                break
-        return found
-
-
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    at = 0
-    text = text.rstrip()
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if not match or not match.lastgroup:
-            raise ExpressionError(f"unexpected {quoted(text[at:].lstrip()[:1])}")
-        yield match.lastgroup, match[match.lastgroup]
-        at = match.end()
-
-
-def _choose(condition: Expression, yes: Expression, no: Expression) -> Expression:
-    return lambda scope: yes(scope) if condition(scope) else no(scope)
-
-
-def _lazy(left: Expression, right: Expression, stop_at: bool) -> Expression:
-    def value(scope: Scope) -> Any:
-        first = left(scope)
-        return first if bool(first) is stop_at else right(scope)
-
-    return value
-
-
-def _apply(function: Callable[[Any, Any], Any], left: Expression, right: Expression) -> Expression:
-    def value(scope: Scope) -> Any:
-        first, second = left(scope), right(scope)
-        for side in (first, second):
-            if (
-                isinstance(side, str | list)
-                and function not in (operator.eq, operator.ne)
-                and type(first) is not type(second)
-            ):
-                raise ExpressionError(f"cannot combine {_shown(first)} with {_shown(second)}")
-        if function is operator.pow and not (isinstance(second, int | float) and abs(second) <= 64):
-            raise ExpressionError("an exponent is a number of at most 64")
-        try:
-            result = function(first, second)
-        except (TypeError, ZeroDivisionError, OverflowError) as error:
-            raise ExpressionError(str(error)) from None
-        if isinstance(result, int | float) and abs(result) >= GREATEST:
-            raise ExpressionError("the value does not fit 64 bits")
-        if isinstance(result, str | list) and len(result) > LONGEST:
-            raise ExpressionError(f"the value is longer than {LONGEST}")
-        return result
-
-    return value
-
-
-def _call(function: Callable[..., Any], arguments: list[Expression]) -> Expression:
-    def value(scope: Scope) -> Any:
-        try:
-            return function(*(argument(scope) for argument in arguments))
-        except (TypeError, ValueError) as error:
-            raise ExpressionError(str(error)) from None
-
-    return value
-
-
-def _item(value: Expression, index: Expression) -> Expression:
-    def item(scope: Scope) -> Any:
-        items, position = value(scope), index(scope)
-        if not isinstance(items, list | tuple):
-            raise ExpressionError("only a list has items")
-        if not isinstance(position, int) or not -len(items) <= position < len(items):
-            raise ExpressionError(f"index {position} of {len(items)} items")
-        return items[position]
-
-    return item

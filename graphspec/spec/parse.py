@@ -7,7 +7,7 @@ import re
 import tomllib
 from typing import Any
 
-from graphspec.diagnostics import Diagnostic, GraphspecError, Path, Position, fail, quoted
+from graphspec.diagnostics import Code, Diagnostic, GraphspecError, Path, Position, fail, quoted
 
 DEEPEST = 32
 LONGEST_NUMBER = 64
@@ -58,7 +58,7 @@ def _guard(text: str) -> None:
             raise _at(text, match.start(), "too-deep", f"{what} more than {DEEPEST} deep")
 
 
-def _at(text: str, offset: int, code: str, message: str, hint: str = "", length: int = 1) -> GraphspecError:
+def _at(text: str, offset: int, code: Code, message: str, hint: str = "", length: int = 1) -> GraphspecError:
     """A fault at `offset` of `text`; the parsers know offsets, not paths."""
     line = text.count("\n", 0, offset) + 1
     start = text.rfind("\n", 0, offset) + 1

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphspec.diagnostics import quoted, suggest
-from graphspec.spec.expressions import ExpressionError, NeedsShape, UnknownVariable, check_length, resolve
+from graphspec.spec.expressions import ExpressionError, NeedsShape, UnknownVariable, check_length
+from graphspec.spec.interpolation import Meter, resolve
 
 #: Gives the sizes of the value that is called `reference` in a scope.
 ShapeOf = Callable[["Bindings", str], Sequence[Any]]
@@ -18,12 +19,13 @@ class Bindings:
     """The variables of a model or of one use of a block; they may refer to each other in any order.
 
     `given` are values from outside, each with the scope that wrote it; they win over `defaults`. Names found in neither
-    are looked up in `outer`.
+    are looked up in `outer`. Everything computed for one network is noted in one `meter`.
     """
 
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     given: Mapping[str, tuple[Any, Bindings]] = dataclasses.field(default_factory=dict)
     outer: Bindings | None = None
+    meter: Meter = dataclasses.field(default_factory=Meter)
 
     def close(self, value: Any, shape_of: ShapeOf | None = None) -> Any:
         """`value` with every ``${…}`` in it replaced.
@@ -69,7 +71,11 @@ class _Closing:
         if key not in self.values:
             value, scope = here.given.get(name) or (here.defaults[name], here)
             check_length(value)
-            self.values[key] = resolve(value, _Closing(scope, self.shape_of, (*self.asking, key), self.values))
+            try:
+                self.values[key] = resolve(value, _Closing(scope, self.shape_of, (*self.asking, key), self.values))
+            except ExpressionError as error:
+                error.span = None  # of another text than the one that names the variable
+                raise
             check_length(self.values[key])
         return self.values[key]
 
@@ -77,3 +83,6 @@ class _Closing:
         if self.shape_of is None:
             raise NeedsShape(reference)
         return self.shape_of(self.bindings, reference)
+
+    def spend(self, count: int) -> None:
+        self.bindings.meter.spend(count)

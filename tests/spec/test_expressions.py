@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphspec.spec.expressions import ExpressionError, NeedsShape
+from graphspec.spec.interpolation import Meter
 from graphspec.spec.scope import Bindings
 
 SCOPE = Bindings({"width": 16, "p": 0.5, "deep": True, "sizes": [3, 5, 7], "twice": "${2 * width}", "name": "relu"})
@@ -66,12 +67,56 @@ def test_value(text: str, expected: Any) -> None:
         "__import__('os')", "open('f')", "().__class__", "x.__class__", "x.size(0)", "width.real", "sizes.append",
         "name[0]", "sizes[9]", "sizes['a']", "[1, 2].shape", "len(3)", "min()", "1 // 0", "1 % 0", "1 / 0.0",
         "2 ** 65", "9 ** 40", "10 ** 19", "'a' * 2000", "sizes + 1", "'a' + 1", "nobody", "e" * 30,
-        "(" * 200 + "1" + ")" * 200, "[n for n in sizes]", "f'{1}'", "width := 1", "~1", "1 << 70", "1 @ 1",
+        "-(" * 150 + "1" + ")" * 150, "+".join(["1"] * 200), "[n for n in sizes]", "f'{1}'", "width := 1",
+        "~1", "1 << 70", "1 @ 1", "'%9s' % 'x'", "'%q' % 'x'", "'abc%' % 'x'", "'%99999999999999999999s' % 'x'",
+        "'%4000000000s' % 'x'", "'a' % 1", "-'x'", "-[1]", "-x.shape", "+'x'", "2 * sizes", "'a' * 3", "None", "1j",
+        "b'a'", "...", "1e999", "-(8.0) ** 0.5 + (-8) ** 0.5", "sizes[0:1]", "(1, 2)", "{1: 2}", "min(*sizes)",
+        "max(1, key=len)", "1 in sizes", "1 is 1", "'\\x1b'", "'a' < 1", "min",
     ],
 )  # fmt: skip
 def test_refused(text: str) -> None:
     with pytest.raises(ExpressionError):
         value(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "under", "says"),
+    [
+        ("${8 // (width - 16)}", "8 // (width - 16)", "division by zero"),
+        ("a ${1 + widht * 2} b", "widht", "no variable"),
+        ("${width} ${ 1 +}", "}", "missing at the end"),
+        ("${1 2}", "2", 'unexpected "2"'),
+        ("${max(sizes, open(1))}", "open(1)", "no function"),
+        ("${len(sizes[0])}", "len(sizes[0])", "no len"),
+        ("${bad}", "bad", "division by zero"),
+        ("${1 if 1 > 0 else lambda: 1}", "lambda: 1", "not in the language"),
+        ("${(1}", "(", "never closed"),
+    ],
+)
+def test_a_fault_says_which_characters_are_wrong(text: str, under: str, says: str) -> None:
+    with pytest.raises(ExpressionError, match=says) as raised:
+        Bindings({**SCOPE.defaults, "bad": "${1 // 0}"}).close(text)
+    assert raised.value.span is not None
+    start, end = raised.value.span
+    assert text[start:end] == under
+
+
+def test_a_joined_text_is_limited_before_it_is_joined() -> None:
+    long = {"a0": "x" * 990, **{f"a{n}": f"${{a{n - 1}}}" * 190 for n in (1, 2, 3)}}
+    with pytest.raises(ExpressionError, match="longer than 1000 characters"):
+        Bindings(long).close("${a3}")
+
+
+def test_all_that_one_network_computes_is_limited() -> None:
+    scope = Bindings({"a": [0] * 990}, meter=Meter(most=10_000))
+    scope.close(["${a}"] * 5)
+    with pytest.raises(ExpressionError, match="more than 10,000 steps and values"):
+        scope.close(["${a}"] * 10)
+
+
+def test_a_list_without_expressions_is_shared_and_not_copied() -> None:
+    data = [1.0, [2.0, 3.0]]
+    assert SCOPE.close({"data": data})["data"] is data
 
 
 def test_a_lone_expression_keeps_its_type_and_a_mixed_one_is_text() -> None:

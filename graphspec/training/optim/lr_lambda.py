@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphspec.diagnostics import Path, fail, quoted
-from graphspec.spec.expressions import ExpressionError, UnknownVariable, template
+from graphspec.spec.expressions import ExpressionError, UnknownVariable
+from graphspec.spec.interpolation import template
 
 #: Epochs at which an expression is tried before the run.
 _TRIED = 10_000
@@ -27,6 +28,9 @@ class _At:
 
     def shape(self, reference: str) -> Sequence[Any]:
         raise ExpressionError(f"{quoted(reference)} has no shape here")
+
+    def spend(self, count: int) -> None:
+        """Nothing is counted: one expression is computed once an epoch."""
 
 
 def lr_lambda(text: Any, first: int, epochs: int, at: Path) -> Callable[[int], float]:
