@@ -19,8 +19,10 @@ BY_RANK = {1: SIGNAL, 2: IMAGE, 3: VOLUME}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Case:
-    """One network: ``layers`` are lines of a spec, the first reads all of ``inputs``; where ``parallel``, each does, and
-    each is an output."""
+    """One network: ``layers`` are lines of a spec; the first reads all of ``inputs``.
+
+    Where ``parallel``, each does, and each is an output.
+    """
 
     name: str
     inputs: tuple[str, ...]
@@ -352,8 +354,9 @@ def _recurrent() -> Iterator[Case]:
     for kind in ("LSTM", "GRU", "RNN"):
         last = ("h_n", "c_n") if kind == "LSTM" else ("h_n",)
         for extra in (
-            {"batch_first": True}, {}, {"batch_first": True, "num_layers": 2}, {"batch_first": True, "bidirectional": True},
-            {"num_layers": 2, "bidirectional": True}, {"batch_first": True, "bias": False},
+            {"batch_first": True}, {}, {"batch_first": True, "num_layers": 2},
+            {"batch_first": True, "bidirectional": True}, {"num_layers": 2, "bidirectional": True},
+            {"batch_first": True, "bias": False},
             {"batch_first": True, "num_layers": 2, "dropout": 0.5},
         ):  # fmt: skip
             yield _one(kind, SEQUENCE, last, hidden_size=5, **extra)
@@ -363,18 +366,30 @@ def _recurrent() -> Iterator[Case]:
         yield _chain(SEQUENCE, rnn, {"type": "flatten", "end_dim": 1})
         yield _chain(SEQUENCE, {**rnn, "batch_first": True}, {"type": "reshape", "shape": [-1, 5]})
         yield _chain(SEQUENCE, {**rnn, "batch_first": True}, {"type": "Flatten", "start_dim": 0, "end_dim": 1})
-        yield _chain(SEQUENCE, {**rnn, "batch_first": True}, {"type": "transpose", "dim0": 0, "dim1": 1},
-                     {"type": "flatten", "end_dim": 1})
-        yield _chain(SEQUENCE, {**rnn, "batch_first": True, "bidirectional": True},
-                     {"type": "reshape", "shape": ["${a.shape[0]}", "${a.shape[1]}", 2, 5]}, {"type": "sum", "dim": 2})
+        yield _chain(
+            SEQUENCE,
+            {**rnn, "batch_first": True},
+            {"type": "transpose", "dim0": 0, "dim1": 1},
+            {"type": "flatten", "end_dim": 1},
+        )
+        yield _chain(
+            SEQUENCE,
+            {**rnn, "batch_first": True, "bidirectional": True},
+            {"type": "reshape", "shape": ["${a.shape[0]}", "${a.shape[1]}", 2, 5]},
+            {"type": "sum", "dim": 2},
+        )
         yield _chain(SEQUENCE, {**rnn, "batch_first": True}, {"type": "select", "dim": 1, "index": -1})
         yield _chain(SEQUENCE, {**rnn, "batch_first": True}, {"type": "Linear", "out_features": 3})
         yield _chain("N 7 8", {**rnn, "batch_first": True}, "Flatten", {"type": "Linear", "out_features": 3})
         yield _chain(SEQUENCE, rnn, {"type": "add", "from": ["y0.h_n", "y0.h_n"]}, {"type": "flatten", "end_dim": 1})
         given = ["N T 8", "1 N 5", "1 N 5"] if kind == "LSTM" else ["N T 8", "1 N 5"]
         states = ["b", "c"] if kind == "LSTM" else "b"
-        yield Case(f"{kind} with states | {given}", tuple(given), (
-            {**rnn, "batch_first": True, "from": {"input": "a", "hx": states}},), last)
+        yield Case(
+            f"{kind} with states | {given}",
+            tuple(given),
+            ({**rnn, "batch_first": True, "from": {"input": "a", "hx": states}},),
+            last,
+        )
     for extra in ({}, {"num_layers": 2}, {"bidirectional": True}):
         yield _one("LSTM", SEQUENCE, ("h_n", "c_n"), hidden_size=5, proj_size=3, batch_first=True, **extra)
     yield _one("RNN", SEQUENCE, ("h_n",), hidden_size=5, nonlinearity="relu", batch_first=True)
@@ -383,8 +398,12 @@ def _recurrent() -> Iterator[Case]:
     yield _one("RNNCell", LINE, hidden_size=5)
     yield _one("RNNCell", LINE, hidden_size=5, nonlinearity="relu")
     yield _one("GRUCell", LINE, hidden_size=5, bias=False)
-    yield Case("LSTMCell with states", ("N 8", "N 5", "N 5"), (
-        {"type": "LSTMCell", "hidden_size": 5, "from": {"input": "a", "hx": ["b", "c"]}},), ("c_1",))
+    yield Case(
+        "LSTMCell with states",
+        ("N 8", "N 5", "N 5"),
+        ({"type": "LSTMCell", "hidden_size": 5, "from": {"input": "a", "hx": ["b", "c"]}},),
+        ("c_1",),
+    )
 
 
 def _attention() -> Iterator[Case]:
@@ -432,15 +451,34 @@ def _attention() -> Iterator[Case]:
         yield _one("TransformerEncoderLayer", SEQUENCE, **common)
         yield _one("TransformerDecoderLayer", ["N T 8", "N S 8"], **common)
     layer = {"type": "TransformerEncoderLayer", "nhead": 2, "dim_feedforward": 4, "batch_first": True}
-    yield Case("TransformerEncoderLayer src_mask", ("N T 8", "T T:bool"), (
-        {**layer, "from": {"src": "a", "src_mask": "b"}},))
-    yield Case("TransformerEncoderLayer src_key_padding_mask", ("N T 8", "N T:bool"), (
-        {**layer, "from": {"src": "a", "src_key_padding_mask": "b"}},))
+    yield Case(
+        "TransformerEncoderLayer src_mask", ("N T 8", "T T:bool"), ({**layer, "from": {"src": "a", "src_mask": "b"}},)
+    )
+    yield Case(
+        "TransformerEncoderLayer src_key_padding_mask",
+        ("N T 8", "N T:bool"),
+        ({**layer, "from": {"src": "a", "src_key_padding_mask": "b"}},),
+    )
     yield _one("TransformerEncoderLayer", "T 8", nhead=2, dim_feedforward=4)
-    yield _one("Transformer", ["N S 8", "N T 8"], nhead=2, num_encoder_layers=1, num_decoder_layers=1,
-               dim_feedforward=4, batch_first=True)
-    yield _one("Transformer", ["N S 8", "N T 8"], nhead=2, num_encoder_layers=2, num_decoder_layers=1,
-               dim_feedforward=4, batch_first=True, norm_first=True)
+    yield _one(
+        "Transformer",
+        ["N S 8", "N T 8"],
+        nhead=2,
+        num_encoder_layers=1,
+        num_decoder_layers=1,
+        dim_feedforward=4,
+        batch_first=True,
+    )
+    yield _one(
+        "Transformer",
+        ["N S 8", "N T 8"],
+        nhead=2,
+        num_encoder_layers=2,
+        num_decoder_layers=1,
+        dim_feedforward=4,
+        batch_first=True,
+        norm_first=True,
+    )
 
 
 def _lookups() -> Iterator[Case]:
@@ -487,9 +525,15 @@ def _arithmetic() -> Iterator[Case]:
     for dtype in dtypes:
         whole = "int" in dtype
         yield _one("where", ["N H:bool", f"N H{dtype}", f"N H{dtype}"])
-        yield _beside(f"N H{dtype}", {"type": "clamp", "min": 1, "max": 3}, {"type": "clamp", "max": 3},
-                      {"type": "clamp", "min": 2 if whole else 0.5})
-        yield _beside(f"N H{dtype}", *({"type": "pow", "exponent": e} for e in (2, 3, 0.5, 2.0, *(() if whole else (-1,)))))
+        yield _beside(
+            f"N H{dtype}",
+            {"type": "clamp", "min": 1, "max": 3},
+            {"type": "clamp", "max": 3},
+            {"type": "clamp", "min": 2 if whole else 0.5},
+        )
+        yield _beside(
+            f"N H{dtype}", *({"type": "pow", "exponent": e} for e in (2, 3, 0.5, 2.0, *(() if whole else (-1,))))
+        )
         kinds = ("float32", "float64", "float16", "int64", "int32", "bool", "uint8")
         yield _beside(f"N H{dtype}", *({"type": "to", "dtype": kind} for kind in kinds))
     for dtype in ("", ":int64", ":float64"):

@@ -145,7 +145,9 @@ def _samples(sampler: Sampler, shaped: Any, reference: Reference) -> Iterator[tu
     combos = [{**sampler.sizes}]
     combos += [{**sampler.sizes, name: size} for name in names for size in SIZES]
     combos += [dict.fromkeys(names, size) for size in SIZES]
-    combos += [dict(zip(names, itertools.islice(itertools.cycle((3, 7, 12, 5)), k, None), strict=False)) for k in range(3)]
+    combos += [
+        dict(zip(names, itertools.islice(itertools.cycle((3, 7, 12, 5)), k, None), strict=False)) for k in range(3)
+    ]
     seen = set()
     for k, sizes in enumerate(combos):
         if (key := tuple(sizes.items())) in seen:
@@ -184,9 +186,13 @@ def _compare(run: Run, reference: Reference, samples: list[tuple[str, dict[str, 
             if single.dtype == np.float16:
                 allowed = max(4 * noise, 4e-3 * magnitude(double))
             equal = np.array_equal(value, single, equal_nan=True)
-            if not equal and not (np.isnan(single) & np.isnan(value)).all() and not (
-                error(np.where(np.isnan(single) & np.isnan(value), 0, value), np.where(np.isnan(single), 0, double))
-                <= max(allowed, MOST_SCALED * magnitude(double) if single.dtype != np.float64 else 1e-10)
+            if (
+                not equal
+                and not (np.isnan(single) & np.isnan(value)).all()
+                and not (
+                    error(np.where(np.isnan(single) & np.isnan(value), 0, value), np.where(np.isnan(single), 0, double))
+                    <= max(allowed, MOST_SCALED * magnitude(double) if single.dtype != np.float64 else 1e-10)
+                )
             ):
                 faults.append(f"off by {error(value, double):.3g} of {magnitude(double):.3g} at {told}")
                 break

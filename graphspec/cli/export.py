@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -13,16 +13,12 @@ from graphspec.cli import options
 from graphspec.cli.screen import screen
 from graphspec.cli.variants import variants
 from graphspec.cli.verification import limits, verified
+from graphspec.formats import FORMATS
 
-
-class Format(StrEnum):
-    """The formats that ``--format`` takes; the same as ``[export] formats``."""
-
-    onnx = "onnx"
-    torchscript = "torchscript"
-    pt2 = "pt2"
-    aoti = "aoti"
-    pipeline = "pipeline"
+if TYPE_CHECKING:
+    Format = str
+else:  # typer shows an enum's values
+    Format = StrEnum("Format", list(FORMATS))
 
 
 class Precision(StrEnum):
@@ -47,7 +43,7 @@ def export(
         list[Format] | None,
         typer.Option(
             "--format",
-            metavar="onnx|torchscript|pt2|aoti|pipeline",
+            metavar="|".join(FORMATS),
             help="Instead of the spec's; repeat it.",
             show_default=False,
         ),
@@ -78,7 +74,7 @@ def export(
             bundle = pipeline.export(
                 options.source(source),
                 output,
-                formats=[format_.value for format_ in formats or ()] or None,
+                formats=[str(format_) for format_ in formats or ()] or None,
                 precisions=[precision.value for precision in precisions or ()] or None,
                 variant=variant,
                 overrides=set_ or (),

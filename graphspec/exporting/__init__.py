@@ -2,6 +2,7 @@
 
 from graphspec.exporting.bundle.bundle import Bundle, seal, write_bundle
 from graphspec.exporting.bundle.publish import publish, staging
+from graphspec.exporting.holdable import check_formats
 from graphspec.exporting.metadata import Facts, facts_of
 
-__all__ = ["Bundle", "Facts", "facts_of", "publish", "seal", "staging", "write_bundle"]
+__all__ = ["Bundle", "Facts", "check_formats", "facts_of", "publish", "seal", "staging", "write_bundle"]

@@ -16,17 +16,42 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import torch
 
 from graphspec.diagnostics import fail
+from graphspec.exporting.bundle.snippets import Signature, Sizes, code, zero_tensors
 from graphspec.exporting.capture import Capture, first_line
+
+if TYPE_CHECKING:
+    from graphspec.exporting.order import Order
+    from graphspec.shapes.shaped import ShapedLayer
 
 #: What the generated code asks before it checks, and what it is made to ask.
 _SLEEPING, _AWAKE = 'getenv("AOTI_RUNTIME_CHECK_INPUTS")', '"1"'
 _AT = ("export", "formats")
+
+
+def write(order: Order, path: Path) -> None:
+    """Write ``model.aoti.pt2``."""
+    write_aoti(order.capture, path, order.metadata)
+
+
+def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
+    """How the file is run in Python."""
+    yield (
+        "## Python, AOTInductor\n\nMachine code for the kind of processor that exported it, and for its version of"
+        " torch; load it only where you trust who made it. Inputs of other sizes, strides or dtypes are refused.\n"
+    )
+    lines = ["import torch", "", 'model = torch._inductor.aoti_load_package("model.aoti.pt2")']
+    yield code("python", [*lines, f"outputs = model({zero_tensors(signature, sizes)})"])
+
+
+def cannot_hold(layer: ShapedLayer) -> str:
+    """Why machine code has no form for `layer`; empty where it has one."""
+    return ""
 
 
 def write_aoti(capture: Capture, path: Path, extra: Mapping[str, str]) -> None:

@@ -5,10 +5,14 @@ A raw batch goes in, the class and its probability come out; the nodes between a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphspec.exporting.bundle.pipeline_readme import pipeline_section
+from graphspec.exporting.onnx import save
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.preprocessing.nodes import Nodes
 from graphspec.exporting.preprocessing.preprocessing import Preprocessing
@@ -16,9 +20,31 @@ from graphspec.exporting.preprocessing.preprocessing import Preprocessing
 if TYPE_CHECKING:
     import onnx_ir as ir
 
+    from graphspec.exporting.order import Order
+    from graphspec.shapes.shaped import ShapedLayer
+
 #: Names inside the file: the batch behind transform k, and what the network is given and gives.
 STEP = "transforms.{k}"
 ENTERING, LEAVING = "network.input", "network.output"
+
+
+def write(order: Order, path: Path) -> None:
+    """Write ``pipeline.onnx``."""
+    preprocessing = order.known.preprocessing
+    assert preprocessing is not None  # of_data: it was read for this format
+    model = order.onnx_model()
+    wrap(model, preprocessing, Postprocessing.of(order.capture.shaped, order.known.labels))
+    save(model, path)
+
+
+def sections(about: Mapping[str, Any], sizes: Mapping[str, int]) -> Iterator[str]:
+    """What it takes and gives, and how it is run in Python."""
+    yield pipeline_section(about, sizes)
+
+
+def cannot_hold(layer: ShapedLayer) -> str:
+    """Why ONNX has no form for `layer`; empty where it has one."""
+    return ""
 
 
 def wrap(model: ir.Model, before: Preprocessing, after: Postprocessing) -> None:

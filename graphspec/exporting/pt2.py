@@ -4,12 +4,35 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
+from graphspec.exporting.bundle.snippets import Signature, Sizes, code, zero_tensors
 from graphspec.exporting.capture import Capture
+
+if TYPE_CHECKING:
+    from graphspec.exporting.order import Order
+    from graphspec.shapes.shaped import ShapedLayer
+
+
+def write(order: Order, path: Path) -> None:
+    """Write ``model.pt2``."""
+    write_pt2(order.capture, path, order.metadata)
+
+
+def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
+    """How the file is run in Python."""
+    yield "## Python, torch.export\n"
+    lines = ["import torch", "", 'model = torch.export.load("model.pt2").module()']
+    yield code("python", [*lines, f"outputs = model({zero_tensors(signature, sizes)})"])
+
+
+def cannot_hold(layer: ShapedLayer) -> str:
+    """Why a program of torch.export has no form for `layer`; empty where it has one."""
+    return ""
 
 
 def write_pt2(capture: Capture, path: Path, extra_files: Mapping[str, str]) -> None:

@@ -5,16 +5,44 @@ from __future__ import annotations
 import io
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from graphspec.diagnostics import fail, warn
+from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape, zero_tensors
 from graphspec.exporting.capture import Capture, first_line
+
+if TYPE_CHECKING:
+    from graphspec.exporting.order import Order
+    from graphspec.shapes.shaped import ShapedLayer
 
 #: The first Python whose bytecode and syntax ``torch.jit`` no longer supports.
 UNSUPPORTED = (3, 14)
+
+
+#: libtorch's words for a dtype.
+_CPP = {
+    "float32": "kFloat", "float64": "kDouble", "float16": "kHalf", "bfloat16": "kBFloat16", "int64": "kLong",
+    "int32": "kInt", "int16": "kShort", "int8": "kChar", "uint8": "kByte", "bool": "kBool",
+}  # fmt: skip
+
+
+def write(order: Order, path: Path) -> None:
+    """Write ``model.pt``."""
+    write_torchscript(order.capture, path, order.metadata)
+
+
+def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
+    """How the file is run in Python and in C++."""
+    yield from (*_python(signature, sizes), *_cpp(signature, sizes))
+
+
+def cannot_hold(layer: ShapedLayer) -> str:
+    """Why TorchScript has no form for `layer`; empty where it has one."""
+    return ""
 
 
 def write_torchscript(capture: Capture, path: Path, extra_files: Mapping[str, str]) -> None:
@@ -51,3 +79,32 @@ def _without_debug(archive: io.BytesIO) -> bytes:
             writer.write_record(name, record, len(record))
     writer.write_end_of_file()
     return rest.getvalue()
+
+
+def _python(signature: Signature, sizes: Sizes) -> Iterator[str]:
+    yield "## Python, TorchScript\n"
+    lines = [
+        "import torch",
+        "",
+        'model = torch.jit.load("model.pt")',
+        f"outputs = model({zero_tensors(signature, sizes)})",
+    ]
+    yield code("python", lines)
+
+
+def _cpp(signature: Signature, sizes: Sizes) -> Iterator[str]:
+    lines = ["#include <torch/script.h>", "", "#include <iostream>", "", "int main() {"]
+    lines += ['  torch::jit::Module model = torch::jit::load("model.pt");', "  torch::NoGradGuard no_grad;"]
+    lines += ["  std::vector<torch::jit::IValue> inputs;"]
+    for value in signature["inputs"]:
+        shape = ", ".join(map(str, example_shape(value, sizes)))
+        lines.append(f"  inputs.push_back(torch::zeros({{{shape}}}, torch::{_CPP[value['dtype']]}));")
+    lines += ["  std::cout << model.forward(inputs) << std::endl;", "}"]
+    yield "## C++, libtorch\n\nAs `main.cpp`, with the libtorch inside the Python package:\n"
+    yield code("cpp", lines)
+    yield code("sh", [
+        "TORCH=$(python -c 'import torch; print(torch.__path__[0])')",
+        "g++ -std=c++20 main.cpp -o main -I$TORCH/include -I$TORCH/include/torch/csrc/api/include \\",
+        "  -L$TORCH/lib -Wl,-rpath,$TORCH/lib -ltorch -ltorch_cpu -lc10",
+        "./main",
+    ])  # fmt: skip

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from graphspec.formats import FormatName
 from graphspec.spec.base import SpecModel
 
-Format = Literal["onnx", "torchscript", "pt2", "aoti", "pipeline"]
 Precision = Literal["fp16", "int8"]
 
 
@@ -20,6 +20,6 @@ class ExportSpec(SpecModel):
     written as asked, or refused. ``precisions`` are written beside ``model.onnx`` and measured against it.
     """
 
-    formats: tuple[Format, ...] = ("onnx", "torchscript")
+    formats: tuple[FormatName, ...] = ("onnx", "torchscript")
     precisions: tuple[Precision, ...] = ()
     opset_version: Annotated[int, Field(ge=18, le=23)] = 20

@@ -12,29 +12,18 @@ from typing import Any
 from torch import nn
 
 from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError, fail
-from graphspec.exporting.aoti import write_aoti
 from graphspec.exporting.bundle import manifest as manifests
 from graphspec.exporting.bundle.golden import write_golden, write_pipeline_golden
-from graphspec.exporting.bundle.pipeline_readme import pipeline_section
 from graphspec.exporting.bundle.readme import readme
 from graphspec.exporting.bundle.weights import write_weights
 from graphspec.exporting.capture import Capture, capture
 from graphspec.exporting.metadata import Facts
-from graphspec.exporting.onnx import layer_map, onnx_model, save
-from graphspec.exporting.pipeline_onnx import wrap
+from graphspec.exporting.order import Order
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.pt2 import write_pt2
 from graphspec.exporting.reference import Reference
-from graphspec.exporting.torchscript import write_torchscript
+from graphspec.formats import FORMATS, chosen
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.dump import digest, dump
-
-#: The file of each format.
-FILES = {
-    "onnx": "model.onnx", "torchscript": "model.pt", "pt2": "model.pt2", "aoti": "model.aoti.pt2",
-    "pipeline": "pipeline.onnx",
-}  # fmt: skip
-
 
 NOTHING_KNOWN = Facts()
 
@@ -81,7 +70,7 @@ class Bundle:
 
     def path(self, format: str) -> Path:
         """The model file of `format`."""
-        return self.folder / FILES[format]
+        return self.folder / FORMATS[format].file
 
     def check_hashes(self) -> None:
         """Compare every file with the manifest, and the manifest with its own hash.
@@ -91,7 +80,7 @@ class Bundle:
         """
         try:
             faults = [f'"{self.folder}": {fault}' for fault in manifests.changed_files(self.folder, self.manifest)]
-            odd = [key for key in _KEYS if key not in self.manifest] + list({*self.formats} - FILES.keys())
+            odd = [key for key in _KEYS if key not in self.manifest] + list({*self.formats} - FORMATS.keys())
         except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
             raise _tampered([f'"{self.folder}": {manifests.NAME} is damaged: {error!r}']) from error
         faults = faults or [f'"{self.folder}": {manifests.NAME} is none that graphspec wrote: {key}' for key in odd]
@@ -118,7 +107,7 @@ def write_bundle(
     Args:
         module: the compiled network; a CPU copy of it in eval mode is exported, it is left as it is.
         shaped: its graph: names, shapes and dtypes of inputs and outputs, dynamic dims.
-        formats: some of "onnx", "torchscript", "pt2", "aoti", "pipeline"; the last needs ``facts.preprocessing``.
+        formats: some of ``FORMATS``; one that is ``of_data`` needs ``facts.preprocessing``.
         opset_version: ONNX's; refused where torch writes another.
         facts: what is known of the data, kept in every file.
 
@@ -126,18 +115,21 @@ def write_bundle(
         GraphspecError: ``not-exportable``, naming the layer or transform and its line.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    captured = capture(module, shaped)
+    captured, rows = capture(module, shaped), chosen(formats)
     about = _about(shaped, facts)
-    layers = _write_models(captured, folder, formats, opset_version, about, facts)
+    order = Order(captured, opset_version, about, facts)
+    for format in rows:
+        format.writer.write(order, folder / format.file)
     write_weights(module, folder / "weights.safetensors")
     (folder / "spec.toml").write_text(dump(shaped.spec), encoding="utf-8")
     _write_goldens(captured, folder, facts)
-    (folder / "README.md").write_text(_readme(captured, formats, about), encoding="utf-8")
+    text = readme(shaped.spec.name, about, captured.sampler.sizes, rows)
+    (folder / "README.md").write_text(text, encoding="utf-8")
     shutil.copyfile(Path(__file__).parent / "files" / "check.py", folder / "check.py")
     manifest = {"graphspec_export": manifests.FORMAT_VERSION, **about, "formats": list(formats)}
-    opset = opset_version if {"onnx", "pipeline"} & {*formats} else None
+    opset = opset_version if any(format.of_onnx for format in rows) else None
     manifest |= {"opset_version": opset, "versions": manifests.versions()}
-    manifest |= {"files": manifests.files_of(folder), "layers": layers}
+    manifest |= {"files": manifests.files_of(folder), "layers": order.layers}
     return Bundle(folder, manifests.write_manifest(folder, manifest))
 
 
@@ -166,31 +158,6 @@ def _about(shaped: ShapedGraph, facts: Facts) -> dict[str, Any]:
     return about
 
 
-def _write_models(
-    captured: Capture, folder: Path, formats: Sequence[str], opset_version: int, about: Mapping[str, Any], facts: Facts
-) -> dict[str, str]:
-    """Write each format's file; returns the ONNX layer map."""
-    extra = {f"graphspec.{key}": json.dumps(value) for key, value in about.items()}
-    paths = {format: folder / FILES[format] for format in formats}
-    layers: dict[str, str] = {}
-    if "onnx" in formats or "pipeline" in formats:
-        model = onnx_model(captured, opset_version, extra)
-        layers = layer_map(model)
-        if "onnx" in formats:
-            save(model, paths["onnx"])
-        if "pipeline" in formats:
-            assert facts.preprocessing is not None
-            wrap(model, facts.preprocessing, Postprocessing.of(captured.shaped, facts.labels))
-            save(model, paths["pipeline"])
-    if "torchscript" in formats:
-        write_torchscript(captured, paths["torchscript"], extra)
-    if "pt2" in formats:
-        write_pt2(captured, paths["pt2"], extra)
-    if "aoti" in formats:
-        write_aoti(captured, paths["aoti"], extra)
-    return layers
-
-
 def _write_goldens(captured: Capture, folder: Path, facts: Facts) -> None:
     shaped = captured.shaped
     reference = Reference(captured.module, list(shaped.outputs))
@@ -201,9 +168,3 @@ def _write_goldens(captured: Capture, folder: Path, facts: Facts) -> None:
     after = Postprocessing.of(shaped, facts.labels)
     path = folder / "pipeline_golden.npz"
     write_pipeline_golden(path, reference, facts.preprocessing, after, {name: facts.raw}, kind.dtype)
-
-
-def _readme(captured: Capture, formats: Sequence[str], about: Mapping[str, Any]) -> str:
-    files = [FILES[format] for format in formats]
-    text = readme(captured.shaped.spec.name, about, captured.sampler.sizes, files)
-    return text + ("\n" + pipeline_section(about, captured.sampler.sizes) if "pipeline" in formats else "")

@@ -72,7 +72,7 @@ def layer_map(model: ir.Model) -> dict[str, str]:
 
 
 def _convert(capture: Capture, opset_version: int) -> torch.onnx.ONNXProgram:
-    from graphspec.exporting.onnx_translations import translations
+    from graphspec.exporting.onnx.translations import translations
 
     try:
         with warnings.catch_warnings(), open_sequences(), without_stack_traces():

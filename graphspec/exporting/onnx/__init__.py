@@ -1,0 +1,32 @@
+"""The format "onnx": the captured program in ONNX operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphspec.exporting.onnx.model import LAYER_KEY, layer_map, onnx_model, save, write_onnx
+
+if TYPE_CHECKING:
+    from graphspec.exporting.order import Order
+    from graphspec.shapes.shaped import ShapedLayer
+
+__all__ = ["LAYER_KEY", "cannot_hold", "layer_map", "onnx_model", "save", "sections", "write", "write_onnx"]
+
+
+def write(order: Order, path: Path) -> None:
+    """Write ``model.onnx``."""
+    save(order.onnx_model(), path)
+
+
+def sections(about: Mapping[str, Any], sizes: Mapping[str, int]) -> Iterator[str]:
+    """How the file is run in Python, in Node.js and in a browser."""
+    from graphspec.exporting.onnx.readme import sections as written
+
+    return written(about, sizes)
+
+
+def cannot_hold(layer: ShapedLayer) -> str:
+    """Why ONNX has no form for `layer`; empty where it has one."""
+    return ""

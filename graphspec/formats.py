@@ -1,0 +1,66 @@
+"""The formats of an export, one row each, for spec, schema, command line, exporting and verifying; no torch here."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, Protocol, cast
+
+FormatName = Literal["onnx", "torchscript", "pt2", "aoti", "pipeline"]
+
+
+class Writer(Protocol):
+    """The module that has a format's code."""
+
+    def write(self, order: Any, path: Path) -> None:
+        """Write the file of an ``exporting.order.Order``; ``GraphspecError`` where the network cannot be held."""
+
+    def sections(self, about: Mapping[str, Any], sizes: Mapping[str, int]) -> Iterator[str]:
+        """How the file is loaded and called, for the bundle's README, at `sizes` of the dynamic dims."""
+
+    def cannot_hold(self, layer: Any) -> str:
+        """Why the format has no form for a ``ShapedLayer``; empty where it has one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of file. ``code`` is its module in ``graphspec.exporting``.
+
+    ``of_onnx``: written in ONNX operators, of the version that ``opset_version`` says. ``of_data``: it holds what is
+    done to the data, which must be there. A file of ``machine_code`` is run only if its runtime is named.
+    """
+
+    name: FormatName
+    file: str
+    code: str
+    about: str
+    of_onnx: bool = False
+    of_data: bool = False
+    machine_code: bool = False
+
+    @property
+    def writer(self) -> Writer:
+        """The format's code, which imports torch."""
+        return cast(Writer, importlib.import_module(f"graphspec.exporting.{self.code}"))
+
+
+_ROWS = (
+    Format("onnx", "model.onnx", "onnx", "ONNX, for onnxruntime and many other runtimes", of_onnx=True),
+    Format("torchscript", "model.pt", "torchscript", "TorchScript, for libtorch and C++"),
+    Format("pt2", "model.pt2", "pt2", "torch.export's program"),
+    Format("aoti", "model.aoti.pt2", "aoti", "AOTInductor's machine code for this processor", machine_code=True),
+    Format(
+        "pipeline", "pipeline.onnx", "pipeline_onnx", "ONNX from the raw sample to label and probabilities",
+        of_onnx=True, of_data=True,
+    ),
+)  # fmt: skip
+#: By name, in the order in which they are written.
+FORMATS: Mapping[str, Format] = MappingProxyType({row.name: row for row in _ROWS})
+
+
+def chosen(names: Sequence[str]) -> list[Format]:
+    """The rows of `names`, in the table's order."""
+    return [row for row in _ROWS if row.name in names]
