@@ -59,7 +59,7 @@ def _check_classes(shaped: ShapedGraph, data: DataSet) -> None:
     """Training would refuse an output that is not one column a class; a network exported untrained may have one."""
     after = Postprocessing.of(shaped, data.classes)
     columns = after.outputs[0]["shape"][1:2]
-    if after.classes is None or columns == [after.classes] or (after.one_column and after.classes == 2):
+    if after.classes is None or columns == [after.classes] or after.two_sided:
         return
     message = f"the output has {columns[0]} columns, {data.name} has {after.classes} classes"
     raise fail("class-count", message, at=("outputs",), hint=f"an output of N × {after.classes} fits")

@@ -12,22 +12,16 @@ from torch import Tensor, nn
 
 from graphspec.data.transforms import size_transforms, to_float, value_transforms
 from graphspec.diagnostics import fail, quoted
+from graphspec.losses import Reading
 from graphspec.predicting.files import read_samples
 from graphspec.shapes import ShapedGraph, TensorType
+from graphspec.shapes.producer import producers
 from graphspec.spec.base import Component
 from graphspec.training import load_data
 from graphspec.training.binding import match_fields
-from graphspec.training.objective import predicted, threshold_of
 
 #: The function computed: forward's inputs in order to the outputs by name.
 Run = Callable[[Sequence[Tensor]], dict[str, Tensor]]
-#: What makes a class's probability of a network's output, where the loss says that it is one.
-_PROBABILITY: dict[str, Callable[[Tensor], Tensor]] = {
-    "CrossEntropyLoss": lambda output: output.softmax(1),
-    "NLLLoss": torch.exp,
-    "BCEWithLogitsLoss": torch.sigmoid,
-    "BCELoss": lambda output: output,
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -140,21 +134,12 @@ def _predictions(
         for row, sample in enumerate(names):
             yield Prediction(sample, {name: values[row] for name, values in rows.items()}, truth=truths[row])
         return
-    chosen = predicted(only, threshold_of(loss.type))
-    probabilities = _probability(loss.type, only, chosen)
+    reading = Reading.of(loss.type, loss.args, len(labels), producers(shaped).get(name))
+    chosen, probabilities = reading.predicted(only), reading.probabilities(only)
+    sure = [None] * len(only) if probabilities is None else probabilities.gather(1, chosen.unsqueeze(1))[:, 0].tolist()
     for row, sample in enumerate(names):
         given = {name: values[row] for name, values in rows.items()}
-        yield Prediction(sample, given, _name(labels, int(chosen[row])), probabilities[row], truths[row])
-
-
-def _probability(loss: str, output: Tensor, chosen: Tensor) -> list[float | None]:
-    """The probability of each chosen class, where `loss` makes the output one."""
-    if loss not in _PROBABILITY or (output.shape[1] > 1) != (loss in ("CrossEntropyLoss", "NLLLoss")):
-        return [None] * len(output)
-    probability = _PROBABILITY[loss](output)
-    if output.shape[1] == 1:
-        return torch.where(chosen == 1, probability[:, 0], 1 - probability[:, 0]).tolist()
-    return probability.gather(1, chosen.unsqueeze(1))[:, 0].tolist()
+        yield Prediction(sample, given, _name(labels, int(chosen[row])), sure[row], truths[row])
 
 
 def _name(labels: Sequence[str], index: int) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from graphspec.diagnostics import Diagnostic, quoted
+from graphspec.diagnostics import Code, Diagnostic, quoted
 from graphspec.graph import Layer, LayerGraph
+from graphspec.losses import LOSSES
 from graphspec.ops.inferred import ranks
+from graphspec.shapes.producer import producer
 from graphspec.shapes.shaped import ShapedLayer, TensorType, ValueRef
+from graphspec.spec.train import first_output
 
-#: Loss → the layers that it contains already, and what to use instead of them.
-_IN_LOSS = {
-    "CrossEntropyLoss": (("Softmax", "softmax"), "remove it, or use LogSoftmax with NLLLoss"),
-    "BCEWithLogitsLoss": (("Sigmoid", "sigmoid"), "remove it, or use BCELoss"),
-}
 _ELEMENTWISE = frozenset(["ReLU", "GELU", "SiLU", "Identity", "Dropout"])
 
 
@@ -28,7 +26,7 @@ def lints(
     for layer in layers.values():
         for fault in (*_linear_after_conv(layer, layers, types), *_bias_before_norm(layer, layers, graph)):
             found.setdefault((fault.code, fault.at), fault)
-    return [*found.values(), *_softmax_before_loss(graph, layers, outputs)]
+    return [*found.values(), *_unfit_for_loss(graph, layers, outputs)]
 
 
 def _linear_after_conv(
@@ -59,16 +57,21 @@ def _bias_before_norm(layer: ShapedLayer, layers: Mapping[str, ShapedLayer], gra
         yield Diagnostic("bias-before-norm", message, producer.at, "write bias = false", severity="warning")
 
 
-def _softmax_before_loss(
+def _unfit_for_loss(
     graph: LayerGraph, layers: Mapping[str, ShapedLayer], outputs: Mapping[str, ValueRef]
 ) -> Iterator[Diagnostic]:
-    for name, value in outputs.items():
-        loss = graph.spec.train.loss_of(name) if graph.spec.train else None
-        layer = layers.get(value.layer)
-        twice, hint = _IN_LOSS.get(loss.type, ((), "")) if loss else ((), "")
-        if loss and layer and layer.type in twice:
-            message = f"layer {quoted(layer.name)}: {loss.type} applies {layer.type.lower()} itself"
-            yield Diagnostic("softmax-before-loss", message, layer.at, hint, severity="warning")
+    """The last layer of an output gives values of which its loss cannot make sense."""
+    train = graph.spec.train
+    for loss in train.losses if train else ():
+        row, first = LOSSES.get(loss.type), first_output(loss, next(iter(outputs)))
+        layer = producer(layers, outputs[first]) if first in outputs else None
+        if row is None or layer is None or layer.type not in row.takes.spoilt_by:
+            continue
+        code: Code = "softmax-before-loss" if row.applies else "activation-missing"
+        message = f"{loss.type} takes {row.takes.name}, which {layer.type} does not give"
+        if layer.type.lower() in row.applies:
+            message = f"{loss.type} applies {layer.type.lower()} itself"
+        yield Diagnostic(code, f"layer {quoted(layer.name)}: {message}", layer.at, row.instead, severity="warning")
 
 
 def _first(layer: ShapedLayer) -> ValueRef | None:

@@ -47,7 +47,17 @@ class TrainSpec(SpecModel):
     deterministic: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
+    @property
+    def losses(self) -> tuple[Component, ...]:
+        """The losses whose sum is minimised."""
+        return self.loss if isinstance(self.loss, tuple) else (self.loss,)
+
     def loss_of(self, output: str) -> Component | None:
-        """The first loss that names `output`, or names none."""
-        losses = self.loss if isinstance(self.loss, tuple) else (self.loss,)
-        return next((loss for loss in losses if loss.args.get("output", output) == output), None)
+        """The first loss whose first output is `output`, or that names none."""
+        return next((loss for loss in self.losses if first_output(loss, output) == output), None)
+
+
+def first_output(loss: Component, default: str) -> str:
+    """The output that `loss` names, the first of several; `default` where it names none."""
+    named = loss.args.get("output", default)
+    return str(next(iter(named), "") if isinstance(named, list | tuple) else named)

@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from graphspec.diagnostics import Path, fail, quoted, suggest
+from graphspec.losses import LOSSES, Loss, Reading, Targets, loss_table
 from graphspec.ops.components import choose, construct
 from graphspec.spec.base import Component
 
-#: Losses of (output, target) whose target is a class index.
-OF_CLASSES = ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss")
-#: Losses of (output, target) whose target is -1 or 1.
-OF_SIGNS = ("SoftMarginLoss", "HingeEmbeddingLoss")
-#: Losses of (output, target) whose target is a float of the output's shape.
-OF_VALUES = (
-    "MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "BCELoss", "BCEWithLogitsLoss", "PoissonNLLLoss", "KLDivLoss",
-    "MultiLabelSoftMarginLoss",
-)  # fmt: skip
-#: Losses of (output, target) whose target lists the classes that apply.
-OF_LISTS = ("MultiLabelMarginLoss",)
-#: Losses of several outputs, with how many: their call takes the outputs, then the target where there is one.
-OF_OUTPUTS = {
-    "CosineEmbeddingLoss": 2, "MarginRankingLoss": 2, "GaussianNLLLoss": 2, "TripletMarginLoss": 3,
-    "TripletMarginWithDistanceLoss": 3,
-}  # fmt: skip
-#: Those of several outputs that compare them with each other alone.
-WITHOUT_TARGET = ("TripletMarginLoss", "TripletMarginWithDistanceLoss")
-#: Losses whose output is a logit: above 0 is the second class. Others decide at 0.5.
-OF_LOGITS = ("BCEWithLogitsLoss", "SoftMarginLoss", "HingeEmbeddingLoss", "MultiLabelSoftMarginLoss")
 #: Keys of a loss that are not arguments of torch's.
 OWN_KEYS = ("output", "target", "factor")
 AT = ("train", "loss")
@@ -44,7 +26,7 @@ Values = Tensor | Mapping[str, Tensor]
 class Term:
     """A loss of one or several outputs, with the preparation of its target.
 
-    ``threshold`` is where an output of one column decides for the second class; ``classes`` is None for regression.
+    ``reading`` is what the first output says: of how many classes, None for regression, and what probability it has.
     ``factor`` weighs the term in the sum.
     """
 
@@ -53,9 +35,18 @@ class Term:
     outputs: tuple[str, ...]
     target: str | None
     prepare: Callable[[Tensor, Tensor], Tensor]
-    threshold: float
-    classes: int | None
+    reading: Reading
     factor: float = 1.0
+
+    @property
+    def row(self) -> Loss:
+        """What is known of the loss."""
+        return LOSSES[self.name]
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes its target has, None where it has values."""
+        return self.reading.classes
 
     def __call__(self, output: Values, target: Values) -> Tensor:
         """The mean loss of a batch (a scalar), times the factor."""
@@ -76,10 +67,6 @@ class Term:
             truth = truth.argmax(1)
         return pick(output, self.outputs[0]), truth
 
-    def predicted(self, output: Tensor) -> Tensor:
-        """The class of each sample, int64 ``N``, from an output ``N × classes`` or ``N × 1``."""
-        return predicted(output, self.threshold)
-
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
@@ -95,29 +82,12 @@ class Objective:
     @property
     def scored(self) -> dict[str, Term]:
         """By output: the first term that compares it with a target, which is what metrics and pictures are of."""
-        return {term.outputs[0]: term for term in reversed(self.terms) if term.target is not None}
+        return {term.outputs[0]: term for term in reversed(self.terms) if term.row.compared}
 
     @property
     def first(self) -> Term | None:
         """The first term that compares an output with a target."""
-        return next((term for term in self.terms if term.target is not None), None)
-
-
-def predicted(output: Tensor, threshold: float) -> Tensor:
-    """The class of each sample, int64 ``N``, from an output ``N × classes``, or ``N × 1`` decided at `threshold`."""
-    if output.shape[1] == 1:
-        return (output[:, 0] > threshold).to(torch.int64)
-    return output.argmax(1)
-
-
-def loss_table() -> dict[str, type[nn.Module]]:
-    """Every loss of torch.nn that a spec may name."""
-    return {name: getattr(nn, name) for name in (*OF_CLASSES, *OF_SIGNS, *OF_VALUES, *OF_LISTS, *OF_OUTPUTS)}
-
-
-def threshold_of(loss: str) -> float:
-    """Where an output of one column decides for the second class, when `loss` has trained it."""
-    return 0.0 if loss in OF_LOGITS else 0.5
+        return next((term for term in self.terms if term.row.compared), None)
 
 
 def pick(values: Values, name: str) -> Tensor:
@@ -139,11 +109,13 @@ def build_objective(
     fields: Mapping[str, Target],
     outputs: tuple[str, ...],
     device: torch.device,
+    producers: Mapping[str, str] = MappingProxyType({}),
 ) -> Objective:
     """The objective that ``[train] loss`` names.
 
-    `outputs` are the network's; `targets` maps those that have one to their field of the data, `fields` describes
-    every field. Lists among a loss's arguments (``weight``) become tensors.
+    `outputs` are the network's, `producers` the types of the layers that give them, where that is known; `targets` maps
+    those that have one to their field of the data, `fields` describes every field. Lists among a loss's arguments
+    (``weight``) become tensors.
     """
     listed = isinstance(losses, tuple)
     terms = []
@@ -156,7 +128,8 @@ def build_objective(
         names = _outputs(loss.type, own.get("output"), outputs, at)
         target = _target(loss.type, own.get("target"), names[0], targets, fields, at)
         about = fields[target] if target is not None else Target(None)
-        terms.append(_term(loss, names, target, about, _factor(own.get("factor", 1.0), at), device, at))
+        factor, producer = _factor(own.get("factor", 1.0), at), producers.get(names[0])
+        terms.append(_term(loss, names, target, about, factor, producer, device, at))
     if not terms:
         raise fail("bad-loss", "loss is an empty list", at=AT)
     return Objective(tuple(terms))
@@ -164,7 +137,7 @@ def build_objective(
 
 def _term(
     component: Component, outputs: tuple[str, ...], target: str | None, about: Target, factor: float,
-    device: torch.device, at: Path,
+    producer: str | None, device: torch.device, at: Path,
 ) -> Term:  # fmt: skip
     known = loss_table()
     name, classes = component.type, about.classes
@@ -173,15 +146,16 @@ def _term(
     if name not in known:
         hint = suggest(name, known) or f"known: {', '.join(sorted(known))}"
         raise fail("bad-loss", f'unknown loss "{name}"', at=at, hint=hint)
-    if target is not None and classes is None and name in (*OF_CLASSES, *OF_SIGNS):
+    if classes is None and LOSSES[name].targets in (Targets.CLASSES, Targets.SIGNS):
         raise fail("bad-loss", f"{name} is for classes, the data set has none", at=at, hint='use "MSELoss"')
     if component.args.get("reduction", "mean") != "mean":
         raise fail("bad-loss", "the loss of a batch is its mean", at=(*at, "reduction"), hint="remove reduction")
     tensors = {key: _argument(key, value, about, at) for key, value in component.args.items()}
     checked = Component.model_construct(type=name, args=tensors)
     loss = construct(checked, choose(checked, known, "loss", at), at).to(device)
-    prepare = _preparation(name, classes)
-    return Term(name, loss, outputs, target, prepare, threshold_of(name), classes, factor)
+    prepare = _preparation(LOSSES[name].targets, classes)
+    reading = Reading.of(name, component.args, classes, producer)
+    return Term(name, loss, outputs, target, prepare, reading, factor)
 
 
 def _argument(name: str, value: Any, about: Target, at: Path) -> Any:
@@ -199,7 +173,7 @@ def balanced(counts: Tensor) -> Tensor:
 
 def _outputs(loss: str, named: Any, outputs: tuple[str, ...], at: Path) -> tuple[str, ...]:
     """The outputs a loss is computed of: those it names, or the only one."""
-    wanted = OF_OUTPUTS.get(loss, 1)
+    wanted = LOSSES[loss].outputs if loss in LOSSES else 1
     if named is None and len(outputs) != wanted:
         hint = f'output = "{outputs[0]}"' if wanted == 1 else f"output = [{', '.join(map(quoted, outputs[:wanted]))}]"
         has = "one output" if len(outputs) == 1 else f"several outputs ({', '.join(outputs)})"
@@ -219,7 +193,7 @@ def _target(
     loss: str, named: Any, output: str, targets: Mapping[str, str], fields: Mapping[str, Target], at: Path
 ) -> str | None:
     """The field a loss compares with: the one it names, its output's own, or the only one there is."""
-    if loss in WITHOUT_TARGET:
+    if loss in LOSSES and LOSSES[loss].targets is Targets.NONE:
         if named is not None:
             raise fail("bad-loss", f"{loss} takes no target", at=(*at, "target"))
         return None
@@ -243,14 +217,14 @@ def _other_losses() -> list[str]:
     return [name for name in dir(nn) if name.endswith("Loss")]
 
 
-def _preparation(name: str, classes: int | None) -> Callable[[Tensor, Tensor], Tensor]:
-    if name in ("CosineEmbeddingLoss", "MarginRankingLoss"):
+def _preparation(targets: Targets, classes: int | None) -> Callable[[Tensor, Tensor], Tensor]:
+    if targets is Targets.SIDES:
         return _as_sides
-    if name in OF_LISTS:
+    if targets is Targets.LISTS:
         return _as_lists
-    if classes is None or name in OF_CLASSES:
+    if classes is None or targets is Targets.CLASSES:
         return _as_it_is
-    return _as_signs if name in OF_SIGNS else _as_values
+    return _as_signs if targets is Targets.SIGNS else _as_values
 
 
 def _as_it_is(output: Tensor, target: Tensor) -> Tensor:

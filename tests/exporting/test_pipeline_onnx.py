@@ -24,6 +24,8 @@ from graphspec.exporting.bundle.manifest import files_of, write_manifest
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.preprocessing.image_nodes import IMAGE_TRANSFORMS
 from graphspec.exporting.preprocessing.nodes import Nodes
+from graphspec.losses import LOSSES, Targets
+from graphspec.predicting import predict
 from graphspec.spec.base import Component
 
 SIZES = [(28, 28), (31, 57), (120, 33), (200, 310), (7, 9)]
@@ -116,36 +118,38 @@ def test_what_cannot_be_the_same_to_the_pixel_is_refused_at_its_place(name, args
     assert caught.value.diagnostics[0].at[:3] == ("data", "transforms", 0)
 
 
-LOSSES = {  # loss, columns, classes → the answers
-    ("CrossEntropyLoss", 3, 3): ["label", "probabilities"],
-    ("NLLLoss", 3, 3): ["label", "probabilities"],
-    ("BCEWithLogitsLoss", 1, 2): ["label", "probabilities"],
-    ("BCELoss", 1, 2): ["label", "probabilities"],
-    ("BCEWithLogitsLoss", 4, None): ["probabilities"],
-    ("MultiMarginLoss", 3, 3): ["label", "scores"],
-    ("SoftMarginLoss", 1, 2): ["label", "scores"],
-    ("MSELoss", 2, None): ["scores"],
-}
+#: What ends a network before a loss.
+ENDS = {"NLLLoss": "LogSoftmax", "KLDivLoss": "LogSoftmax", "BCELoss": "Sigmoid"}
+READ = [
+    (loss, columns, classes)
+    for loss, row in LOSSES.items()
+    if row.outputs == 1
+    for columns, classes in ((1, 2), (2, 2), (3, 3), (1, None), (4, None))
+    if (row.targets is not Targets.CLASSES or columns == classes)
+]
 
 
-@pytest.mark.parametrize(("loss", "columns", "classes"), LOSSES)
-def test_the_answer_is_what_the_loss_reads(loss, columns, classes, tmp_path):
+@pytest.mark.parametrize(("loss", "columns", "classes"), READ)
+def test_torch_onnx_and_predict_read_an_output_alike(loss, columns, classes, tmp_path):
     import onnx_ir as ir
 
+    end = f'end = {{ type = "{ENDS[loss]}" }}' if ENDS.get(loss) == "Sigmoid" else ""
+    end = f'end = {{ type = "{ENDS[loss]}", dim = 1 }}' if ENDS.get(loss) == "LogSoftmax" else end
     spec = f"""
 graphspec = 1
 [inputs]
-x = ["N", 4]
+x = ["N", {columns}]
 [layers]
 fc = {{ type = "Linear", out_features = {columns} }}
+{end}
 [outputs]
-scores = "fc"
+scores = "{"end" if end else "fc"}"
 [train]
 loss = "{loss}"
 """
     shaped = pipeline.shape(pipeline.load(spec))
-    after = Postprocessing.of(shaped, None if classes is None else [str(k) for k in range(classes)])
-    assert [entry["name"] for entry in after.signature] == LOSSES[loss, columns, classes]
+    labels = None if classes is None else [str(k) for k in range(classes)]
+    after = Postprocessing.of(shaped, labels)
     op, kind = Nodes("t"), ir.TensorType(ir.DataType.FLOAT)
     scores = ir.Value(name="scores", shape=ir.Shape(["N", columns]), type=kind)
     answers = after.write(op, scores, np.dtype(np.float32))
@@ -155,16 +159,28 @@ loss = "{loss}"
         value.type = ir.TensorType(ir.DataType.from_numpy(np.dtype(entry["dtype"])))
     outputs = [*answers.values()] or [op("Identity", scores)]
     graph = ir.Graph([scores], outputs, nodes=op.nodes, initializers=op.constants, opset_imports={"": 20}, name="g")
-    values = torch.randn(20, columns, generator=torch.Generator().manual_seed(0))
-    values = values.sigmoid() if loss == "BCELoss" else values.log_softmax(1) if loss == "NLLLoss" else values
+    values = 3 * torch.randn(20, columns, generator=torch.Generator().manual_seed(0))
+    values = {"Sigmoid": torch.sigmoid, "LogSoftmax": lambda x: x.log_softmax(1)}.get(ENDS.get(loss), lambda x: x)(
+        values
+    )
     model = ir.to_proto(ir.Model(graph, ir_version=10))
     found = ReferenceEvaluator(model).run(None, {"scores": values.numpy()})
     expected = after.tensors(values)
     for (name, wanted), value in zip(expected.items(), found, strict=False):
         assert np.allclose(value, wanted.numpy(), atol=1e-6), name
-    if "probabilities" in expected and classes:
-        assert torch.allclose(expected["probabilities"].sum(1), torch.ones(20))
-        assert torch.equal(expected["probabilities"].argmax(1), expected["label"])
+    np.save(tmp_path / "x.npy", values.numpy())
+    said = predict(shaped, lambda given: {"scores": given[0]}, [tmp_path / "x.npy"], labels=labels)
+    if classes is None:
+        assert all(each.label is each.probability is None for each in said)
+        return
+    chosen = expected["label"]
+    assert [each.label for each in said] == [labels[k] for k in chosen]
+    shares = (
+        expected["probabilities"].gather(1, chosen[:, None])[:, 0].tolist()
+        if "probabilities" in expected
+        else [None] * 20
+    )
+    assert [each.probability for each in said] == shares
 
 
 PHOTOS = """

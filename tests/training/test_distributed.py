@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from graphspec.data import Batches, Samples
+from graphspec.losses import Reading
 from graphspec.training.distributed.group import Group
 from graphspec.training.distributed.shared_batches import SharedBatches
 from graphspec.training.distributed.shared_step import part_of_loss
@@ -227,7 +228,7 @@ def test_the_parts_of_a_batch_make_the_batch(batches: Batches, size: int) -> Non
 def test_the_parts_of_the_loss_sum_to_it(loss: nn.Module, size: int) -> None:
     torch.manual_seed(0)
     output, target = torch.randn(4, 3), torch.tensor([0, 2, 1, 2])
-    term = Term(type(loss).__name__, loss, ("logits",), "y", lambda output, target: target, 0.5, 3)
+    term = Term(type(loss).__name__, loss, ("logits",), "y", lambda output, target: target, Reading(3))
     objective = Objective((term,))
     parts: list[Tensor] = []
     for rank in range(size):

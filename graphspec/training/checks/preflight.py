@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from graphspec.data import Batches, DataSet
 from graphspec.data.checks import shared_samples
 from graphspec.diagnostics import fail, quoted, suggest, warn
+from graphspec.losses import Targets
 from graphspec.training.binding import Fields
 from graphspec.training.metrics.metric_set import MetricSet
-from graphspec.training.objective import OF_CLASSES, Objective, Term, Values
+from graphspec.training.objective import Objective, Term, Values
 
 
 def preflight(module: nn.Module, objective: Objective, fields: Fields, batches: Batches, data: DataSet) -> None:
@@ -26,7 +27,7 @@ def preflight(module: nn.Module, objective: Objective, fields: Fields, batches: 
     with torch.inference_mode():
         output, target = module(*fields.inputs_of(batch)), fields.targets_of(batch)
         for term in objective.terms:
-            if term.target is not None and len(term.outputs) == 1:
+            if term.row.compared and len(term.outputs) == 1:
                 _check_output(term, *term.pair(output, target), data)
             _check_loss(term, output, target)
         if batches.mix:
@@ -60,7 +61,7 @@ def _check_output(term: Term, output: Tensor, target: Tensor, data: DataSet) -> 
             )
         return
     count = term.classes
-    one_column = count == 2 and term.name not in OF_CLASSES
+    one_column = count == 2 and term.row.targets is not Targets.CLASSES
     widths = [1, count] if one_column else [count]
     if output.ndim != 2 or output.shape[1] not in widths:
         wanted = " or ".join(f"N × {width}" for width in widths)

@@ -31,7 +31,7 @@ class Answers:
     @property
     def predicted(self) -> Tensor:
         """The class of each sample, int64 ``N``."""
-        return self.term.predicted(self.outputs)
+        return self.term.reading.predicted(self.outputs)
 
     def confusion(self) -> Tensor:
         """Counts of (true, predicted), int64 ``classes × classes``."""

@@ -46,7 +46,7 @@ class Confusion:
     def _count(self) -> None:
         if self._waiting:
             outputs, targets = zip(*self._waiting, strict=True)
-            cell = torch.cat(targets) * len(self._matrix) + self.term.predicted(torch.cat(outputs))
+            cell = torch.cat(targets) * len(self._matrix) + self.term.reading.predicted(torch.cat(outputs))
             self._matrix.view(-1).index_add_(0, cell, torch.ones_like(cell))
             self._waiting, self._values = [], 0
 
@@ -72,6 +72,7 @@ class Scores:
     """Every output and target, for metrics that need the ranking of all samples."""
 
     def __init__(self, term: Term, device: torch.device) -> None:
+        self.reading = term.reading
         self.outputs: list[Tensor] = []
         self.targets: list[Tensor] = []
 

@@ -45,23 +45,26 @@ def f1(statistic: Confusion, average: str = "macro") -> float:
 
 def top_k_accuracy(statistic: Scores, k: int = 5) -> float:
     """The share of samples whose class is among the `k` with the highest outputs."""
-    outputs, targets = torch.cat(statistic.outputs), torch.cat(statistic.targets)
+    outputs, targets = _ranked(statistic)
     best = outputs.topk(min(k, outputs.shape[1]), dim=1).indices
     return (best == targets.unsqueeze(1)).any(1).to(torch.float64).mean().item()
 
 
 def roc_auc(statistic: Scores) -> float:
-    """The area under the ROC curve: of the one column, or the mean over classes, each against the rest.
+    """The area under the ROC curve: of the second of two classes, or the mean over classes, each against the rest.
 
-    A class's score is its softmax probability. NaN where a class does not occur, as then nothing is defined.
+    A class's score is its probability, or its output where the loss gives that no such meaning. NaN where a class does
+    not occur, as then nothing is defined.
     """
-    outputs, targets = torch.cat(statistic.outputs).to(torch.float64), torch.cat(statistic.targets)
-    if outputs.shape[1] == 1:
-        return _auc(outputs[:, 0], targets == 1)
-    if outputs.shape[1] == 2:
-        return _auc(outputs[:, 1] - outputs[:, 0], targets == 1)
-    probability = outputs.softmax(1)
-    return sum(_auc(probability[:, i], targets == i) for i in range(outputs.shape[1])) / outputs.shape[1]
+    outputs, targets = _ranked(statistic)
+    classes = [1] if outputs.shape[1] == 2 else range(outputs.shape[1])
+    return sum(_auc(outputs[:, i], targets == i) for i in classes) / len(classes)
+
+
+def _ranked(statistic: Scores) -> tuple[Tensor, Tensor]:
+    """The classes' scores, float64 ``N × classes``, and the true classes."""
+    outputs, targets = torch.cat(statistic.outputs), torch.cat(statistic.targets)
+    return statistic.reading.scores(outputs.to(torch.float64)), targets
 
 
 def _auc(score: Tensor, positive: Tensor) -> float:
@@ -77,9 +80,10 @@ def _auc(score: Tensor, positive: Tensor) -> float:
 def calibration_error(statistic: Scores, n_bins: int = 15) -> float:
     """Expected calibration error (Guo et al. 2017): accuracy against confidence over equal bins."""
     outputs, targets = torch.cat(statistic.outputs).to(torch.float64), torch.cat(statistic.targets)
-    if outputs.shape[1] == 1:
-        outputs = torch.cat([torch.zeros_like(outputs), outputs], dim=1)
-    confidence, predicted = outputs.softmax(1).max(1)
+    probabilities, predicted = statistic.reading.probabilities(outputs), statistic.reading.predicted(outputs)
+    if probabilities is None:
+        return float("nan")
+    confidence = probabilities.gather(1, predicted.unsqueeze(1))[:, 0]
     _, hits, sure = reliability_bins(confidence, predicted == targets, n_bins)
     return ((hits - sure).abs().sum() / len(targets)).item()
 
@@ -94,16 +98,6 @@ def reliability_bins(confidence: Tensor, right: Tensor, n_bins: int) -> tuple[Te
     rows = torch.stack([torch.ones_like(bins), right, confidence]).to(torch.float64)
     count, hits, sure = empty.index_add_(1, bins, rows)
     return count, hits, sure
-
-
-def probabilities(loss: str, outputs: Tensor) -> Tensor | None:
-    """The probability of each class, ``N × classes``, where a network trained with `loss` gives one; else None."""
-    if loss in ("CrossEntropyLoss", "NLLLoss") and outputs.ndim == 2:
-        return outputs.softmax(1) if loss == "CrossEntropyLoss" else outputs.exp()
-    if loss in ("BCEWithLogitsLoss", "BCELoss") and outputs.ndim == 2 and outputs.shape[1] == 1:
-        second = outputs.sigmoid() if loss == "BCEWithLogitsLoss" else outputs
-        return torch.cat((1 - second, second), 1)
-    return None
 
 
 def mse(statistic: Moments) -> float:

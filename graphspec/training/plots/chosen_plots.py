@@ -12,7 +12,6 @@ from graphspec.data.dataset import Part
 from graphspec.data.transforms import to_float
 from graphspec.system.canvas import Album
 from graphspec.training.evaluation.measured import Answers
-from graphspec.training.metrics.scores import probabilities
 from graphspec.training.plots import classifier_plots, run_plots
 
 #: Wrong answers that are shown, the most confident first.
@@ -38,10 +37,11 @@ def _of_classes(answers: Answers, data: DataSet, part: Part, album: Album, prefi
     if not whole:
         return
     album.add(f"{prefix}classes.png", classifier_plots.class_bars, counts, classes, part)
-    probability = probabilities(answers.term.name, answers.outputs)
+    probability = answers.term.reading.probabilities(answers.outputs)
     if probability is None:
         return
-    confidence, predicted = probability.max(1)
+    predicted = answers.predicted
+    confidence = probability.gather(1, predicted.unsqueeze(1))[:, 0]
     right = predicted == answers.targets
     album.add(f"{prefix}reliability.png", classifier_plots.reliability, confidence, right, part)
     rows = worst_errors(confidence, right)

@@ -19,7 +19,7 @@ from graphspec import GraphspecWarning, pipeline
 from graphspec.training import load_weights, read_weights
 from graphspec.training.evaluation.measured import measured
 from graphspec.training.loop import measure
-from graphspec.training.metrics.scores import probabilities, reliability_bins
+from graphspec.training.metrics.scores import reliability_bins
 from graphspec.training.plots.chosen_plots import worst_errors
 from graphspec.training.train import load_data, make_learner
 
@@ -169,24 +169,6 @@ def test_the_worst_errors_are_the_most_confident_ones() -> None:
     right = torch.tensor([False, False, True, False, True])
     assert worst_errors(confidence, right).tolist() == [0, 3, 1]
     assert len(worst_errors(torch.rand(500), torch.zeros(500, dtype=torch.bool))) == 24
-
-
-@pytest.mark.parametrize(
-    ("loss", "outputs", "expected"),
-    [
-        ("CrossEntropyLoss", [[0.0, 0.0]], [[0.5, 0.5]]),
-        ("NLLLoss", [[-0.6931472, -0.6931472]], [[0.5, 0.5]]),
-        ("BCEWithLogitsLoss", [[0.0]], [[0.5, 0.5]]),
-        ("BCELoss", [[0.25]], [[0.75, 0.25]]),
-        ("MultiMarginLoss", [[1.0, 2.0]], None),
-        ("MSELoss", [[0.3]], None),
-    ],
-)
-def test_probabilities_follow_the_loss(loss: str, outputs: list[list[float]], expected: Any) -> None:
-    found = probabilities(loss, torch.tensor(outputs))
-    assert (found is None) == (expected is None)
-    if expected is not None:
-        assert torch.allclose(found, torch.tensor(expected))
 
 
 def test_reliability_is_scikit_learns_calibration_curve() -> None:

@@ -1,0 +1,29 @@
+"""Which layer gives an output the kind of values that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
+
+#: Layers that move values, drop some or leave them as they are.
+_KEEPS = frozenset(
+    """Identity Dropout Dropout1d Dropout2d Dropout3d Flatten Unflatten flatten reshape permute transpose squeeze
+    unsqueeze expand expand_as flip roll narrow select slice index_select Permute to""".split()
+)
+
+
+def producer(layers: Mapping[str, ShapedLayer], output: ValueRef) -> ShapedLayer | None:
+    """The layer that computes the values of `output`, before others only move them; None where that is an input."""
+    layer = layers.get(output.layer)
+    while layer is not None and layer.type in _KEEPS:
+        first = next((value for value in layer.operands.values() if isinstance(value, ValueRef)), None)
+        layer = layers.get(first.layer) if first else None
+    return layer
+
+
+def producers(shaped: ShapedGraph) -> dict[str, str]:
+    """The type of the layer that computes each output, where there is one."""
+    layers = {layer.name: layer for layer in shaped.layers}
+    found = {name: producer(layers, value) for name, value in shaped.outputs.items()}
+    return {name: layer.type for name, layer in found.items() if layer is not None}
