@@ -23,9 +23,9 @@ from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
 
 from graphspec import pipeline
-from graphspec.training.evaluation.measured import measured
+from graphspec.training.evaluate.measure import measure
 from graphspec.training.metrics.scores import per_class
-from graphspec.training.train import load_data, make_learner
+from graphspec.training.prepare import load_data, make_learner
 from rounds import Seconds, Table, clock, interleaved
 
 SPEC = Path(__file__).parents[1] / "specs" / "fashion_mlp.toml"
@@ -60,8 +60,8 @@ def main() -> None:
 
     def ours() -> list[list[int]]:
         learner = make_learner(module, shaped, data, CPU, epochs=1)
-        found = measured(learner, dataclasses.replace(data, train=samples).batches("train"))
-        counts: Tensor = next(iter(found.answers.values())).confusion()
+        found = measure(learner, dataclasses.replace(data, train=samples).batches("train"), keep=True)
+        counts: Tensor = next(iter(found.predictions.values())).confusion()
         per_class(counts)
         return counts.tolist()
 

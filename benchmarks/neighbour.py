@@ -24,7 +24,7 @@ from graphspec import pipeline
 from graphspec.training.engine.equip import equip
 from graphspec.training.engine.threads import Threads
 from graphspec.training.loop import train_step
-from graphspec.training.train import load_data, make_learner
+from graphspec.training.prepare import load_data, make_learner
 from rounds import Seconds, Table, clock, interleaved
 
 SPEC = Path(__file__).parents[1] / "specs" / "fashion_mlp.toml"

@@ -33,7 +33,7 @@ from graphspec.data import DataSet
 from graphspec.shapes import ShapedGraph
 from graphspec.training.engine.equip import equip
 from graphspec.training.loop import train_step
-from graphspec.training.train import load_data, make_learner
+from graphspec.training.prepare import load_data, make_learner
 from rounds import Seconds, Table, clock, interleaved
 
 SPEC = Path(__file__).parents[1] / "specs" / "fashion_mlp.toml"

@@ -26,7 +26,7 @@ from data import MEAN, STD, Pictures
 from graphspec import pipeline
 from graphspec.training.engine.equip import equip
 from graphspec.training.loop import train_step
-from graphspec.training.train import load_data, make_learner
+from graphspec.training.prepare import load_data, make_learner
 from rounds import Seconds, Table, clock, interleaved
 from training import lightning_fit
 

@@ -103,7 +103,7 @@ def tune(
 
     tuning.require_optuna()
     tuning.require_own_process()
-    from graphspec.training.train import choose_device
+    from graphspec.training.prepare import choose_device
     from graphspec.tuning.tune import tune as search
     from graphspec.tuning.vectorized import together
 

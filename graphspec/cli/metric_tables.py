@@ -24,8 +24,8 @@ _MOST_CLASSES = 40
 
 def trained(report: TrainReport) -> Iterator[RenderableType]:
     """The figures of the best weights by part, and how they came about."""
-    if report.figures:
-        yield by_part(report.figures)
+    if report.metrics:
+        yield by_part(report.metrics)
         yield ""
         yield from _measured_on(report.evaluation)
     yield Text(f"Best epoch  {report.best_epoch} of {report.epochs}, by {_monitored(report)}")
@@ -65,7 +65,7 @@ def _measured_on(evaluation: EvaluateReport | None) -> Iterator[Text]:
 
 def _monitored(report: TrainReport) -> str:
     """What chose the best epoch: a figure of the validation part where there is one."""
-    part = "validation" if "validation" in report.figures else "training"
+    part = "validation" if "validation" in report.metrics else "training"
     return f"{part} {report.monitor.replace('_', ' ')}"
 
 

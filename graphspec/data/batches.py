@@ -74,6 +74,19 @@ class Batches:
         for number, batch in enumerate(self._taken(indices), start):
             yield self._ready(batch, self._draw(epoch, number) if self.augment or self.mix else None)
 
+    @property
+    def mixed(self) -> bool:
+        """Whether labels become shares of classes."""
+        return bool(self.mix)
+
+    def targets(self, epoch: int, start: int = 0) -> Iterator[Mapping[str, Tensor]]:
+        """The targets of each batch of :meth:`shuffled`, before they are mixed."""
+        order, size, stored = self.order(epoch), self.batch_size, self.samples.targets
+        order = order.to(next(iter(stored.values())).device)
+        for number in range(start, len(self)):
+            rows = order[number * size : (number + 1) * size]
+            yield {name: value.index_select(0, rows) for name, value in stored.items()}
+
     def at(self, indices: Iterator[Tensor]) -> Iterator[Samples]:
         """The samples at each of `indices` (int64, one dimension), as the network sees them without augmentation."""
         if self._values is not None:

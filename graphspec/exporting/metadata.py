@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from graphspec.data import DataSet
+from graphspec.data.binding import bind
 from graphspec.diagnostics import fail
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.preprocessing.preprocessing import Preprocessing
 from graphspec.shapes.shaped import ShapedGraph
-from graphspec.training.binding import match_fields
 
 #: How many real samples are kept.
 COUNT = 8
@@ -42,7 +42,7 @@ def facts_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, root: Path | No
     Raises:
         GraphspecError: where the data do not fit the network, or the network takes no pipeline.
     """
-    fields = match_fields(shaped, data)
+    fields = bind(shaped, data)
     _check_classes(shaped, data)
     part = data.train if data.validation is None else data.validation
     batch = data.batch(COUNT, "train" if data.validation is None else "validation")

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphspec.data.binding import bind
 from graphspec.data.transforms import size_transforms, to_float, value_transforms
 from graphspec.diagnostics import fail, quoted
 from graphspec.losses import Reading
@@ -18,7 +19,6 @@ from graphspec.shapes import ShapedGraph, TensorType
 from graphspec.shapes.producer import producers
 from graphspec.spec.base import Component
 from graphspec.training import load_data
-from graphspec.training.binding import match_fields
 
 #: The function computed: forward's inputs in order to the outputs by name.
 Run = Callable[[Sequence[Tensor]], dict[str, Tensor]]
@@ -71,7 +71,7 @@ def predict(
     if files:
         return [prediction for path in files for prediction in _of_file(shaped, run, path, labels, data_root, download)]
     data = load_data(shaped.spec, data_root, download)
-    fields = match_fields(shaped, data)
+    fields = bind(shaped, data)
     batch = data.batch(count, "test")
     target = fields.targets.get(next(iter(shaped.outputs)))
     truths = [None] * len(batch) if target is None else batch.targets[target].tolist()

@@ -13,7 +13,7 @@ from graphspec.data.transforms import SIZE_TRANSFORMS, VALUE_TRANSFORMS
 from graphspec.losses import loss_table
 from graphspec.schema.arguments import documented, untyped
 from graphspec.schema.pieces import EXPRESSION, Schema, list_of, name_or_table, named, or_expression, sentence
-from graphspec.training.metrics.metric_set import METRICS
+from graphspec.training.metrics.table import METRICS
 from graphspec.training.optim.optimizer import optimizer_table, scheduler_table
 
 #: Arguments that graphspec gives, and those that it fills in where the spec does not.

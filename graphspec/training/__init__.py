@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from graphspec.module.weights import load_weights
+from graphspec.training.prepare import load_data, sample
 from graphspec.training.run.report import EvaluateReport, TrainReport
 from graphspec.training.run.run_folder import read_weights
-from graphspec.training.train import evaluate, load_data, sample, train
+from graphspec.training.train import evaluate, train
 
 __all__ = [
     "EvaluateReport", "TrainReport", "evaluate", "load_data", "load_weights", "read_weights", "sample", "train",

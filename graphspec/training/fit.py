@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from graphspec.data import Batches, Samples
 from graphspec.spec.train import TrainSpec
-from graphspec.training.engine.halving import halving_step
 from graphspec.training.engine.threads import Threads
 from graphspec.training.learner import Learner
-from graphspec.training.loop import measure
+from graphspec.training.metrics.names import columns
+from graphspec.training.optim.objective import Share, share_of
+from graphspec.training.run.one_process import Served
 from graphspec.training.run.reporter import Reporter
 from graphspec.training.run.saver import SAVE_SECONDS, Saver
 from graphspec.training.run.signals import StopFlag
-
-
-class Served(Protocol):
-    """Training batches, as :class:`Batches` serves them."""
-
-    def __len__(self) -> int: ...
-
-    def share(self, number: int, accumulate: int) -> float: ...
-
-    def shuffled(self, epoch: int, start: int = 0) -> Iterator[Samples]: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +34,8 @@ class Fit:
     threads: Threads
     flag: StopFlag
     reporter: Reporter
-    step: Callable[[Learner, Samples, float, bool], float] = halving_step
-    measure: Callable[[Learner, Batches], dict[str, float]] = measure
+    step: Callable[[Learner, Samples, Share, bool], float]
+    measure: Callable[[Learner, Batches], Mapping[str, float]]
 
     def run(self) -> None:
         """Train, and save at the end; raises ``Interrupted`` or ``Terminated`` after a signal, the state saved."""
@@ -59,9 +52,9 @@ class Fit:
             self.reporter.close()
 
     def _stalled(self) -> bool:
-        """Whether early stopping has waited long enough for a better figure."""
+        """Whether early stopping has waited long enough for a better value."""
         patience, best = self.settings.early_stopping, self.learner.best
-        if patience is None or best.figure is None or self.learner.epoch - best.epoch < patience:
+        if patience is None or best.value is None or self.learner.epoch - best.epoch < patience:
             return False
         self.reporter.note(
             f"no better {best.monitor} since epoch {best.epoch}: stopped after epoch {self.learner.epoch}"
@@ -71,11 +64,11 @@ class Fit:
     def _epoch(self) -> None:
         """The rest of the running epoch; a signal or a checkpoint waits for the next update."""
         learner, before = self.learner, time.perf_counter()
-        accumulate = self.settings.accumulate
+        accumulate, shares = self.settings.accumulate, self._shares()
         for batch in self.batches.shuffled(learner.epoch, learner.batch):
             number = learner.batch
             update = (number + 1) % accumulate == 0 or number + 1 == len(self.batches)
-            loss = self.step(learner, batch, self.batches.share(number, accumulate), update)
+            loss = self.step(learner, batch, next(shares), update)
             now = time.perf_counter()
             learner.seconds += now - before
             if self.threads.after_step(now - before):
@@ -87,19 +80,33 @@ class Fit:
             if update and self.flag.signal is not None:
                 raise self.flag.error(learner.step)
 
+    def _shares(self) -> Iterator[Share]:
+        """What part of its update each batch is that is left of the running epoch."""
+        learner, accumulate = self.learner, self.settings.accumulate
+        if self.batches.mixed or not learner.objective.weighed:  # classes that are mixed have no weight of their own
+            yield from (self.batches.share(number, accumulate) for number in range(learner.batch, len(self.batches)))
+            return
+        targets = self.batches.targets(learner.epoch, learner.batch)
+        masses = (learner.objective.masses(learner.binding.targets_of(Samples({}, each))) for each in targets)
+        while group := list(itertools.islice(masses, accumulate)):
+            whole = [math.fsum(column) for column in zip(*group, strict=True)]
+            for each in group:
+                share = share_of(each, whole)
+                yield 1.0 if all(part == 1 for part in share) else share
+
     def _close_epoch(self) -> None:
         """Measure, step the schedule, keep the best weights, and begin the next epoch."""
         learner, started = self.learner, time.perf_counter()
         learner.look_at_losses()
         row: dict[str, Any] = {"epoch": learner.epoch + 1, "step": learner.step, "lr": learner.schedule.lr}
-        figures = learner.metrics.compute()
-        row |= {f"train_{name}": value for name, value in figures.items()}
+        metrics: Mapping[str, float] = learner.metrics.compute()
+        row |= columns("train", metrics)
         if self.validation is not None:
             with learner.averaged():
-                figures = self.measure(learner, self.validation)
-                learner.best.offer(figures, learner.epoch + 1, learner.module)
-            row |= {f"validation_{name}": value for name, value in figures.items()}
-        learner.schedule.after_epoch(figures[learner.best.monitor])
+                metrics = self.measure(learner, self.validation)
+                learner.best.offer(metrics, learner.epoch + 1, learner.module)
+            row |= columns("validation", metrics)
+        learner.schedule.after_epoch(metrics[str(learner.best.monitor)])
         learner.metrics.reset()
         learner.epoch, learner.batch = learner.epoch + 1, 0
         learner.seconds += time.perf_counter() - started

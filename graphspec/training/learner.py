@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -13,43 +14,52 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 
 from graphspec.data import Samples
+from graphspec.data.binding import Binding
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.module.weights import load_weights
 from graphspec.system.out_of_memory import is_out_of_memory, too_little
-from graphspec.training.binding import Fields
 from graphspec.training.checks.finite import STEPS_ON_A_GPU, LossWatch
 from graphspec.training.engine.recorded import Recorded
 from graphspec.training.engine.undecorated import undecorated
 from graphspec.training.engine.update import DirectUpdate
-from graphspec.training.metrics.metric_set import MetricSet, higher_is_better
-from graphspec.training.objective import Objective, Values
+from graphspec.training.metrics.metric_set import MetricSet
+from graphspec.training.metrics.names import LOSS, MetricName
 from graphspec.training.optim.average import WeightAverage
+from graphspec.training.optim.frozen import train_mode
+from graphspec.training.optim.objective import Objective, Values
 from graphspec.training.optim.optimizer import Schedule
 from graphspec.training.optim.precision import Precision
 
 
 @dataclasses.dataclass
 class Best:
-    """The weights with the best monitored figure so far."""
+    """The weights with the best value of the monitored metric so far; ``loss`` is that of the same epoch."""
 
-    monitor: str
+    monitor: MetricName
     epoch: int = 0
-    figure: float | None = None
+    value: float | None = None
     loss: float = 0.0
     weights: dict[str, Tensor] = dataclasses.field(default_factory=dict)
 
-    def offer(self, figures: Mapping[str, float], epoch: int, module: nn.Module) -> None:
-        """Keep the weights of `module` when the monitored figure is the best so far; of equals, the lower loss wins."""
-        sign = 1 if higher_is_better(self.monitor) else -1
-        figure, loss = figures[self.monitor], figures["loss"]
-        if self.figure is None or (sign * figure, -loss) > (sign * self.figure, -self.loss):
-            self.figure, self.loss, self.epoch = figure, loss, epoch
+    def offer(self, metrics: Mapping[str, float], epoch: int, module: nn.Module) -> None:
+        """Keep the weights of `module` when the monitored metric is the best so far; of equals, the lower loss wins.
+
+        What is not a number is never the best.
+        """
+        sign = 1 if self.monitor.higher_is_better else -1
+        found, loss = metrics[str(self.monitor)], metrics[LOSS]
+        if math.isnan(found) or math.isnan(loss):
+            return
+        if self.value is None or (sign * found, -loss) > (sign * self.value, -self.loss):
+            self.value, self.loss, self.epoch = found, loss, epoch
             self.weights = {name: value.detach().clone() for name, value in module.state_dict().items()}
 
 
 @dataclasses.dataclass
 class Learner:
     """The module with what trains it, `epoch` epochs and `batch` batches on; `step` counts optimiser steps.
+
+    ``frozen`` are the layers that do not learn.
 
     ``pieces`` is into how many parts a batch is cut where memory is too small for a whole one. ``forward`` is the
     module or its compiled form; ``recorded`` and ``direct``, where there are any, are faster ways to the same step.
@@ -60,7 +70,7 @@ class Learner:
     optimizer: Optimizer
     schedule: Schedule
     metrics: MetricSet
-    fields: Fields
+    binding: Binding
     device: torch.device
     best: Best
     precision: Precision
@@ -70,6 +80,7 @@ class Learner:
     forward: Callable[..., Any] = dataclasses.field(init=False)
     recorded: Recorded | None = None
     direct: DirectUpdate | None = None
+    frozen: tuple[str, ...] = ()
     pieces: int = 1
     epoch: int = 0
     batch: int = 0
@@ -82,14 +93,23 @@ class Learner:
         self.watch = LossWatch(1 if self.device.type == "cpu" else STEPS_ON_A_GPU)
         self._parameters = list(self.module.parameters())
 
+    def train_mode(self) -> None:
+        """Put the module in training mode, as far as it learns."""
+        train_mode(self.module, self.frozen)
+
+    @property
+    def place(self) -> str:
+        """Where in the run the next step is."""
+        return f"step {self.step + 1} (epoch {self.epoch + 1}, batch {self.batch + 1})"
+
     @property
     def asks_again(self) -> bool:
         """Whether the optimiser wants the loss at other weights within a step, as LBFGS does."""
         return isinstance(self.optimizer, LBFGS)
 
-    def answer(self, batch: Samples) -> Values:
+    def predict(self, batch: Samples) -> Values:
         """What the module gives for `batch`, in whichever mode it is."""
-        output: Values = self.module(*self.fields.inputs_of(batch))
+        output: Values = self.module(*self.binding.inputs_of(batch))
         return output
 
     def update(self, again: Callable[[], Tensor] | None = None) -> None:
@@ -155,7 +175,7 @@ class Learner:
             "random": self._random_state(),
             "best": {
                 "epoch": self.best.epoch,
-                "figure": self.best.figure,
+                "value": self.best.value,
                 "loss": self.best.loss,
                 "weights": self.best.weights,
             },
@@ -185,7 +205,7 @@ class Learner:
         if self.device.type == "cuda" and "cuda" in state["random"]:
             torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
         best = state["best"]
-        self.best.epoch, self.best.figure, self.best.loss = best["epoch"], best["figure"], best["loss"]
+        self.best.epoch, self.best.value, self.best.loss = best["epoch"], best["value"], best["loss"]
         self.best.weights = dict(best["weights"])
         progress = state["progress"]
         self.epoch, self.batch, self.step = progress["epoch"], progress["batch"], progress["step"]

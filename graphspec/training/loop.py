@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from graphspec.data import Batches, Samples
-from graphspec.diagnostics import GraphspecError, fail
-from graphspec.training.evaluation.in_halves import in_halves
+from graphspec.data import Samples
+from graphspec.diagnostics import GraphspecError, warn
+from graphspec.system.out_of_memory import is_out_of_memory, too_little
+from graphspec.training.checks.finite import not_finite
 from graphspec.training.learner import Learner
-from graphspec.training.metrics.metric_set import MetricSet, Scores
-from graphspec.training.objective import Values
+from graphspec.training.optim.objective import Share, Values, share_of
 
 
-def train_step(learner: Learner, batch: Samples, share: float = 1.0, update: bool = True) -> float:
+def train_step(learner: Learner, batch: Samples, share: Share = 1.0, update: bool = True) -> float:
     """One step on one batch; gives the batch's mean loss, which is finite, or raises before the update.
 
     On a GPU it gives the newest loss that was looked at, see :mod:`graphspec.training.checks.finite`.
 
-    Where several batches make one update, `share` is this one's part of their samples, and the last has `update`.
+    Where several batches make one update, `share` is this one's part of them, and the last has `update`.
     """
-    inputs, target = learner.fields.inputs_of(batch), learner.fields.targets_of(batch)
+    inputs, target = learner.binding.inputs_of(batch), learner.binding.targets_of(batch)
 
     if learner.recorded is not None and share == 1 and learner.recorded.fits(inputs, target):
         loss, output = learner.recorded(inputs, target)  # feedforward, loss and backward, as below
-        value = learner.watch(loss, lambda loss: not_finite(learner, inputs, loss))
+        value = learner.watch(loss, partial(_error, learner, inputs))
     else:
         with learner.precision.autocast():
             output = learner.forward(*inputs)  # feedforward
-            loss = learner.objective(output, target)  # loss
-        value = learner.watch(loss, lambda loss: not_finite(learner, inputs, loss))
-        learner.precision.backward(loss if share == 1 else loss * share)  # backward
+            loss, part = learner.objective.split(output, target, share)  # loss
+        value = learner.watch(loss, partial(_error, learner, inputs))
+        learner.precision.backward(part)  # backward
     if update:
         learner.update(partial(_again, learner, inputs, target) if learner.asks_again else None)  # update
 
@@ -41,18 +42,59 @@ def train_step(learner: Learner, batch: Samples, share: float = 1.0, update: boo
     return value
 
 
-@torch.inference_mode()
-def measure(learner: Learner, batches: Batches, scores: Scores | None = None) -> dict[str, float]:
-    """``loss`` and the metrics of a part, the module in eval mode; `scores` also gets every output and target."""
-    found = MetricSet(learner.metrics.components, learner.objective, learner.device)
-    learner.module.eval()
-    for batch, output in in_halves(learner.answer, batches.in_order(max(batches.batch_size, 512))):
-        target = learner.fields.targets_of(batch)
-        found.update(learner.objective(output, target).item(), output, target)
-        if scores is not None and learner.objective.first is not None:
-            scores.update(*learner.objective.first.pair(output, target))
-    learner.module.train()
-    return found.compute()
+def halving_step(learner: Learner, batch: Samples, share: Share, update: bool) -> float:
+    """:func:`train_step`, in ``learner.pieces`` pieces whose gradients add up to the whole batch's.
+
+    Out of memory, the number of pieces is doubled, said, and the step repeated. Layers that look at a whole batch,
+    such as BatchNorm, then see the pieces. Raises ``GraphspecError`` where one sample alone is too much, where
+    earlier batches of this update are lost with the failed one, or where the update itself fails.
+    """
+    while True:
+        try:
+            return _in_pieces(learner, batch, share, update)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if learner.pieces >= len(batch) or not _alone(share) or learner.asks_again:
+                raise too_little(error, f"step {learner.step + 1}") from error
+        learner.clear_gradients()
+        if learner.device.type == "cuda":
+            torch.cuda.empty_cache()
+        learner.pieces = min(2 * learner.pieces, len(batch))
+        message = f"memory is too small for a batch of {len(batch)}: it is computed in {learner.pieces} pieces"
+        warn("out-of-memory", message, at=("data", "batch_size"))
+
+
+def _in_pieces(learner: Learner, batch: Samples, share: Share, update: bool) -> float:
+    if learner.pieces == 1:
+        return train_step(learner, batch, share, update)
+    before, metrics = learner.batch, copy.deepcopy(learner.metrics.state_dict())
+    chunks = torch.arange(len(batch), device=learner.device).chunk(learner.pieces)
+    loss = 0.0
+    try:
+        for chunk in chunks:
+            piece, last = batch.take(chunk), chunk is chunks[-1]
+            value = train_step(learner, piece, _share_of_piece(learner, piece, batch, share), update and last)
+            loss += len(piece) / len(batch) * value
+    except (RuntimeError, MemoryError):
+        learner.metrics.load_state_dict(metrics)
+        raise
+    finally:
+        learner.batch = before
+    learner.batch += 1
+    return loss
+
+
+def _share_of_piece(learner: Learner, piece: Samples, batch: Samples, share: Share) -> Share:
+    """What part `piece` is of the whole of which `batch` is `share`."""
+    if isinstance(share, float):
+        return share * (len(piece) / len(batch))
+    masses = (learner.objective.masses(learner.binding.targets_of(samples)) for samples in (piece, batch))
+    return tuple(part * of for part, of in zip(share_of(*masses), share, strict=True))
+
+
+def _alone(share: Share) -> bool:
+    return share == 1 if isinstance(share, float) else all(part in (0, 1) for part in share)
 
 
 def _again(learner: Learner, inputs: list[Tensor], target: Values) -> Tensor:
@@ -70,29 +112,5 @@ def _detached(output: Values) -> Values:
     return {name: value.detach().float() for name, value in output.items()}
 
 
-def not_finite(learner: Learner, inputs: list[Tensor], loss: float) -> GraphspecError:
-    """The error for a loss of `loss`, naming the first layer whose output is not finite."""
-    layer = _first_not_finite(learner.module, inputs)
-    where = f'layer "{layer}" gives the first value that is not finite' if layer else "every layer's output is finite"
-    place = f"step {learner.step + 1} (epoch {learner.epoch + 1}, batch {learner.batch + 1})"
-    hint = "nothing was updated; a smaller lr often helps"
-    return fail("non-finite", f"the loss is {loss} at {place}: {where}", at=("train",), hint=hint)
-
-
-@torch.no_grad()
-def _first_not_finite(module: nn.Module, inputs: list[Tensor]) -> str:
-    found: list[str] = []
-
-    def watch(name: str) -> torch.utils.hooks.RemovableHandle:
-        def hook(layer: nn.Module, arguments: object, output: object) -> None:
-            if isinstance(output, Tensor) and not output.isfinite().all():
-                found.append(name)
-
-        return layers[name].register_forward_hook(hook)
-
-    layers = {name: layer for name, layer in module.named_modules() if name and not list(layer.children())}
-    handles = [watch(name) for name in layers]
-    module(*inputs)
-    for handle in handles:
-        handle.remove()
-    return found[0] if found else ""
+def _error(learner: Learner, inputs: list[Tensor], loss: float) -> GraphspecError:
+    return not_finite(loss, learner.place, learner.module, inputs)

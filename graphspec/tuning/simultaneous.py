@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from graphspec.diagnostics import Diagnostic, GraphspecError
 from graphspec.spec.model import NetworkSpec
 from graphspec.system.out_of_memory import enough_memory
+from graphspec.training.metrics.names import by_part
 from graphspec.training.run.run_folder import RunFolder
 from graphspec.training.run.saver import Saver
 from graphspec.training.run.signals import StopFlag, stop_flag
@@ -82,7 +83,7 @@ def _tell(study: StudyFolder, claim: Claim, member: Member, name: str, pruned: b
         study.study.tell(claim.trial, state=TrialState.PRUNED)
     else:
         claim.trial.set_user_attr("best_epoch", member.best.epoch)
-        study.study.tell(claim.trial, member.history[member.best.epoch - 1][f"validation_{name}"])
+        study.study.tell(claim.trial, by_part(member.history[member.best.epoch - 1])["validation"][name])
 
 
 def _write(claim: Claim, spec: NetworkSpec, joined: Together, number: int) -> None:

@@ -12,6 +12,7 @@ from optuna.trial import Trial, TrialState
 
 from graphspec.diagnostics import GraphspecError, fail, quoted
 from graphspec.training import TrainReport
+from graphspec.training.metrics.names import by_part
 from graphspec.training.run.reporter import Silent
 from graphspec.training.run.run_folder import RunFolder
 from graphspec.training.run.signals import Interrupted, Terminated
@@ -34,7 +35,7 @@ class Epochs(Silent):
 
     def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
         if row["epoch"] not in self._known:
-            self._trial.report(row[f"validation_{self._name}"], row["epoch"])
+            self._trial.report(by_part(row)["validation"][self._name], row["epoch"])
         if row["epoch"] < epochs and self._trial.should_prune():
             raise optuna.TrialPruned
 
@@ -50,7 +51,7 @@ def run_trial(study: StudyFolder, claim: Claim, name: str, train: Train) -> None
         shutil.rmtree(claim.folder)  # a process was killed while it began the run
     try:
         report = train(trial.params, claim.folder, resume, Epochs(trial, name))
-        value = report.history[report.best_epoch - 1][f"validation_{name}"]
+        value = by_part(report.history[report.best_epoch - 1])["validation"][name]
         if not math.isfinite(value):
             raise fail("non-finite", f"{quoted(name)} is {value}")
     except optuna.TrialPruned:

@@ -14,12 +14,11 @@ from optuna.trial import TrialState
 
 from graphspec.data import DataSet
 from graphspec.diagnostics import GraphspecWarning, fail, quoted, suggest
-from graphspec.spec.base import Component
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.tune import TuneSpec
 from graphspec.system.durable import write_atomically
-from graphspec.training.metrics.metric_set import higher_is_better
+from graphspec.training.metrics.names import LOSS, MetricName, names_of
 from graphspec.tuning.results import trial_line, write_results
 from graphspec.tuning.samplers import build_pruner, build_sampler
 from graphspec.tuning.simultaneous import Join, run_several
@@ -55,8 +54,9 @@ def tune(
     where no trial at all was complete.
     """
     settings = _settings(spec)
-    metric = _metric(spec, settings, data)
-    direction = settings.direction or ("maximize" if higher_is_better(metric) else "minimize")
+    searched = _metric(spec, settings, data)
+    direction = settings.direction or ("maximize" if searched.higher_is_better else "minimize")
+    metric = str(searched)
     space = distributions(spec)
     load(overrides(_first(space), settings.space))  # a path that leads nowhere fails here
     sampler, pruner = build_sampler(settings.sampler, settings.seed, space), build_pruner(settings.pruner)
@@ -125,23 +125,18 @@ def _together(spec: NetworkSpec, settings: TuneSpec, say: Callable[[str], None])
     return settings.vmap
 
 
-def _metric(spec: NetworkSpec, settings: TuneSpec, data: DataSet) -> str:
-    """The figure of the validation part that is searched for: ``[tune] metric``, else the run's monitor."""
+def _metric(spec: NetworkSpec, settings: TuneSpec, data: DataSet) -> MetricName:
+    """What of the validation part is searched for: ``[tune] metric``, else the run's monitor."""
     assert spec.train is not None
     if data.validation is None:
         raise fail("no-data", "a search needs a validation part", ("data", "validation"), "set it above 0")
-    measured = [_name(component) for component in spec.train.metrics] or (["accuracy"] if data.classes else [])
-    known = ["loss", *measured]
-    metric = settings.metric or spec.train.monitor or next(iter(measured), "loss")
-    if metric not in known:
-        hint = suggest(metric, known) or f"known: {', '.join(known)}"
-        raise fail("bad-metric", f"{quoted(metric)} is not measured", at=("tune", "metric"), hint=hint)
-    return metric
-
-
-def _name(metric: Component) -> str:
-    """What a metric is called in tables: with its output before it where it names one."""
-    return "_".join([*([metric.args["output"]] if "output" in metric.args else []), metric.type])
+    measured = names_of(spec.train.metrics) or ((MetricName("accuracy"),) if data.classes else ())
+    known = {str(name): name for name in (MetricName(LOSS), *measured)}
+    wanted = settings.metric or spec.train.monitor or next(iter(map(str, measured)), LOSS)
+    if wanted not in known:
+        hint = suggest(wanted, known) or f"known: {', '.join(known)}"
+        raise fail("bad-metric", f"{quoted(wanted)} is not measured", at=("tune", "metric"), hint=hint)
+    return known[wanted]
 
 
 def _first(space: Space) -> dict[str, Any]:

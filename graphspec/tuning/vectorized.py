@@ -19,17 +19,19 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.optim import Optimizer
 
-from graphspec.data import Batches, DataSet
+from graphspec.data import Batches, DataSet, Samples
 from graphspec.diagnostics import GraphspecError
 from graphspec.ops.components import choose, construct
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.base import Component
 from graphspec.spec.train import TrainSpec
+from graphspec.training.evaluate.measure import predicted
 from graphspec.training.learner import Best, Learner
 from graphspec.training.metrics.metric_set import MetricSet
-from graphspec.training.objective import Values
+from graphspec.training.metrics.names import columns
+from graphspec.training.optim.objective import Values
 from graphspec.training.optim.optimizer import Schedule, optimizer_table
-from graphspec.training.train import make_learner
+from graphspec.training.prepare import make_learner
 
 #: What a search may vary between trials of one pass: numbers of the optimiser.
 PREFIX = "train.optimizer."
@@ -104,7 +106,7 @@ class Together:
         self.batches: Batches = data.batches("train", device)
         self.optimizer = self._optimizer()
         self.schedule = Schedule(
-            self.settings.scheduler, self.optimizer, self.settings.epochs, len(self.batches), monitor,
+            self.settings.scheduler, self.optimizer, self.settings.epochs, len(self.batches), monitor.higher_is_better,
             self.settings.warmup,
         )  # fmt: skip
         self._pass = vmap(grad_and_value(self._loss, has_aux=True), in_dims=(0, 0, None, None), randomness="error")
@@ -118,7 +120,7 @@ class Together:
             started = time.perf_counter()
             rates = [float(group["lr"]) for group in self.optimizer.param_groups]
             for batch in self.batches.shuffled(epoch):
-                self._step(self.learner.fields.inputs_of(batch), self.learner.fields.targets_of(batch))
+                self._step(self.learner.binding.inputs_of(batch), self.learner.binding.targets_of(batch))
                 after_step()
             self._close(epoch, rates, started)
             for number, member in enumerate(self.members):
@@ -160,7 +162,7 @@ class Together:
             if getattr(layer, "track_running_stats", False):
                 raise RuntimeError(f'"{name}" keeps running statistics')
         batch = next(self.batches.in_order(2))
-        self._pass(*self._split(), self.learner.fields.inputs_of(batch), self.learner.fields.targets_of(batch))
+        self._pass(*self._split(), self.learner.binding.inputs_of(batch), self.learner.binding.targets_of(batch))
 
     def _split(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         trained = {name: self.weights[name] for name in self.trained}
@@ -182,19 +184,18 @@ class Together:
         self.schedule.after_step()
         self.step += 1
 
-    @torch.no_grad()
     def _measured(self) -> list[dict[str, float]]:
-        """The validation part, as :func:`graphspec.training.loop.measure`, of every member."""
+        """The validation part's metrics, of every member."""
         found = [MetricSet(member.metrics.components, self.learner.objective, self.device) for member in self.members]
-        self.learner.module.eval()
-        part = self.data.batches("validation", self.device)
-        for batch in part.in_order(max(part.batch_size, 512)):
-            outputs = self._forward(self.weights, self.learner.fields.inputs_of(batch))
-            target = self.learner.fields.targets_of(batch)
+
+        def forward(batch: Samples) -> Values:
+            outputs: Values = self._forward(self.weights, self.learner.binding.inputs_of(batch))
+            return outputs
+
+        for outputs, target in predicted(self.learner, forward, self.data.batches("validation", self.device)):
             for number, metrics in enumerate(found):
                 output = _of(outputs, number)
                 metrics.update(self.learner.objective(output, target).item(), output, target)
-        self.learner.module.train()
         return [metrics.compute() for metrics in found]
 
     def _close(self, epoch: int, rates: list[float], started: float) -> None:
@@ -205,8 +206,7 @@ class Together:
             if member.ended:
                 continue
             row: dict[str, Any] = {"epoch": epoch + 1, "step": self.step, "lr": rates[number]}
-            row |= {f"train_{name}": value for name, value in member.metrics.compute().items()}
-            row |= {f"validation_{name}": value for name, value in figures[number].items()}
+            row |= columns("train", member.metrics.compute()) | columns("validation", figures[number])
             member.history.append(row | {"seconds": seconds})
             member.metrics.reset()
             member.best.offer(figures[number], epoch + 1, _Slice(self.weights_of(number)))

@@ -89,7 +89,7 @@ def test_the_picture_shows_the_images_among_the_inputs(root: Path) -> None:
 def test_inputs_and_the_target_are_matched_by_name(root: Path) -> None:
     report = pipeline.train(SPEC, run=root / "run", data=root, device="cpu", reporter=Silent())
     assert report.steps == 2 * 6
-    assert set(report.figures["test"]) == {"loss", "accuracy"}
+    assert set(report.metrics["test"]) == {"loss", "accuracy"}
 
 
 @pytest.mark.parametrize(

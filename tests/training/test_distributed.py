@@ -22,8 +22,8 @@ from graphspec.data import Batches, Samples
 from graphspec.losses import Reading
 from graphspec.training.distributed.group import Group
 from graphspec.training.distributed.shared_batches import SharedBatches
-from graphspec.training.distributed.shared_step import part_of_loss
-from graphspec.training.objective import Objective, Term
+from graphspec.training.distributed.shared_step import parts_of_loss
+from graphspec.training.optim.objective import Objective, Term
 
 #: BatchNorm over the whole batch, augmentation of each sample of it, a last batch of 20 that is shared unevenly by 3.
 IMAGES: dict[str, Any] = {
@@ -235,5 +235,5 @@ def test_the_parts_of_the_loss_sum_to_it(loss: nn.Module, size: int) -> None:
         rows = Group(rank, size, torch.device("cpu")).rows(4)
         own = rows.stop - rows.start
         mine = rows if own else slice(0, 1)
-        parts.append(part_of_loss(objective, output[mine], target[mine], target, own))
+        parts += parts_of_loss(objective, output[mine], target[mine], target, own)
     torch.testing.assert_close(sum(parts), loss(output, target))

@@ -19,8 +19,8 @@ from graphspec.data import load
 from graphspec.diagnostics import GraphspecError
 from graphspec.training import train
 from graphspec.training.loop import train_step
+from graphspec.training.prepare import load_data, make_learner
 from graphspec.training.run.reporter import Silent
-from graphspec.training.train import load_data, make_learner
 
 SPEC: dict[str, Any] = {
     "graphspec": 1,
@@ -126,7 +126,7 @@ def test_lbfgs_asks_for_the_loss_several_times(fit: Any, tmp_path: Path) -> None
     x, y = data.inputs["x"].double(), data.targets["y"].double()
     ones = torch.cat([x, torch.ones_like(x)], 1)
     least = (ones @ torch.linalg.lstsq(ones, y).solution - y).square().mean().item()
-    assert report.figures["train"]["loss"] == pytest.approx(least, rel=1e-4)
+    assert report.metrics["train"]["loss"] == pytest.approx(least, rel=1e-4)
 
 
 def test_the_caller_keeps_random_state_and_threads(digits: dict[str, Any], fit: Any) -> None:
@@ -175,7 +175,7 @@ def test_early_stopping(digits: dict[str, Any], fit: Any) -> None:
     report = fit(digits, epochs=50)
     assert report.epochs == report.best_epoch + 2
     best = report.history[report.best_epoch - 1]
-    assert report.figures["validation"]["loss"] == best["validation_loss"] < report.history[-1]["validation_loss"]
+    assert report.metrics["validation"]["loss"] == best["validation_loss"] < report.history[-1]["validation_loss"]
 
 
 def test_weights_that_are_not_finite_are_never_saved(digits: dict[str, Any], fit: Any, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from safetensors.torch import load_file, save_file
 from graphspec import pipeline
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
 from graphspec.training.checks import step_memory as memory
-from graphspec.training.loop import measure, train_step
+from graphspec.training.evaluate.measure import measure
+from graphspec.training.loop import train_step
+from graphspec.training.prepare import load_data, make_learner
 from graphspec.training.run.reporter import Silent
-from graphspec.training.train import load_data, make_learner
 
 SPEC: dict[str, Any] = {
     "graphspec": 1,
@@ -47,7 +48,7 @@ def test_warmup_grows_the_rate_linearly() -> None:
         weight = learner.module.get_parameter("fc2.bias")
         before = weight.detach().clone()
         gradient = torch.autograd.grad(
-            learner.objective(learner.module(*learner.fields.inputs_of(batch)), learner.fields.targets_of(batch)),
+            learner.objective(learner.module(*learner.binding.inputs_of(batch)), learner.binding.targets_of(batch)),
             weight,
         )[0]
         train_step(learner, batch)
@@ -67,9 +68,9 @@ def test_the_average_is_validated_and_kept() -> None:
     with learner.averaged():
         inside = dict(learner.module.named_parameters())
         assert all(torch.allclose(inside[name], value, atol=1e-6) for name, value in (expected or {}).items())
-        validated = measure(learner, data.batches("validation"))
+        validated = measure(learner, data.batches("validation")).metrics
     assert torch.equal(flat(learner.module), own)
-    assert measure(learner, data.batches("validation")) != validated
+    assert measure(learner, data.batches("validation")).metrics != validated
 
 
 def test_a_run_keeps_the_averages_as_best(fit: Any, tmp_path: Path) -> None:
@@ -90,7 +91,9 @@ def test_half_precision_learns_the_same_within_its_rounding(precision: str) -> N
     assert all(value.dtype == torch.float32 for value in half.module.parameters())
     assert not torch.equal(flat(full.module), flat(half.module))
     validation = data.batches("validation")
-    assert measure(half, validation)["loss"] == pytest.approx(measure(full, validation)["loss"], rel=0.05)
+    assert measure(half, validation).metrics["loss"] == pytest.approx(
+        measure(full, validation).metrics["loss"], rel=0.05
+    )
 
 
 @pytest.mark.parametrize(
@@ -195,6 +198,6 @@ def test_two_heads_learn_together(fit: Any, tmp_path: Path, monkeypatch: pytest.
     kind, size = x[:, :3].argmax(1), (x[:, 3:4] + 0.5 * x[:, 4:5]).astype(np.float32)
     np.savez("two.npz", x=x, kind=kind, size=size)
     report = fit(TWO_HEADS)
-    assert report.figures["test"]["accuracy"] > 0.85
-    assert report.figures["test"]["size_r2"] > 0.9
+    assert report.metrics["test"]["accuracy"] > 0.85
+    assert report.metrics["test"]["size_r2"] > 0.9
     assert report.evaluation.confusion is not None

@@ -25,7 +25,7 @@ needs_fashion = pytest.mark.skipif(
 
 @pytest.mark.slow
 def test_digits(fit: Fit) -> None:
-    assert fit(SPECS / "digits.toml").figures["test"]["accuracy"] > 0.97
+    assert fit(SPECS / "digits.toml").metrics["test"]["accuracy"] > 0.97
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_digits(fit: Fit) -> None:
     [(None, 0.95), ("identity", 0.95), ("relu", 0.9), ("tanh", 0.95), ("softmax", 0.95)],
 )
 def test_perceptron(variant: str | None, least: float, fit: Fit) -> None:
-    figures = fit(SPECS / "perceptron.toml", variant=variant).figures["test"]
+    figures = fit(SPECS / "perceptron.toml", variant=variant).metrics["test"]
     assert figures["accuracy"] > least
     assert figures["roc_auc"] > 0.95
 
@@ -69,13 +69,13 @@ def test_image_folder(fit: Fit, tmp_path: Path) -> None:
             folder.mkdir(parents=True)
             for i in range(count):
                 Image.new("RGB", (40, 30 + i), (grey + i, grey, grey)).save(folder / f"{i}.png")
-    assert fit(SPECS / "image_folder.toml", data_root=tmp_path).figures["test"]["accuracy"] == 1
+    assert fit(SPECS / "image_folder.toml", data_root=tmp_path).metrics["test"]["accuracy"] == 1
 
 
 @needs_fashion
 @pytest.mark.slow
 def test_fashion_mlp(fit: Fit) -> None:
-    assert fit(SPECS / "fashion_mlp.toml", data_root=ROOT).figures["test"]["accuracy"] > 0.86
+    assert fit(SPECS / "fashion_mlp.toml", data_root=ROOT).metrics["test"]["accuracy"] > 0.86
 
 
 @needs_fashion

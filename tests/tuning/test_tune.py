@@ -46,7 +46,7 @@ def test_a_trial_is_the_run_that_its_spec_makes_alone(iris: dict[str, Any], tune
     report = tune(iris)
     alone = pipeline.train(tmp_path / "study" / "best.toml", run=tmp_path / "alone", device="cpu")
     assert alone.history[alone.best_epoch - 1]["validation_accuracy"] == report.trials[report.best].value
-    assert report.evaluation.parts == alone.figures
+    assert report.evaluation.parts == alone.metrics
     weights = [path / "best.safetensors" for path in (report.best_run, tmp_path / "alone")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 

@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from graphspec.diagnostics import GraphspecError
+from graphspec.diagnostics import GraphspecError, fail
 
 #: Steps between two looks where looking waits.
 STEPS_ON_A_GPU = 32
@@ -48,3 +48,30 @@ class LossWatch:
         if not math.isfinite(value):
             raise error(value)
         return value
+
+
+def not_finite(loss: float, place: str, module: nn.Module, inputs: list[Tensor]) -> GraphspecError:
+    """The error for a loss of `loss` at `place`, naming the first layer whose output on `inputs` is not finite."""
+    layer = _first_not_finite(module, inputs)
+    where = f'layer "{layer}" gives the first value that is not finite' if layer else "every layer's output is finite"
+    hint = "nothing was updated; a smaller lr often helps"
+    return fail("non-finite", f"the loss is {loss} at {place}: {where}", at=("train",), hint=hint)
+
+
+@torch.no_grad()
+def _first_not_finite(module: nn.Module, inputs: list[Tensor]) -> str:
+    found: list[str] = []
+
+    def watch(name: str) -> torch.utils.hooks.RemovableHandle:
+        def hook(layer: nn.Module, arguments: object, output: object) -> None:
+            if isinstance(output, Tensor) and not output.isfinite().all():
+                found.append(name)
+
+        return layers[name].register_forward_hook(hook)
+
+    layers = {name: layer for name, layer in module.named_modules() if name and not list(layer.children())}
+    handles = [watch(name) for name in layers]
+    module(*inputs)
+    for handle in handles:
+        handle.remove()
+    return found[0] if found else ""

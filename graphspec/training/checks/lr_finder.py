@@ -21,7 +21,7 @@ from graphspec.shapes.shaped import ShapedGraph
 from graphspec.system.canvas import Album
 from graphspec.training.loop import train_step
 from graphspec.training.plots import run_plots
-from graphspec.training.train import prepared
+from graphspec.training.prepare import prepared
 
 #: The last loss counts this much less than all before it: single batches jump.
 _SMOOTH = 0.9

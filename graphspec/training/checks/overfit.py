@@ -12,7 +12,7 @@ from torch import nn
 from graphspec.diagnostics import fail
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.training.loop import train_step
-from graphspec.training.train import prepared
+from graphspec.training.prepare import prepared
 
 #: The batch is learned by heart where the loss is this part of the first one; the check ends there.
 LEARNED = 0.01

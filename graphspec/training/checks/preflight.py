@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 from graphspec.data import Batches, DataSet
 from graphspec.data.checks import shared_samples
-from graphspec.diagnostics import fail, quoted, suggest, warn
+from graphspec.diagnostics import fail, warn
 from graphspec.losses import Targets
-from graphspec.training.binding import Fields
-from graphspec.training.metrics.metric_set import MetricSet
-from graphspec.training.objective import Objective, Term, Values
+from graphspec.training.learner import Learner
+from graphspec.training.optim.objective import Term, Values
 
 
-def preflight(module: nn.Module, objective: Objective, fields: Fields, batches: Batches, data: DataSet) -> None:
+def preflight(learner: Learner, batches: Batches, data: DataSet) -> None:
     """Raise ``GraphspecError`` where the output, the loss, the targets and the batches do not go together."""
+    module, binding, terms = learner.module, learner.binding, learner.objective.terms
     rows = len(data.train)
     if batches.batch_size > rows:
         message = f"batch_size {batches.batch_size} is more than the {rows} training samples"
@@ -25,28 +25,20 @@ def preflight(module: nn.Module, objective: Objective, fields: Fields, batches: 
     batch = next(batches.in_order(2))
     module.eval()
     with torch.inference_mode():
-        output, target = module(*fields.inputs_of(batch)), fields.targets_of(batch)
-        for term in objective.terms:
+        output, target = module(*binding.inputs_of(batch)), binding.targets_of(batch)
+        for term in terms:
             if term.row.compared and len(term.outputs) == 1:
                 _check_output(term, *term.pair(output, target), data)
             _check_loss(term, output, target)
         if batches.mix:
             mixed = next(batches.shuffled(0))
-            for term in objective.terms:
-                _check_loss(term, module(*fields.inputs_of(mixed)), fields.targets_of(mixed))
-    module.train()
-    _check_last_batch(module, fields, batches)
+            for term in terms:
+                _check_loss(term, module(*binding.inputs_of(mixed)), binding.targets_of(mixed))
+    learner.train_mode()
+    _check_last_batch(learner, batches)
     if data.validation is not None and (count := shared_samples(data.train, data.validation)):
         which = "1 validation sample also stands" if count == 1 else f"{count} validation samples also stand"
         warn("bad-data", f"{which} in the training part", at=("data", "dataset"))
-
-
-def check_monitor(monitor: str, metrics: MetricSet) -> None:
-    """Raise ``GraphspecError`` where ``[train] monitor`` is neither the loss nor one of the metrics."""
-    known = ["loss", *metrics.metrics]
-    if monitor not in known:
-        hint = suggest(monitor, known) or f"known: {', '.join(known)}"
-        raise fail("bad-metric", f"{quoted(monitor)} is not measured", at=("train", "monitor"), hint=hint)
 
 
 def _check_output(term: Term, output: Tensor, target: Tensor, data: DataSet) -> None:
@@ -77,16 +69,16 @@ def _check_loss(term: Term, output: Values, target: Values) -> None:
         raise fail("bad-loss", f"{term.name} cannot be computed: {error}", at=("train", "loss")) from error
 
 
-def _check_last_batch(module: nn.Module, fields: Fields, batches: Batches) -> None:
+def _check_last_batch(learner: Learner, batches: Batches) -> None:
     """BatchNorm cannot train on one sample without spatial size; a last batch of one would say so an epoch late."""
     single = batches.batch_size == 1 or (len(batches.samples) % batches.batch_size == 1 and not batches.drop_last)
     norms = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
-    if not single or not any(isinstance(layer, norms) for layer in module.modules()):
+    if not single or not any(isinstance(layer, norms) and layer.training for layer in learner.module.modules()):
         return
     batch = next(batches.in_order(1))
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         try:
-            copy.deepcopy(module).train()(*fields.inputs_of(batch))
+            copy.deepcopy(learner.module)(*learner.binding.inputs_of(batch))
         except ValueError as error:
             if "more than 1" not in str(error):
                 raise

@@ -71,8 +71,8 @@ class SharedBatchNorm(_BatchNorm):
 
 
 def share_batch_norm(module: nn.Module, device: torch.device) -> bool:
-    """Put a shared BatchNorm in place of every one of `module`; whether there was any."""
-    found = [(name, layer) for name, layer in module.named_modules() if type(layer) in _PLAIN]
+    """Put a shared BatchNorm in place of every one of `module` that is in training mode; whether there was any."""
+    found = [(name, layer) for name, layer in module.named_modules() if type(layer) in _PLAIN and layer.training]
     for name, layer in found:
         parent, _, own = name.rpartition(".")
         made = nn.SyncBatchNorm.convert_sync_batchnorm(layer) if device.type == "cuda" else SharedBatchNorm.of(layer)

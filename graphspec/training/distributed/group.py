@@ -64,13 +64,13 @@ class Group:
         dist.broadcast(said, 0)
         return bool(said.item())
 
-    def agree_on(self, figures: dict[str, float]) -> dict[str, float]:
-        """The first process's figures: two GPUs may differ in last bits, and all must decide alike."""
-        said = torch.tensor(list(figures.values()), dtype=torch.float64, device=self.device)
+    def agree_on(self, metrics: dict[str, float]) -> dict[str, float]:
+        """The first process's metrics: two GPUs may differ in last bits, and all must decide alike."""
+        said = torch.tensor(list(metrics.values()), dtype=torch.float64, device=self.device)
         dist.broadcast(said, 0)
-        return dict(zip(figures, said.tolist(), strict=True))
+        return dict(zip(metrics, said.tolist(), strict=True))
 
-    def once(self, work: Callable[[], None]) -> None:
+    def once(self, work: Callable[[], object]) -> None:
         """`work` in the first process only; all wait for it. Where it raises, the others raise :class:`Gone`."""
         error: BaseException | None = None
         if self.first:

@@ -13,7 +13,7 @@ from graphspec.training.distributed.group import Group
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Share(Samples):
+class Part(Samples):
     """The samples of this process, `own` in number, and the targets of the `whole` batch.
 
     A batch with fewer samples than processes leaves some without any: these get one, which counts nothing.
@@ -38,7 +38,16 @@ class SharedBatches:
         """As :meth:`Batches.share`, of the whole batch."""
         return self.batches.share(number, accumulate)
 
-    def shuffled(self, epoch: int, start: int = 0) -> Iterator[Share]:
+    @property
+    def mixed(self) -> bool:
+        """As :attr:`Batches.mixed`."""
+        return self.batches.mixed
+
+    def targets(self, epoch: int, start: int = 0) -> Iterator[Mapping[str, Tensor]]:
+        """As :meth:`Batches.targets`, of the whole batches."""
+        return self.batches.targets(epoch, start)
+
+    def shuffled(self, epoch: int, start: int = 0) -> Iterator[Part]:
         """This process's part of each batch of `epoch` from number `start` on.
 
         What is drawn for a sample depends on its place in the whole batch; so with augmentation each process augments
@@ -47,16 +56,14 @@ class SharedBatches:
         if self.batches.augment or self.batches.mix:
             for whole in self.batches.shuffled(epoch, start):
                 rows, own = self._rows(len(whole))
-                yield _share(whole.take(rows.to(_device(whole))), whole.targets, own)
+                yield _part(whole.take(rows.to(_device(whole))), whole.targets, own)
             return
-        order, size, targets = self.batches.order(epoch), self.batches.batch_size, self.batches.samples.targets
+        order, size = self.batches.order(epoch), self.batches.batch_size
         chosen = [order[number * size : (number + 1) * size] for number in range(start, len(self.batches))]
         parts = [self._rows(len(indices)) for indices in chosen]
         mine = (indices[rows].to(self._device) for indices, (rows, _) in zip(chosen, parts, strict=True))
-        for samples, indices, (_, own) in zip(self.batches.at(mine), chosen, parts, strict=True):
-            there = indices.to(_device(samples))
-            whole_targets = {name: value.index_select(0, there) for name, value in targets.items()}
-            yield _share(samples, whole_targets, own)
+        for samples, targets, (_, own) in zip(self.batches.at(mine), self.targets(epoch, start), parts, strict=True):
+            yield _part(samples, targets, own)
 
     def _rows(self, count: int) -> tuple[Tensor, int]:
         """The rows of a batch of `count` that this process takes, and how many count."""
@@ -69,8 +76,8 @@ class SharedBatches:
         return next(iter(self.batches.samples.inputs.values())).device
 
 
-def _share(samples: Samples, whole: Mapping[str, Tensor], own: int) -> Share:
-    return Share(samples.inputs, samples.targets, whole, own)
+def _part(samples: Samples, whole: Mapping[str, Tensor], own: int) -> Part:
+    return Part(samples.inputs, samples.targets, whole, own)
 
 
 def _device(samples: Samples) -> torch.device:

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from graphspec.data import Samples
+from graphspec.training.checks.finite import not_finite
 from graphspec.training.distributed.group import Group
-from graphspec.training.distributed.shared_batches import Share
+from graphspec.training.distributed.shared_batches import Part
 from graphspec.training.learner import Learner
-from graphspec.training.loop import not_finite
-from graphspec.training.objective import Objective, Term, Values, pick
+from graphspec.training.optim.objective import Objective, Share, Values, share_of
 from graphspec.training.run.signals import StopFlag
 
 
@@ -26,24 +26,27 @@ class Agreement(StopFlag):
 
 
 def distributed_step(
-    learner: Learner, group: Group, agreement: Agreement, due: bool, batch: Samples, share: float, update: bool
+    learner: Learner, group: Group, agreement: Agreement, due: bool, batch: Samples, share: Share, update: bool
 ) -> float:
     """As :func:`graphspec.training.loop.train_step`, the batch being the parts of all processes together.
 
     ``learner.forward`` is DDP's or FSDP's, which averages gradients over the processes: so each process computes its
     samples' part of the whole batch's loss, times the number of processes. `due` says that this one wants to save.
     """
-    assert isinstance(batch, Share)
-    inputs, target = learner.fields.inputs_of(batch), learner.fields.targets_of(batch)
-    whole = learner.fields.targets_of(Samples({}, batch.whole))
+    assert isinstance(batch, Part)
+    inputs, target = learner.binding.inputs_of(batch), learner.binding.targets_of(batch)
+    whole = learner.binding.targets_of(Samples({}, batch.whole))
+    shares = share if isinstance(share, tuple) else (share,) * len(learner.objective.terms)
 
     with learner.precision.autocast():
         output = learner.forward(*inputs)  # feedforward
-        loss = part_of_loss(learner.objective, output, target, whole, batch.own)  # loss
+        parts = parts_of_loss(learner.objective, output, target, whole, batch.own)  # loss
+    loss = torch.stack(parts).sum()
     value, outputs = _exchange(group, agreement, due, loss, output, batch)
     if not math.isfinite(value):
-        raise not_finite(learner, inputs, value)
-    learner.precision.backward(loss * (share * group.size))  # backward
+        raise not_finite(value, learner.place, learner.module, inputs)
+    weighed = [part * (each * group.size) for part, each in zip(parts, shares, strict=True)]
+    learner.precision.backward(torch.stack(weighed).sum())  # backward
     if update:
         learner.update()  # update
 
@@ -52,35 +55,15 @@ def distributed_step(
     return value
 
 
-def part_of_loss(objective: Objective, output: Values, target: Values, whole: Values, own: int) -> Tensor:
-    """What the first `own` samples contribute to the loss of the whole batch; the parts of all processes sum to it."""
-    count = _length(whole)
-    parts = []
-    for term in objective.terms:
-        weighed = _weights(term) is not None
-        mass, total = (_mass(term, target), _mass(term, whole)) if weighed else (own, count)
-        parts.append(term(output, target) * (mass / total if own else 0))
-    return torch.stack(parts).sum() if len(parts) > 1 else parts[0]
-
-
-def _weights(term: Term) -> Tensor | None:
-    """The class weights by which torch divides the term's sum, where it does."""
-    weight = getattr(term.loss, "weight", None)
-    return weight if term.name in ("CrossEntropyLoss", "NLLLoss") else None
-
-
-def _mass(term: Term, target: Values) -> Tensor | int:
-    """What torch divides the sum over samples by: their number, or the weights of their classes."""
-    weight = _weights(term)
-    assert term.target is not None
-    labels = pick(target, term.target)
-    if weight is None or labels.is_floating_point():
-        return len(labels)
-    return weight[labels].sum()
+def parts_of_loss(objective: Objective, output: Values, target: Values, whole: Values, own: int) -> list[Tensor]:
+    """What the first `own` samples add to each term of the whole batch; those of all processes sum to it."""
+    masses = objective.masses(target) if own else (0.0,) * len(objective.terms)
+    shares = share_of(masses, objective.masses(whole))
+    return [loss * part for loss, part in zip(objective.each(output, target, masses), shares, strict=True)]
 
 
 def _exchange(
-    group: Group, agreement: Agreement, due: bool, loss: Tensor, output: Values, batch: Share
+    group: Group, agreement: Agreement, due: bool, loss: Tensor, output: Values, batch: Part
 ) -> tuple[float, Values]:
     """The loss and the outputs of the whole batch, float32, in its order; signals and wishes to save become agreed.
 

@@ -39,7 +39,7 @@ def equip(learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -
 def _recording(learner: Learner, batches: Batches, tolerance: float) -> Recorded | None:
     """Proven on two batches: numbers that one batch alone would bake in differ on the other."""
     pairs = [
-        (learner.fields.inputs_of(batch), learner.fields.targets_of(batch))
+        (learner.binding.inputs_of(batch), learner.binding.targets_of(batch))
         for batch in itertools.islice(batches.shuffled(0), 2)
         if len(batch) == batches.batch_size
     ]

@@ -18,7 +18,7 @@ from torch.fx.graph import CodeGen
 
 from graphspec.training.engine.native.rewriting import in_c
 from graphspec.training.engine.tracing import traced
-from graphspec.training.objective import Objective, Values
+from graphspec.training.optim.objective import Objective, Values
 
 #: The inputs of a training pass and its target.
 Batch = tuple[list[Tensor], Values]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from graphspec.training.metrics.metric_set import Confusion, Moments, Scores
+from graphspec.training.metrics.statistics import Confusion, Moments, Scores
 
 
 def accuracy(statistic: Confusion) -> float:
@@ -118,10 +115,13 @@ def mae(statistic: Moments) -> float:
 
 
 def r2(statistic: Moments) -> float:
-    """The coefficient of determination, the mean over output columns; a constant truth gives 0."""
-    count, squared, _, truth, truth_squared = _sums(statistic)
-    spread = truth_squared - truth.square() / count
-    return torch.where(spread > 0, 1 - squared / spread, torch.zeros_like(spread)).mean().item()
+    """The coefficient of determination, the mean over output columns.
+
+    A constant truth gives 1 where every prediction is right, else 0.
+    """
+    _, squared, _, _, spread = _sums(statistic)
+    constant = (squared == 0).to(squared.dtype)
+    return torch.where(spread > 0, 1 - squared / spread, constant).mean().item()
 
 
 def _sums(statistic: Moments) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,6 @@ from graphspec.diagnostics import Path, fail, quoted, warn
 from graphspec.ops.components import choose, construct, required
 from graphspec.spec.base import Component
 from graphspec.training.engine.undecorated import constructor
-from graphspec.training.metrics.metric_set import higher_is_better
 from graphspec.training.optim.lr_lambda import lr_lambda
 
 #: Arguments of a scheduler that follow from the run when the spec does not write them.
@@ -53,16 +53,25 @@ def build_optimizer(component: Component, module: nn.Module) -> Optimizer:
 
 
 class Schedule:
-    """A learning-rate scheduler that knows when it steps; without one the rate stays. `steps` are those of an epoch."""
+    """A learning-rate scheduler that knows when it steps; without one the rate stays.
+
+    `steps` are those of an epoch; with `maximise` the monitored metric is better where it is greater.
+    """
 
     def __init__(
-        self, component: Component | None, optimizer: Optimizer, epochs: int, steps: int, monitor: str, warmup: int = 0
+        self,
+        component: Component | None,
+        optimizer: Optimizer,
+        epochs: int,
+        steps: int,
+        maximise: bool,
+        warmup: int = 0,
     ) -> None:
         self.optimizer, self.warmup = optimizer, warmup
         self.per_step = component is not None and component.type in PER_STEP
         self.scheduler: Any = None
         if component is not None:
-            self.scheduler = _build(component, optimizer, epochs * steps if self.per_step else epochs, monitor)
+            self.scheduler = _build(component, optimizer, epochs * steps if self.per_step else epochs, maximise)
 
     @property
     def lr(self) -> float:
@@ -89,10 +98,11 @@ class Schedule:
         if self.scheduler is not None and self.per_step:
             self.scheduler.step()
 
-    def after_epoch(self, figure: float) -> None:
-        """To be called after each epoch; `figure` is the monitored one, for ReduceLROnPlateau."""
+    def after_epoch(self, monitored: float) -> None:
+        """To be called after each epoch; `monitored` is the monitored metric, for ReduceLROnPlateau."""
         if isinstance(self.scheduler, lr_scheduler.ReduceLROnPlateau):
-            self.scheduler.step(figure)
+            if not math.isnan(monitored):
+                self.scheduler.step(monitored)
         elif self.scheduler is not None and not self.per_step:
             self.scheduler.step()
 
@@ -120,11 +130,11 @@ class Schedule:
 
 
 def _build(
-    component: Component, optimizer: Optimizer, steps: int, monitor: str, at: Path = ("train", "scheduler")
+    component: Component, optimizer: Optimizer, steps: int, maximise: bool, at: Path = ("train", "scheduler")
 ) -> Any:
     function = choose(component, scheduler_table(), "scheduler", at)
     if component.type in _COMBINED:
-        return _combined(component, function, optimizer, steps, monitor, at)
+        return _combined(component, function, optimizer, steps, maximise, at)
     known = inspect.signature(function).parameters
     wanted = [name for name in _FROM_THE_RUN if name in known and name not in component.args]
     if component.type == "OneCycleLR" and "epochs" in component.args:
@@ -133,14 +143,14 @@ def _build(
         name: steps for name in wanted if name in required(function) or component.type in ("OneCycleLR", "PolynomialLR")
     }
     if component.type == "ReduceLROnPlateau" and "mode" not in component.args:
-        inferred["mode"] = "max" if higher_is_better(monitor) else "min"
+        inferred["mode"] = "max" if maximise else "min"
     if component.type in _OF_FUNCTIONS and "lr_lambda" in component.args:
         component, text = _without(component, "lr_lambda")
         inferred["lr_lambda"] = lr_lambda(text, _OF_FUNCTIONS[component.type], steps, (*at, "lr_lambda"))
     return construct(component, function, at, optimizer=optimizer, **inferred)
 
 
-def _combined(component: Component, function: Any, optimizer: Optimizer, steps: int, monitor: str, at: Path) -> Any:
+def _combined(component: Component, function: Any, optimizer: Optimizer, steps: int, maximise: bool, at: Path) -> Any:
     """A scheduler of schedulers; of several in a row, each plans for the epochs that it has."""
     listed, at_list = component.args.get("schedulers"), (*at, "schedulers")
     if not isinstance(listed, list | tuple) or not listed or not all(isinstance(part, str | dict) for part in listed):
@@ -155,7 +165,7 @@ def _combined(component: Component, function: Any, optimizer: Optimizer, steps: 
         raise fail("bad-value", message, at=(*at, "milestones"))
     starts = [0, *ends[:-1]] if component.type == "SequentialLR" else [0] * len(parts)
     built = [
-        _build(part, optimizer, max(1, end - start), monitor, (*at_list, i))
+        _build(part, optimizer, max(1, end - start), maximise, (*at_list, i))
         for i, (part, start, end) in enumerate(zip(parts, starts, ends, strict=True))
     ]
     rest, _ = _without(component, "schedulers")

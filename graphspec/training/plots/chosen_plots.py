@@ -11,44 +11,46 @@ from graphspec.data import DataSet, Samples
 from graphspec.data.dataset import Part
 from graphspec.data.transforms import to_float
 from graphspec.system.canvas import Album
-from graphspec.training.evaluation.measured import Answers
+from graphspec.training.evaluate.measure import Predictions
 from graphspec.training.plots import classifier_plots, run_plots
 
-#: Wrong answers that are shown, the most confident first.
+#: Wrong predictions that are shown, the most confident first.
 MOST_ERRORS = 24
 
 
-def draw_answers(answers: Mapping[str, Answers], data: DataSet, part: Part, album: Album, whole: bool) -> None:
-    """Draw the answers of each output on `part` into `album`; without `whole` one picture an output.
+def draw_predictions(
+    predictions: Mapping[str, Predictions], data: DataSet, part: Part, album: Album, whole: bool
+) -> None:
+    """Draw the predictions of each output on `part` into `album`; without `whole` one picture an output.
 
     Where there are several outputs, a picture's name begins with its output's.
     """
-    for name, each in answers.items():
-        prefix = f"{name}_" if len(answers) > 1 else ""
+    for name, each in predictions.items():
+        prefix = f"{name}_" if len(predictions) > 1 else ""
         if each.term.target in data.labels:
             _of_classes(each, data, part, album, prefix, whole)
         else:
             _of_values(each, data, part, album, prefix)
 
 
-def _of_classes(answers: Answers, data: DataSet, part: Part, album: Album, prefix: str, whole: bool) -> None:
-    classes, counts = data.labels[answers.term.target or ""], answers.confusion()
+def _of_classes(predictions: Predictions, data: DataSet, part: Part, album: Album, prefix: str, whole: bool) -> None:
+    classes, counts = data.labels[predictions.term.target or ""], predictions.confusion()
     album.add(f"{prefix}confusion_matrix.png", run_plots.confusion_matrix, counts, classes, part)
     if not whole:
         return
     album.add(f"{prefix}classes.png", classifier_plots.class_bars, counts, classes, part)
-    probability = answers.term.reading.probabilities(answers.outputs)
+    probability = predictions.term.reading.probabilities(predictions.outputs)
     if probability is None:
         return
-    predicted = answers.predicted
+    predicted = predictions.predicted
     confidence = probability.gather(1, predicted.unsqueeze(1))[:, 0]
-    right = predicted == answers.targets
+    right = predicted == predictions.targets
     album.add(f"{prefix}reliability.png", classifier_plots.reliability, confidence, right, part)
     rows = worst_errors(confidence, right)
     pictures = _pictures(data.samples(part), rows)
     if pictures is not None and len(rows):
         titles = [
-            f"{run_plots.short(classes[int(answers.targets[row])], 14)} → "
+            f"{run_plots.short(classes[int(predictions.targets[row])], 14)} → "
             f"{run_plots.short(classes[int(predicted[row])], 14)}\n"
             f"{100 * confidence[row].item():.1f} %"
             for row in rows.tolist()
@@ -71,13 +73,13 @@ def _pictures(samples: Samples, rows: Tensor) -> Tensor | None:
     return None
 
 
-def _of_values(answers: Answers, data: DataSet, part: Part, album: Album, prefix: str) -> None:
+def _of_values(predictions: Predictions, data: DataSet, part: Part, album: Album, prefix: str) -> None:
     """One picture; none where an output is more than a few columns, as an image is."""
-    truth, predicted = answers.targets.flatten(1), answers.outputs.flatten(1)
+    truth, predicted = predictions.targets.flatten(1), predictions.outputs.flatten(1)
     if truth.shape != predicted.shape or truth.shape[1] > run_plots.MOST_PANELS:
         return
     (name, feature), *others = data.samples(part).inputs.items()
-    target = answers.term.target or ""
+    target = predictions.term.target or ""
     if not others and truth.shape[1] == 1 and feature[:1].numel() == 1:
         line = feature.flatten().cpu().to(torch.float32)
         album.add(f"{prefix}fit.png", run_plots.fitted_line, line, truth[:, 0], predicted[:, 0], (name, target))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphspec.diagnostics import printable
+from graphspec.training.metrics.names import by_part, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,27 +18,26 @@ if TYPE_CHECKING:
 TRAINING, VALIDATION, INK, FAINT = "#3b6fb6", "#d1702b", "#333333", "#d9d9d9"
 #: Columns of a regression that are drawn, a panel each.
 MOST_PANELS = 6
-_NAMES = {"roc_auc": "ROC AUC", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
 
 
 def curves(history: Sequence[Mapping[str, Any]], best_epoch: int) -> Figure:
     """Loss and each metric over the epochs, training and validation; the epoch of the best weights is marked."""
     from matplotlib.ticker import MaxNLocator
 
-    names = [key.removeprefix("train_") for key in history[0] if key.startswith("train_")]
+    rows = [by_part(row) for row in history]
+    names = list(rows[0]["train"])
     figure, panels = new_panels(len(names))
     epochs = [row["epoch"] for row in history]
     marker = "o" if len(epochs) <= 30 else ""
     for panel, name in zip(panels, names, strict=True):
         for part, colour in (("train", TRAINING), ("validation", VALIDATION)):
-            if f"{part}_{name}" in history[0]:
+            if part in rows[0]:
                 label = "training" if part == "train" else part
-                panel.plot(
-                    epochs, [row[f"{part}_{name}"] for row in history], marker=marker, ms=3.5, color=colour, label=label
-                )
+                values = [row[part][name] for row in rows]
+                panel.plot(epochs, values, marker=marker, ms=3.5, color=colour, label=label)
         if best_epoch and best_epoch != epochs[-1]:
             panel.axvline(best_epoch, color=INK, lw=0.8, ls=":", label="best weights")
-        panel.set(xlabel="epoch", title=_title(name))
+        panel.set(xlabel="epoch", title=title(name))
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.legend(frameon=False)
     return figure
@@ -132,10 +132,6 @@ def new_panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:
         panel.grid(color=FAINT, lw=0.5)
         panel.set_axisbelow(True)
     return figure, panels[:count]
-
-
-def _title(name: str) -> str:
-    return _NAMES.get(name, name.replace("_", " "))
 
 
 def short(name: str, longest: int = 18) -> str:

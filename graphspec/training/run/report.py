@@ -51,7 +51,7 @@ class TrainReport:
     evaluation: EvaluateReport | None
 
     @property
-    def figures(self) -> dict[str, dict[str, float]]:
+    def metrics(self) -> dict[str, dict[str, float]]:
         """``loss`` and the metrics of the best weights, by part."""
         return self.evaluation.parts if self.evaluation else {}
 

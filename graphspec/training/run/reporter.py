@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from graphspec.training.metrics.names import by_part
+
 
 class Reporter(Protocol):
     """What training tells while it runs."""
@@ -106,8 +108,7 @@ def default_reporter() -> Reporter:
 def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
     """``epoch 2/5  loss 0.4012  accuracy 0.8551  validation loss 0.4188  accuracy 0.8483  3.1 s``."""
     words = [f"epoch {row['epoch']}/{epochs}"]
-    words += [f"{name[6:]} {value:.4f}" for name, value in row.items() if name.startswith("train_")]
-    validation = [f"{name[11:]} {value:.4f}" for name, value in row.items() if name.startswith("validation_")]
-    if validation:
-        words.append("validation " + "  ".join(validation))
+    for part, metrics in by_part(row).items():
+        words.append("" if part == "train" else part + " ")
+        words[-1] += "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
     return "  ".join([*words, f"{row['seconds']:.1f} s"])

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from graphspec.diagnostics import fail
+from graphspec.training.metrics.names import by_part
 from graphspec.training.run.reporter import Reporter
-
-_PARTS = ("train", "validation")
 
 
 class TensorBoard:
@@ -41,10 +40,9 @@ class TensorBoard:
 
     def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
         """Write a line of metrics.csv."""
-        for name, value in row.items():
-            part, _, figure = name.partition("_")
-            if part in _PARTS:
-                self._writer.add_scalar(f"{figure}/{part}", value, row["epoch"])
+        for part, metrics in by_part(row).items():
+            for name, value in metrics.items():
+                self._writer.add_scalar(f"{name}/{part}", value, row["epoch"])
         self._writer.add_scalar("lr", row["lr"], row["epoch"])
         self._writer.flush()
         self._reporter.epoch(row, epochs)

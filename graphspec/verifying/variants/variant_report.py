@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphspec.diagnostics import Diagnostic
-from graphspec.training.metrics.metric_set import higher_is_better
+from graphspec.training.metrics.names import higher_is_better
 
 #: A variant is published where at least this share of its answers is float32's.
 LEAST_AGREEMENT = 0.95

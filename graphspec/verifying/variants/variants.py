@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from graphspec.data import DataSet, Samples
+from graphspec.data.binding import bind
 from graphspec.data.dataset import Part
 from graphspec.diagnostics import Diagnostic, VerificationError, fail
 from graphspec.exporting.bundle.bundle import Bundle, variant_file
@@ -20,9 +21,8 @@ from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.shapes.shaped import ShapedGraph
-from graphspec.training.binding import match_fields
-from graphspec.training.loop import measure
-from graphspec.training.train import make_learner
+from graphspec.training.evaluate.measure import measure
+from graphspec.training.prepare import make_learner
 from graphspec.verifying.cases import batch_dim
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import WorkerError
@@ -135,7 +135,7 @@ class _Data:
         self._shaped, self._module, self._data = shaped, module, data
         unseen: Part = "validation" if data.validation is not None else "train"
         self._part: Part = "test" if data.test.exists else unseen
-        self._fields = match_fields(shaped, data)
+        self._fields = bind(shaped, data)
 
     @property
     def part(self) -> str:
@@ -173,4 +173,4 @@ class _Data:
         with torch.random.fork_rng(devices=[]):
             learner = make_learner(copy.deepcopy(self._module), self._shaped, self._data, torch.device("cpu"), epochs=1)
         learner.module = module
-        return measure(learner, self._data.batches(self._part))
+        return measure(learner, self._data.batches(self._part)).metrics

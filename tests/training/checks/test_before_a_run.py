@@ -32,7 +32,7 @@ def test_the_suggested_rate_trains_well(tmp_path: Path) -> None:
     def loss_after_an_epoch(rate: float, name: str) -> float:
         override = f"train.optimizer.lr={rate}"
         run = pipeline.train(DIGITS, run=tmp_path / name, overrides=[override], epochs=1, device="cpu")
-        return run.figures["validation"]["loss"]
+        return run.metrics["validation"]["loss"]
 
     best = loss_after_an_epoch(report.suggestion, "best")
     assert best < loss_after_an_epoch(report.suggestion / 100, "less")

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from graphspec import pipeline
 from graphspec.training.engine.equip import equip
 from graphspec.training.loop import train_step
+from graphspec.training.prepare import load_data, make_learner
 from graphspec.training.run.reporter import Silent
-from graphspec.training.train import load_data, make_learner
 
 SPEC: dict[str, Any] = {
     "graphspec": 1,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from graphspec import pipeline
 from graphspec.spec.base import Component
 from graphspec.training.engine.recorded import Recorded, record
-from graphspec.training.objective import Objective, Target, build_objective
+from graphspec.training.optim.objective import Objective, Target, build_objective
 
 CPU = torch.device("cpu")
 IMAGE = {"x": ["N", 3, 8, 8]}

@@ -13,8 +13,10 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.base import Component
-from graphspec.training.metrics.metric_set import METRICS, MetricSet, higher_is_better
-from graphspec.training.objective import Objective, Target, build_objective
+from graphspec.training.metrics.metric_set import MetricSet
+from graphspec.training.metrics.names import higher_is_better
+from graphspec.training.metrics.table import METRICS
+from graphspec.training.optim.objective import Objective, Target, build_objective
 
 CPU = torch.device("cpu")
 RANDOM = torch.Generator().manual_seed(0)

@@ -81,7 +81,7 @@ def test_schedulers_go_on_from_their_state(name: str) -> None:
     def fresh() -> tuple[nn.Module, Any, Schedule]:
         module = network()
         optimizer = build_optimizer(named("SGD", lr=0.1, momentum=0.9), module)
-        return module, optimizer, Schedule(component, optimizer, 6, 1, "loss")
+        return module, optimizer, Schedule(component, optimizer, 6, 1, False)
 
     rates = steps(*fresh(), 6)
     module, optimizer, schedule = fresh()
@@ -98,16 +98,16 @@ def test_schedulers_go_on_from_their_state(name: str) -> None:
 
 def test_what_follows_from_the_run_is_filled_in() -> None:
     optimizer = build_optimizer(Component(type="SGD"), network())
-    assert Schedule(Component(type="CosineAnnealingLR"), optimizer, 7, 10, "loss").scheduler.T_max == 7
-    assert Schedule(named("CosineAnnealingLR", T_max=3), optimizer, 7, 10, "loss").scheduler.T_max == 3
-    assert Schedule(named("OneCycleLR", max_lr=1.0), optimizer, 7, 10, "loss").scheduler.total_steps == 70
-    assert Schedule(Component(type="ReduceLROnPlateau"), optimizer, 7, 10, "accuracy").scheduler.mode == "max"
+    assert Schedule(Component(type="CosineAnnealingLR"), optimizer, 7, 10, False).scheduler.T_max == 7
+    assert Schedule(named("CosineAnnealingLR", T_max=3), optimizer, 7, 10, False).scheduler.T_max == 3
+    assert Schedule(named("OneCycleLR", max_lr=1.0), optimizer, 7, 10, False).scheduler.total_steps == 70
+    assert Schedule(Component(type="ReduceLROnPlateau"), optimizer, 7, 10, True).scheduler.mode == "max"
 
 
 def test_schedulers_in_a_row_plan_for_their_epochs() -> None:
     optimizer = build_optimizer(named("SGD", lr=1.0), network())
     parts = ["LinearLR", "CosineAnnealingLR"]
-    schedule = Schedule(named("SequentialLR", schedulers=parts, milestones=[2]), optimizer, 7, 10, "loss")
+    schedule = Schedule(named("SequentialLR", schedulers=parts, milestones=[2]), optimizer, 7, 10, False)
     assert schedule.scheduler._schedulers[1].T_max == 5
 
 
@@ -123,7 +123,7 @@ def test_schedulers_in_a_row_plan_for_their_epochs() -> None:
 def test_a_function_of_the_epoch_is_an_expression(kind: str, text: str, function: Any) -> None:
     theirs, ours = (build_optimizer(named("SGD", lr=0.5), network()) for _ in range(2))
     reference = getattr(lr_scheduler, kind)(theirs, function)
-    schedule = Schedule(named(kind, lr_lambda=text), ours, 7, 10, "loss")
+    schedule = Schedule(named(kind, lr_lambda=text), ours, 7, 10, False)
     rates = set()
     for _ in range(7):
         assert schedule.lr == theirs.param_groups[0]["lr"]
@@ -133,7 +133,7 @@ def test_a_function_of_the_epoch_is_an_expression(kind: str, text: str, function
         reference.step()
         schedule.after_epoch(0.0)
     assert len(rates) > 3
-    resumed = Schedule(named(kind, lr_lambda=text), ours, 7, 10, "loss")
+    resumed = Schedule(named(kind, lr_lambda=text), ours, 7, 10, False)
     resumed.load_state_dict(schedule.state_dict())
     assert resumed.scheduler.last_epoch == 7
 

@@ -41,8 +41,8 @@ def test_the_weights_best_on_validation_are_the_ones_that_count(
     report = fit(digits, epochs=6)
     best = max(report.history, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]))
     assert report.best_epoch == best["epoch"]
-    assert report.figures["validation"]["accuracy"] == best["validation_accuracy"]
-    assert report.figures["validation"]["loss"] == best["validation_loss"]
+    assert report.metrics["validation"]["accuracy"] == best["validation_accuracy"]
+    assert report.metrics["validation"]["loss"] == best["validation_loss"]
 
 
 def test_a_folder_that_holds_a_run_is_refused(digits: dict[str, Any], fit: Fit) -> None:

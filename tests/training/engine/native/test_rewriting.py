@@ -15,7 +15,7 @@ from graphspec.spec.base import Component
 from graphspec.training.engine.native import operations
 from graphspec.training.engine.native.operations import Run, library
 from graphspec.training.engine.recorded import Recorded, record
-from graphspec.training.objective import Objective, Target, build_objective
+from graphspec.training.optim.objective import Objective, Target, build_objective
 
 CPU = torch.device("cpu")
 CLASSES = 10

@@ -13,10 +13,10 @@ from graphspec.data.dataset import Part
 from graphspec.data.seeds import generator
 from graphspec.module.weights import load_weights
 from graphspec.system.canvas import Album
-from graphspec.training.evaluation.measured import Measured, measured
+from graphspec.training.evaluate.measure import Measured, measure
 from graphspec.training.learner import Learner
 from graphspec.training.metrics.scores import per_class
-from graphspec.training.plots.chosen_plots import draw_answers
+from graphspec.training.plots.chosen_plots import draw_predictions
 from graphspec.training.run.report import EvaluateReport
 from graphspec.training.run.run_folder import RunFolder, read_weights
 
@@ -38,15 +38,15 @@ def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder, whole: bool
         batches = data.batches(part, learner.device)
         if part == "train" and not whole:
             batches = _some(batches, data.seed)
-        found[part] = measured(learner, batches, keep=part == parts[-1])
+        found[part] = measure(learner, batches, keep=part == parts[-1])
     last = found[parts[-1]]
     with Album(folder.path) as album:
-        draw_answers(last.answers, data, parts[-1], album, whole)
+        draw_predictions(last.predictions, data, parts[-1], album, whole)
     curves = folder.path / "curves.png"
     classes, confusion = _by_class(last, data)
     report = EvaluateReport(
         run=folder.path,
-        parts={part: each.figures for part, each in found.items()},
+        parts={part: each.metrics for part, each in found.items()},
         samples={part: (each.samples, len(data.samples(part))) for part, each in found.items()},
         files=(*([curves] if curves.is_file() else []), *album.files),
         seconds=time.perf_counter() - started,
@@ -80,9 +80,9 @@ def _some(batches: Batches, seed: int) -> Batches:
 
 def _by_class(found: Measured, data: DataSet) -> tuple[tuple[str, ...] | None, Tensor | None]:
     """The classes of the first output that has them, and the counts of (true, predicted)."""
-    for answers in found.answers.values():
-        if (target := answers.term.target or "") in data.labels:
-            return data.labels[target], answers.confusion()
+    for predictions in found.predictions.values():
+        if (target := predictions.term.target or "") in data.labels:
+            return data.labels[target], predictions.confusion()
     return data.classes, None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +20,8 @@ OWN_KEYS = ("output", "target", "factor")
 AT = ("train", "loss")
 
 Values = Tensor | Mapping[str, Tensor]
+#: What part of a whole some samples are: by their number, or for each term by what its mean is over.
+Share = float | tuple[float, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Term:
     """A loss of one or several outputs, with the preparation of its target.
 
     ``reading`` is what the first output says: of how many classes, None for regression, and what probability it has.
-    ``factor`` weighs the term in the sum.
+    ``factor`` weighs the term in the sum. ``ignores`` says that samples of one class do not count.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Term:
     prepare: Callable[[Tensor, Tensor], Tensor]
     reading: Reading
     factor: float = 1.0
+    ignores: bool = False
 
     @property
     def row(self) -> Loss:
@@ -47,6 +50,20 @@ class Term:
     def classes(self) -> int | None:
         """How many classes its target has, None where it has values."""
         return self.reading.classes
+
+    @property
+    def weighed(self) -> bool:
+        """Whether its mean is over weights, which differ from sample to sample."""
+        return self.row.weighed and (getattr(self.loss, "weight", None) is not None or self.ignores)
+
+    def mass(self, target: Values) -> float:
+        """What the sum over the samples of `target` is divided by, 0 where none of them counts."""
+        labels = None if self.target is None else pick(target, self.target)
+        if labels is None or not self.weighed or labels.is_floating_point():
+            return float(_length(target))
+        labels = labels[labels != self.loss.ignore_index]
+        weight = getattr(self.loss, "weight", None)
+        return float(len(labels) if weight is None else weight[labels].sum(dtype=torch.float64))
 
     def __call__(self, output: Values, target: Values) -> Tensor:
         """The mean loss of a batch (a scalar), times the factor."""
@@ -80,6 +97,30 @@ class Objective:
         return sum(others, start=first)
 
     @property
+    def weighed(self) -> bool:
+        """Whether the loss of a batch is not the mean of the losses of its parts, however many samples each has."""
+        return any(term.weighed for term in self.terms)
+
+    def masses(self, target: Values) -> tuple[float, ...]:
+        """What each term's sum over the samples of `target` is divided by."""
+        return tuple(term.mass(target) for term in self.terms)
+
+    def each(self, output: Values, target: Values, masses: Sequence[float]) -> list[Tensor]:
+        """The terms by themselves; one whose mass is 0 is 0, where torch divides by it."""
+        return [
+            term(output, target) if mass else pick(output, term.outputs[0]).sum() * 0
+            for term, mass in zip(self.terms, masses, strict=True)
+        ]
+
+    def split(self, output: Values, target: Values, share: Share) -> tuple[Tensor, Tensor]:
+        """The loss of a batch, and what the batch adds to the loss of the whole of which it is `share`."""
+        if isinstance(share, float):
+            loss = self(output, target)
+            return loss, loss if share == 1 else loss * share
+        each = self.each(output, target, share)
+        return torch.stack(each).sum(), torch.stack([loss * part for loss, part in zip(each, share, strict=True)]).sum()
+
+    @property
     def scored(self) -> dict[str, Term]:
         """By output: the first term that compares it with a target, which is what metrics and pictures are of."""
         return {term.outputs[0]: term for term in reversed(self.terms) if term.row.compared}
@@ -88,6 +129,15 @@ class Objective:
     def first(self) -> Term | None:
         """The first term that compares an output with a target."""
         return next((term for term in self.terms if term.row.compared), None)
+
+
+def share_of(part: Sequence[float], whole: Sequence[float]) -> tuple[float, ...]:
+    """What part of each of the `whole` masses is."""
+    return tuple(one / all_ if all_ else 0.0 for one, all_ in zip(part, whole, strict=True))
+
+
+def _length(values: Values) -> int:
+    return len(values if isinstance(values, Tensor) else next(iter(values.values())))
 
 
 def pick(values: Values, name: str) -> Tensor:
@@ -155,7 +205,7 @@ def _term(
     loss = construct(checked, choose(checked, known, "loss", at), at).to(device)
     prepare = _preparation(LOSSES[name].targets, classes)
     reading = Reading.of(name, component.args, classes, producer)
-    return Term(name, loss, outputs, target, prepare, reading, factor)
+    return Term(name, loss, outputs, target, prepare, reading, factor, "ignore_index" in component.args)
 
 
 def _argument(name: str, value: Any, about: Target, at: Path) -> Any:

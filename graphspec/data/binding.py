@@ -18,7 +18,7 @@ Targets = Tensor | Mapping[str, Tensor]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Fields:
+class Binding:
     """The data fields in the order of forward's parameters with their dtypes, and those of outputs' targets.
 
     ``memory_format`` is how batches of images (4 dimensions) are laid out.
@@ -40,7 +40,7 @@ class Fields:
         return batch.targets if len(batch.targets) != 1 else next(iter(batch.targets.values()))
 
 
-def match_fields(shaped: ShapedGraph, data: DataSet) -> Fields:
+def bind(shaped: ShapedGraph, data: DataSet) -> Binding:
     """By position where the network has one input and one output, by name otherwise.
 
     Raises ``GraphspecError`` where a name or a shape does not fit.
@@ -53,7 +53,7 @@ def match_fields(shaped: ShapedGraph, data: DataSet) -> Fields:
         _check_shape(name, shaped.inputs[name], field, data)
     channels_last = shaped.spec.train is not None and shaped.spec.train.memory_format == "channels_last"
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    return Fields(tuple((field, shaped.inputs[name].dtype) for name, field in pairs), targets, layout)
+    return Binding(tuple((field, shaped.inputs[name].dtype) for name, field in pairs), targets, layout)
 
 
 def _pair(kind: str, names: Iterable[str], fields: Iterable[str]) -> list[tuple[str, str]]:

@@ -17,11 +17,10 @@ from sklearn.calibration import calibration_curve
 
 from graphspec import GraphspecWarning, pipeline
 from graphspec.training import load_weights, read_weights
-from graphspec.training.evaluation.measured import measured
-from graphspec.training.loop import measure
+from graphspec.training.evaluate.measure import measure
 from graphspec.training.metrics.scores import reliability_bins
 from graphspec.training.plots.chosen_plots import worst_errors
-from graphspec.training.train import load_data, make_learner
+from graphspec.training.prepare import load_data, make_learner
 
 Fit = Callable[..., Any]
 CPU = torch.device("cpu")
@@ -53,11 +52,11 @@ def test_every_sample_is_measured_once_and_the_mode_is_kept(digits: dict[str, An
     shaped = pipeline.shape(pipeline.load(digits))
     data, module = load_data(shaped.spec), pipeline.build(shaped)
     learner = make_learner(module, shaped, data, CPU, epochs=1)
-    found = measured(learner, data.batches("train"))
+    found = measure(learner, data.batches("train"), keep=True)
     assert module.training
-    assert found.figures == measure(learner, data.batches("train"))
+    assert found.metrics == measure(learner, data.batches("train")).metrics
     assert found.samples == len(data.train)
-    (each,) = found.answers.values()
+    (each,) = found.predictions.values()
     assert torch.equal(each.targets, data.train.targets["label"])
     with torch.no_grad():
         assert torch.allclose(each.outputs, module.eval()(data.train.inputs["image"]), atol=1e-5)
@@ -67,7 +66,7 @@ def test_a_run_measures_a_sample_of_a_large_training_part(
     digits: dict[str, Any], fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        sys.modules["graphspec.training.evaluation.evaluate"], "SAMPLED", 100
+        sys.modules["graphspec.training.evaluate.evaluate"], "SAMPLED", 100
     )  # the function has that name too
     ended = fit(digits).evaluation
     assert ended.samples == {"train": (100, 1294), "validation": (144, 144), "test": (359, 359)}
@@ -158,7 +157,7 @@ def test_a_run_whose_pictures_fail_ends_with_everything_else(fit: Fit, tmp_path:
     (run / "confusion_matrix.png").mkdir()
     (run / "evaluation.json").unlink()
     with pytest.warns(GraphspecWarning, match=r"unwritable.*confusion_matrix\.png cannot be drawn"):
-        report = pipeline.evaluate(run, device="cpu", data_root=tmp_path)
+        report = pipeline.evaluate(run, device="cpu", data=tmp_path)
     assert {"accuracy", "loss"} <= set(report.parts["train"])
     assert (run / "evaluation.json").is_file()
     assert [path.name for path in report.files] == ["curves.png", "classes.png", "reliability.png"]

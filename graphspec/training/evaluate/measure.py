@@ -1,18 +1,19 @@
-"""One pass over a part of the data in eval mode: the figures, and what the network answered."""
+"""One pass over a part of the data in eval mode: the metrics, and what the network predicted."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor
 
-from graphspec.data import Batches
-from graphspec.training.evaluation.in_halves import in_halves
+from graphspec.data import Batches, Samples
+from graphspec.training.evaluate.in_halves import in_halves
 from graphspec.training.learner import Learner
-from graphspec.training.metrics.metric_set import Confusion, MetricSet
-from graphspec.training.objective import Term
+from graphspec.training.metrics.metric_set import MetricSet
+from graphspec.training.metrics.statistics import Confusion
+from graphspec.training.optim.objective import Term, Values
 
 #: Samples that go through the network at once, at least.
 _AT_ONCE = 512
@@ -21,7 +22,7 @@ _MOST_KEPT = 1 << 26
 
 
 @dataclasses.dataclass(frozen=True)
-class Answers:
+class Predictions:
     """Every output and target of a term, on the CPU: ``N × …``, in the order of the samples."""
 
     term: Term
@@ -42,33 +43,44 @@ class Answers:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """``loss`` and the metrics of a part of ``samples`` samples, and by output what was answered, where it is small."""
+    """``loss`` and the metrics of a part of ``samples`` samples, and by output what was predicted, if small."""
 
-    figures: dict[str, float]
-    answers: Mapping[str, Answers]
+    metrics: dict[str, float]
+    predictions: Mapping[str, Predictions]
     samples: int
 
 
 @torch.inference_mode()
-def measured(learner: Learner, batches: Batches, keep: bool = True) -> Measured:
-    """Measure the module, in eval mode meanwhile, on every sample of `batches`; without `keep` no answers are kept."""
+def predicted(
+    learner: Learner, forward: Callable[[Samples], Values], batches: Batches
+) -> Iterator[tuple[Values, Values]]:
+    """What `forward` gives for every sample of `batches`, in order, with the targets; the module is in eval mode."""
+    training = learner.module.training
+    learner.module.eval()
+    try:
+        for batch, output in in_halves(forward, batches.in_order(max(batches.batch_size, _AT_ONCE))):
+            yield output, learner.binding.targets_of(batch)
+    finally:
+        if training:
+            learner.train_mode()
+
+
+@torch.inference_mode()
+def measure(learner: Learner, batches: Batches, keep: bool = False) -> Measured:
+    """Measure the module on every sample of `batches`; predictions are kept only with `keep`."""
     found = MetricSet(learner.metrics.components, learner.objective, learner.device)
     terms = learner.objective.scored if keep else {}
     kept = {name: _Kept(len(batches.samples)) for name in terms}
-    training = learner.module.training
-    learner.module.eval()
-    for batch, output in in_halves(learner.answer, batches.in_order(max(batches.batch_size, _AT_ONCE))):
-        target = learner.fields.targets_of(batch)
-        found.update(learner.objective(output, target).item(), output, target)
+    for output, target in predicted(learner, learner.predict, batches):
+        found.update(0.0 if learner.objective.weighed else learner.objective(output, target).item(), output, target)
         for name in list(kept):
             pair = terms[name].pair(output, target)
             if pair[0][:1].numel() * len(batches.samples) > _MOST_KEPT:
                 del kept[name]
             else:
                 kept[name].add(*pair)
-    learner.module.train(training)
-    answers = {name: Answers(terms[name], *each.tensors()) for name, each in kept.items()}
-    return Measured(found.compute(), answers, len(batches.samples))
+    predictions = {name: Predictions(terms[name], *each.tensors()) for name, each in kept.items()}
+    return Measured(found.compute(), predictions, len(batches.samples))
 
 
 class _Kept:

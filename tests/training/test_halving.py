@@ -24,7 +24,7 @@ from graphspec.data import Samples
 from graphspec.diagnostics import GraphspecError
 from graphspec.training import train
 from graphspec.training.engine.threads import Threads, restored_threads
-from graphspec.training.evaluation.in_halves import in_halves
+from graphspec.training.evaluate.in_halves import in_halves
 from graphspec.training.run import checkpoint
 from graphspec.training.run.reporter import Silent
 

@@ -1,0 +1,116 @@
+"""What metrics are computed of, accumulated batch by batch: several metrics share one statistic."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphspec.training.optim.objective import Term
+
+#: Values of outputs that may wait to be counted; each that waits lies where the next batch would have found room.
+COUNTED_AT_ONCE = 1 << 14
+#: Values of outputs that are not worth waiting with.
+_MANY = 1 << 12
+
+
+class Confusion:
+    """Counts of (true class, predicted class): ``matrix`` is ``classes × classes`` int64, rows are the truth.
+
+    Batches are kept and counted many at a time: a small batch's few kernels cost more than its counting.
+    """
+
+    def __init__(self, term: Term, device: torch.device) -> None:
+        self.term = term
+        assert term.classes is not None
+        self._matrix = torch.zeros(term.classes, term.classes, dtype=torch.int64, device=device)
+        self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._values = 0
+
+    @property
+    def matrix(self) -> Tensor:
+        """The counts so far."""
+        self._count()
+        return self._matrix
+
+    def _count(self) -> None:
+        if self._waiting:
+            outputs, targets = zip(*self._waiting, strict=True)
+            cell = torch.cat(targets) * len(self._matrix) + self.term.reading.predicted(torch.cat(outputs))
+            self._matrix.view(-1).index_add_(0, cell, torch.ones_like(cell))
+            self._waiting, self._values = [], 0
+
+    def update(self, output: Tensor, target: Tensor) -> None:
+        """Count a batch, now or later; `output` may be written over in between."""
+        many = output.numel() > _MANY
+        self._waiting.append((output if many else output.clone(), target))
+        self._values += output.numel()
+        if many or self._values > COUNTED_AT_ONCE:
+            self._count()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The counts so far."""
+        return {"matrix": self.matrix}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from counts taken earlier."""
+        self._waiting, self._values = [], 0
+        self._matrix.copy_(state["matrix"])
+
+
+class Scores:
+    """Every output and target, for metrics that need the ranking of all samples."""
+
+    def __init__(self, term: Term, device: torch.device) -> None:
+        self.reading = term.reading
+        self.outputs: list[Tensor] = []
+        self.targets: list[Tensor] = []
+
+    def update(self, output: Tensor, target: Tensor) -> None:
+        """Keep a batch; `output` may be written over."""
+        self.outputs.append(output.clone())
+        self.targets.append(target)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What was kept so far."""
+        return {"outputs": torch.cat(self.outputs), "targets": torch.cat(self.targets)} if self.outputs else {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from what was kept earlier."""
+        self.outputs, self.targets = ([state["outputs"]], [state["targets"]]) if state else ([], [])
+
+
+class Moments:
+    """By output column, in float64: count, error², |error|, the truth's mean, and its squared distances from that.
+
+    Two batches' are merged as Chan, Golub and LeVeque do (1979): a sum of squares would lose a spread that is small
+    beside the mean.
+    """
+
+    def __init__(self, term: Term, device: torch.device) -> None:
+        self.sums: Tensor | None = None
+
+    def update(self, output: Tensor, target: Tensor) -> None:
+        """Add a batch; `output` and `target` are ``N × …`` of one shape."""
+        truth = target.reshape(len(target), -1).to("cpu", torch.float64)
+        error = output.reshape(len(output), -1).to("cpu", torch.float64) - truth
+        mean = truth.mean(0)
+        count = torch.full_like(mean, len(truth))
+        found = torch.stack([count, error.square().sum(0), error.abs().sum(0), mean, (truth - mean).square().sum(0)])
+        self.sums = found if self.sums is None else _merged(self.sums, found)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The sums so far."""
+        return {} if self.sums is None else {"sums": self.sums}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from sums taken earlier."""
+        self.sums = state.get("sums")
+
+
+def _merged(a: Tensor, b: Tensor) -> Tensor:
+    count, apart = a[0] + b[0], b[3] - a[3]
+    mean, spread = a[3] + apart * b[0] / count, a[4] + b[4] + apart.square() * a[0] * b[0] / count
+    return torch.stack([count, a[1] + b[1], a[2] + b[2], mean, spread])
+
+
+Statistic = Confusion | Scores | Moments

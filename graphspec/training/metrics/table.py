@@ -1,0 +1,38 @@
+"""Every metric that a spec may name, one row a metric."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from graphspec.training.metrics import scores
+from graphspec.training.metrics.statistics import Confusion, Moments, Scores, Statistic
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kind:
+    """A metric: the statistic it reads, its formula, which way is better, and whether it is for classes, needs their
+    probabilities, and has no value where one of them does not occur.
+    """
+
+    statistic: type[Statistic]
+    formula: Callable[..., float]
+    higher_is_better: bool = True
+    for_classes: bool = True
+    of_probabilities: bool = False
+    of_every_class: bool = False
+
+
+METRICS = {
+    "accuracy": Kind(Confusion, scores.accuracy),
+    "precision": Kind(Confusion, scores.precision),
+    "recall": Kind(Confusion, scores.recall),
+    "f1": Kind(Confusion, scores.f1),
+    "top_k_accuracy": Kind(Scores, scores.top_k_accuracy),
+    "roc_auc": Kind(Scores, scores.roc_auc, of_every_class=True),
+    "calibration_error": Kind(Scores, scores.calibration_error, higher_is_better=False, of_probabilities=True),
+    "mse": Kind(Moments, scores.mse, higher_is_better=False, for_classes=False),
+    "rmse": Kind(Moments, scores.rmse, higher_is_better=False, for_classes=False),
+    "mae": Kind(Moments, scores.mae, higher_is_better=False, for_classes=False),
+    "r2": Kind(Moments, scores.r2, for_classes=False),
+}

@@ -1,0 +1,158 @@
+"""Before the first step: the data, the device, and everything that a network is trained with, checked."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from graphspec.data import Batches, DataSet, load
+from graphspec.data.binding import bind
+from graphspec.data.dataset import Part
+from graphspec.diagnostics import fail, quoted, suggest, warn
+from graphspec.shapes.producer import producers
+from graphspec.shapes.shaped import ShapedGraph
+from graphspec.spec.model import NetworkSpec
+from graphspec.spec.train import TrainSpec
+from graphspec.system.out_of_memory import enough_memory
+from graphspec.training.checks.preflight import preflight
+from graphspec.training.engine.reproducible import reproducible
+from graphspec.training.engine.threads import Threads, restored_threads
+from graphspec.training.learner import Best, Learner
+from graphspec.training.metrics.metric_set import MetricSet
+from graphspec.training.metrics.names import LOSS, MetricName
+from graphspec.training.optim.average import WeightAverage
+from graphspec.training.optim.frozen import frozen_layers, train_mode
+from graphspec.training.optim.objective import Target, build_objective
+from graphspec.training.optim.optimizer import Schedule, build_optimizer
+from graphspec.training.optim.precision import Precision
+
+
+def settings_of(spec: NetworkSpec) -> TrainSpec:
+    """The ``[train]`` section. Raises ``GraphspecError`` where there is none."""
+    if spec.train is None:
+        raise fail("no-training", f'"{spec.name}" has no [train] section', hint="add [train] with loss and optimizer")
+    return spec.train
+
+
+def load_data(spec: NetworkSpec, data_root: Path | None = None, download: bool = False) -> DataSet:
+    """The data set of `spec`, split by ``[train] seed``. Raises ``GraphspecError`` where the spec has no ``[data]``."""
+    if spec.data is None:
+        raise fail("no-training", f'"{spec.name}" has no [data] section', hint='add [data] with dataset = "…"')
+    seed = spec.train.seed if spec.train else 0
+    with enough_memory("the data set", ("data", "dataset"), hint="fewer samples, or smaller images, need less"):
+        return load(spec.data, seed=seed, root=data_root, download=download)
+
+
+def sample(shaped: ShapedGraph, count: int) -> dict[str, Tensor]:
+    """The first `count` validation (else training) samples as the network takes them, by input name."""
+    data = load_data(shaped.spec)
+    batch = data.batch(count, "validation" if data.validation is not None else "train")
+    return dict(zip(shaped.inputs, bind(shaped, data).inputs_of(batch), strict=True))
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`; ``auto`` is CUDA where there is one, then Apple's MPS, then the CPU."""
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if present[kind]))
+    if name not in present:
+        raise fail("bad-value", f'"{name}" is not a device', hint="auto, cpu, cuda or mps")
+    if not present[name]:
+        raise fail("bad-value", f"this machine has no {name} device", hint="--device auto takes what there is")
+    return torch.device(name)
+
+
+def own_random_state(device: torch.device) -> AbstractContextManager[None]:
+    """Inside this context torch's generators may be seeded; the caller's go on untouched afterwards."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+
+
+def make_learner(module: nn.Module, shaped: ShapedGraph, data: DataSet, device: torch.device, epochs: int) -> Learner:
+    """Everything that `module` is trained with, on `device`."""
+    settings, binding, frozen = settings_of(shaped.spec), bind(shaped, data), frozen_layers(shaped)
+    torch.manual_seed(settings.seed)
+    train_mode(module.to(device).to(memory_format=binding.memory_format), frozen)
+    about = {name: _target(name, data) for name in data.train.targets}
+    objective = build_objective(settings.loss, binding.targets, about, tuple(shaped.outputs), device, producers(shaped))
+    metrics = MetricSet(settings.metrics, objective, device)
+    monitor = monitored(settings.monitor, metrics, data)
+    optimizer = build_optimizer(settings.optimizer, module)
+    if settings.optimizer.type == "LBFGS" and (settings.accumulate > 1 or settings.precision != "fp32"):
+        raise fail("bad-value", "LBFGS takes whole batches, in fp32", at=("train", "optimizer"))
+    updates = -(-len(data.batches("train")) // settings.accumulate)
+    schedule = Schedule(settings.scheduler, optimizer, epochs, updates, monitor.higher_is_better, settings.warmup)
+    return Learner(
+        module, objective, optimizer, schedule, metrics, binding, device, Best(monitor),
+        Precision.of(settings.precision, device), settings.clip_grad_norm,
+        WeightAverage(module, settings.ema) if settings.ema else None, frozen=frozen,
+    )  # fmt: skip
+
+
+def monitored(wanted: str | None, metrics: MetricSet, data: DataSet) -> MetricName:
+    """What decides which weights are best: `wanted`, or the first metric, or the loss where there is none.
+
+    The loss too where that metric has no value on the part that is measured, which is said once. Raises
+    ``GraphspecError`` where `wanted` is not measured.
+    """
+    text = wanted or next(iter(metrics.metrics), LOSS)
+    name = metrics.name_of(text)
+    if name is None:
+        known = [LOSS, *metrics.metrics]
+        hint = suggest(text, known) or f"known: {', '.join(known)}"
+        raise fail("bad-metric", f"{quoted(text)} is not measured", at=("train", "monitor"), hint=hint)
+    metric = metrics.metrics.get(text)
+    target = metric.term.target if metric is not None and metric.kind.of_every_class else None
+    if target is None or target not in data.labels:
+        return name
+    part: Part = "train" if data.validation is None else "validation"
+    present = set(data.samples(part).targets[target].unique().tolist())
+    absent = [label for number, label in enumerate(data.labels[target]) if number not in present]
+    if not absent:
+        return name
+    message = (
+        f'the {part} part has no sample of the class "{absent[0]}", without which "{text}" has no value: '
+        f"the loss is monitored instead"
+    )
+    warn("bad-metric", message, at=("train", "monitor") if wanted else ("train", "metrics"))
+    return MetricName(LOSS)
+
+
+@contextlib.contextmanager
+def prepared(
+    module: nn.Module, shaped: ShapedGraph, device: str, data_root: Path | None = None, download: bool = False
+) -> Iterator[tuple[Learner, Batches]]:
+    """A learner for `module` with its training batches, checked as before a run; torch's state is restored after it."""
+    where, settings = choose_device(device), settings_of(shaped.spec)
+    data = load_data(shaped.spec, data_root, download)
+    with (
+        enough_memory("training"),
+        restored_threads(),
+        own_random_state(where),
+        reproducible(settings.deterministic),
+    ):
+        learner = make_learner(module, shaped, data, where, settings.epochs)
+        batches = data.batches("train", where)
+        preflight(learner, batches, data)
+        if where.type == "cpu":
+            thread_count(learner, batches).choose()
+        yield learner, batches
+
+
+def thread_count(learner: Learner, batches: Batches) -> Threads:
+    """Chooses how many threads a step of `learner` takes."""
+    batch = next(batches.in_order())
+    inputs, target = learner.binding.inputs_of(batch), learner.binding.targets_of(batch)
+    return Threads(learner.module, lambda trial: learner.objective(trial(*inputs), target).backward())
+
+
+def _target(name: str, data: DataSet) -> Target:
+    """What a loss has to know of the target field `name`."""
+    if name not in data.labels:
+        return Target(None)
+    classes = len(data.labels[name])
+    return Target(classes, lambda: torch.bincount(data.train.targets[name].cpu(), minlength=classes))
