@@ -16,10 +16,12 @@ from torch.utils._sympy.functions import FloorDiv, Mod
 
 from graphspec.module.weights import load_into
 from graphspec.ops.initializers import initialize
-from graphspec.shapes.dims import SizeExpr
+from graphspec.shapes.dims import SizeExpr, multiple_of
 from graphspec.shapes.parameters import FROM_FILE
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
 
+#: What a size is computed with.
+_FUNCTIONS = {sympy.Add: operator.add, sympy.Mul: operator.mul, FloorDiv: operator.floordiv, Mod: operator.mod}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+", re.ASCII)
 
 
@@ -171,18 +173,33 @@ class _Tracer:
         if isinstance(dim, sympy.Integer):
             return int(dim)
         if isinstance(dim, sympy.Symbol):
-            name, place = next(
-                (name, place)
-                for name, kind in self.shaped.inputs.items()
-                for place, size in enumerate(kind.shape)
+            return self._size_of_input(dim)
+        if isinstance(dim, sympy.Pow):
+            dim = sympy.Mul(*[dim.base] * int(dim.exp), evaluate=False)
+        if dim.func not in _FUNCTIONS:
+            # a choice, which only the value knows that was made by it
+            ref, place = next(
+                (ref, place)
+                for ref in self.values
+                for place, size in enumerate(self.shaped.type_of(ref).shape)
                 if size == dim
             )
-            return self.fx.call_method("size", (self.values[ValueRef(name)], place))
-        functions = {sympy.Add: operator.add, sympy.Mul: operator.mul, FloorDiv: operator.floordiv, Mod: operator.mod}
+            return self.fx.call_method("size", (self.values[ref], place))
         first, *rest = [self.size(part) for part in dim.args]
         for part in rest:
-            first = self.fx.call_function(functions[dim.func], (first, part))
+            first = self.fx.call_function(_FUNCTIONS[dim.func], (first, part))
         return first
+
+    def _size_of_input(self, dim: sympy.Symbol) -> Any:
+        """A dynamic dim, from the first input that has it, or a multiple of it."""
+        name, place, factor = next(
+            (name, place, factor)
+            for name, kind in self.shaped.inputs.items()
+            for place, size in enumerate(kind.shape)
+            if (factor := multiple_of(size, dim))
+        )
+        size = self.fx.call_method("size", (self.values[ValueRef(name)], place))
+        return size if factor == 1 else self.fx.call_function(operator.floordiv, (size, factor))
 
 
 def positional(layer: ShapedLayer) -> tuple[list[Any], dict[str, Any]]:

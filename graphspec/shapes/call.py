@@ -35,7 +35,11 @@ class FrozenDim(Exception):
 
 
 class Refused(Exception):
-    """torch does not take these arguments or shapes; the message is its own, in one line."""
+    """torch does not take these arguments or shapes; the message is its own, in one line. `hint`: what may help."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import sympy
 import torch
 
 from graphspec.diagnostics import Diagnostic, quoted
@@ -127,6 +128,15 @@ def _broadcasting(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Di
     given = " and ".join(f"({kind})" for kind in kinds)
     message = f"layer {quoted(layer.label)}: {layer.op.name} would broadcast {given}"
     yield Diagnostic("broadcast", message, layer.at, "write broadcast = true if that is meant")
+
+
+def unequal(layer: Layer, inputs: Mapping[str, TensorType], broadcast: bool) -> list[Any]:
+    """Equations between sizes that must hold, since the layer does not say that it stretches its values."""
+    shapes = [kind.shape for kind in inputs.values() if kind.shape]
+    if not layer.op.broadcasts or broadcast or len(set(shapes)) <= 1 or len({len(shape) for shape in shapes}) > 1:
+        return []
+    pairs = [pair for other in shapes[1:] for pair in zip(shapes[0], other, strict=True) if pair[0] != pair[1]]
+    return [sympy.Eq(*pair) for pair in dict.fromkeys(pairs)]
 
 
 def _stretches(kinds: list[TensorType]) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any, TypeAlias
 
 import sympy
-from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
-from torch.utils._sympy.functions import FloorDiv, Mod
+from torch.utils._sympy.functions import FloorDiv, Max, Min, Mod
 
 from graphspec.spec.expressions import ExpressionError
 
@@ -31,9 +32,42 @@ class _Printer(StrPrinter):
     # torch's FloorDiv brings a ``_sympystr`` of its own
     printmethod = "_graphspec"
 
-    def _print_FloorDiv(self, expr: FloorDiv) -> str:
+    def _print_Add(self, expr: sympy.Add, order: Any = None) -> str:
+        text = ""
+        for term in self._as_ordered_terms(expr, order=order):
+            part = self._print(term)
+            sign, part = ("-", part[1:]) if part.startswith("-") else ("+", part)
+            loose = precedence(term) < PRECEDENCE["Add"] and not isinstance(term, FloorDiv)
+            text += f" {sign} {f'({part})' if loose else part}"
+        return text[3:] if text.startswith(" + ") else f"-{text[3:]}"
+
+    def _print_Min(self, expr: Any) -> str:
+        return f"min({', '.join(sorted((self._print(part) for part in expr.args), key=str.isdigit))})"
+
+    def _print_Max(self, expr: Any) -> str:
+        return f"max({', '.join(sorted((self._print(part) for part in expr.args), key=str.isdigit))})"
+
+    def _print_Piecewise(self, expr: sympy.Piecewise) -> str:
+        *cases, (last, _) = expr.args
+        text = "".join(f"{self._print(value)} if {self._print(when)} else " for value, when in cases)
+        return f"({text}{self._print(last)})"
+
+    def _print_Relational(self, expr: Any) -> str:
+        signs = {"Equality": "==", "Unequality": "!=", "StrictLessThan": "<", "LessThan": "<=",
+                 "StrictGreaterThan": ">", "GreaterThan": ">="}  # fmt: skip
+        return f"{self._print(expr.lhs)} {signs[type(expr).__name__]} {self._print(expr.rhs)}"
+
+    def _print_Mod(self, expr: Any) -> str:
         base, divisor = (self.parenthesize(part, PRECEDENCE["Atom"] - 0.5) for part in expr.args)
-        return f"{base}//{divisor}"
+        return f"{base} % {divisor}"
+
+    _print_PythonMod = _print_Mod
+
+    def _print_FloorDiv(self, expr: FloorDiv) -> str:
+        base, divisor = expr.args
+        product = isinstance(base, sympy.Mul) and not base.has(FloorDiv)
+        left = self._print(base) if product else self.parenthesize(base, PRECEDENCE["Atom"] - 0.5)
+        return f"{left}//{self.parenthesize(divisor, PRECEDENCE['Atom'] - 0.5)}"
 
 
 def dim_text(dim: Dim) -> str:
@@ -54,6 +88,32 @@ def tidy(expr: sympy.Expr | int) -> Dim:
             base, divisor = rest.args
             return FloorDiv(sympy.expand(base + number * divisor), divisor)
     return expr
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def canonical(expr: sympy.Expr | int) -> Dim:
+    """`expr` with each part over one dim as ``(a*H + c)//p`` where it is that: equal sizes then look equal."""
+    from graphspec.shapes.formulas import as_floor
+
+    found = tidy(expr)
+    if isinstance(found, int) or found.is_Symbol:
+        return found
+    if len(found.free_symbols) == 1 and (short := as_floor(found)) is not None:
+        return short
+    return tidy(found.func(*(canonical(part) if part.free_symbols else part for part in found.args)))
+
+
+def multiple_of(dim: Dim, symbol: sympy.Symbol) -> int:
+    """How many times `symbol` the dim is, 0 where it is another formula: 16 for ``16*H``."""
+    if isinstance(dim, int):
+        return 0
+    factor, rest = dim.as_coeff_Mul()
+    return int(factor) if rest == symbol and factor.is_Integer else 0
+
+
+def has_choice(dim: Dim) -> bool:
+    """Whether the formula takes the least or greatest of sizes, or tells cases apart."""
+    return not isinstance(dim, int) and dim.has(Min, Max, sympy.Piecewise)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

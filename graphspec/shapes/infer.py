@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,13 +14,14 @@ from graphspec.graph import Choice, Layer, LayerGraph, Ref
 from graphspec.shapes.arguments import Arguments, close_arguments, faults_without_shapes
 from graphspec.shapes.budget import Budget
 from graphspec.shapes.call import FrozenDim, Refused, Run
-from graphspec.shapes.checks import faults_before_running
-from graphspec.shapes.dims import dim_text, readable, symbol
-from graphspec.shapes.limits import dim_limits
+from graphspec.shapes.checks import faults_before_running, unequal
+from graphspec.shapes.conditions import Ranges
+from graphspec.shapes.dims import Dim, dim_text, has_choice, readable, symbol
 from graphspec.shapes.lints import lints
 from graphspec.shapes.parameters import close_init, close_tie
-from graphspec.shapes.run import run
+from graphspec.shapes.run import Runner, signature
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, TensorType, ValueRef
+from graphspec.spec.dims import DimRange
 from graphspec.spec.expressions import ExpressionError
 from graphspec.spec.model import MOST_DIMS, NetworkSpec
 from graphspec.spec.scope import Bindings
@@ -32,22 +33,35 @@ def infer(graph: LayerGraph, budget: Budget | None = None) -> ShapedGraph:
     Raises:
         GraphspecError: with the faults of all layers whose inputs are known.
     """
-    return _Inference(graph, budget or Budget()).result()
+    runner = Runner()
+    ranges: Ranges = {name: (given.min, given.max) for name, given in _declared(graph.spec).items()}
+    while True:
+        inference = _Inference(graph, dataclasses.replace(budget or Budget()), runner, ranges)
+        shaped = inference.result()
+        # a choice that a formula still holds may be settled by what a later layer needs
+        if shaped.dims == ranges or not any(has_choice(dim) for dim in _formulas(shaped)):
+            break
+        ranges = shaped.dims
+    for lint in lints(graph, inference.layers, shaped.outputs, inference.outputs):
+        warn(lint.code, lint.message, lint.at, lint.hint)
+    return shaped
 
 
 class _Inference:
-    """What is known so far: types of values, which choices fell which way, and runs remembered by their signature."""
+    """What is known so far: types of values, the range of each dim, and which choices fell which way."""
 
-    def __init__(self, graph: LayerGraph, budget: Budget) -> None:
+    def __init__(self, graph: LayerGraph, budget: Budget, runner: Runner, ranges: Ranges) -> None:
         self.graph = graph
         self.budget = budget
+        self.runner = runner
+        self.ranges = ranges
+        self.runs: dict[Any, tuple[Run, Ranges] | Exception] = {}
         self.inputs = _input_types(graph.spec)
         self.outputs: dict[str, Mapping[tuple[int, ...], TensorType]] = {n: {(): k} for n, k in self.inputs.items()}
         self.decided: dict[str, Ref] = {}
         self.gates: dict[int, bool] = {}
         self.layers: dict[str, ShapedLayer] = {}
         self.broken: set[str] = set()
-        self.runs: dict[Any, Run | Exception] = {}
         self.faults: list[Diagnostic] = []
 
     def result(self) -> ShapedGraph:
@@ -69,10 +83,7 @@ class _Inference:
         if self.faults:
             raise GraphspecError(self.faults)
         layers = tuple(self.layers.values())
-        for lint in lints(self.graph, self.layers, outputs, self.outputs):  # type: ignore[arg-type]
-            warn(lint.code, lint.message, lint.at, lint.hint)
-        dims = dim_limits(self.graph.spec, self.inputs, layers)
-        return ShapedGraph(self.graph.spec, self.inputs, layers, outputs, dims)  # type: ignore[arg-type]
+        return ShapedGraph(self.graph.spec, self.inputs, layers, outputs, self.ranges)  # type: ignore[arg-type]
 
     def choose(self, name: str, choice: Choice) -> None:
         """Decide a conditional: from here on its name means one of its two values."""
@@ -163,7 +174,8 @@ class _Inference:
         if faults:
             self.faults += [_with_shapes(fault, types) for fault in faults]
             return None
-        result = self.run(node, arguments, {**operands, **arguments.options}, types)
+        equal = unequal(node, inputs, arguments.broadcast)
+        result = self.run(node, arguments, {**operands, **arguments.options}, types, equal)
         if result is None:
             return None
         return self.finished(node, arguments, operands, result, owner)
@@ -203,21 +215,26 @@ class _Inference:
         return found
 
     def run(
-        self, node: Layer, arguments: Arguments, operands: Mapping[str, Any], types: Mapping[ValueRef, TensorType]
+        self,
+        node: Layer,
+        arguments: Arguments,
+        operands: Mapping[str, Any],
+        types: Mapping[ValueRef, TensorType],
+        equal: Sequence[Any],
     ) -> Run | None:
         """Run the layer on fake tensors, or remember the run of one just like it."""
-        order = {ref: number for number, ref in enumerate(types)}
-        key = _hashable((node.op.name, arguments.constructor, _numbered(operands, order), tuple(types.values())))
+        key = signature(node.op, arguments.constructor, operands, types), tuple(self.ranges.items()), tuple(equal)
         if key not in self.runs:
             try:
-                self.runs[key] = run(node.op, arguments.constructor, operands, types)
+                self.runs[key] = self.runner.run(node.op, arguments.constructor, operands, types, self.ranges, equal)
             except (FrozenDim, Refused) as error:
                 self.runs[key] = error
         found = self.runs[key]
-        if isinstance(found, Run):
-            return found
-        self.faults.append(_with_shapes(_torch_fault(node, found, types), types))
-        return None
+        if isinstance(found, Exception):
+            self.faults.append(_with_shapes(_torch_fault(node, found, types), types))
+            return None
+        result, self.ranges = found
+        return result
 
     def fault(self, code: Code, message: str, at: Any, hint: str = "") -> None:
         fault = Diagnostic(code, message, at, hint)
@@ -235,7 +252,8 @@ def _torch_fault(node: Layer, error: Exception, types: Mapping[ValueRef, TensorT
     text = re.sub(r"torch\.Size\(\[.*?\]\)", "this input", str(error))
     # sizes whose product is no 64-bit number
     code: Code = "too-much-memory" if "overflow" in text else "shape-mismatch"
-    return Diagnostic(code, f"layer {name}: {node.op.name}: {text[:300]}", node.at)
+    hint = error.hint if isinstance(error, Refused) else ""
+    return Diagnostic(code, f"layer {name}: {node.op.name}: {text[:300]}", node.at, hint)
 
 
 def _with_shapes(fault: Diagnostic, types: Mapping[ValueRef, TensorType]) -> Diagnostic:
@@ -243,6 +261,15 @@ def _with_shapes(fault: Diagnostic, types: Mapping[ValueRef, TensorType]) -> Dia
     if CODES[fault.code] != "SHAPE":
         return fault
     return dataclasses.replace(fault, notes=tuple(f"{quoted(ref.layer)} gives {kind}" for ref, kind in types.items()))
+
+
+def _declared(spec: NetworkSpec) -> dict[str, DimRange]:
+    """The range of each dynamic dim as the spec gives it, in order of appearance."""
+    return {name: spec.dims.get(name, DimRange()) for name in spec.dim_names}
+
+
+def _formulas(shaped: ShapedGraph) -> Iterator[Dim]:
+    return (dim for layer in shaped.layers for kind in layer.outputs.values() for dim in kind.shape)
 
 
 def _input_types(spec: NetworkSpec) -> dict[str, TensorType]:
@@ -263,22 +290,3 @@ def _input_types(spec: NetworkSpec) -> dict[str, TensorType]:
     if faults:
         raise GraphspecError(faults)
     return types
-
-
-def _numbered(operands: Mapping[str, Any], order: Mapping[ValueRef, int]) -> dict[str, Any]:
-    """Operands with values by number, so that equal calls on other values look equal."""
-
-    def number(value: Any) -> Any:
-        if isinstance(value, ValueRef):
-            return ("value", order[value])
-        return type(value)(number(item) for item in value) if isinstance(value, list | tuple) else value
-
-    return {name: number(value) for name, value in operands.items()}
-
-
-def _hashable(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return tuple((key, _hashable(item)) for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return tuple(_hashable(item) for item in value)
-    return (type(value).__name__, value) if isinstance(value, bool) else value

@@ -1,12 +1,12 @@
-"""A layer run twice on the meta device with numbers for its dynamic dims; the sizes are read off by comparison.
+"""A layer run on the meta device with primes for its dynamic sizes; the sizes that come out are read off by factors.
 
-This takes a fifth of the time of symbolic sizes. It finds only sizes that are a number or a dim of an input, so it is
-for networks whose one dynamic dim is the batch, and for layers that fix a dim under symbolic sizes.
+This takes a fifth of the time of symbolic sizes. What it finds are numbers, sizes of the input and products of them,
+so it is for the layers of :mod:`unbranched`, whose sizes are that whatever the sizes of the input; and, tried at many
+sizes, for a layer that makes numbers of its sizes.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,11 +16,13 @@ import torch
 
 from graphspec.ops import Op
 from graphspec.shapes.call import Answer, FrozenDim, Refused, Run, Types, call
-from graphspec.shapes.dims import Dim, symbol
+from graphspec.shapes.dims import Dim, tidy
 from graphspec.shapes.shaped import TensorType
 
-#: Sizes that stand for the dynamic dims; large, so that deep networks do not shrink them away.
+#: Sizes that stand for the dynamic dims; larger than most numbers of a network, so that neither is taken for the other.
 PRIMES = (1009, 2003, 3001, 4001, 5003, 6007, 7001, 8009, 9001, 10007, 11003, 12007)
+#: Sizes at which a layer that makes numbers of them is tried besides.
+TRIED = (*range(1, 18), 31, 32, 33, 63, 64, 65, 100, 128, 224, 256, 500)
 
 
 def run(
@@ -28,69 +30,95 @@ def run(
     arguments: Mapping[str, Any],
     operands: Mapping[str, Any],
     types: Types,
-    names: Sequence[str],
+    symbols: Sequence[sympy.Symbol],
     primes: Sequence[int] = PRIMES,
 ) -> Run:
-    """Run the layer with one set of `primes` for the dims `names`, and again with another.
+    """Run the layer with one set of `primes` for the `symbols`, and again with another.
 
     Raises:
-        FrozenDim: a size of the output is neither a number nor a dim of an input.
+        FrozenDim: a size of the output is neither a number nor a product of dims of the input.
         Refused: torch objects.
     """
-    tables = [{symbol(name): primes[(n + offset) % len(primes)] for n, name in enumerate(names)} for offset in (0, 1)]
-    answers = [_answer(op, arguments, operands, types, table) for table in tables[: 2 if names else 1]]
-    if any(answer.outputs.keys() != answers[0].outputs.keys() for answer in answers):
-        # as many values as a dynamic dim is long
+    tables = [
+        {symbol: primes[(n + offset) % len(primes)] + 2 * (n // len(primes)) for n, symbol in enumerate(symbols)}
+        for offset in (0, 1)
+    ]
+    answers = [answer(op, arguments, operands, types, table) for table in tables[: 2 if symbols else 1]]
+    if any(_kind(each) != _kind(answers[0]) for each in answers):
         raise FrozenDim
-    dims = {dim for kind in types.values() for dim in kind.shape if isinstance(dim, sympy.Expr)}
-    known = {tuple(_number(dim, table) for table in tables): dim for dim in dims}
     outputs = {}
     for index, value in answers[0].outputs.items():
-        sizes = zip(*(answer.outputs[index].shape for answer in answers), strict=True)
-        outputs[index] = TensorType(tuple(_dim(size, known) for size in sizes), value.dtype)
-    return Run(outputs, answers[0].parameters, _flops([answer.flops for answer in answers], tables, names))
+        sizes = zip(*(each.outputs[index].shape for each in answers), strict=True)
+        outputs[index] = TensorType(tuple(_dim(size, tables) for size in sizes), value.dtype)
+    return Run(outputs, answers[0].parameters, _flops([each.flops for each in answers], tables))
 
 
-def _answer(
-    op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types, table: Mapping[sympy.Symbol, int]
-) -> Answer:
-    try:
-        with torch.device("meta"):
-            return call(op, arguments, operands, types, lambda dim: _number(dim, table))
-    except Exception as error:  # whatever torch raises is its answer about this layer
-        raise Refused(_readable(str(error), table) or type(error).__name__) from error
+def tried(
+    op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types, symbols: Sequence[sympy.Symbol]
+) -> Run:
+    """As :func:`run`, for a layer that makes numbers of its sizes: what it finds held at all sizes `TRIED`, together
+    and one by one; of others nothing is known."""
+    found = run(op, arguments, operands, types, symbols)
+    ordinary = dict(zip(symbols, (13, 17, 19, 23, 29, 37, 41, 43), strict=False))
+    for size in TRIED:
+        alone = [ordinary | {symbol: size} for symbol in symbols]
+        for table in (dict.fromkeys(symbols, size), *alone):
+            found_there = answer(op, arguments, operands, types, table)
+            expected = {index: [number(dim, table) for dim in kind.shape] for index, kind in found.outputs.items()}
+            if {index: list(value.shape) for index, value in found_there.outputs.items()} != expected:
+                raise FrozenDim
+    return found
 
 
-def _number(dim: Dim, table: Mapping[sympy.Symbol, int]) -> int:
+def number(dim: Dim, table: Mapping[sympy.Symbol, int]) -> int:
+    """A dim where its symbols are the numbers of `table`."""
     return dim if isinstance(dim, int) else int(dim.subs(table))
 
 
-def _dim(sizes: tuple[int, ...], known: Mapping[tuple[int, ...], Dim]) -> Dim:
-    if len(set(sizes)) == 1:
-        return sizes[0]
-    if sizes not in known:
+def answer(
+    op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types, table: Mapping[sympy.Symbol, int]
+) -> Answer:
+    """What torch gives where the symbols are the numbers of `table`; raises :class:`Refused`."""
+    try:
+        with torch.device("meta"):
+            return call(op, arguments, operands, types, lambda dim: number(dim, table))
+    except Exception as error:  # whatever torch raises is its answer about this layer
+        raise Refused(readable(str(error), table) or type(error).__name__) from error
+
+
+def _kind(answer: Answer) -> Any:
+    return [(index, value.ndim, value.dtype) for index, value in answer.outputs.items()]
+
+
+def _dim(sizes: tuple[int, ...], tables: Sequence[Mapping[sympy.Symbol, int]]) -> Dim:
+    """The product that has these sizes where the symbols have the numbers of the tables."""
+    found = {_product(size, table) for size, table in zip(sizes, tables, strict=False)}
+    if len(found) != 1:
         raise FrozenDim
-    return known[sizes]
+    return tidy(found.pop())
 
 
-def _flops(counts: Sequence[int], tables: Sequence[Mapping[sympy.Symbol, int]], names: Sequence[str]) -> Dim:
-    """FLOPs in proportion to the dynamic dims' product; where they are not, 0 (unknown) if there are several dims."""
-    if len(set(counts)) == 1:
-        return counts[0]
-    first, second = (math.prod(table.values()) for table in tables)
-    if counts[0] * second == counts[1] * first:
-        return counts[0] // first * sympy.prod(symbol(name) for name in names)
-    if len(names) > 1:
-        return 0
-    raise FrozenDim
+def _product(size: int, table: Mapping[sympy.Symbol, int]) -> sympy.Expr:
+    product = sympy.S.One
+    for symbol, prime in table.items():
+        while size and size % prime == 0:
+            size //= prime
+            product *= symbol
+    return size * product
 
 
-def _readable(text: str, table: Mapping[sympy.Symbol, int]) -> str:
+def _flops(counts: Sequence[int], tables: Sequence[Mapping[sympy.Symbol, int]]) -> Dim:
+    """FLOPs as a product of dims; 0 (unknown) where they are none."""
+    found = {_product(count, table) for count, table in zip(counts, tables, strict=False)}
+    return tidy(found.pop()) if len(found) == 1 else 0
+
+
+def readable(text: str, table: Mapping[sympy.Symbol, int]) -> str:
     """torch's message in one line, the numbers that stand for dims under their names: ``48*N``."""
 
     def named(match: re.Match[str]) -> str:
-        for name, number in table.items():
-            times, rest = divmod(int(match[0]), number)
+        for name, prime in table.items():
+            times, rest = divmod(int(match[0]), prime)
             if times and not rest:
                 return str(name) if times == 1 else f"{times}*{name}"
         return match[0]

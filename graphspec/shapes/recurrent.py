@@ -40,7 +40,7 @@ def run(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types
         names.reverse()
     real = {name: sympy.sympify(dim) for name, dim in zip(names, leading, strict=True)}
     few = {ref: _few(kind, ref == given, real) for ref, kind in types.items()}
-    found = numbers.run(op, arguments, operands, few, [str(name) for name in names], PRIMES)
+    found = numbers.run(op, arguments, operands, few, names, PRIMES)
     outputs = {index: TensorType(tuple(_real(d, real) for d in k.shape), k.dtype) for index, k in found.outputs.items()}
     return Run(outputs, found.parameters, _real(found.flops, real))
 

@@ -2,46 +2,99 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import sympy
-
 from graphspec.ops import Op
-from graphspec.shapes import numbers, recurrent
-from graphspec.shapes.call import FrozenDim, Run, Types
-from graphspec.shapes.dims import SizeExpr
+from graphspec.shapes import numbers, recurrent, resized
+from graphspec.shapes.atoms import Atoms, atoms_of
+from graphspec.shapes.call import FrozenDim, Refused, Run, Types
+from graphspec.shapes.conditions import Ranges
+from graphspec.shapes.evaluate import Unreadable
+from graphspec.shapes.unbranched import batch_of, is_unbranched
 
 
-def run(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types) -> Run:
-    """Construct the layer and call it. `operands` hold ValueRefs, whose types are in `types`, and constants.
+class Runner:
+    """Runs layers, and remembers what it found for layers of one kind on inputs of one form."""
 
-    With at most one dynamic dim numbers do, which is fast; otherwise symbols, and numbers again for a layer that fixes
-    one of them.
+    def __init__(self) -> None:
+        self._runs: dict[Any, Run | None] = {}
+        self._paths: dict[Any, Any] = {}
 
-    Raises:
-        FrozenDim: a dynamic dim would have to be a number.
-        Refused: torch objects to the arguments or shapes.
-    """
-    if recurrent.is_recurrent(op):
-        return recurrent.run(op, arguments, operands, types)
-    names = _dims_of(operands, types)
-    if len(names) <= 1:
-        with contextlib.suppress(FrozenDim):
-            return numbers.run(op, arguments, operands, types, names)
-    # imported here: torch's symbolic shapes cost a second, which most networks can spare
-    from graphspec.shapes import symbolic
+    def run(
+        self,
+        op: Op,
+        arguments: Mapping[str, Any],
+        operands: Mapping[str, Any],
+        types: Types,
+        ranges: Ranges,
+        equal: Sequence[Any] = (),
+    ) -> tuple[Run, Ranges]:
+        """What the layer gives for every size within `ranges`, and the part of `ranges` for which it does, and for
+        which the equations `equal` hold.
 
-    try:
-        return symbolic.run(op, arguments, operands, types, names)
-    except FrozenDim:
-        return numbers.run(op, arguments, operands, types, names)
+        `operands` hold ValueRefs, whose types are in `types`, and constants. A layer without branches is run on
+        numbers, which is fast; any other, and one that refuses the numbers, on symbols, along all its branches.
+
+        Raises:
+            FrozenDim: a dynamic dim would have to be a number.
+            Refused: torch objects to the arguments or shapes, for all sizes or for some.
+        """
+        if recurrent.is_recurrent(op):
+            return recurrent.run(op, arguments, operands, types), ranges
+        atoms = atoms_of(operands, types)
+        key = signature(op, arguments, atoms.operands, atoms.types)
+        if key not in self._runs:
+            self._runs[key] = self._without_branches(op, arguments, atoms)
+        found = self._runs[key]
+        if found:
+            return atoms.in_real(found), ranges
+        return self._along_branches(key, op, arguments, atoms, ranges, equal)
+
+    def _without_branches(self, op: Op, arguments: Mapping[str, Any], atoms: Atoms) -> Run | None:
+        """None where the layer has to be run along its branches."""
+        try:
+            if atoms.real and resized.is_resizing(op):
+                return resized.run(op, arguments, atoms)
+            if not is_unbranched(op, arguments, atoms.operands, atoms.types):
+                return None
+            return numbers.run(op, arguments, atoms.operands, atoms.types, [*atoms.real])
+        except (FrozenDim, Refused):
+            if not atoms.real:
+                raise
+            return None
+
+    def _along_branches(
+        self, key: Any, op: Op, arguments: Mapping[str, Any], atoms: Atoms, ranges: Ranges, equal: Sequence[Any]
+    ) -> tuple[Run, Ranges]:
+        # imported here: torch's symbolic shapes cost a second, which most networks can spare
+        from graphspec.shapes import paths
+
+        batch = batch_of(op, atoms.types)
+        layer = self._paths.setdefault(key, paths.Layer(op, arguments, atoms, batch))
+        try:
+            return paths.follow(layer, atoms, ranges, equal)
+        except FrozenDim:
+            pass
+        except Unreadable as error:
+            raise Refused(f"its sizes depend on a branch by {error}, which is no formula of whole numbers") from error
+        try:
+            return atoms.in_real(numbers.tried(op, arguments, atoms.operands, atoms.types, [*atoms.real])), ranges
+        except Refused as error:
+            raise Refused(atoms.readable(str(error))) from error
 
 
-def _dims_of(operands: Mapping[str, Any], types: Types) -> list[str]:
-    """The names of all dynamic dims in sight, sorted."""
-    found = {dim for kind in types.values() for dim in kind.shape if isinstance(dim, sympy.Expr)}
-    sizes = [item for value in operands.values() for item in (value if isinstance(value, list | tuple) else [value])]
-    found |= {size.dim for size in sizes if isinstance(size, SizeExpr)}
-    return sorted({str(free) for dim in found for free in dim.free_symbols})
+def signature(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types) -> Any:
+    """What two calls have in common that give the same: the values by number, not by name."""
+    order = {ref: number for number, ref in enumerate(types)}
+
+    def hashable(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return tuple((key, hashable(item)) for key, item in value.items())
+        if isinstance(value, list | tuple):
+            return tuple(hashable(item) for item in value)
+        if value in order:
+            return ("value", order[value])
+        return (type(value).__name__, value) if isinstance(value, bool | float) else value
+
+    return op.name, hashable(arguments), hashable(operands), tuple(types.values())

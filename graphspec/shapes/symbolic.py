@@ -1,14 +1,17 @@
-"""A layer run on fake tensors with symbolic sizes: torch's answer is the formula. torch's private API is here alone.
+"""A layer run once on fake tensors with symbolic sizes: torch's answer, and every branch on a size that it took.
 
-The sizes are backed symbols with distinct primes as hints, so that two dims are equal only if their formulas are.
+torch's private API for symbolic sizes is here alone. The sizes are backed symbols that may be 1, so that nothing is
+assumed of them; each question that torch asks about them on its way becomes a guard, and the guards are the conditions
+under which another run gives the same formulas.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sympy
@@ -19,32 +22,42 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv
 
 from graphspec.ops import Op
-from graphspec.shapes.call import FrozenDim, Refused, Run, Types, call
-from graphspec.shapes.dims import Dim, symbol, tidy
-from graphspec.shapes.numbers import PRIMES
+from graphspec.shapes.call import Run, Types, call
+from graphspec.shapes.conditions import positive
+from graphspec.shapes.dims import Dim, tidy
+from graphspec.shapes.scaled import NotScaled, without_floats
 from graphspec.shapes.shaped import TensorType
 
 
-def run(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types, names: Sequence[str]) -> Run:
-    """Run the layer once with symbols for the dims `names`.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Path:
+    """One way through a layer: where the `conditions` on its sizes hold, it gives `run`, or `refusal` says why not."""
 
-    Raises:
-        FrozenDim: the layer made a number of a dim, as a GRU does of its sequence.
-        Refused: torch objects.
-    """
-    trial = _Trial(names)
+    conditions: tuple[Any, ...]
+    run: Run | None
+    refusal: str = ""
+    #: Sizes that torch made numbers of, as a user's layer does by ``int(x.shape[0])``.
+    frozen: frozenset[tuple[sympy.Symbol, int]] = frozenset()
+
+
+def run(
+    op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types, sizes: Mapping[sympy.Symbol, int]
+) -> Path:
+    """The path that the layer takes where the symbols in its dims have these `sizes`."""
+    trial = _Trial(sizes)
     try:
         with _silent_logger(), trial.mode, enable_python_dispatcher():
             answer = call(op, arguments, operands, types, trial.size)
+        outputs = {
+            index: TensorType(tuple(trial.dim(size) for size in value.shape), value.dtype)
+            for index, value in answer.outputs.items()
+        }
+        found = Run(outputs, answer.parameters, trial.dim(answer.flops))
+    except NotScaled as error:
+        return Path((*trial.conditions(), error.condition), None, str(error))
     except Exception as error:  # whatever torch raises is its answer about this layer
-        raise Refused(trial.readable(str(error)) or type(error).__name__) from error
-    if trial.frozen():
-        raise FrozenDim
-    outputs = {
-        index: TensorType(tuple(trial.dim(size) for size in value.shape), value.dtype)
-        for index, value in answer.outputs.items()
-    }
-    return Run(outputs, answer.parameters, trial.dim(answer.flops))
+        return Path(trial.conditions(), None, trial.readable(str(error)) or type(error).__name__)
+    return Path((*trial.conditions(), *trial.holds), found, frozen=trial.frozen())
 
 
 class _Mode(FakeTensorMode):
@@ -57,37 +70,49 @@ class _Mode(FakeTensorMode):
 class _Trial:
     """An environment of its own, so that what one layer assumes about a size binds no other."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self.env = ShapeEnv()
+    def __init__(self, sizes: Mapping[sympy.Symbol, int]) -> None:
+        self.env = ShapeEnv(specialize_zero_one=False, duck_shape=False)
         self.mode = _Mode(shape_env=self.env)
-        self.hints = {name: PRIMES[n % len(PRIMES)] + 2 * (n // len(PRIMES)) for n, name in enumerate(names)}
-        self.inner = {symbol(name): self._symbol(name) for name in names}
-        self.outer = {inner: named for named, inner in self.inner.items()}
+        self.hints = dict(sizes)
+        self.inner = {symbol: self._symbol(symbol) for symbol in sizes}
+        self.outer = {inner: symbol for symbol, inner in self.inner.items()}
+        #: Under which the formulas without floating point are right.
+        self.holds: list[Any] = []
 
-    def _symbol(self, name: str) -> sympy.Symbol:
-        source, dynamic = ConstantSource(name), DimDynamic.DYNAMIC
-        return self.env.create_symbol(self.hints[name], source, dynamic_dim=dynamic, constraint_dim=None, positive=True)
+    def _symbol(self, symbol: sympy.Symbol) -> sympy.Symbol:
+        source, dynamic = ConstantSource(str(symbol)), DimDynamic.DYNAMIC
+        return self.env.create_symbol(
+            self.hints[symbol], source, dynamic_dim=dynamic, constraint_dim=None, positive=True
+        )
 
     def size(self, dim: Dim) -> Any:
         """A dim as torch's int or SymInt."""
         if isinstance(dim, int):
             return dim
-        hint = int(dim.subs({symbol(name): value for name, value in self.hints.items()}))
-        return self.env.create_symintnode(dim.xreplace(self.inner), hint=hint)
+        return self.env.create_symintnode(dim.xreplace(self.inner), hint=int(dim.subs(self.hints)))
 
     def dim(self, size: Any) -> Dim:
         """torch's int or SymInt as a dim."""
-        return tidy(size.node.expr.xreplace(self.outer)) if isinstance(size, torch.SymInt) else int(size)
+        if not isinstance(size, torch.SymInt):
+            return int(size)
+        return tidy(without_floats(size.node.expr.xreplace(self.outer), self.hints, self.holds))
 
-    def frozen(self) -> bool:
-        """Whether a dim became a number, or equal to another."""
-        return any(inner in self.env.replacements for inner in self.outer)
+    def conditions(self) -> tuple[Any, ...]:
+        """Every branch that torch took, in order."""
+        found = (positive(guard.expr.xreplace(self.outer)) for guard in self.env.guards)
+        parts = (part for condition in found for part in sympy.And.make_args(condition))
+        return tuple(dict.fromkeys(part for part in parts if part != sympy.true))
+
+    def frozen(self) -> frozenset[tuple[sympy.Symbol, int]]:
+        """The symbols that became a number, and which."""
+        made = ((self.outer.get(inner), value) for inner, value in self.env.replacements.items())
+        return frozenset((symbol, int(value)) for symbol, value in made if symbol is not None and value.is_number)
 
     def readable(self, text: str) -> str:
-        """torch's message in one line, its symbols under the names of the spec."""
+        """torch's message in one line, its symbols under their own names."""
         names = {str(inner): str(outer) for inner, outer in self.outer.items()}
         text = re.sub(r"\bs\d+\b", lambda match: names.get(match[0], match[0]), text.split("Exception raised from")[0])
-        return re.sub(r"\(\(([^()]*(?:\([^()]*\))?[^()]*)\)\)", r"(\1)", " ".join(text.split()))
+        return " ".join(text.split())
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from graphspec.module.emit.calls import can_inline, constructor_arguments, funct
 from graphspec.module.emit.tree import Scope, size_symbols
 from graphspec.module.emit.variables import Variables
 from graphspec.ops.backbones import ORIGIN as BACKBONES
+from graphspec.shapes.dims import multiple_of
 from graphspec.shapes.parameters import FROM_FILE
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
 
@@ -187,9 +188,13 @@ class Classes:
     def _size(self, symbol: sympy.Symbol, scope: Scope, names: Variables) -> str:
         """Where a scope reads a dynamic dim: from one of its inputs."""
         refs = scope.inputs or [ValueRef(name) for name in self.shaped.inputs]
-        places = ((ref, n) for ref in refs for n, dim in enumerate(self.shaped.type_of(ref).shape) if dim == symbol)
-        ref, place = next(places)
-        return f"{names.of(ref)}.size({place})"
+        ref, place, factor = next(
+            (ref, place, factor)
+            for ref in refs
+            for place, dim in enumerate(self.shaped.type_of(ref).shape)
+            if (factor := multiple_of(dim, symbol))
+        )
+        return f"{names.of(ref)}.size({place})" + (f" // {factor}" if factor > 1 else "")
 
     def _result(self, scope: Scope, names: Variables) -> str:
         if scope.prefix:

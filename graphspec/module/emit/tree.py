@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import sympy
 
 from graphspec.module.build import references
-from graphspec.shapes.dims import SizeExpr
+from graphspec.shapes.dims import SizeExpr, multiple_of
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
 
 
@@ -72,8 +72,9 @@ def _settle(scope: Scope, shaped: ShapedGraph) -> None:
 def _stands_alone(scope: Scope, shaped: ShapedGraph) -> bool:
     inner = {layer.name for layer in scope.layers()}
     reads = [ref for layer in scope.layers() for ref in references(layer) if ref.layer not in inner]
-    known = {dim for ref in reads for dim in shaped.type_of(ref).shape if isinstance(dim, sympy.Symbol)}
     needed = {symbol for layer in scope.layers() for symbol in size_symbols(layer)}
+    dims = {dim for ref in reads for dim in shaped.type_of(ref).shape}
+    known = {symbol for symbol in needed if any(multiple_of(dim, symbol) for dim in dims)}
     written = any(ref.layer in inner for layer in shaped.layers if layer.name not in inner for ref in references(layer))
     result = written or any(ref.layer in inner for ref in shaped.outputs.values())
     return result and bool(reads) and needed <= known and all(scope.holds(layer.module) for layer in scope.layers())
