@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
+import torch
 from torch import Tensor
 
-from graphspec.exporting.sampler import Sampler, size_of
+from graphspec.exporting.sampler import UNBOUNDED, Sampler, size_of
 from graphspec.shapes.shaped import ShapedGraph
 
 SCALES = (0.1, 1.0, 10.0)
 #: Tried only where no case of `SCALES` is conclusive: a network may saturate on all of those.
 FURTHER_SCALES = (0.01, 0.001, 100.0, 10_000.0)
-#: Every id of an integer input is used once, where all inputs together then have at most this many elements.
-MOST_ELEMENTS = 1 << 14
+#: And these, for a network that takes a logarithm or a root of its inputs: positive, and above one.
+POSITIVE: dict[str, Callable[[Tensor], Tensor]] = {
+    "positive × 0.1": lambda values: values.abs() * 0.1,
+    "positive × 1": torch.Tensor.abs,
+    "positive × 10": lambda values: values.abs() * 10,
+    "above 1": lambda values: values.abs() + 1,
+}
+#: Every id of an integer input is used once, where all inputs together then have at most this many elements and the
+#: network as many operations as a costly one for a sample.
+MOST_ELEMENTS = 1 << 20
+#: A size of every open dim, that of the largest batch too: as many rows see, for one, what a unit does that ReLU holds
+#: at zero on most of them.
+ODD_SIZE = 17
 MOST_ROWS = 8
-#: The largest batch: as many rows see, for one, what a unit does that ReLU holds at zero on most of them.
-BATCH = 16
+#: What bounds are called by the layers that have some; a greater one than the second is no bound that is reached.
+BOUNDS = ("min_val", "max_val", "min", "max", "threshold", "lambd", "other", "clip")
+MOST_BOUND = 1e6
 #: A network with more floating-point operations for one sample than this has its families on fewer rows.
 COSTLY_FLOPS = 2e10
 COSTLY_ROWS = 2
@@ -50,7 +63,7 @@ def cases(shaped: ShapedGraph, sampler: Sampler, sample: Mapping[str, Tensor] | 
     largest = {batch: max(1, sampler.sizes[batch], *sizes[batch])} if batch else {}
     whole = _normal(sampler, 1.0, sampler.sizes, largest)  # the other batches of its magnitude are its first rows
     ordinary = whole if batch is None else _head(whole, sampler.sizes[batch], "normal × 1")
-    plain = {scale: _normal(sampler, scale, few, seed=10 + k) for k, scale in enumerate(SCALES)}
+    plain = {scale: _normal(sampler, scale, few, seed=10 + k) for k, scale in enumerate((*SCALES, *_beyond(shaped)))}
     made = [*(plain | {1.0: ordinary}).values(), Case("zeros", "zeros", sampler.draw(few, scale=0.0))]
     made += _real(batch, sample, COSTLY_ROWS if costly else MOST_ROWS)
     for name in shaped.dims:
@@ -59,19 +72,28 @@ def cases(shaped: ShapedGraph, sampler: Sampler, sample: Mapping[str, Tensor] | 
                 made.append(_head(whole, size, f"{ordinary.name}, {name} = {size}"))
             else:
                 made.append(_normal(sampler, 1.0, few, {name: size}, seed=20 + k))
-    return [*made, *_every_id(sampler), dataclasses.replace(ordinary, name=f"{ordinary.name}, again", within=ordinary)]
+    made += [*_every_id(shaped, sampler), *_named_ids(shaped, sampler)]
+    return [*made, dataclasses.replace(ordinary, name=f"{ordinary.name}, again", within=ordinary)]
 
 
 def further_cases(shaped: ShapedGraph, sampler: Sampler) -> list[Case]:
-    """Cases for a network that saturates on the ordinary ones."""
-    return [_normal(sampler, scale, _few(shaped, sampler)) for scale in FURTHER_SCALES]
+    """Cases for a network that saturates on the ordinary ones, or gives no numbers there."""
+    few = _few(shaped, sampler)
+    made = [_normal(sampler, scale, few) for scale in FURTHER_SCALES]
+    if any(kind.dtype.is_floating_point for kind in shaped.inputs.values()):
+        drawn = [(name, change, sampler.draw(few, seed=30 + k)) for k, (name, change) in enumerate(POSITIVE.items())]
+        made += [
+            Case(name, name, {key: change(v) if v.is_floating_point() else v for key, v in inputs.items()})
+            for name, change, inputs in drawn
+        ]
+    return made
 
 
 def is_costly(shaped: ShapedGraph, sizes: Mapping[str, int]) -> bool:
     """Whether one sample takes more than `COSTLY_FLOPS`, the other open dims at `sizes`."""
     batch = batch_dim(shaped)
     one = {**sizes, **({batch: 1} if batch else {})}
-    return sum(size_of(layer.flops, one) for layer in shaped.layers) > COSTLY_FLOPS
+    return _work(shaped, one) > COSTLY_FLOPS
 
 
 def _few(shaped: ShapedGraph, sampler: Sampler) -> dict[str, int]:
@@ -97,10 +119,13 @@ def _head(whole: Case, rows: int, name: str) -> Case:
 
 
 def _sizes(shaped: ShapedGraph, sampler: Sampler, name: str, batch: bool, costly: bool) -> list[int]:
-    """1, 2, 3, one less than the ordinary size of a dim, and about twice that or a whole batch, as the dim allows."""
+    """1, 2, 3, one less than the ordinary size of a dim, and about twice that or a whole batch, as the dim allows.
+
+    `ODD_SIZE` stands for the whole batch, and beside twice the size.
+    """
     (least, most), ordinary = shaped.dims[name], sampler.sizes[name]
-    greatest = ordinary + 1 if costly else max(BATCH, ordinary + 1) if batch else 2 * ordinary + 1
-    return [k for k in sorted({1, 2, 3, ordinary - 1, greatest} - {0, ordinary}) if least <= k <= (most or k)]
+    greatest = {ordinary + 1} if costly else {max(ODD_SIZE, ordinary + 1)} if batch else {2 * ordinary + 1, ODD_SIZE}
+    return [k for k in sorted({1, 2, 3, ordinary - 1, *greatest} - {0, ordinary}) if least <= k <= (most or k)]
 
 
 def _real(batch: str | None, sample: Mapping[str, Tensor] | None, rows: int) -> Iterator[Case]:
@@ -118,7 +143,7 @@ def batch_dim(shaped: ShapedGraph) -> str | None:
     return name if not first and not repeated and name in shaped.dims else None
 
 
-def _every_id(sampler: Sampler) -> Iterator[Case]:
+def _every_id(shaped: ShapedGraph, sampler: Sampler) -> Iterator[Case]:
     """Each id of each integer input at least once: a fault in one row of an embedding shows nowhere else."""
     for name, limit in sampler.limits.items():
         shape = sampler.inputs[name].shape
@@ -127,8 +152,7 @@ def _every_id(sampler: Sampler) -> Iterator[Case]:
             continue
         per_row = math.prod(size_of(dim, sampler.sizes) for dim in shape) // sampler.sizes[dims[0]]
         sizes = {**sampler.sizes, dims[0]: math.ceil(limit / per_row)}
-        kinds = sampler.inputs.values()
-        if sum(math.prod(size_of(dim, sizes) for dim in kind.shape) for kind in kinds) > MOST_ELEMENTS:
+        if _work(shaped, sizes) > COSTLY_FLOPS or _elements(shaped, sizes) > MOST_ELEMENTS:
             continue
         inputs = sampler.draw(sizes)
         ids = inputs[name].flatten()
@@ -136,3 +160,46 @@ def _every_id(sampler: Sampler) -> Iterator[Case]:
         yield Case(
             f"every id of {name}", "every id", inputs | {name: ids.reshape(inputs[name].shape).to(inputs[name].dtype)}
         )
+
+
+def _named_ids(shaped: ShapedGraph, sampler: Sampler) -> Iterator[Case]:
+    """Of each integer input, the numbers that a layer's arguments name, an id for padding say, and their neighbours."""
+    named = {int(number) for number in _numbers(shaped) if float(number).is_integer()}
+    wanted = {number + step for number in (0, 1, 2, *named) for step in (-1, 0, 1)}
+    for name, limit in sampler.limits.items():
+        kind = torch.iinfo(sampler.inputs[name].dtype)
+        inside = sorted(number for number in wanted if 0 <= number < limit)
+        outside = sorted(number for number in wanted if kind.min <= number <= kind.max)
+        for title, ids in {"named ids": inside, "named numbers": outside if limit == UNBOUNDED else []}.items():
+            inputs = sampler.draw(seed=40)
+            if ids and inputs[name].numel():
+                places = torch.arange(inputs[name].numel()) % len(ids)
+                drawn = torch.tensor(ids)[places].reshape(inputs[name].shape).to(inputs[name].dtype)
+                yield Case(f"{title} of {name}", title, inputs | {name: drawn})
+
+
+def _beyond(shaped: ShapedGraph) -> list[float]:
+    """A magnitude of inputs that passes every bound that an activation or a clip has, where `SCALES` do not."""
+    bounds = [abs(number) for number in _numbers(shaped, BOUNDS) if abs(number) <= MOST_BOUND]
+    greatest = max(bounds, default=0.0)
+    return [10 * greatest] if greatest > SCALES[-1] / 2 else []
+
+
+def _numbers(shaped: ShapedGraph, names: Collection[str] | None = None) -> Iterator[float]:
+    """The numbers among the layers' arguments and constant operands, of those called `names` where given."""
+    for layer in shaped.layers:
+        for key, value in {**layer.arguments, **layer.operands}.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            if number and (names is None or key in names):
+                yield value
+
+
+def _work(shaped: ShapedGraph, sizes: Mapping[str, int]) -> int:
+    """Floating-point operations at `sizes`."""
+    return sum(size_of(layer.flops, sizes) for layer in shaped.layers)
+
+
+def _elements(shaped: ShapedGraph, sizes: Mapping[str, int]) -> int:
+    """Elements of the largest value at `sizes`."""
+    kinds = [*shaped.inputs.values(), *(kind for layer in shaped.layers for kind in layer.outputs.values())]
+    return max(math.prod(size_of(dim, sizes) for dim in kind.shape) for kind in kinds)

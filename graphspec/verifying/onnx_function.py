@@ -14,6 +14,7 @@ from torch import Tensor
 
 from graphspec.diagnostics import Diagnostic, VerificationError, quoted
 from graphspec.shapes.shaped import ShapedGraph, TensorType
+from graphspec.verifying.needed_memory import sizes_of
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.runtime import ONNXRUNTIME
@@ -43,24 +44,19 @@ class OnnxFunction:
                 dtypes or numbers of dims than the network has.
         """
         inputs = dict(zip(self._shaped.inputs, values, strict=True))
+        self._runner.limit_memory([inputs])
         try:
             outputs = self._runner.run(ONNXRUNTIME, self._path, self._runner.write("inputs.npz", [inputs]))
         except WorkerError as error:
             raise self._failed(str(error)) from error
         if outputs.errors:
             raise self._failed(outputs.errors["0"])
-        found, sizes = outputs.of(0), self._sizes(inputs)
+        found, sizes = outputs.of(0), sizes_of(self._shaped, inputs)
         for name, kind in self._shaped.output_types.items():
             if not _fits(found[name], kind, sizes):
                 shape = " × ".join(map(str, found[name].shape)) or "a single number,"
                 raise self._failed(f"the output {quoted(name)} is {shape} {found[name].dtype}, not the network's")
         return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in found.items()}
-
-    def _sizes(self, inputs: Mapping[str, Tensor]) -> dict[str, int]:
-        """The sizes of the dims that `inputs` tell."""
-        kinds = self._shaped.inputs.items()
-        pairs = [pair for name, kind in kinds for pair in zip(kind.shape, inputs[name].shape, strict=True)]
-        return {str(dim): size for dim, size in pairs if not isinstance(dim, int)}
 
     def _failed(self, reason: str) -> VerificationError:
         line = (reason.strip().splitlines() or ["no message"])[0]

@@ -2,8 +2,9 @@
 
 The truth is the module in float64; the module in float32 shows how far rounding alone leads away from it. A candidate
 passes when its error against float64 is at most 16 × that (with a floor of a few ulp of max|reference|) and at most
-1e-5 of max|reference|. One that exceeds only the second bound, and an output from which nothing can be told, are
-*inconclusive*: no fault, and no pass either.
+1e-5 of max|reference|. One that exceeds only the second bound, and an output that a constant would give too, are
+*inconclusive*: no fault, and no pass either. An output that slightly wrong weights would give too (the sign of a
+number, say) passes as what it is; the layers behind it are judged by their own values.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from graphspec.exporting.tolerance import (
 )
 
 Array = NDArray[Any]
+#: Why an output that passes tells nothing of the weights behind it.
+SATURATED = "saturated: slightly wrong weights would give the same"
 
 
 class Status(enum.StrEnum):
@@ -38,7 +41,8 @@ class Status(enum.StrEnum):
 class Judgement:
     """``error`` is max|candidate − float64|, ``allowed`` its bound, ``scaled`` the error over max|float64|.
 
-    ``refused``: the runtime gave an error instead of an answer.
+    ``reason`` says why it does not pass, or that it passes as `SATURATED`. ``refused``: the runtime gave an error
+    instead of an answer.
     """
 
     status: Status
@@ -58,7 +62,7 @@ def judge(candidate: Array, double: Array, single: Array, noise: float, movement
         single: what the float32 module computed; its shape and dtype are what `candidate` must have.
         noise: the float32 module's error against float64, over inputs like this one.
         movement: how far a float64 module with slightly wrong weights is off, over inputs like this one, where known:
-            an output that cannot tell the two apart is inconclusive.
+            an output that cannot tell the two apart passes as `SATURATED`.
     """
     if candidate.shape != single.shape:
         return _failed(f"shape {candidate.shape} instead of {single.shape}")
@@ -75,10 +79,12 @@ def judge(candidate: Array, double: Array, single: Array, noise: float, movement
     judged = Judgement(Status.PASS, off, allowed, off / scale if scale else (np.inf if off else 0.0))
     if off > max(NOISE_FACTOR * noise, floor_error(double)):
         return dataclasses.replace(judged, status=Status.FAIL, reason=f"off by {off:.3g}, allowed {allowed:.3g}")
-    reason = _vacuous(double, known, movement, allowed)
+    reason = _vacuous(double, known)
     if off > allowed and not reason:
         reason = f"rounding alone may put float32 off by {NOISE_FACTOR * noise / scale:.1g} of the largest element"
-    return dataclasses.replace(judged, status=Status.INCONCLUSIVE, reason=reason) if reason else judged
+    if reason:
+        return dataclasses.replace(judged, status=Status.INCONCLUSIVE, reason=reason)
+    return dataclasses.replace(judged, reason=SATURATED) if movement <= allowed else judged
 
 
 def refused(reason: str) -> Judgement:
@@ -101,7 +107,7 @@ def _judge_exact(candidate: Array, double: Array, single: Array) -> Judgement:
     return Judgement(Status.PASS)
 
 
-def _vacuous(double: Array, known: Array, movement: float, allowed: float) -> str:
+def _vacuous(double: Array, known: Array) -> str:
     """Why nothing can be told from this reference, or an empty string."""
     if double.size == 0:
         return "empty"
@@ -114,6 +120,4 @@ def _vacuous(double: Array, known: Array, movement: float, allowed: float) -> st
         return "all zero"
     if double.size > 1 and finite.max() - finite.min() <= floor_error(double):
         return "constant"
-    if movement <= allowed:
-        return "saturated: slightly wrong weights would give the same"
     return ""

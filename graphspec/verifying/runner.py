@@ -15,6 +15,8 @@ from torch import Tensor
 
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.shapes.shaped import ShapedGraph
+from graphspec.system.children import memory_limit
+from graphspec.verifying.needed_memory import needed_memory
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.runtime import Runtime
 from graphspec.verifying.runtimes.workers import Workers
@@ -46,6 +48,10 @@ class Runner:
         self._folder = tempfile.TemporaryDirectory()
         self.scratch = Path(self._folder.name)
         self._dtypes = {name: str(kind.dtype).removeprefix("torch.") for name, kind in shaped.inputs.items()}
+
+    def limit_memory(self, cases: Iterable[Mapping[str, Tensor]]) -> None:
+        """Give the workers what the network needs for `cases`, and little more."""
+        self.workers.limit_memory(memory_limit(needed_memory(self.shaped, cases)))
 
     def write(self, name: str, cases: Iterable[Mapping[str, Tensor | NDArray[Any]]]) -> Path:
         """Write the inputs of `cases` to the file `name` of the scratch folder, for :meth:`run`."""

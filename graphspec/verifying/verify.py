@@ -103,6 +103,7 @@ class Judge:
             sampler = Sampler.of(self._oracle.reference.single, shaped)
             self._costly = is_costly(shaped, sampler.sizes)
             self.truths = _truths(self._oracle, shaped, sampler, sample)
+            runner.limit_memory(truth.case.inputs for truth in self.truths)
             self._cases = runner.write("inputs.npz", [truth.case.inputs for truth in self.truths])
         except BaseException:
             self.close()
@@ -213,13 +214,13 @@ def _truths(oracle: Oracle, shaped: ShapedGraph, sampler: Sampler, sample: Mappi
     if not oracle.is_deterministic(made[0]):
         raise VerificationError([Diagnostic("inconclusive", "the network itself gives two answers to one input")])
     truths = oracle.truths(made)
-    return truths + oracle.truths(further_cases(shaped, sampler)) if _inconclusive(truths) else truths
+    return truths + oracle.truths(further_cases(shaped, sampler)) if _unobserved(truths) else truths
 
 
-def _inconclusive(truths: list[Truth]) -> bool:
-    """Whether some output, given right, would tell nothing in any case."""
+def _unobserved(truths: list[Truth]) -> bool:
+    """Whether some output, given right, would tell nothing of the weights in any case."""
     perfect = {f"{k}.{name}": array for k, truth in enumerate(truths) for name, array in truth.answer.single.items()}
-    return bool(RuntimeReport("perfect", compare(truths, Outputs(perfect, {}))).inconclusive)
+    return bool(RuntimeReport("perfect", compare(truths, Outputs(perfect, {}))).unobserved)
 
 
 def golden_sample(bundle: Bundle) -> dict[str, Tensor] | None:

@@ -76,16 +76,25 @@ class RuntimeReport:
 
     @property
     def inconclusive(self) -> dict[str, str]:
-        """Outputs for which no case tells anything, with the reason of the first such case.
+        """Every output, with the reason of its first case, where the network cannot be told from a constant.
 
-        Zeros do not count: on them a network shows little more than its biases.
+        It can where one output passes in one case: beside that, another may be a learned number, or zero on all that
+        was drawn. Zeros do not count: on them a network shows little more than its biases.
         """
         found: dict[str, str] = {}
         for output in dict.fromkeys(c.output for c in self.comparisons):
             own = [c for c in self.comparisons if c.output == output and c.case != "zeros"]
-            if all(c.judgement.status is Status.INCONCLUSIVE for c in own):
-                found[output] = next((c.judgement.reason for c in own), "no case ran")
+            if not all(c.judgement.status is Status.INCONCLUSIVE for c in own):
+                return {}
+            found[output] = next((c.judgement.reason for c in own), "no case ran")
         return found
+
+    @property
+    def unobserved(self) -> list[str]:
+        """Outputs that tell nothing of the weights behind them in any case."""
+        own = [c for c in self.comparisons if c.case != "zeros"]
+        told = {c.output for c in own if c.judgement.status is Status.PASS and not c.judgement.reason}
+        return [output for output in dict.fromkeys(c.output for c in self.comparisons) if output not in told]
 
     @property
     def passed(self) -> bool:

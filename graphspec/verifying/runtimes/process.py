@@ -6,13 +6,18 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from graphspec.verifying.runtimes.child import MEMORY_LIMIT, WorkerError
+from graphspec.system.children import end, guarded
+from graphspec.system.memory import available
+from graphspec.verifying.runtimes.child import WorkerError
 
+#: The exit code of a program that cannot be started.
+NOT_STARTED = 127
+#: A browser reserves more than it takes.
+MEMORY_LIMIT = 16 * 2**30
 #: Variables by which a user's shell would change what Node.js loads.
 _STRIPPED = ("NODE_OPTIONS", "NODE_PATH")
 
@@ -23,26 +28,19 @@ def started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`command` while it runs, what it prints going to `log`; it is killed with all it started when the context ends.
 
-    Raises:
-        WorkerError: it cannot be started.
+    It exits with `NOT_STARTED` where it cannot be started.
     """
     kept = {key: value for key, value in os.environ.items() if key not in _STRIPPED}
     with log.open("wb") as output:
-        try:
-            process = subprocess.Popen(
-                [os.fspath(part) for part in command],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env={**kept, **(environment or {})}, start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            raise WorkerError(f"{command[0]} cannot be started: {error.strerror}") from error
+        process = subprocess.Popen(
+            guarded(command, memory=min(MEMORY_LIMIT, available())),
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            env={**kept, **(environment or {})}, start_new_session=True,
+        )  # fmt: skip
     try:
-        _limit_memory(process.pid)
         yield process
     finally:
-        with contextlib.suppress(ProcessLookupError):  # all of them have ended
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        end(process)
 
 
 def run(command: Sequence[str | Path], seconds: float, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
@@ -59,14 +57,8 @@ def run(command: Sequence[str | Path], seconds: float, environment: Mapping[str,
             except subprocess.TimeoutExpired:
                 raise WorkerError(f"no answer within {seconds:g} s") from None
         text = log.read_text(encoding="utf-8", errors="replace")
+    if code == NOT_STARTED:
+        raise WorkerError(text.strip())
     if code < 0:
         raise WorkerError(f"the process ended with signal {signal.Signals(-code).name}")
     return code, text
-
-
-def _limit_memory(process: int) -> None:
-    if sys.platform == "linux":
-        import resource
-
-        with contextlib.suppress(ProcessLookupError):  # it has ended already
-            resource.prlimit(process, resource.RLIMIT_DATA, (MEMORY_LIMIT, MEMORY_LIMIT))

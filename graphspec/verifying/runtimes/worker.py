@@ -3,7 +3,7 @@
 A request is one line of JSON on stdin, its answer one line on stdout::
 
     {"task": "run", "code": FILE OF THE RUNTIME, "options": {…}, "model": PATH, "inputs": PATH.npz, "outputs": PATH.npz,
-     "names": [OUTPUT, …], "dtypes": {INPUT: DTYPE, …}}
+     "names": [OUTPUT, …], "dtypes": {INPUT: DTYPE, …}, "seconds": LIMIT}
     {"errors": {CASE: MESSAGE, …}}      or      {"failed": MESSAGE}
 
 Arrays are named ``CASE.NAME`` in both files. The task ``weights`` writes the tensors that the model holds; ``calls``
@@ -18,6 +18,7 @@ import importlib
 import json
 import os
 import sys
+import time
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -105,26 +106,28 @@ def serve(request: Mapping[str, Any]) -> dict[str, Any]:
         return {"failed": f"cannot load the file: {type(error).__name__}: {error}"}
 
 
-def limit_memory(most_bytes: int) -> None:
-    """End this process rather than the machine when a model asks for more."""
+def limit_time(seconds: float) -> None:
+    """End this process when it takes more processor time from now on: nobody may be left to do so."""
     if os.name == "posix":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
+        most = int(time.process_time() + seconds * (os.cpu_count() or 1)) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def main() -> None:
     """Answer requests until stdin ends. Libraries that print do so on stderr."""
     sys.modules["graphspec"] = None  # type: ignore[assignment]  # an import of it is an error here
-    limit_memory(int(sys.argv[1]))
-    if "torchscript" in sys.argv[2:]:  # while the parent still writes the files
+    if "torchscript" in sys.argv[1:]:  # while the parent still writes the files
         import torch
-    if "pt2" in sys.argv[2:]:
+    if "pt2" in sys.argv[1:]:
         import torch.export.pt2_archive  # noqa: F401
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
-        print(json.dumps(serve(json.loads(line))), file=answers, flush=True)
+        request = json.loads(line)
+        limit_time(request["seconds"])
+        print(json.dumps(serve(request)), file=answers, flush=True)
 
 
 if __name__ == "__main__":

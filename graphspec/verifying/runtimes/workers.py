@@ -14,6 +14,7 @@ class Workers:
     def __init__(self, formats: Iterable[str]) -> None:
         self._formats = tuple(formats)
         self._workers: dict[str, Worker] = {}
+        self._memory = 0
         for runtime in RUNTIMES:
             if runtime.format in self._formats and not runtime.optional:
                 self.of(runtime)
@@ -23,7 +24,15 @@ class Workers:
         module = runtime.module
         if module not in self._workers:
             self._workers[module] = Worker(self._formats if module == "torch" else ())
+            if self._memory:
+                self._workers[module].limit_memory(self._memory)
         return self._workers[module]
+
+    def limit_memory(self, most_bytes: int) -> None:
+        """Bound what each of them allocates from now on."""
+        self._memory = most_bytes
+        for worker in self._workers.values():
+            worker.limit_memory(most_bytes)
 
     def drop(self, runtime: Runtime) -> None:
         """Forget a worker that died; the next one is a new process."""

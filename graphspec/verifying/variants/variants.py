@@ -94,6 +94,7 @@ def check_that_it_runs(path: Path, inputs: Arrays, runner: Runner) -> None:
     Raises:
         VerificationError: ``runtime-failed`` where it does not run.
     """
+    runner.limit_memory([{name: torch.from_numpy(value) for name, value in inputs.items()}])
     try:
         problem = runner.run(ONNXRUNTIME, path, runner.write("variant_inputs.npz", [inputs])).errors.get("0")
     except WorkerError as error:
