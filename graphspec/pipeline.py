@@ -1,259 +1,192 @@
-"""The straight line from a spec to a published file. Only this module knows the order of the stages.
+"""What graphspec does, a function each: from a spec to a trained run, from that to a published file, and back to words.
 
-Each function runs the line up to its own stage. torch is imported when the first stage needs it.
+Each opens a network (:mod:`graphspec.compiler`) and hands it to the room that does the work. torch is imported when the
+first of them needs it.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from graphspec.compiler import Network, Source, build, compile, graph, is_path, load, shape  # noqa: F401
-from graphspec.diagnostics import GraphspecError, fail, located
+from graphspec.diagnostics import fail
 from graphspec.found import expect
-from graphspec.spec import NetworkSpec
 
 if TYPE_CHECKING:
     from graphspec.data import DataSet
-    from graphspec.exporting import Bundle, Facts
+    from graphspec.data.place import DataLike
+    from graphspec.exporting import Bundle
     from graphspec.predicting import Prediction
-    from graphspec.shapes import ShapedGraph
     from graphspec.training import EvaluateReport, TrainReport
     from graphspec.training.checks.lr_finder import LrReport
     from graphspec.training.checks.overfit import OverfitReport
     from graphspec.training.run.reporter import Reporter
     from graphspec.tuning.tune_report import TuneReport
-    from graphspec.tuning.vectorized import Together
     from graphspec.verifying import VerifyReport
 
+Folder = str | os.PathLike[str]
 
-def data(spec: Source, *, root: str | os.PathLike[str] | None = None, download: bool = False) -> DataSet:
-    """The data set that a spec names, split as training splits it; its test part stays sealed."""
+
+class Reading(TypedDict, total=False):
+    """How a spec is read, as :func:`graphspec.load` takes it; nothing of it goes with a network already read."""
+
+    variant: str | None
+    overrides: Iterable[str]
+    seed: int | None
+
+
+def data(spec: Source, data: DataLike = None, **reading: Unpack[Reading]) -> DataSet:
+    """The data set that a spec names, split as training splits it; its test part stays sealed.
+
+    `data`, here and below, is a folder in place of ``[data] root``, or a :class:`graphspec.DataPlace`.
+    """
     from graphspec import training
+    from graphspec.data.place import DataPlace
 
-    network = load(spec)
+    network = load(spec, **reading)
     with network.located():
-        return training.load_data(network.spec, Path(root) if root else None, download)
+        return training.load_data(network.spec, DataPlace.of(data))
 
 
 def train(
     spec: Source,
     *,
-    run: str | os.PathLike[str] | None = None,
+    run: Folder | None = None,
     resume: bool = False,
-    variant: str | None = None,
-    overrides: Iterable[str] = (),
     epochs: int | None = None,
     device: str = "auto",
-    data: str | os.PathLike[str] | None = None,
-    download: bool = False,
-    init: str | os.PathLike[str] | None = None,
+    data: DataLike = None,
+    init: Folder | None = None,
     parallel: Literal["ddp", "fsdp"] = "ddp",
     evaluated: bool = True,
     tensorboard: bool = False,
     reporter: Reporter | None = None,
+    **reading: Unpack[Reading],
 ) -> TrainReport:
     """Train a spec into the run folder `run` (``runs/NAME`` by default).
 
-    `data` replaces ``[data] root``; only with `download` is a data set fetched; `init` is a file of weights, or a run,
-    to start from; `tensorboard` also writes each epoch's figures for TensorBoard into the run. Under torchrun all
-    processes train together; the first one writes and gives the whole report. See :func:`graphspec.training.train`.
+    `init` is a file of weights, or a run, to start from; `tensorboard` also writes each epoch's figures for TensorBoard
+    into the run. Under torchrun all processes train together; the first one writes and gives the whole report. See
+    :func:`graphspec.training.train`.
     """
     from graphspec import training
+    from graphspec.data.place import DataPlace
+    from graphspec.training.run.tensorboard import beside
 
-    network = load(spec, variant=variant, overrides=overrides)
-    shaped, module = network.shaped, network.build()
-    folder = Path(run or Path("runs") / network.name)
-    if tensorboard:
-        from graphspec.training.run.reporter import default_reporter
-        from graphspec.training.run.tensorboard import TensorBoard
-
-        reporter = TensorBoard(reporter or default_reporter(), folder / "tensorboard")
+    network = load(spec, **reading)
+    folder = Path(run or f"runs/{network.name}")
     with network.located():
         return training.train(
-            module, shaped, run=folder, resume=resume, epochs=epochs, device=device,
-            data_root=Path(data) if data else None, download=download, init=Path(init) if init else None,
-            parallel=parallel, evaluated=evaluated, reporter=reporter,
+            network.build(), network.shaped, run=folder, resume=resume, epochs=epochs, device=device,
+            data=DataPlace.of(data), init=Path(init) if init else None, parallel=parallel, evaluated=evaluated,
+            reporter=beside(reporter, folder) if tensorboard else reporter,
         )  # fmt: skip
 
 
 def tune(
     spec: Source,
     *,
-    run: str | os.PathLike[str] | None = None,
+    run: Folder | None = None,
     resume: bool = False,
-    variant: str | None = None,
-    overrides: Iterable[str] = (),
     trials: int | None = None,
     device: str = "auto",
-    data: str | os.PathLike[str] | None = None,
-    download: bool = False,
+    data: DataLike = None,
     say: Callable[[str], None] = lambda text: None,
+    **reading: Unpack[Reading],
 ) -> TuneReport:
     """Search the space of a spec's ``[tune]`` in the folder `run` (``runs/NAME-tune`` by default).
 
     Each trial is trained like any spec; with `resume` a study goes on, also beside other processes. The best trial's
     weights are measured on every part once no trial is left. See :func:`graphspec.tuning.tune.tune`.
     """
-    from graphspec import training, tuning
+    from graphspec import tuning
+    from graphspec.data.place import DataPlace
 
     tuning.require_optuna()
     tuning.require_own_process()
-    from graphspec.training.prepare import choose_device
     from graphspec.tuning.tune import tune as search
-    from graphspec.tuning.vectorized import together
 
-    loaded = load(spec, variant=variant, overrides=overrides)
-    network = loaded.spec
-    base = {key: value for key, value in network.source.data.items() if key != "tune"} | {"name": network.name}
-    root = Path(data) if data else None
-    with loaded.located():
-        known = training.load_data(network, root, download)
-
-    def train_trial(trial: NetworkSpec, folder: Path, resume: bool, reporter: Reporter) -> TrainReport:
-        shaped = shape(trial)
-        module = build(shaped)
-        same = trial.data == network.data and trial.train and network.train and trial.train.seed == network.train.seed
-        with located(trial.source):
-            return training.train(
-                module, shaped, run=folder, resume=resume, device=device, data_root=root, download=download,
-                evaluated=False, dataset=known if same else None, reporter=reporter,
-            )  # fmt: skip
-
-    def join(trials: Sequence[NetworkSpec]) -> Together | str:
-        shaped = shape(trials[0])
-        optimizers = [trial.train.optimizer for trial in trials if trial.train]
-        return together(build(shaped), shaped, known, optimizers, choose_device(device))
-
-    with loaded.located():
-        report = search(
-            network, known, join=join, load=lambda changes: load(base, overrides=changes).spec,
-            train=train_trial, run=Path(run or Path("runs") / f"{network.name}-tune"), resume=resume, trials=trials,
-            say=say,
-        )  # fmt: skip
-    if report.best_run is None or report.counts.get("running"):
-        return report
-    return dataclasses.replace(
-        report, evaluation=evaluate(report.best_run, device=device, data=data, download=download)
-    )  # fmt: skip
+    network = load(spec, **reading)
+    folder = Path(run or f"runs/{network.name}-tune")
+    with network.located():
+        return search(network, DataPlace.of(data), run=folder, resume=resume, trials=trials, device=device, say=say)
 
 
 def find_lr(
     spec: Source,
     *,
-    picture: str | os.PathLike[str] | None = None,
-    variant: str | None = None,
-    overrides: Iterable[str] = (),
+    picture: Folder | None = None,
     device: str = "auto",
-    data: str | os.PathLike[str] | None = None,
-    download: bool = False,
+    data: DataLike = None,
+    **reading: Unpack[Reading],
 ) -> LrReport:
     """The loss at growing learning rates, and the rate at which it falls fastest; drawn to `picture`."""
+    from graphspec.data.place import DataPlace
     from graphspec.training.checks.lr_finder import find_lr
 
-    network = load(spec, variant=variant, overrides=overrides)
-    shaped, module = network.shaped, network.build()
+    network, drawn = load(spec, **reading), Path(picture) if picture else None
     with network.located():
-        return find_lr(
-            module, shaped, picture=Path(picture) if picture else None, device=device,
-            data_root=Path(data) if data else None, download=download,
-        )  # fmt: skip
+        return find_lr(network.module, network.shaped, picture=drawn, device=device, place=DataPlace.of(data))
 
 
 def overfit_batch(
-    spec: Source,
-    *,
-    variant: str | None = None,
-    overrides: Iterable[str] = (),
-    device: str = "auto",
-    data: str | os.PathLike[str] | None = None,
-    download: bool = False,
+    spec: Source, *, device: str = "auto", data: DataLike = None, **reading: Unpack[Reading]
 ) -> OverfitReport:
     """Whether a spec's network can learn its first batch by heart; ``GraphspecError`` where it cannot."""
+    from graphspec.data.place import DataPlace
     from graphspec.training.checks.overfit import overfit_batch
 
-    network = load(spec, variant=variant, overrides=overrides)
-    shaped, module = network.shaped, network.build()
+    network = load(spec, **reading)
     with network.located():
-        return overfit_batch(module, shaped, device=device, data_root=Path(data) if data else None, download=download)
+        return overfit_batch(network.module, network.shaped, device=device, place=DataPlace.of(data))
 
 
-def evaluate(
-    run: str | os.PathLike[str],
-    *,
-    device: str = "auto",
-    data: str | os.PathLike[str] | None = None,
-    download: bool = False,
-) -> EvaluateReport:
+def evaluate(run: Folder | TrainReport, *, device: str = "auto", data: DataLike = None) -> EvaluateReport:
     """Measure the best weights of the run folder `run` on every part of its data, and write its report."""
     from graphspec import training
+    from graphspec.data.place import DataPlace
 
-    expect(run, "run")
-    network = Network.open(run)
-    shaped, module = network.shaped, network.build()
-    with located(shaped.spec.source):
+    folder = _folder(run, "run")
+    network = Network.open(folder)
+    with network.located():
         return training.evaluate(
-            module, shaped, Path(run), device=device, data_root=Path(data) if data else None, download=download
-        )
+            network.build(), network.shaped, folder, device=device, place=DataPlace.of(data)
+        )  # fmt: skip
 
 
 def export(
-    source: Source,
-    out: str | os.PathLike[str] | None = None,
+    source: Source | TrainReport,
+    out: Folder | None = None,
     *,
     formats: Sequence[str] | None = None,
     precisions: Sequence[str] | None = None,
-    variant: str | None = None,
-    overrides: Iterable[str] = (),
-    data: str | os.PathLike[str] | None = None,
-    download: bool = False,
+    data: DataLike = None,
+    **reading: Unpack[Reading],
 ) -> Bundle:
-    """Export a run folder (its best weights), or a spec (its seeded initial weights), to `out` (``exports/NAME``).
+    """Export a run (its best weights), or a spec (its seeded initial weights), to `out` (``exports/NAME``).
 
-    The bundle is published only after it was verified. `data` replaces ``[data] root``; only with `download` is a data
-    set fetched. ``"pipeline"`` and the precision ``"int8"`` need the data set, everything else goes without it.
+    The bundle is published only after it was verified. ``"pipeline"`` and the precision ``"int8"`` need the data set,
+    everything else goes without it.
 
     Raises:
         VerificationError: an exported file is not the same function; nothing was published.
     """
-    from graphspec import exporting, verifying
+    from graphspec.data.place import DataPlace
+    from graphspec.verifying.publication import publish_verified
 
-    if is_path(source) and expect(source, "run", "spec") == "run":
-        network = Network.open(source)
-    else:
-        network = load(source, variant=variant, overrides=overrides)
-    run, shaped, module = network.folder, network.shaped, network.module
-    wanted = shaped.spec.export
-    chosen, smaller = tuple(formats or wanted.formats), tuple(precisions or wanted.precisions)
-    target = Path(out or Path("exports") / shaped.spec.name)
-    with located(shaped.spec.source), exporting.staging(target) as folder, verifying.Workers(chosen) as workers:
-        if smaller and "onnx" not in chosen:
-            hint, at = 'add "onnx" to the formats', ("export", "precisions")
-            raise fail("not-exportable", "the precisions are of model.onnx", at=at, hint=hint)
-        root = Path(data) if data else None
-        samples = _samples(shaped, run, "pipeline" in chosen or "int8" in smaller, root, download)
-        facts = _facts(shaped, run, samples, "pipeline" in chosen, bool(smaller), root)
-        bundle = exporting.write_bundle(
-            module, shaped, folder / "bundle", formats=chosen, opset_version=wanted.opset_version, facts=facts
-        )
-        own = [format for format in chosen if format == "aoti"]  # machine code is run only if it is named
-        report = verifying.verify_bundle(module, shaped, bundle, runtimes=own, workers=workers)
-        report.raise_if_failed(target.with_name(f"{target.name}.failing-input.npz"))
-        variants = verifying.add_variants(bundle, module, shaped, smaller, samples) if smaller else {}
-        exporting.publish(exporting.seal(bundle, report.as_dict(), variants).folder, target)
-    return exporting.Bundle.open(target)
+    network = _run_or_spec(source, reading)
+    wanted = network.spec.export
+    with network.located():
+        return publish_verified(
+            network, Path(out or f"exports/{network.name}"), formats=formats or wanted.formats,
+            precisions=precisions or wanted.precisions, place=DataPlace.of(data),
+        )  # fmt: skip
 
 
-def verify(
-    bundle: Bundle | str | os.PathLike[str],
-    *,
-    runtimes: Sequence[str] = (),
-    file: str | os.PathLike[str] | None = None,
-) -> VerifyReport:
+def verify(bundle: Bundle | Folder, *, runtimes: Sequence[str] = (), file: Folder | None = None) -> VerifyReport:
     """Check an export again: its hashes, and every file against the module that its spec and weights make.
 
     `runtimes` adds optional ones by name, or ``"all"``. With `file`, an ONNX file of whatever origin is judged instead
@@ -262,84 +195,49 @@ def verify(
     Raises:
         VerificationError: a file was changed. A mismatch is in the report: ``.passed``, ``.worst``.
     """
-    from graphspec import exporting, verifying
+    from graphspec import verifying
+    from graphspec.exporting import Bundle
 
-    opened = bundle if isinstance(bundle, exporting.Bundle) else exporting.Bundle.open(_export(bundle))
+    opened = bundle if isinstance(bundle, Bundle) else Bundle.open(_folder(bundle, "export"))
     opened.check_hashes()
     network = Network.open(opened.folder)
-    shaped, module = network.shaped, network.module
-    if file is not None:
-        if not Path(file).is_file():
-            raise fail("no-such-file", f'there is no file "{file}"')
-        return verifying.verify_onnx(module, shaped, Path(file), sample=verifying.golden_sample(opened))
-    return verifying.verify_bundle(module, shaped, opened, runtimes=runtimes)
+    if file is None:
+        return verifying.verify_bundle(network.module, network.shaped, opened, runtimes=runtimes)
+    if not Path(file).is_file():
+        raise fail("no-such-file", f'there is no file "{file}"')
+    return verifying.verify_onnx(
+        network.module, network.shaped, Path(file), sample=verifying.golden_sample(opened)
+    )  # fmt: skip
 
 
 def predict(
-    source: str | os.PathLike[str],
-    files: Iterable[str | os.PathLike[str]] = (),
-    *,
-    count: int = 8,
-    data: str | os.PathLike[str] | None = None,
-    download: bool = False,
+    source: Folder | TrainReport, files: Iterable[Folder] = (), *, count: int = 8, data: DataLike = None
 ) -> list[Prediction]:
     """What a run's best weights, or an export's ONNX file in onnxruntime, answer to `files`.
 
     Without files: to the first `count` samples of the test part, whose truth is known. See
     :func:`graphspec.predicting.predict`.
     """
-    from graphspec import exporting, predicting, verifying
+    from graphspec import predicting
+    from graphspec.data.place import DataPlace
 
-    folder, paths, root = Path(source), [Path(file) for file in files], Path(data) if data else None
-    if expect(source, "run", "export") == "run":
-        network = Network.open(source)
-        shaped = network.shaped
-        run, labels = predicting.module_function(network.module, list(shaped.outputs)), _labels(folder)
-        return predicting.predict(shaped, run, paths, labels=labels, count=count, data_root=root, download=download)
-    bundle = exporting.Bundle.open(folder)
-    bundle.check_hashes()
-    shaped, labels = Network.open(folder).shaped, bundle.manifest["labels"]
-    if "onnx" not in bundle.formats:
-        raise fail("not-exportable", f'"{folder}" has no ONNX file', hint="export it with --format onnx")
-    with verifying.OnnxFunction(bundle.path("onnx"), shaped) as model:
-        return predicting.predict(shaped, model, paths, labels=labels, count=count, data_root=root, download=download)
+    folder, paths = _folder(source, "run", "export"), [Path(file) for file in files]
+    with predicting.function_of(folder) as function:
+        return predicting.predict(
+            function.shaped, function.run, paths, labels=function.labels, count=count, place=DataPlace.of(data)
+        )  # fmt: skip
 
 
-def _export(folder: str | os.PathLike[str]) -> Path:
-    expect(folder, "export")
-    return Path(folder)
+def _folder(source: Folder | TrainReport, *wanted: Literal["run", "export"]) -> Path:
+    """The folder of a run or an export, which is one of what is `wanted`."""
+    folder = Path(source if isinstance(source, str | os.PathLike) else source.run)
+    expect(folder, *wanted)
+    return folder
 
 
-def _labels(run: Path | None) -> list[str] | None:
-    """The class names that a run's evaluation noted."""
-    path = run / "evaluation.json" if run else None
-    return json.loads(path.read_text(encoding="utf-8"))["classes"] if path and path.is_file() else None
-
-
-def _samples(shaped: ShapedGraph, run: Path | None, needed: bool, root: Path | None, download: bool) -> DataSet | None:
-    """The data that an export of `run` tells of; where they are not `needed` they may be out of reach."""
-    from graphspec import training
-
-    if not (run or needed or root or download):
-        return None
-    try:
-        return training.load_data(shaped.spec, root, download)
-    except GraphspecError:
-        if needed or root or download:
-            raise
-        return None
-
-
-def _facts(
-    shaped: ShapedGraph, run: Path | None, samples: DataSet | None, pipeline: bool, strict: bool, root: Path | None
-) -> Facts:
-    """What an export says of the data; no more than the labels where they do not fit the network, unless `strict`."""
-    from graphspec import exporting
-
-    if samples is not None:
-        try:
-            return exporting.facts_of(shaped, samples, pipeline, root)
-        except GraphspecError:
-            if pipeline or strict:
-                raise
-    return exporting.Facts(labels=_labels(run))
+def _run_or_spec(source: Source | TrainReport, reading: Reading) -> Network:
+    """The network of a run, of the run that a report tells of, or of a spec read so."""
+    given: Any = getattr(source, "run", source)
+    if is_path(given) and expect(given, "run", "spec") == "run":
+        return Network.open(given)
+    return load(given, **reading)

@@ -12,6 +12,7 @@ from graphspec.cli.data import data
 from graphspec.cli.export import export, verify
 from graphspec.cli.init import init
 from graphspec.cli.ops import ops
+from graphspec.cli.options import grouped
 from graphspec.cli.predict import predict
 from graphspec.cli.schema import schema
 from graphspec.cli.train import evaluate, train
@@ -58,14 +59,14 @@ def _root(
         context.with_resource(limits.raised(most_layers))
 
 
-app.command("compile")(compile_)
-app.command()(train)
-app.command()(tune)
-app.command()(evaluate)
-app.command()(predict)
-app.command()(export)
-app.command()(verify)
-app.command()(ops)
-app.command()(data)
-app.command()(schema)
-app.command()(init)
+app.command("compile")(grouped(compile_))
+app.command()(grouped(train))
+app.command()(grouped(tune))
+app.command()(grouped(evaluate))
+app.command()(grouped(predict))
+app.command()(grouped(export))
+app.command()(grouped(verify))
+app.command()(grouped(ops))
+app.command()(grouped(data))
+app.command()(grouped(schema))
+app.command()(grouped(init))

@@ -10,7 +10,7 @@ import typer
 
 from graphspec.cli import options, summary
 from graphspec.cli.output_file import write_text
-from graphspec.cli.screen import Screen, screen
+from graphspec.cli.screen import Screen
 
 
 class Emit(StrEnum):
@@ -39,20 +39,16 @@ def compile_(
     ] = None,
     depth: Annotated[int, typer.Option("--depth", min=0, metavar="N", help="Pictures: open blocks N levels deep.")] = 0,
     expand: Annotated[bool, typer.Option("--expand", help="Pictures: open every block.")] = False,
-    variant: options.Variant = None,
-    set_: options.Overrides = None,
+    reading: options.Reading = options.Reading(),
     all_: Annotated[bool, typer.Option("--all", help="Show every layer of a large network.")] = False,
-    import_: options.Imports = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    work: options.Work = options.Work(),
 ) -> None:
     """Check SPEC, infer every shape, build the module, and show it."""
-    with screen(as_json, quiet) as here:
-        options.import_layers(import_)
-        from graphspec import compiler, draw
+    with work.screen() as here:
+        from graphspec import draw
         from graphspec.cli import emit as emits
 
-        network = compiler.load(options.source(spec), variant=variant, overrides=set_ or ())
+        network = reading.load(spec)
         shaped, _ = network.shaped, network.build()
         if emit is Emit.spec:
             _emit_text(here, emits.spec(network), output)

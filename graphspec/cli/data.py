@@ -11,7 +11,6 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from graphspec.cli import options
-from graphspec.cli.screen import screen
 from graphspec.cli.tables import new_table
 from graphspec.diagnostics import printable
 
@@ -25,23 +24,16 @@ def data(
         Path | None,
         typer.Option("--show", metavar="FILE.png", help="Draw samples as epochs see them.", show_default=False),
     ] = None,
-    data: options.Data = None,
-    download: options.Download = False,
-    cache: options.Cache = None,
-    variant: options.Variant = None,
-    set_: options.Overrides = None,
-    import_: options.Imports = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    place: options.Place = options.Place(),
+    reading: options.Reading = options.Reading(),
+    work: options.Work = options.Work(),
 ) -> None:
     """Read the data set of SPEC and show its parts; the test part stays sealed."""
-    with screen(as_json, quiet) as here:
-        options.import_layers(import_)
-        from graphspec import compiler, pipeline
+    with work.screen() as here:
+        from graphspec import pipeline
         from graphspec.data.picture import show as picture
 
-        network = compiler.load(options.source(spec), variant=variant, overrides=set_ or ())
-        found = pipeline.data(network, root=data, download=download)
+        found = pipeline.data(options.source(spec), place.data_place(), **reading.words())
         document = _document(found) | ({"picture": str(picture(found, show))} if show else {})
         here.show(document, *_tables(document))
 

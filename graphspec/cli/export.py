@@ -10,7 +10,6 @@ import typer
 from rich.text import Text
 
 from graphspec.cli import options
-from graphspec.cli.screen import screen
 from graphspec.cli.variants import variants
 from graphspec.cli.verification import limits, verified
 from graphspec.formats import FORMATS
@@ -57,17 +56,12 @@ def export(
             show_default=False,
         ),
     ] = None,
-    data: options.Data = None,
-    download: options.Download = False,
-    variant: options.Variant = None,
-    set_: options.Overrides = None,
-    import_: options.Imports = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    place: options.Place = options.Place(),
+    reading: options.Reading = options.Reading(),
+    work: options.Work = options.Work(),
 ) -> None:
     """Export RUN (or SPEC), verify every file against the network, and publish them if they are equal."""
-    with screen(as_json, quiet) as here:
-        options.import_layers(import_)
+    with work.screen() as here:
         from graphspec import pipeline
 
         with here.busy("exporting and verifying"):
@@ -76,10 +70,8 @@ def export(
                 output,
                 formats=[str(format_) for format_ in formats or ()] or None,
                 precisions=[precision.value for precision in precisions or ()] or None,
-                variant=variant,
-                overrides=set_ or (),
-                data=data,
-                download=download,
+                data=place.data_place(),
+                **reading.words(),
             )
         where = Text(f"\nPublished {bundle.folder}: {', '.join(sorted([*bundle.manifest['files'], 'manifest.json']))}")
         tables = [verified(bundle.manifest["verification"]), *variants(bundle.manifest)]
@@ -99,15 +91,12 @@ def verify(
         list[str] | None,
         typer.Option("--runtime", metavar="R|all", help="An optional runtime too. Repeatable.", show_default=False),
     ] = None,
-    import_: options.Imports = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    work: options.Work = options.Work(),
 ) -> None:
     """Check EXPORT again: its hashes, and every file against the network that its spec and weights make."""
     if source.suffix == ".onnx" and against is None:
         raise typer.BadParameter("an ONNX file needs --against EXPORT, whose network it is compared with")
-    with screen(as_json, quiet) as here:
-        options.import_layers(import_)
+    with work.screen() as here:
         from graphspec import pipeline
 
         file = source if against else None

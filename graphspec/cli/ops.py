@@ -15,7 +15,6 @@ from rich.constrain import Constrain
 from rich.text import Text
 
 from graphspec.cli import options
-from graphspec.cli.screen import screen
 from graphspec.cli.tables import new_table
 from graphspec.diagnostics import fail, quoted, suggest
 
@@ -27,13 +26,10 @@ _LIST_WIDTH = 100
 
 def ops(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="One layer type.", show_default=False)] = None,
-    import_: options.Imports = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    work: options.Work = options.Work(),
 ) -> None:
     """List the layer types, or show what NAME takes."""
-    with screen(as_json, quiet) as here:
-        options.import_layers(import_)
+    with work.screen() as here:
         from graphspec.ops import lookup, names
 
         if name is None:

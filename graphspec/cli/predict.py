@@ -10,7 +10,6 @@ import typer
 from rich.table import Table
 
 from graphspec.cli import options
-from graphspec.cli.screen import screen
 from graphspec.cli.tables import new_table
 from graphspec.diagnostics import printable
 
@@ -27,18 +26,14 @@ def predict(
         typer.Argument(metavar="FILE", help="Images, .npy or .csv files; none: test samples.", show_default=False),
     ] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many test samples.")] = 8,
-    data: options.Data = None,
-    download: options.Download = False,
-    import_: options.Imports = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    place: options.Place = options.Place(),
+    work: options.Work = options.Work(),
 ) -> None:
     """Predict FILEs, or the first test samples beside their truth; an EXPORT runs in onnxruntime."""
-    with screen(as_json, quiet) as here:
-        options.import_layers(import_)
+    with work.screen() as here:
         from graphspec import pipeline
 
-        found = pipeline.predict(source, files or (), count=count, data=data, download=download)
+        found = pipeline.predict(source, files or (), count=count, data=place.data_place())
         here.show({"predictions": [prediction.as_dict() for prediction in found]}, _table(found))
 
 

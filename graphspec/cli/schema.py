@@ -10,20 +10,16 @@ import typer
 
 from graphspec.cli import options
 from graphspec.cli.output_file import write_text
-from graphspec.cli.screen import screen
 
 
 def schema(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write there instead of stdout.", show_default=False)
     ] = None,
-    import_: options.Imports = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    work: options.Work = options.Work(),
 ) -> None:
     """Print the JSON Schema of specs, for an editor's completion and checks."""
-    with screen(as_json, quiet) as here:
-        options.import_layers(import_)
+    with work.screen() as here:
         from graphspec.schema import json_schema
 
         found = json_schema()

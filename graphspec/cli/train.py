@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from graphspec.cli import metric_tables, options
-from graphspec.cli.screen import screen
 from graphspec.system.startup import importing
 
 
@@ -50,25 +49,17 @@ def train(
     parallel: Annotated[
         Parallel, typer.Option("--parallel", help="Under torchrun: the whole network in each process, or a part.")
     ] = Parallel.ddp,
-    data: options.Data = None,
-    download: options.Download = False,
-    cache: options.Cache = None,
-    variant: options.Variant = None,
-    set_: options.Overrides = None,
-    import_: options.Imports = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    place: options.Place = options.Place(),
+    reading: options.Reading = options.Reading(),
+    work: options.Work = options.Work(),
 ) -> None:
     """Train SPEC, keep the best weights, and measure them on the train, validation and test parts."""
-    with screen(as_json, quiet) as here:
-        options.import_layers(import_)
+    with work.screen() as here:
         with importing():
             from graphspec import pipeline
             from graphspec.training.run.reporter import Silent
 
-        common: dict[str, Any] = {
-            "variant": variant, "overrides": set_ or (), "device": device, "data": data, "download": download,
-        }  # fmt: skip
+        common: dict[str, Any] = {**reading.words(), "device": device, "data": place.data_place()}
         if find_lr is not None:
             rates = pipeline.find_lr(options.source(spec), picture=find_lr, **common)
             here.show(rates.as_dict(), metric_tables.rates(rates))
@@ -86,7 +77,7 @@ def train(
             tensorboard=tensorboard,
             parallel="fsdp" if parallel is Parallel.fsdp else "ddp",
             **common,
-            reporter=Silent() if quiet else None,
+            reporter=Silent() if work.quiet else None,
         )
         here.show(report.as_dict(), *metric_tables.trained(report))
 
@@ -94,18 +85,13 @@ def train(
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
     device: options.Device = "auto",
-    data: options.Data = None,
-    download: options.Download = False,
-    cache: options.Cache = None,
-    import_: options.Imports = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    place: options.Place = options.Place(),
+    work: options.Work = options.Work(),
 ) -> None:
     """Measure the best weights of RUN on every part of its data."""
-    with screen(as_json, quiet) as here:
-        options.import_layers(import_)
+    with work.screen() as here:
         with importing():
             from graphspec import pipeline, training  # noqa: F401  what evaluation imports
 
-        report = pipeline.evaluate(run, device=device, data=data, download=download)
+        report = pipeline.evaluate(run, device=device, data=place.data_place())
         here.show(report.as_dict(), *metric_tables.evaluated(report))

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from graphspec.cli import metric_tables, options
 from graphspec.cli.numbers import seconds
-from graphspec.cli.screen import screen
 from graphspec.cli.tables import new_table
 from graphspec.diagnostics import printable
 
@@ -36,22 +35,17 @@ def tune(
         int | None, typer.Option("--trials", min=1, metavar="N", help="Instead of the spec's.", show_default=False)
     ] = None,
     device: options.Device = "auto",
-    data: options.Data = None,
-    download: options.Download = False,
-    variant: options.Variant = None,
-    set_: options.Overrides = None,
-    import_: options.Imports = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    place: options.Place = options.Place(),
+    reading: options.Reading = options.Reading(),
+    work: options.Work = options.Work(),
 ) -> None:
     """Search the values that [tune] of SPEC names, one training run a trial, and keep the best."""
-    with screen(as_json, quiet) as here:
-        options.import_layers(import_)
+    with work.screen() as here:
         from graphspec import pipeline
 
         report = pipeline.tune(
-            options.source(spec), run=run, resume=resume, variant=variant, overrides=set_ or (), trials=trials,
-            device=device, data=data, download=download, say=here.say,
+            options.source(spec), run=run, resume=resume, trials=trials, device=device, data=place.data_place(),
+            say=here.say, **reading.words(),
         )  # fmt: skip
         here.show(report.as_dict(), *_tables(report))
 

@@ -1,4 +1,4 @@
-"""Decoded images kept between runs, in a folder that the user names with ``--cache DIR`` or ``GRAPHSPEC_CACHE``.
+"""Decoded images kept between runs, in a folder that the user names with ``--cache DIR``.
 
 An entry is two files: ``KEY.images``, raw uint8, and ``KEY.json``, written last, with their shape and sha256. KEY is a
 hash over the contents of the image files in order, the size transforms, and the versions of what decodes and resizes,
@@ -27,12 +27,6 @@ from graphspec.system.lock import locked
 
 _FORMAT = 1
 _AT = ("data", "dataset")
-
-
-def folder() -> Path | None:
-    """The cache that the environment names; without one nothing is kept."""
-    named = os.environ.get("GRAPHSPEC_CACHE")
-    return Path(named) if named else None
 
 
 def key(paths: Sequence[str], transforms: Sequence[dict[str, Any]]) -> str:

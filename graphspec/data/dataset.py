@@ -6,22 +6,22 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from graphspec.data import cache
 from graphspec.data.augment import Augmentation, Mix, augmentations, check_augmentations, mixings
 from graphspec.data.batches import Batches
 from graphspec.data.checks import check_samples
+from graphspec.data.place import DataLike, DataPlace
 from graphspec.data.samples import Samples
-from graphspec.data.sources import SOURCES, read
+from graphspec.data.sources import read
+from graphspec.data.sources.paths import check_inside
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.split import split_indices
 from graphspec.data.transforms import Normalize, SizeTransforms, size_transforms, transforms_by_input
-from graphspec.diagnostics import Path as SpecPath
-from graphspec.diagnostics import fail, quoted
+from graphspec.diagnostics import fail
 from graphspec.spec.data import DataSpec
 
 Part = Literal["train", "validation", "test"]
@@ -111,19 +111,20 @@ class DataSet:
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
-def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, download: bool = False) -> DataSet:
+def load(spec: DataSpec, place: DataLike = None, *, seed: int = 0) -> DataSet:
     """Read the data set that ``[data]`` names, and split it.
 
-    `seed` decides the splits and the order of batches. `root` replaces ``[data] root``, which must stay inside the
-    working directory. Files are fetched from the network only with `download`. Raises ``GraphspecError`` for whatever
-    is missing or wrong; the test part is checked when it is opened. Decoded images are kept where the environment
-    variable ``GRAPHSPEC_CACHE`` names a folder.
+    `place` says where it lies; ``[data] root``, which it may replace, must stay inside the working directory. `seed`
+    decides the splits and the order of batches. Raises ``GraphspecError`` for whatever is missing or wrong; the test
+    part is checked when it is opened.
     """
-    _check_paths(spec, own_root=root is None)
-    place = Place(Path(spec.root if root is None else root), download, seed, cache.folder())
+    where = DataPlace.of(place)
+    if where.root is None:
+        check_inside(spec.root, ("data", "root"))
+    root = Path(spec.root) if where.root is None else where.root
     sizes = size_transforms(spec.transforms)
     augment = augmentations(spec.augment)
-    source = read(spec.dataset, place, sizes)
+    source = read(spec.dataset, Place(root, where.download, seed, where.cache), sizes)
     source = source if source.sized else _resized(source, sizes)
     mix = mixings(spec.augment, source)
     check_samples(source.train, source.labels, "training")
@@ -136,19 +137,6 @@ def load(spec: DataSpec, *, seed: int = 0, root: Path | str | None = None, downl
         spec.dataset.type, training, validation, test, source.labels, sizes, values, augment, mix,
         spec.batch_size, spec.drop_last, seed,
     )  # fmt: skip
-
-
-def _check_paths(spec: DataSpec, own_root: bool) -> None:
-    """Refuse a path that leads out of the working directory, or out of the folder that the user named."""
-    own = ("folder", "file", "test_file") if spec.dataset.type in SOURCES else spec.dataset.args  # what others mean
-    paths: dict[SpecPath, Any] = {("data", "dataset", key): spec.dataset.args.get(key) for key in own}
-    if own_root:
-        paths[("data", "root")] = spec.root
-    for at, text in paths.items():
-        path = PurePath(text) if isinstance(text, str) else PurePath()
-        if path.is_absolute() or ".." in path.parts:
-            message = f"the path {quoted(text)} leads out of the working directory"
-            raise fail("outside", message, at=at, hint="--data DIR names another folder")
 
 
 def _resized(source: Source, sizes: SizeTransforms) -> Source:

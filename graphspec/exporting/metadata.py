@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from graphspec.data import DataSet
 from graphspec.data.binding import bind
+from graphspec.data.place import DataPlace
 from graphspec.diagnostics import fail
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.preprocessing.preprocessing import Preprocessing
@@ -36,8 +36,8 @@ class Facts:
     raw: Tensor | None = None
 
 
-def facts_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, root: Path | None = None) -> Facts:
-    """What `data`, which lie under `root` where that is given, tell; what ``pipeline.onnx`` needs only with `pipeline`.
+def facts_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, place: DataPlace = DataPlace()) -> Facts:
+    """What `data`, which lie at `place`, tell; what ``pipeline.onnx`` needs only with `pipeline`.
 
     Raises:
         GraphspecError: where the data do not fit the network, or the network takes no pipeline.
@@ -50,7 +50,7 @@ def facts_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, root: Path | No
     facts = Facts(data.classes, data.transforms, sample)
     if not pipeline:
         return facts
-    preprocessing = Preprocessing.of(shaped, data, root)
+    preprocessing = Preprocessing.of(shaped, data, place)
     (stored,) = part.inputs.values()
     return dataclasses.replace(facts, preprocessing=preprocessing, raw=_raw(stored[:COUNT], preprocessing))
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.data.binding import bind
+from graphspec.data.place import DataPlace
 from graphspec.data.transforms import size_transforms, to_float, value_transforms
 from graphspec.diagnostics import fail, quoted
 from graphspec.losses import Reading
@@ -61,16 +62,15 @@ def predict(
     *,
     labels: Sequence[str] | None = None,
     count: int = 8,
-    data_root: Path | None = None,
-    download: bool = False,
+    place: DataPlace = DataPlace(),
 ) -> list[Prediction]:
     """Predict `files` or, without any, the first `count` samples of the test part, whose truth is known.
 
     `labels` are the class names; where the data are read they come from there.
     """
     if files:
-        return [prediction for path in files for prediction in _of_file(shaped, run, path, labels, data_root, download)]
-    data = load_data(shaped.spec, data_root, download)
+        return [prediction for path in files for prediction in _of_file(shaped, run, path, labels, place)]
+    data = load_data(shaped.spec, place)
     fields = bind(shaped, data)
     batch = data.batch(count, "test")
     target = fields.targets.get(next(iter(shaped.outputs)))
@@ -82,7 +82,7 @@ def predict(
 
 
 def _of_file(
-    shaped: ShapedGraph, run: Run, path: Path, labels: Sequence[str] | None, root: Path | None, download: bool
+    shaped: ShapedGraph, run: Run, path: Path, labels: Sequence[str] | None, place: DataPlace
 ) -> Iterator[Prediction]:
     if len(shaped.inputs) != 1:
         raise fail("arity", f"the network has {len(shaped.inputs)} inputs, a file is for one")
@@ -90,20 +90,18 @@ def _of_file(
     components = shaped.spec.data.transforms if shaped.spec.data else ()
     grey = kind.shape[1:2] == (1,) and not any(component.type == "Grayscale" for component in components)
     samples = read_samples(path, kind, colour=not grey)
-    values = _transformed(shaped, samples, components, root, download).to(kind.dtype)
+    values = _transformed(shaped, samples, components, place).to(kind.dtype)
     _check_shape(quoted(path), values, quoted(name), kind)
     names = [str(path)] if len(values) == 1 else [f"{path}:{row}" for row in range(1, len(values) + 1)]
     yield from _predictions(shaped, run([values]), names, labels, [None] * len(values))
 
 
-def _transformed(
-    shaped: ShapedGraph, samples: Tensor, components: Sequence[Component], root: Path | None, download: bool
-) -> Tensor:
+def _transformed(shaped: ShapedGraph, samples: Tensor, components: Sequence[Component], place: DataPlace) -> Tensor:
     """`samples` with ``[data] transforms`` applied; the data set is read where a transform's numbers come from it."""
     sizes = size_transforms(components)
     values = to_float(sizes(samples))
     measured = any(component.type == "StandardScaler" for component in components)
-    training = load_data(shaped.spec, root, download).train.inputs.values() if measured else [values]
+    training = load_data(shaped.spec, place).train.inputs.values() if measured else [values]
     for step in value_transforms(components, len(sizes.steps), next(iter(training))):
         values = step(values)
     return values

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from graphspec.data import Batches, DataSet, load
 from graphspec.data.binding import bind
 from graphspec.data.dataset import Part
+from graphspec.data.place import DataPlace
 from graphspec.diagnostics import fail, quoted, suggest, warn
 from graphspec.shapes.producer import producers
 from graphspec.shapes.shaped import ShapedGraph
@@ -39,13 +39,13 @@ def settings_of(spec: NetworkSpec) -> TrainSpec:
     return spec.train
 
 
-def load_data(spec: NetworkSpec, data_root: Path | None = None, download: bool = False) -> DataSet:
+def load_data(spec: NetworkSpec, place: DataPlace = DataPlace()) -> DataSet:
     """The data set of `spec`, split by ``[train] seed``. Raises ``GraphspecError`` where the spec has no ``[data]``."""
     if spec.data is None:
         raise fail("no-training", f'"{spec.name}" has no [data] section', hint='add [data] with dataset = "…"')
     seed = spec.train.seed if spec.train else 0
     with enough_memory("the data set", ("data", "dataset"), hint="fewer samples, or smaller images, need less"):
-        return load(spec.data, seed=seed, root=data_root, download=download)
+        return load(spec.data, place, seed=seed)
 
 
 def sample(shaped: ShapedGraph, count: int) -> dict[str, Tensor]:
@@ -124,11 +124,11 @@ def monitored(wanted: str | None, metrics: MetricSet, data: DataSet) -> MetricNa
 
 @contextlib.contextmanager
 def prepared(
-    module: nn.Module, shaped: ShapedGraph, device: str, data_root: Path | None = None, download: bool = False
+    module: nn.Module, shaped: ShapedGraph, device: str, place: DataPlace = DataPlace()
 ) -> Iterator[tuple[Learner, Batches]]:
     """A learner for `module` with its training batches, checked as before a run; torch's state is restored after it."""
     where, settings = choose_device(device), settings_of(shaped.spec)
-    data = load_data(shaped.spec, data_root, download)
+    data = load_data(shaped.spec, place)
     with (
         enough_memory("training"),
         restored_threads(),

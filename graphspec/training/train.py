@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from graphspec.data import DataSet
+from graphspec.data.place import DataLike, DataPlace
 from graphspec.diagnostics import warn
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.train import TrainSpec
@@ -52,21 +53,19 @@ def train(
     resume: bool = False,
     epochs: int | None = None,
     device: str = "auto",
-    data_root: Path | None = None,
-    download: bool = False,
+    data: DataSet | DataLike = None,
     init: Path | None = None,
     parallel: Literal["ddp", "fsdp"] = "ddp",
     evaluated: bool = True,
-    dataset: DataSet | None = None,
     reporter: Reporter | None = None,
 ) -> TrainReport:
     """Train `module` as the spec of `shaped` says, into the folder `run`.
 
     `epochs` replaces the spec's; with `resume` a run goes on where it stopped, bit-identical on the CPU at the same
-    thread count. `device` is auto, cpu, cuda or mps. `data_root` replaces ``[data] root``; only with `download` is
-    anything fetched. `init` is a file of weights, or a run folder, to start from in place of ``[train] init``. `module`
+    thread count. `device` is auto, cpu, cuda or mps. `data` says where what ``[data]`` names lies, or is that
+    itself. `init` is a file of weights, or a run folder, to start from in place of ``[train] init``. `module`
     ends with the best weights. Without `evaluated` the run ends with its last checkpoint, and the test part stays
-    sealed. `dataset` is what ``[data]`` names, where the caller has it already. Where torchrun has started several
+    sealed. Where torchrun has started several
     processes they train together, each with the whole module or, with `parallel` ``"fsdp"``, with a part of it.
 
     Raises ``GraphspecError`` before the first step for everything that can be known by then; ``Interrupted`` or
@@ -81,24 +80,24 @@ def train(
         stack.enter_context(reproducible(settings.deterministic))
         resume = where.goes_on(folder, resume)
         where.once(partial(folder.check, resume))
-        data = dataset or where.load(partial(load_data, spec, data_root), download)
+        samples = data if isinstance(data, DataSet) else where.load(partial(load_data, spec), DataPlace.of(data))
         if not resume:
             _begin(module, settings, init, reporter)
 
         def make(module: nn.Module, device: torch.device) -> Learner:
-            return make_learner(module, shaped, data, device, total)
+            return make_learner(module, shaped, samples, device, total)
 
         def check(learner: Learner) -> None:
-            preflight(learner, batches, data)
+            preflight(learner, batches, samples)
             check_memory(shaped, learner.optimizer, batches.batch_size, learner.device)
 
-        batches = data.batches("train", where.device)
+        batches = samples.batches("train", where.device)
         learner, judge = where.learners(module, make, check, batches)
-        validation = data.batches("validation", where.device) if data.validation is not None else None
+        validation = samples.batches("validation", where.device) if samples.validation is not None else None
         where.once(partial(stack.enter_context, folder))
         flag = where.stop_flag(stack.enter_context(stop_flag()))
         threads = where.threads(learner, thread_count(learner, batches), resume)
-        saver = where.saver(learner, spec, data, folder)
+        saver = where.saver(learner, spec, samples, folder)
         _start(where, learner, saver, resume)
         where.equip(learner, settings, batches, (total - learner.epoch) * len(batches))
         Fit(
@@ -106,8 +105,8 @@ def train(
             where.reporter(reporter), where.step, where.measure,
         ).run()  # fmt: skip
         where.leave()
-        evaluation = _evaluation(learner, judge, data, folder) if where.first and evaluated else None
-    return _report(learner, folder, data, evaluation)
+        evaluation = _evaluation(learner, judge, samples, folder) if where.first and evaluated else None
+    return _report(learner, folder, samples, evaluation)
 
 
 def _processes(
@@ -136,8 +135,7 @@ def evaluate(
     run: Path,
     *,
     device: str = "auto",
-    data_root: Path | None = None,
-    download: bool = False,
+    place: DataPlace = DataPlace(),
 ) -> EvaluateReport:
     """Measure the best weights of `run` on every part of the data, the test part included.
 
@@ -146,7 +144,7 @@ def evaluate(
     where = choose_device(device)
     folder = RunFolder(run)
     folder.check(resume=True)
-    data = load_data(shaped.spec, data_root, download)
+    data = load_data(shaped.spec, place)
     with restored_threads(), own_random_state(where):
         learner = make_learner(module, shaped, data, where, epochs=1)
         return evaluate_run(learner, data, folder, whole=True)

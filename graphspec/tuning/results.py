@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from graphspec.diagnostics import fail
 from graphspec.spec.dump import dump
-from graphspec.spec.model import NetworkSpec
 from graphspec.system.canvas import Album
 from graphspec.system.durable import write_atomically
 from graphspec.tuning.study import StudyFolder
 from graphspec.tuning.study_plot import picture
+from graphspec.tuning.trainer import Trainer
 from graphspec.tuning.tune_report import TrialReport, TuneReport, importances, trial_report
 
 
@@ -30,10 +30,8 @@ def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def write_results(
-    folder: StudyFolder, metric: str, direction: str, load: Callable[[Mapping[str, Any]], NetworkSpec]
-) -> TuneReport:
-    """Write ``trials.csv``, ``best.toml`` and ``study.png``. `load` reads the spec with a trial's values.
+def write_results(folder: StudyFolder, metric: str, direction: str, trainer: Trainer) -> TuneReport:
+    """Write ``trials.csv``, ``best.toml`` and ``study.png``; `trainer` knows the spec of a trial's values.
 
     Raises ``GraphspecError`` where every trial has ended and none was complete.
     """
@@ -48,7 +46,7 @@ def write_results(
     if complete:
         best = folder.study.best_trial.number
         files.append(folder.path / "best.toml")
-        write_atomically(files[-1], dump(load(folder.study.best_trial.params)).encode())
+        write_atomically(files[-1], dump(trainer.network(folder.study.best_trial.params).spec).encode())
         with Album(folder.path) as album:
             album.add("study.png", picture, trials, metric, direction, shares)
         files += album.files

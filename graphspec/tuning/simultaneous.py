@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import optuna
 from optuna.trial import TrialState
@@ -16,26 +15,22 @@ from graphspec.training.run.run_folder import RunFolder
 from graphspec.training.run.saver import Saver
 from graphspec.training.run.signals import StopFlag, stop_flag
 from graphspec.tuning.study import Claim, StudyFolder
+from graphspec.tuning.trainer import Trainer
 from graphspec.tuning.trial import Epochs
 from graphspec.tuning.vectorized import Member, Together
-
-#: The trials with these specs as one, or why they cannot be.
-Join = Callable[[Sequence[NetworkSpec]], Together | str]
 
 _AT = ("tune", "vmap")
 _HINT = "a smaller vmap, or batch_size, needs less; tune into another folder"
 
 
-def run_several(
-    study: StudyFolder, claims: Sequence[Claim], name: str, load: Callable[[Mapping[str, Any]], NetworkSpec], join: Join
-) -> str:
+def run_several(study: StudyFolder, claims: Sequence[Claim], name: str, trainer: Trainer) -> str:
     """Train the trials of `claims` in one pass; gives why that cannot be, and then has not touched them.
 
     Raises ``Interrupted`` or ``Terminated`` after a signal, and ``GraphspecError`` where memory is too small: the
     trials begin anew when the study goes on.
     """
-    specs = [load(claim.trial.params) for claim in claims]
-    joined = join(specs)
+    networks = [trainer.network(claim.trial.params) for claim in claims]
+    joined = trainer.join(networks)
     if isinstance(joined, str):
         return joined
     reporters = [Epochs(claim.trial, name) for claim in claims]
@@ -54,9 +49,9 @@ def run_several(
     try:
         with enough_memory(f"{len(claims)} trials at once", _AT, _HINT), stop_flag() as flag:
             joined.run(after_epoch, lambda: _look(flag, joined.step))
-        for number, (claim, spec) in enumerate(zip(claims, specs, strict=True)):
+        for number, (claim, network) in enumerate(zip(claims, networks, strict=True)):
             _tell(study, claim, joined.members[number], name, number in pruned)
-            _write(claim, spec, joined, number)
+            _write(claim, network.spec, joined, number)
     except GraphspecError:
         for claim in claims:
             if study.trials()[claim.trial.number].state == TrialState.RUNNING:

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
 from optuna.trial import Trial, TrialState
 
 from graphspec.diagnostics import GraphspecError, fail, quoted
-from graphspec.training import TrainReport
 from graphspec.training.metrics.names import by_part
 from graphspec.training.run.reporter import Silent
 from graphspec.training.run.run_folder import RunFolder
 from graphspec.training.run.signals import Interrupted, Terminated
 from graphspec.tuning.study import Claim, StudyFolder
+from graphspec.tuning.trainer import Trainer
 
 #: What no other values would mend: the disk, or another process in the folder.
 _NOT_OF_THE_TRIAL = ("unwritable", "run-locked")
-
-#: Trains a trial in its folder: (values by path, folder, resume, reporter) → report.
-Train = Callable[..., TrainReport]
 
 
 class Epochs(Silent):
@@ -40,7 +37,7 @@ class Epochs(Silent):
             raise optuna.TrialPruned
 
 
-def run_trial(study: StudyFolder, claim: Claim, name: str, train: Train) -> None:
+def run_trial(study: StudyFolder, claim: Claim, name: str, trainer: Trainer) -> None:
     """Train the trial of `claim` and tell the study how it ended; its failure is a result, too.
 
     Raises what ends the study: a signal, with the trial's state saved for whoever resumes it, or a disk that is full.
@@ -50,7 +47,7 @@ def run_trial(study: StudyFolder, claim: Claim, name: str, train: Train) -> None
     if claim.folder.exists() and not resume:
         shutil.rmtree(claim.folder)  # a process was killed while it began the run
     try:
-        report = train(trial.params, claim.folder, resume, Epochs(trial, name))
+        report = trainer.train(trial.params, claim.folder, resume, Epochs(trial, name))
         value = by_part(report.history[report.best_epoch - 1])["validation"][name]
         if not math.isfinite(value):
             raise fail("non-finite", f"{quoted(name)} is {value}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,53 +12,53 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
+from graphspec.compiler import Network
 from graphspec.data import DataSet
-from graphspec.diagnostics import GraphspecWarning, fail, quoted, suggest
+from graphspec.data.place import DataPlace
+from graphspec.diagnostics import fail, quoted, suggest
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.tune import TuneSpec
 from graphspec.system.durable import write_atomically
+from graphspec.training import EvaluateReport, evaluate, load_data
 from graphspec.training.metrics.names import LOSS, MetricName, names_of
 from graphspec.tuning.results import trial_line, write_results
 from graphspec.tuning.samplers import build_pruner, build_sampler
-from graphspec.tuning.simultaneous import Join, run_several
-from graphspec.tuning.space import Space, distributions, grid, overrides
+from graphspec.tuning.simultaneous import run_several
+from graphspec.tuning.space import Space, distributions, grid
 from graphspec.tuning.study import Claim, StudyFolder
-from graphspec.tuning.trial import Train, run_trial
+from graphspec.tuning.trainer import Trainer
+from graphspec.tuning.trial import run_trial
 from graphspec.tuning.tune_report import TuneReport, trial_report
 from graphspec.tuning.vectorized import obstacle
 
-#: Reads the spec with ``path=value`` changes and without its ``[tune]``; the pipeline's first stage.
-Load = Callable[[Sequence[str]], NetworkSpec]
-
 
 def tune(
-    spec: NetworkSpec,
-    data: DataSet,
+    network: Network,
+    place: DataPlace = DataPlace(),
     *,
-    load: Load,
-    train: Callable[..., Any],
-    join: Join,
     run: Path,
     resume: bool = False,
     trials: int | None = None,
+    device: str = "auto",
     say: Callable[[str], None] = lambda text: None,
 ) -> TuneReport:
     """Search the space of ``[tune]`` in the folder `run`, until `trials` (the spec's otherwise) were made in all.
 
-    `load` and `train` are the pipeline's: ``train(spec, folder, resume, reporter)``. `data` are the spec's own, from
-    which the default metric follows. `join` makes one pass of several specs, see :mod:`graphspec.tuning.vectorized`.
-    `say` gets a line for each trial.
+    `place` is where the data lie, `say` gets a line for each trial. Once no trial is left, the best one's weights are
+    measured on every part.
 
     Raises ``GraphspecError`` before the first trial where the space, the sampler or the metric is wrong, and at the end
     where no trial at all was complete.
     """
-    settings = _settings(spec)
+    spec, settings = network.spec, _settings(network.spec)
+    data = load_data(spec, place)
+    trainer = Trainer(network, settings, data, place, device)
     searched = _metric(spec, settings, data)
     direction = settings.direction or ("maximize" if searched.higher_is_better else "minimize")
     metric = str(searched)
     space = distributions(spec)
-    load(overrides(_first(space), settings.space))  # a path that leads nowhere fails here
+    trainer.network(_first(space))  # a path that leads nowhere fails here
     sampler, pruner = build_sampler(settings.sampler, settings.seed, space), build_pruner(settings.pruner)
     folder = StudyFolder(run)
     folder.check(resume)
@@ -68,35 +68,34 @@ def tune(
         wanted = trials or settings.trials
         if settings.sampler.type == "GridSampler":
             wanted = min(wanted, _grid_size(space))
+        _search(folder, space, wanted, metric, trainer, _together(spec, settings, say), say)
+        report = write_results(folder, metric, direction, trainer)
+    if report.best_run is None or report.counts.get("running"):
+        return report
+    return dataclasses.replace(report, evaluation=_evaluate(report.best_run, device, place))
 
-        def with_values(values: Mapping[str, Any]) -> NetworkSpec:
-            return load(overrides(values, settings.space))
 
-        def train_values(values: Mapping[str, Any], *rest: Any) -> Any:
-            return train(with_values(values), *rest)
-
-        _search(
-            folder, space, wanted, metric, with_values, _once_warned(train_values), join,
-            _together(spec, settings, say), say,
-        )  # fmt: skip
-        return write_results(folder, metric, direction, with_values)
+def _evaluate(run: Path, device: str, place: DataPlace) -> EvaluateReport:
+    best = Network.open(run)
+    with best.located():
+        return evaluate(best.build(), best.shaped, run, device=device, place=place)
 
 
 def _search(
-    folder: StudyFolder, space: Space, wanted: int, metric: str, load: Callable[[Mapping[str, Any]], NetworkSpec],
-    train: Train, join: Join, together: int, say: Callable[[str], None],
+    folder: StudyFolder, space: Space, wanted: int, metric: str, trainer: Trainer, together: int,
+    say: Callable[[str], None],
 ) -> None:  # fmt: skip
     """Make trials until there are `wanted`, up to `together` of them in one pass."""
     while claims := _claims(folder, space, wanted, together):
         for claim in claims:
             if claim.resumed:
                 say(f"trial {claim.trial.number}: going on where its process ended")
-        if together > 1 and (why := run_several(folder, claims, metric, load, join)):
+        if together > 1 and (why := run_several(folder, claims, metric, trainer)):
             say(f"one trial at a time: {why}")
             together = 1
         for claim in claims:
             if folder.trials()[claim.trial.number].state == TrialState.RUNNING:
-                run_trial(folder, claim, metric, train)
+                run_trial(folder, claim, metric, trainer)
             say(trial_line(trial_report(folder.trials()[claim.trial.number]), metric))
 
 
@@ -176,25 +175,6 @@ def _check_same_study(folder: StudyFolder, spec: NetworkSpec) -> None:
 
 def _without_trials(text: str) -> list[str]:
     return [line for line in text.splitlines() if not line.startswith("trials ")]
-
-
-def _once_warned(train: Train) -> Train:
-    """`train` where a warning that an earlier trial gave is not given again."""
-    seen: set[str] = set()
-
-    def quieter(*arguments: Any) -> Any:
-        with warnings.catch_warnings():
-            usual = warnings.showwarning
-
-            def show(message: Any, *place: Any, **more: Any) -> None:
-                if not isinstance(message, GraphspecWarning) or str(message) not in seen:
-                    seen.add(str(message))
-                    usual(message, *place, **more)
-
-            warnings.showwarning = show
-            return train(*arguments)
-
-    return quieter
 
 
 @contextmanager

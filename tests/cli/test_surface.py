@@ -8,10 +8,10 @@ from graphspec.cli.app import app
 SURFACE = """
 compile   spec --emit -o --depth --expand --variant --set --all --import --json --quiet
 train     spec --run --resume --epochs --init --find-lr --tensorboard --overfit-batch --device --parallel --data --download --cache --variant --set --import --json --quiet
-tune      spec --run --resume --trials --device --data --download --variant --set --import --json --quiet
+tune      spec --run --resume --trials --device --data --download --cache --variant --set --import --json --quiet
 evaluate  run --device --data --download --cache --import --json --quiet
-predict   source files --count --data --download --import --json --quiet
-export    source -o --format --precision --data --download --variant --set --import --json --quiet
+predict   source files --count --data --download --cache --import --json --quiet
+export    source -o --format --precision --data --download --cache --variant --set --import --json --quiet
 verify    source --against --runtime --import --json --quiet
 ops       name --import --json --quiet
 data      spec --show --data --download --cache --variant --set --import --json --quiet

@@ -20,6 +20,7 @@ from PIL import Image
 from graphspec import pipeline
 from graphspec.data import memory
 from graphspec.data.decoded import decode
+from graphspec.data.place import DataPlace
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
 from graphspec.training.run.reporter import Silent
 
@@ -41,7 +42,7 @@ def spec(dataset: Any, shape: list[int], outputs: int = 2, **more: Any) -> dict[
 
 
 def run(spec: dict[str, Any], root: Path, **more: Any) -> None:
-    pipeline.train(spec, run=root / "run", data=root, device="cpu", reporter=Silent(), **more)
+    pipeline.train(spec, **{"run": root / "run", "data": root, "device": "cpu", "reporter": Silent(), **more})
 
 
 def folder(root: Path, classes: dict[str, int], part: str = "train", mode: str = "RGB") -> dict[str, Any]:
@@ -252,11 +253,9 @@ def test_134_a_picture_in_two_parts_of_data_that_stay_on_disk(
         for other in others:
             shutil.copy(first, other)
     monkeypatch.setattr(memory, "budget", lambda: 0)
-    if cached:
-        monkeypatch.setenv("GRAPHSPEC_CACHE", str(tmp_path / "cache"))
     network = spec(dataset, [3, 8, 8], data={"validation": 0.25})
     with pytest.warns(GraphspecWarning, match=r"bad-data.*2 validation samples also stand in the training part"):
-        run(network, tmp_path)
+        run(network, tmp_path, data=DataPlace(tmp_path, cache=tmp_path / "cache" if cached else None))
 
 
 def test_135_data_changed_since_the_run_began(tmp_path: Path) -> None:
@@ -286,7 +285,7 @@ def test_124_links_in_a_circle_end(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "images/train/cat" / name).symlink_to(tmp_path / "images/train")
     with pytest.warns(GraphspecWarning, match=r"symbolic links are not followed: .*cat/a and 1 more"):
-        found = pipeline.data(spec(dataset, [3, 8, 8]), root=tmp_path)
+        found = pipeline.data(spec(dataset, [3, 8, 8]), tmp_path)
     assert len(found.train) + len(found.test.open()) == 4
 
 
@@ -296,9 +295,9 @@ def test_arrays_beyond_the_memory_are_refused_before_they_are_read(
 ) -> None:
     monkeypatch.setattr(memory, "available", lambda: 8)
     with pytest.raises(GraphspecError, match=r"too-much-memory.*needs \d+ bytes of memory, a data set may take 4 here"):
-        pipeline.data(spec(make(tmp_path), [2]), root=tmp_path)
+        pipeline.data(spec(make(tmp_path), [2]), tmp_path)
 
 
 def test_125_hidden_folders_are_no_classes(tmp_path: Path) -> None:
     dataset = folder(tmp_path, {"cat": 2, "dog": 2, ".git": 2})
-    assert pipeline.data(spec(dataset, [3, 8, 8]), root=tmp_path).classes == ("cat", "dog")
+    assert pipeline.data(spec(dataset, [3, 8, 8]), tmp_path).classes == ("cat", "dog")

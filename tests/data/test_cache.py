@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from graphspec.data import DataSet, load, memory
+from graphspec.data.place import DataPlace
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
 from graphspec.spec.data import DataSpec
 
@@ -28,13 +29,13 @@ SPEC: dict[str, Any] = {
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("GRAPHSPEC_CACHE", str(tmp_path / "cache"))
+def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def read(root: Path, size: int = 8) -> DataSet:
-    return load(DataSpec.model_validate({**SPEC, "transforms": [{"type": "Resize", "size": [size, size]}]}), root=root)
+def read(root: Path, size: int = 8, kept: bool = True) -> DataSet:
+    spec = DataSpec.model_validate({**SPEC, "transforms": [{"type": "Resize", "size": [size, size]}]})
+    return load(spec, DataPlace(root, cache=root / "cache" if kept else None))
 
 
 def everything(data: DataSet) -> torch.Tensor:
@@ -48,9 +49,10 @@ def names(cache: Path) -> set[str]:
 
 
 def test_without_a_named_folder_nothing_is_kept(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GRAPHSPEC_CACHE", raising=False)
+    """The environment's default is the command line's alone."""
+    monkeypatch.setenv("GRAPHSPEC_CACHE", str(images / "cache"))
     before = sorted(images.rglob("*"))
-    read(images)
+    read(images, kept=False)
     assert sorted(images.rglob("*")) == before
 
 
@@ -163,16 +165,20 @@ def test_many_images_keep_their_order(tmp_path: Path, cache: Path) -> None:
         for i in range(100):
             Image.new("L", (8, 8), i).save(tmp_path / "images" / name / f"{i:03}.png")
     spec = DataSpec.model_validate({**SPEC, "validation": 0, "test": 0})
-    assert load(spec, root=tmp_path).train.inputs["image"][:, 0, 0, 0].tolist() == [*range(100), *range(100)]
+    assert load(spec, DataPlace(tmp_path, cache=cache)).train.inputs["image"][:, 0, 0, 0].tolist() == [
+        *range(100),
+        *range(100),
+    ]
 
 
 PROCESS = """
 import sys
 from pathlib import Path
 from graphspec.data import load
+from graphspec.data.place import DataPlace
 from graphspec.spec.data import DataSpec
 spec = {"dataset": {"type": "ImageFolder", "folder": "images"}, "transforms": [{"type": "Resize", "size": [8, 8]}]}
-print(load(DataSpec.model_validate(spec), root=Path(sys.argv[1])).fingerprint)
+print(load(DataSpec.model_validate(spec), DataPlace(Path(sys.argv[1]), cache=Path(sys.argv[1]) / "cache")).fingerprint)
 """
 
 

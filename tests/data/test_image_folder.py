@@ -17,7 +17,7 @@ RESIZE = [{"type": "Resize", "size": [8, 8]}]
 
 def read(root: Path, transforms: list[object] = RESIZE) -> DataSet:
     spec = {"dataset": {"type": "ImageFolder", "folder": "images"}, "validation": 0, "transforms": transforms}
-    return load(DataSpec.model_validate(spec), root=root)
+    return load(DataSpec.model_validate(spec), root)
 
 
 def test_parts_classes_and_modes(images: Path) -> None:
@@ -31,9 +31,7 @@ def test_parts_classes_and_modes(images: Path) -> None:
 
 def test_without_parts_the_test_part_is_split_off(images: Path) -> None:
     (images / "images" / "train").rename(images / "flat")
-    data = load(
-        DataSpec.model_validate({"dataset": {"type": "ImageFolder"}, "transforms": RESIZE}), root=images / "flat"
-    )
+    data = load(DataSpec.model_validate({"dataset": {"type": "ImageFolder"}, "transforms": RESIZE}), images / "flat")
     assert (len(data.train), len(data.test.open())) == (4, 1)
 
 
@@ -82,10 +80,10 @@ def test_images_beyond_the_memory_stay_on_disk_and_are_the_same(images: Path, no
         "validation": 0.3,
     }
     spec["augment"] = ["RandomHorizontalFlip"]
-    streamed = load(DataSpec.model_validate(spec), root=images)
+    streamed = load(DataSpec.model_validate(spec), images)
     with pytest.MonkeyPatch.context() as enough:
         enough.setattr(memory, "budget", lambda: 2**40)
-        resident = load(DataSpec.model_validate(spec), root=images)
+        resident = load(DataSpec.model_validate(spec), images)
     assert streamed.train.streamed
     assert not resident.train.streamed
     for part in ("train", "validation", "test"):

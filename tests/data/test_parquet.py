@@ -31,7 +31,7 @@ def read(root: Path, columns: Any, target: str = "price", test: Any = None, kind
     if test is not None:
         parquet.write_table(pyarrow.table(test), root / "test.parquet")
         dataset["test_file"] = "test.parquet"
-    return load(DataSpec.model_validate({"dataset": dataset, "validation": 0, "test": 0}), root=root)
+    return load(DataSpec.model_validate({"dataset": dataset, "validation": 0, "test": 0}), root)
 
 
 @pytest.mark.parametrize("target", ["price", "town"])
@@ -82,17 +82,17 @@ def test_what_is_wrong_is_said(columns: dict[str, Any], expected: str, tmp_path:
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     spec = DataSpec.model_validate({"dataset": {"type": "parquet", "file": "x.parquet", "target": "y"}})
     with pytest.raises(GraphspecError, match="no-such-file"):
-        load(spec, root=tmp_path)
+        load(spec, tmp_path)
     (tmp_path / "x.parquet").write_bytes(b"PAR1 and then nothing PAR1")
     with pytest.raises(GraphspecError, match=r"bad-data.*cannot be read as Parquet"):
-        load(spec, root=tmp_path)
+        load(spec, tmp_path)
 
 
 def test_without_pyarrow_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     spec = DataSpec.model_validate({"dataset": {"type": "parquet", "file": "x.parquet", "target": "y"}})
     with pytest.raises(GraphspecError, match=r"needs pyarrow.*pip install 'graphspec\[parquet\]'"):
-        load(spec, root=tmp_path)
+        load(spec, tmp_path)
 
 
 def test_one_odd_value_in_a_column_of_numbers_is_a_warning(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_each_input_gets_what_is_meant_for_it(root: Path) -> None:
     """Images: size, augmentation, Normalize. Tables: StandardScaler by the training part. Tokens: nothing."""
-    data = load(DataSpec.model_validate(SPEC["data"]), root=root)
+    data = load(DataSpec.model_validate(SPEC["data"]), root)
     assert [step["type"] + " " + step.get("input", "") for step in data.transforms] == [
         "Resize ", "Normalize image", "Normalize age",
     ]  # fmt: skip
@@ -76,13 +76,13 @@ def test_each_input_gets_what_is_meant_for_it(root: Path) -> None:
 
 
 def test_targets_have_classes_of_their_own(root: Path) -> None:
-    data = load(DataSpec.model_validate(SPEC["data"]), root=root)
+    data = load(DataSpec.model_validate(SPEC["data"]), root)
     assert data.labels == {"species": ("0", "1", "2")}
     assert (data.train.targets["species"].dtype, data.train.targets["weight"].shape[1:]) == (torch.int64, (1,))
 
 
 def test_the_picture_shows_the_images_among_the_inputs(root: Path) -> None:
-    data = load(DataSpec.model_validate(SPEC["data"]), root=root)
+    data = load(DataSpec.model_validate(SPEC["data"]), root)
     assert show(data, root / "samples.png").stat().st_size > 5000
 
 

@@ -56,7 +56,7 @@ def test_line_follows_its_formula() -> None:
 
 
 def test_fashion_mnist_is_what_torchvision_reads(fashion: Path) -> None:
-    data = load(spec("FashionMNIST", validation=0), root=fashion)
+    data = load(spec("FashionMNIST", validation=0), fashion)
     theirs = datasets.FashionMNIST(fashion, train=True)
     assert torch.equal(data.train.inputs["image"], theirs.data.unsqueeze(1))
     assert torch.equal(data.train.targets["label"], theirs.targets)
@@ -66,7 +66,7 @@ def test_fashion_mnist_is_what_torchvision_reads(fashion: Path) -> None:
 
 
 def test_cifar10_is_what_torchvision_reads(cifar10: Path) -> None:
-    data = load(spec("CIFAR10", validation=0), root=cifar10)
+    data = load(spec("CIFAR10", validation=0), cifar10)
     theirs = datasets.CIFAR10(cifar10, train=True)
     assert data.train.inputs["image"].shape == (20, 3, 32, 32)
     assert np.array_equal(data.train.inputs["image"].permute(0, 2, 3, 1), theirs.data)
@@ -78,7 +78,7 @@ def test_cifar10_is_what_torchvision_reads(cifar10: Path) -> None:
 
 def test_the_test_part_is_not_read_before_it_is_opened(fashion: Path) -> None:
     (fashion / "FashionMNIST/raw/t10k-images-idx3-ubyte").write_bytes(b"not an idx file")
-    data = load(spec("FashionMNIST"), root=fashion)
+    data = load(spec("FashionMNIST"), fashion)
     assert not data.test.opened
     with pytest.raises(GraphspecError, match=r"bad-data.*damaged"):
         data.test.open()
@@ -114,4 +114,4 @@ def test_a_label_outside_the_classes_names_its_row(fashion: Path) -> None:
     content[8 + 7] = 200
     labels.write_bytes(content)
     with pytest.raises(GraphspecError, match=r"is 200 at row 7, the classes are 0 to 9"):
-        load(spec("FashionMNIST"), root=fashion)
+        load(spec("FashionMNIST"), fashion)

@@ -24,7 +24,7 @@ HOUSES = """area,town,rooms,price
 
 
 def read(root: Path, dataset: dict[str, Any], **more: Any) -> DataSet:
-    return load(DataSpec.model_validate({"dataset": dataset, "validation": 0, "test": 0, **more}), root=root)
+    return load(DataSpec.model_validate({"dataset": dataset, "validation": 0, "test": 0, **more}), root)
 
 
 def table(root: Path, text: str = HOUSES, target: str = "price", **more: Any) -> DataSet:
@@ -63,7 +63,7 @@ def test_statistics_are_the_training_parts(tmp_path: Path) -> None:
     rows = "x,y\n" + "".join(f"{i},{2 * i}\n" for i in range(50))
     (tmp_path / "t.csv").write_text(rows)
     spec = {"dataset": {"type": "csv", "file": "t.csv", "target": "y"}, "transforms": ["StandardScaler"], "test": 0.4}
-    data = load(DataSpec.model_validate(spec), root=tmp_path)
+    data = load(DataSpec.model_validate(spec), tmp_path)
     assert data.transforms[0]["mean"] == [pytest.approx(data.train.inputs["features"].double().mean().item())]
 
 

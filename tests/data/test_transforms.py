@@ -23,7 +23,7 @@ def spec(dataset: object, **more: object) -> DataSpec:
 def test_normalize_is_bit_equal_to_to_tensor_and_normalize(std: list[float], cifar10: Path) -> None:
     mean = [0.4914, 0.4822, 0.4465]
     transforms = [{"type": "Normalize", "mean": mean, "std": std}]
-    data = load(spec("CIFAR10", validation=0, transforms=transforms), root=cifar10)
+    data = load(spec("CIFAR10", validation=0, transforms=transforms), cifar10)
     ours = data.batch(20, "train").inputs["image"]
     theirs = Compose([ToTensor(), Normalize(mean, std)])
     images = data.train.inputs["image"].permute(0, 2, 3, 1).numpy()
@@ -32,8 +32,8 @@ def test_normalize_is_bit_equal_to_to_tensor_and_normalize(std: list[float], cif
 
 def test_resize_is_v2s(fashion: Path) -> None:
     resize = {"type": "Resize", "size": [14, 20], "interpolation": "nearest"}
-    data = load(spec("FashionMNIST", validation=0, transforms=[resize]), root=fashion)
-    plain = load(spec("FashionMNIST", validation=0), root=fashion)
+    data = load(spec("FashionMNIST", validation=0, transforms=[resize]), fashion)
+    plain = load(spec("FashionMNIST", validation=0), fashion)
     expected = v2.Resize([14, 20], interpolation=v2.InterpolationMode.NEAREST)(plain.train.inputs["image"])
     assert torch.equal(data.train.inputs["image"], expected)
     assert data.test.open().inputs["image"].shape == (20, 1, 14, 20)

@@ -61,7 +61,7 @@ def read(cls: type, folder: Path, /, transforms: list[Any] | None = None, **argu
         "batch_size": 4,
         "transforms": transforms or [],
     }
-    return load(DataSpec.model_validate(spec), root=folder)
+    return load(DataSpec.model_validate(spec), folder)
 
 
 RESIZE = [{"type": "Resize", "size": [6, 6]}]

@@ -29,7 +29,7 @@ RESIZE = [{"type": "Resize", "size": [8, 8]}]
 
 def read(name: str, root: Path, transforms: Any = (), **arguments: Any) -> DataSet:
     spec = {"dataset": {"type": name, **arguments}, "validation": 0, "transforms": list(transforms)}
-    return load(DataSpec.model_validate(spec), root=root)
+    return load(DataSpec.model_validate(spec), root)
 
 
 @pytest.mark.parametrize("name", VISION_SETS)

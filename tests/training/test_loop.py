@@ -57,10 +57,10 @@ def test_losses_and_weights_are_those_of_the_textbook_loop(fashion_root: Path, t
     module = pipeline.build(shaped)
     textbook = copy.deepcopy(module)
     reporter = Losses()
-    train(module, shaped, run=tmp_path / "run", data_root=fashion_root, reporter=reporter, device="cpu")
+    train(module, shaped, run=tmp_path / "run", data=fashion_root, reporter=reporter, device="cpu")
 
     assert shaped.spec.data is not None
-    order = load(shaped.spec.data, root=fashion_root).batches("train").order
+    order = load(shaped.spec.data, fashion_root).batches("train").order
     images = datasets.FashionMNIST(fashion_root, transform=Compose([ToTensor(), Normalize((0.2860,), (0.3530,))]))
     optimizer, loss_function, losses = torch.optim.Adam(textbook.parameters(), lr=0.01), nn.CrossEntropyLoss(), []
     for epoch in range(3):
@@ -141,7 +141,7 @@ def test_the_test_part_is_opened_only_after_training(fashion_root: Path, tmp_pat
     (fashion_root / "FashionMNIST/raw/t10k-labels-idx1-ubyte").write_bytes(b"")
     shaped = pipeline.shape(pipeline.load(SPEC))
     with pytest.raises(GraphspecError, match="bad-data"):
-        train(pipeline.build(shaped), shaped, run=tmp_path / "run", data_root=fashion_root, reporter=Silent())
+        train(pipeline.build(shaped), shaped, run=tmp_path / "run", data=fashion_root, reporter=Silent())
     assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 4
 
 
@@ -154,7 +154,7 @@ def test_accumulated_batches_are_one_batch(fashion_root: Path, fit: Any, tmp_pat
     for size, accumulate in ((24, 1), (6, 4), (5, 5), (25, 1)):
         sgd = 'train.optimizer={ type = "SGD", lr = 0.1 }'  # Adam would blow rounding errors up
         overrides = [f"data.batch_size={size}", f"train.accumulate={accumulate}", sgd]
-        report = fit(SPEC, tmp_path / f"{size}", data_root=fashion_root, overrides=overrides, epochs=2)
+        report = fit(SPEC, tmp_path / f"{size}", data=fashion_root, overrides=overrides, epochs=2)
         assert report.steps == 6
     assert torch.allclose(weights(tmp_path / "6"), weights(tmp_path / "24"), atol=1e-6, rtol=0)
     assert torch.allclose(weights(tmp_path / "5"), weights(tmp_path / "25"), atol=1e-6, rtol=0)
@@ -164,7 +164,7 @@ def test_accumulated_batches_are_one_batch(fashion_root: Path, fit: Any, tmp_pat
 def test_the_gradient_is_no_longer_than_asked(fashion_root: Path, fit: Any, tmp_path: Path) -> None:
     """With plain SGD at rate 1 an update is the gradient itself."""
     sgd = ['train.optimizer={ type = "SGD", lr = 1.0 }', "data.batch_size=60"]
-    fit(SPEC, data_root=fashion_root, overrides=[*sgd, "train.clip_grad_norm=0.01"], epochs=1)
+    fit(SPEC, data=fashion_root, overrides=[*sgd, "train.clip_grad_norm=0.01"], epochs=1)
     start = torch.cat([v.double().flatten() for _, v in sorted(pipeline.compile(SPEC).state_dict().items())])
     assert (weights(tmp_path / "run") - start).norm().item() == pytest.approx(0.01, rel=1e-3)
 

@@ -58,7 +58,7 @@ def test_enough_epochs_reach_the_least_squares_line(fit: Fit, tmp_path: Path) ->
 
 def test_mnist_mlp_has_the_courses_parameters_and_trains(tmp_path: Path, fit: Fit, fashion_root: Path) -> None:
     (fashion_root / "FashionMNIST").rename(fashion_root / "MNIST")
-    fit(SPECS / "mnist_mlp.toml", data_root=fashion_root, epochs=1)
+    fit(SPECS / "mnist_mlp.toml", data=fashion_root, epochs=1)
     assert sum(value.numel() for value in load_file(tmp_path / "run" / "last.safetensors").values()) == 101_770
 
 
@@ -69,17 +69,17 @@ def test_image_folder(fit: Fit, tmp_path: Path) -> None:
             folder.mkdir(parents=True)
             for i in range(count):
                 Image.new("RGB", (40, 30 + i), (grey + i, grey, grey)).save(folder / f"{i}.png")
-    assert fit(SPECS / "image_folder.toml", data_root=tmp_path).metrics["test"]["accuracy"] == 1
+    assert fit(SPECS / "image_folder.toml", data=tmp_path).metrics["test"]["accuracy"] == 1
 
 
 @needs_fashion
 @pytest.mark.slow
 def test_fashion_mlp(fit: Fit) -> None:
-    assert fit(SPECS / "fashion_mlp.toml", data_root=ROOT).metrics["test"]["accuracy"] > 0.86
+    assert fit(SPECS / "fashion_mlp.toml", data=ROOT).metrics["test"]["accuracy"] > 0.86
 
 
 @needs_fashion
 def test_fashion_mnist_is_the_real_one() -> None:
-    data = load(DataSpec.model_validate({"dataset": "FashionMNIST"}), root=ROOT)
+    data = load(DataSpec.model_validate({"dataset": "FashionMNIST"}), ROOT)
     assert (len(data.train), len(data.validation or ()), len(data.test.open())) == (54_000, 6_000, 10_000)
     assert data.train.targets["label"].bincount().tolist() == [5400] * 10

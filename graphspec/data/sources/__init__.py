@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from graphspec.data.sources import embedded, synthetic
 from graphspec.data.sources.arrays import npz_arrays
 from graphspec.data.sources.image_folder import image_folder
+from graphspec.data.sources.paths import check_paths
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.sources.tables import TABLES
 from graphspec.data.sources.torchvision_sets import VISION_SETS, VisionSource
@@ -39,6 +40,7 @@ def read(dataset: Component, place: Place, resize: SizeTransforms) -> Source:
     """The data set that a spec names. `resize` is applied to images that are decoded one by one."""
     at = ("data", "dataset")
     function = choose(dataset, sources(), "data set", at)
+    check_paths(function, dataset.args, at)
     known = inspect.signature(function).parameters
     given = {"resize": resize} if "resize" in known else {}
     return construct(dataset, function, at, place=place, **given)

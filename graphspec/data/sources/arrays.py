@@ -12,6 +12,7 @@ from torch import Tensor
 
 from graphspec.data.memory import check_size
 from graphspec.data.samples import Samples
+from graphspec.data.sources.paths import PlainText
 from graphspec.data.sources.source import Place, Source
 from graphspec.diagnostics import fail, quoted
 
@@ -19,7 +20,7 @@ AT = ("data", "dataset")
 
 
 def npz_arrays(
-    place: Place, file: str, targets: Sequence[str] = ("y",), test_file: str = "", classes: int = 0
+    place: Place, file: str, targets: Sequence[PlainText] = ("y",), test_file: str = "", classes: int = 0
 ) -> Source:
     """``root/file``: arrays whose first dimension counts the samples; `targets` are the ones to predict, all others
     inputs.

@@ -13,6 +13,7 @@ from torch import Tensor
 from graphspec.data.samples import Samples
 from graphspec.data.sources.csv_file import read_csv
 from graphspec.data.sources.parquet_file import read_parquet
+from graphspec.data.sources.paths import PlainText
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.sources.table import AT, MOST_COLUMNS, Table
 from graphspec.diagnostics import fail, quoted, suggest, warn
@@ -31,7 +32,7 @@ class Column:
         return 1 if self.categories is None else len(self.categories)
 
 
-def csv_table(place: Place, file: str, target: str, test_file: str = "", classes: bool = False) -> Source:
+def csv_table(place: Place, file: str, target: PlainText, test_file: str = "", classes: bool = False) -> Source:
     """The table ``root/file``, whose first line names the columns; `target` is the one to predict.
 
     A target of texts, or one of whole numbers with `classes`, gives class labels; a numeric one is regressed. Features
@@ -40,7 +41,7 @@ def csv_table(place: Place, file: str, target: str, test_file: str = "", classes
     return _source(read_csv, place, file, target, test_file, classes)
 
 
-def parquet_table(place: Place, file: str, target: str, test_file: str = "", classes: bool = False) -> Source:
+def parquet_table(place: Place, file: str, target: PlainText, test_file: str = "", classes: bool = False) -> Source:
     """The Parquet file ``root/file``, read by pyarrow, under the rules of ``csv``; `target` is the column to predict.
 
     Numbers and booleans are numeric columns, strings and dictionaries texts; other types are refused.
@@ -49,7 +50,7 @@ def parquet_table(place: Place, file: str, target: str, test_file: str = "", cla
 
 
 def _source(
-    read: Callable[[Path], Table], place: Place, file: str, target: str, test_file: str, classes: bool
+    read: Callable[[Path], Table], place: Place, file: str, target: PlainText, test_file: str, classes: bool
 ) -> Source:
     training = read(place.root / file)
     if target not in training.columns:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphspec.data import DataSet
+from graphspec.data.place import DataPlace
 from graphspec.data.sources import read
 from graphspec.data.sources.source import Place
 from graphspec.data.transforms import SIZE_TRANSFORMS, size_transforms, to_float, value_transforms
@@ -40,8 +41,8 @@ class Preprocessing:
     transforms: tuple[Component, ...]
 
     @classmethod
-    def of(cls, shaped: ShapedGraph, data: DataSet, root: Path | None = None) -> Preprocessing:
-        """What `data`, which lie under `root` where that is given, go through on their way into `shaped`.
+    def of(cls, shaped: ShapedGraph, data: DataSet, place: DataPlace = DataPlace()) -> Preprocessing:
+        """What `data`, which lie at `place`, go through on their way into `shaped`.
 
         Raises:
             GraphspecError: ``not-exportable`` where the network has several inputs.
@@ -53,7 +54,7 @@ class Preprocessing:
         transforms = tuple(Component.model_validate(entry) for entry in data.transforms)
         shape = [dim if isinstance(dim, int) else dim_text(dim) for dim in kind.shape]
         if values.ndim == 4:
-            shape[1:] = _channels(shaped, transforms, root), *_sizes(shaped, transforms)
+            shape[1:] = _channels(shaped, transforms, place), *_sizes(shaped, transforms)
         dtype = str(values[:1].numpy().dtype)
         if values.ndim == 4 and dtype == "uint8":
             shape = [shape[0], *shape[2:], shape[1]]
@@ -150,7 +151,7 @@ class Preprocessing:
         return self.shape[1:3] if self.interleaved else self.shape[2:]
 
 
-def _channels(shaped: ShapedGraph, transforms: Sequence[Component], root: Path | None) -> int | str:
+def _channels(shaped: ShapedGraph, transforms: Sequence[Component], place: DataPlace) -> int | str:
     """The raw images' channels: the network's, but where Grayscale changes them; then those of the source."""
     spec = shaped.spec.data
     (kind,) = shaped.inputs.values()
@@ -158,7 +159,7 @@ def _channels(shaped: ShapedGraph, transforms: Sequence[Component], root: Path |
         return kind.shape[1] if isinstance(kind.shape[1], int) else dim_text(kind.shape[1])
     if spec.dataset.type == "ImageFolder":
         return 3  # as it decodes them
-    source = read(spec.dataset, Place(root or Path(spec.root)), size_transforms(()))
+    source = read(spec.dataset, Place(place.root or Path(spec.root)), size_transforms(()))
     (images,) = source.train.inputs.values()
     return int(images.shape[1])
 

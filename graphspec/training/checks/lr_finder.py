@@ -16,6 +16,7 @@ from typing import Any
 from torch import nn
 
 from graphspec.data import Batches, Samples
+from graphspec.data.place import DataPlace
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.system.canvas import Album
@@ -52,14 +53,13 @@ def find_lr(
     steps: int = 150,
     picture: Path | None = None,
     device: str = "auto",
-    data_root: Path | None = None,
-    download: bool = False,
+    place: DataPlace = DataPlace(),
 ) -> LrReport:
     """Train a copy of `module` for `steps` steps at rates from `lowest` to `highest`, and draw the loss to `picture`.
 
     Nothing is kept of that training. Raises ``GraphspecError`` as :func:`graphspec.training.train` does.
     """
-    with prepared(copy.deepcopy(module), shaped, device, data_root, download) as (learner, batches):
+    with prepared(copy.deepcopy(module), shaped, device, place) as (learner, batches):
         learner.schedule.warmup = 0
         rates: list[float] = []
         losses: list[float] = []

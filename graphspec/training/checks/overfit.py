@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from graphspec.data.place import DataPlace
 from graphspec.diagnostics import fail
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.training.loop import train_step
@@ -40,14 +40,13 @@ def overfit_batch(
     *,
     steps: int = 300,
     device: str = "auto",
-    data_root: Path | None = None,
-    download: bool = False,
+    place: DataPlace = DataPlace(),
 ) -> OverfitReport:
     """Train a copy of `module` on the first batch alone, without augmentation, at the spec's learning rate.
 
     Raises ``GraphspecError`` (``not-learning``) where its loss does not fall to half.
     """
-    with prepared(copy.deepcopy(module), shaped, device, data_root, download) as (learner, batches):
+    with prepared(copy.deepcopy(module), shaped, device, place) as (learner, batches):
         learner.schedule.scheduler = None
         batch = next(batches.in_order())
         losses: list[float] = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from graphspec.data import Batches, DataSet, Samples
+from graphspec.data.place import DataPlace
 from graphspec.data.seeds import generator
 from graphspec.diagnostics import GraphspecWarning, fail
 from graphspec.spec.train import TrainSpec
@@ -72,11 +74,11 @@ class Processes(OneProcess):
         """Where it raises, the others stop without a word."""
         self._group.once(work)
 
-    def load(self, read: Callable[[bool], DataSet], download: bool) -> DataSet:
+    def load(self, read: Callable[[DataPlace], DataSet], place: DataPlace) -> DataSet:
         """Downloaded by the first process before the others read them."""
-        if download:
-            self._group.once(lambda: read(True))
-        return read(False)
+        if place.download:
+            self._group.once(lambda: read(place))
+        return read(dataclasses.replace(place, download=False))
 
     def learners(self, module: nn.Module, make: Make, check: Check, batches: Batches) -> tuple[Learner, Learner]:
         """For a sharded module the second one is whole, on the CPU."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.data import Batches, DataSet, Samples
+from graphspec.data.place import DataPlace
 from graphspec.spec.train import TrainSpec
 from graphspec.training.engine.equip import equip
 from graphspec.training.engine.threads import Threads
@@ -58,9 +59,9 @@ class OneProcess:
         """Do `work` in the first process; all wait for it."""
         work()
 
-    def load(self, read: Callable[[bool], DataSet], download: bool) -> DataSet:
-        """The data that `read` gives, downloaded where they are not there and `download` allows it."""
-        return read(download)
+    def load(self, read: Callable[[DataPlace], DataSet], place: DataPlace) -> DataSet:
+        """The data that `read` finds at `place`, downloaded where they are not there and it allows that."""
+        return read(place)
 
     def learners(self, module: nn.Module, make: Make, check: Check, batches: Batches) -> tuple[Learner, Learner]:
         """What is trained, after all checks, and what measures the best weights: its module is whole."""

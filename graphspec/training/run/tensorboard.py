@@ -8,7 +8,7 @@ from typing import Any
 
 from graphspec.diagnostics import fail
 from graphspec.training.metrics.names import by_part
-from graphspec.training.run.reporter import Reporter
+from graphspec.training.run.reporter import Reporter, default_reporter
 
 
 class TensorBoard:
@@ -52,3 +52,8 @@ class TensorBoard:
         if self._writer is not None:
             self._writer.close()
         self._reporter.close()
+
+
+def beside(reporter: Reporter | None, run: Path) -> TensorBoard:
+    """TensorBoard's files in the run folder `run`, beside `reporter` or the usual one."""
+    return TensorBoard(reporter or default_reporter(), run / "tensorboard")

@@ -133,7 +133,7 @@ def test_pictures_of_several_outputs_have_their_names(fit: Fit, tmp_path: Path) 
             "loss": [{"type": "CrossEntropyLoss", "output": "kind"}, {"type": "MSELoss", "output": "place"}],
         },
     }
-    report = fit(spec, data_root=tmp_path).evaluation
+    report = fit(spec, data=tmp_path).evaluation
     assert pictures(tmp_path / "run") == {"curves", "kind_confusion_matrix", "place_predictions"}
     assert list(report.per_class) == ["0", "1", "2"]
 
@@ -151,7 +151,7 @@ def test_a_run_whose_pictures_fail_ends_with_everything_else(fit: Fit, tmp_path:
         "train": {"epochs": 1},
     }
     run = tmp_path / "run"
-    fit(spec, data_root=tmp_path)
+    fit(spec, data=tmp_path)
     assert {path.name for path in run.glob("*.png")} == {"curves.png", "confusion_matrix.png"}
     (run / "confusion_matrix.png").unlink()
     (run / "confusion_matrix.png").mkdir()

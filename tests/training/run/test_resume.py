@@ -165,8 +165,8 @@ def test_changed_data_is_refused(fit: Any, tmp_path: Path) -> None:
         "data": {"dataset": {"type": "ImageFolder", "folder": "images"}, "batch_size": 4},
         "train": {"epochs": 1},
     }
-    fit(spec, data_root=tmp_path)
+    fit(spec, data=tmp_path)
     for i in range(8):
         Image.new("RGB", (8, 8), (60 + i,) * 3).save(tmp_path / f"images/cat/{i}.png")
     with pytest.raises(GraphspecError, match="the training data changed"):
-        fit(spec, resume=True, epochs=2, data_root=tmp_path)
+        fit(spec, resume=True, epochs=2, data=tmp_path)

@@ -1,0 +1,69 @@
+"""From the values of a trial to its network, and to its training."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graphspec.compiler import Network, load
+from graphspec.data import DataSet
+from graphspec.data.place import DataPlace
+from graphspec.diagnostics import GraphspecWarning
+from graphspec.spec.tune import TuneSpec
+from graphspec.training import TrainReport, train
+from graphspec.training.prepare import choose_device
+from graphspec.training.run.reporter import Reporter
+from graphspec.tuning.space import overrides
+from graphspec.tuning.vectorized import Together, together
+
+
+class Trainer:
+    """Trains `network` with other values; `data` are its own, read at `place`. A warning is given once a search."""
+
+    def __init__(self, network: Network, settings: TuneSpec, data: DataSet, place: DataPlace, device: str) -> None:
+        self.data = data
+        self._spec, self._settings, self._place, self._device = network.spec, settings, place, device
+        plain = {key: value for key, value in network.spec.source.data.items() if key != "tune"}
+        self._plain = plain | {"name": network.name}
+        self._seen: set[str] = set()
+
+    def network(self, values: Mapping[str, Any]) -> Network:
+        """The network with `values` by path, without ``[tune]``."""
+        return load(self._plain, overrides=overrides(values, self._settings.space))
+
+    def train(self, values: Mapping[str, Any], folder: Path, resume: bool, reporter: Reporter) -> TrainReport:
+        """Train the network with `values` in `folder`; its test part stays sealed."""
+        network = self.network(values)
+        data = self.data if self._is_of(network) else self._place
+        with network.located(), self._once_warned():
+            return train(
+                network.build(), network.shaped, run=folder, resume=resume, device=self._device, data=data,
+                evaluated=False, reporter=reporter,
+            )  # fmt: skip
+
+    def join(self, networks: Sequence[Network]) -> Together | str:
+        """Trials of these networks, which differ in their optimisers alone, as one; or why they cannot be."""
+        optimizers = [network.spec.train.optimizer for network in networks if network.spec.train]
+        device = choose_device(self._device)
+        return together(networks[0].build(), networks[0].shaped, self.data, optimizers, device)
+
+    def _is_of(self, network: Network) -> bool:
+        """Whether the data of the search are those of `network`, split alike."""
+        spec, own = network.spec, self._spec
+        return spec.data == own.data and bool(spec.train and own.train and spec.train.seed == own.train.seed)
+
+    @contextlib.contextmanager
+    def _once_warned(self) -> Iterator[None]:
+        with warnings.catch_warnings():
+            usual = warnings.showwarning
+
+            def show(message: Any, *place: Any, **more: Any) -> None:
+                if not isinstance(message, GraphspecWarning) or str(message) not in self._seen:
+                    self._seen.add(str(message))
+                    usual(message, *place, **more)
+
+            warnings.showwarning = show
+            yield

@@ -1,0 +1,77 @@
+"""An export from the network to the published folder: written, verified, measured in other precisions, renamed in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from graphspec import exporting
+from graphspec.compiler import Network
+from graphspec.data import DataSet
+from graphspec.data.place import DataPlace
+from graphspec.diagnostics import GraphspecError, fail
+from graphspec.exporting import Bundle, Facts
+from graphspec.training import load_data
+from graphspec.verifying.runtimes.workers import Workers
+from graphspec.verifying.variants import add_variants
+from graphspec.verifying.verify import verify_bundle
+
+
+def publish_verified(
+    network: Network, target: Path, *, formats: Sequence[str], precisions: Sequence[str], place: DataPlace
+) -> Bundle:
+    """Write, verify and publish `network` as the bundle `target`; what failed is not published.
+
+    ``"pipeline"`` and the precision ``"int8"`` need the data set at `place`; everything else goes without it.
+
+    Raises:
+        VerificationError: an exported file is not the same function.
+    """
+    if precisions and "onnx" not in formats:
+        hint, at = 'add "onnx" to the formats', ("export", "precisions")
+        raise fail("not-exportable", "the precisions are of model.onnx", at=at, hint=hint)
+    module, shaped = network.module, network.shaped
+    with exporting.staging(target) as folder, Workers(tuple(formats)) as workers:
+        samples = _samples(network, "pipeline" in formats or "int8" in precisions, place)
+        facts = _facts(network, samples, "pipeline" in formats, bool(precisions), place)
+        bundle = exporting.write_bundle(
+            module, shaped, folder / "bundle", formats=formats, opset_version=network.spec.export.opset_version,
+            facts=facts,
+        )  # fmt: skip
+        own = [format for format in formats if format == "aoti"]  # machine code is run only if it is named
+        report = verify_bundle(module, shaped, bundle, runtimes=own, workers=workers)
+        report.raise_if_failed(target.with_name(f"{target.name}.failing-input.npz"))
+        variants = add_variants(bundle, module, shaped, precisions, samples) if precisions else {}
+        exporting.publish(exporting.seal(bundle, report.as_dict(), variants).folder, target)
+    return Bundle.open(target)
+
+
+def _samples(network: Network, needed: bool, place: DataPlace) -> DataSet | None:
+    """The data that an export tells of; where they are not `needed` they may be out of reach."""
+    asked = needed or place.root is not None or place.download
+    if not (network.folder or asked):
+        return None
+    try:
+        return load_data(network.spec, place)
+    except GraphspecError:
+        if asked:
+            raise
+        return None
+
+
+def _facts(network: Network, samples: DataSet | None, pipeline: bool, strict: bool, place: DataPlace) -> Facts:
+    """What an export says of the data; no more than the labels where they do not fit the network, unless `strict`."""
+    if samples is not None:
+        try:
+            return exporting.facts_of(network.shaped, samples, pipeline, place)
+        except GraphspecError:
+            if pipeline or strict:
+                raise
+    return Facts(labels=run_labels(network.folder))
+
+
+def run_labels(run: Path | None) -> list[str] | None:
+    """The class names that a run's evaluation noted."""
+    path = run / "evaluation.json" if run else None
+    return json.loads(path.read_text(encoding="utf-8"))["classes"] if path and path.is_file() else None
