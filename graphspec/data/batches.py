@@ -15,7 +15,7 @@ from graphspec.data.augment.windows import Windows, windows
 from graphspec.data.look_up import LookUp, look_up
 from graphspec.data.samples import Samples
 from graphspec.data.seeds import generator
-from graphspec.data.transforms import Normalize, to_float
+from graphspec.data.transforms import Normalize, scaled, to_float
 
 #: Bytes up to which samples are kept once more, in the form from which batches are made with the least work.
 KEPT = 1 << 29
@@ -136,13 +136,11 @@ class Batches:
         return Samples({name: to_float(value) for name, value in inputs.items()}, targets)
 
     def _transformed(self, name: str, value: Tensor) -> Tensor:
-        for transform in self.transforms.get(name, ()):
-            value = transform(value)
-        return value
+        return scaled(value, self.transforms.get(name, ()))
 
     @functools.cached_property
     def _looked_up(self) -> LookUp | None:
-        return look_up(self.samples, lambda name, value: self._transformed(name, to_float(value)))
+        return look_up(self.samples, lambda name, value: self._transformed(name, value))
 
     @functools.cached_property
     def _values(self) -> Samples | LookUp | None:

@@ -14,6 +14,7 @@ import torch
 from graphspec.data.augment import Augmentation, Mix, augmentations, check_augmentations, mixings
 from graphspec.data.batches import Batches
 from graphspec.data.checks import check_samples
+from graphspec.data.dtypes import Settled
 from graphspec.data.place import DataLike, DataPlace
 from graphspec.data.samples import Samples
 from graphspec.data.sources import read
@@ -111,11 +112,12 @@ class DataSet:
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
-def load(spec: DataSpec, place: DataLike = None, *, seed: int = 0) -> DataSet:
+def load(spec: DataSpec, place: DataLike = None, *, seed: int = 0, dtypes: Mapping[str, str] | None = None) -> DataSet:
     """Read the data set that ``[data]`` names, and split it.
 
     `place` says where it lies; ``[data] root``, which it may replace, must stay inside the working directory. `seed`
-    decides the splits and the order of batches. Raises ``GraphspecError`` for whatever is missing or wrong; the test
+    decides the splits and the order of batches; `dtypes` are those of the network's inputs, by name (floats where they
+    are not known). Raises ``GraphspecError`` for whatever is missing or wrong; the test
     part is checked when it is opened.
     """
     where = DataPlace.of(place)
@@ -132,9 +134,11 @@ def load(spec: DataSpec, place: DataLike = None, *, seed: int = 0) -> DataSet:
     training, validation = _split(training, source.labels, spec.validation, seed, "validation")
     if spec.augment:
         check_augmentations(augment, spec.augment, [image[:2] for image in training.inputs.values() if image.ndim == 4])
-    values = transforms_by_input(spec.transforms, len(sizes.steps), training.inputs)
+    values = transforms_by_input(spec.transforms, len(sizes.steps), training.inputs, dtypes)
+    settled = Settled(values, dtypes or {}, source.columns)
     return DataSet(
-        spec.dataset.type, training, validation, test, source.labels, sizes, values, augment, mix,
+        spec.dataset.type, settled(training, "training"), validation and settled(validation, "validation"),
+        SealedPart(test and (lambda: settled(test(), "test"))), source.labels, sizes, values, augment, mix,
         spec.batch_size, spec.drop_last, seed,
     )  # fmt: skip
 
@@ -154,19 +158,19 @@ def _resized(source: Source, sizes: SizeTransforms) -> Source:
     return Source(apply(source.train), None if test is None else lambda: apply(test()), source.labels)
 
 
-def _test_part(source: Source, spec: DataSpec, seed: int) -> tuple[Samples, SealedPart]:
-    """The training samples, and the test part: the source's own, or split off."""
+def _test_part(source: Source, spec: DataSpec, seed: int) -> tuple[Samples, Callable[[], Samples] | None]:
+    """The training samples, and a way to the test part: the source's own, or split off."""
     own = source.test
     if own is None:
         training, test = _split(source.train, source.labels, spec.test, seed, "test")
-        return training, SealedPart(None if test is None else lambda: test)
+        return training, None if test is None else lambda: test
 
     def opened() -> Samples:
         samples = own()
         check_samples(samples, source.labels, "test")
         return samples
 
-    return source.train, SealedPart(opened)
+    return source.train, opened
 
 
 def _split(

@@ -201,7 +201,7 @@ def _ignore_interrupt(worker: int) -> None:
 
 
 def _tensor(value: Any, kind: str) -> Tensor:
-    """A tensor as :class:`Samples` holds it: pictures uint8, other whole numbers int64, others float32."""
+    """A tensor as :class:`Samples` holds it: pictures uint8, whole numbers int64, float64 tables, all else float32."""
     from PIL import Image
 
     if isinstance(value, Image.Image):
@@ -209,12 +209,17 @@ def _tensor(value: Any, kind: str) -> Tensor:
         return torch.from_numpy(np.atleast_3d(pixels)).permute(2, 0, 1).contiguous()
     if not isinstance(value, Tensor | np.ndarray | np.generic | bool | int | float):
         raise TypeError(f"the {kind} is a {type(value).__name__}: no tensor, array, picture or number")
-    found = torch.as_tensor(value)
+    found = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
     if found.dtype == torch.uint8 and found.ndim == 3:
         return found.contiguous()
     if found.is_complex():
         raise TypeError(f"the {kind} is complex")
-    return found.to(torch.float32 if found.is_floating_point() else torch.int64).contiguous()
+    if found.dtype == torch.uint64 and (found.to(torch.int64) < 0).any():
+        raise ValueError(f"the {kind} is above {torch.iinfo(torch.int64).max}, where int64 ends")
+    if found.is_floating_point():
+        wide = found.dtype == torch.float64 and found.ndim < 3
+        return found.to(torch.float64 if wide else torch.float32).contiguous()
+    return found.to(torch.int64).contiguous()
 
 
 def _kinds(fields: Mapping[Key, Tensor]) -> str:

@@ -39,6 +39,7 @@ def standard_scaler() -> None:
     """Normalize with the mean and standard deviation of the training part (scikit-learn's StandardScaler)."""
 
 
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
 VALUE_TRANSFORMS: dict[str, Callable[..., Any]] = {"Normalize": normalize, "StandardScaler": standard_scaler}
 
 
@@ -59,6 +60,19 @@ class Normalize:
     def as_dict(self) -> dict[str, Any]:
         """As a spec writes it, numbers resolved: what an export ships."""
         return {"type": "Normalize", "mean": list(self.mean), "std": list(self.std)}
+
+
+def scaled(batch: Tensor, steps: Sequence[Normalize]) -> Tensor:
+    """`batch`, which may be changed in place, behind `steps`: images as floats in [0, 1], other numbers as they are.
+
+    Whole numbers and float64 are scaled in float64 and rounded to float32 last; whole numbers without steps stay whole.
+    """
+    values = to_float(batch)
+    if steps and values.dtype != torch.float32:
+        values = values.to(torch.float64)
+    for step in steps:
+        values = step(values)
+    return values.to(torch.float32) if values.dtype == torch.float64 else values
 
 
 @functools.lru_cache(maxsize=64)
@@ -134,17 +148,20 @@ def with_enums(component: Component, function: Callable[..., Any]) -> Component:
 
 
 def transforms_by_input(
-    components: Sequence[Component], offset: int, inputs: Mapping[str, Tensor]
+    components: Sequence[Component], offset: int, inputs: Mapping[str, Tensor], dtypes: Mapping[str, str] | None = None
 ) -> dict[str, tuple[Normalize, ...]]:
     """:func:`value_transforms` of each of the training part's `inputs`.
 
     Of several inputs, Normalize is for the images and StandardScaler for the tables, each with its own statistics;
-    where there are only images, or only tables, both are for all. Whole numbers (tokens) stay as they are.
+    where there are only images, or only tables, both are for all. What a network takes as whole numbers (tokens), by
+    the `dtypes` of its inputs, stays as it is; so do whole numbers of which the dtype is not known.
     """
+    kinds = dtypes or {}
     if len(inputs) == 1:
         return {name: value_transforms(components, offset, value) for name, value in inputs.items()}
     images = [name for name, value in inputs.items() if value.ndim == 4]
-    tables = [name for name, value in inputs.items() if value.ndim < 4 and value.is_floating_point()]
+    floats = [n for n, v in inputs.items() if kinds.get(n, "float32" if v.is_floating_point() else "int64") in _FLOATS]
+    tables = [name for name, value in inputs.items() if value.ndim < 4 and name in floats]
     meant = {"Normalize": images or tables, "StandardScaler": tables or images}
     others = {name: [c for c in components if name not in meant.get(c.type, inputs)] for name in inputs}
     return {name: value_transforms(components, offset, value, others[name]) for name, value in inputs.items()}
@@ -182,15 +199,19 @@ def value_transforms(
 
 
 def _statistics(sample: Tensor, before: Sequence[Normalize]) -> Normalize:
-    """Mean and (population) standard deviation by channel; a constant channel keeps a scale of 1."""
+    """Mean and (population) standard deviation by channel, in float64; a constant channel keeps a scale of 1."""
     if isinstance(sample, OnDisk):
         raise fail(
             "too-much-memory", "StandardScaler needs all samples in memory", ("data", "transforms"), "use Normalize"
         )
-    values = to_float(sample).clone()
+    values = to_float(sample)
+    values = values.clone() if values.dtype == torch.float32 else values.to(torch.float64, copy=True)
     for step in before:
         values = step(values)
-    values = values.to(torch.float64).transpose(0, 1).flatten(1)
+    values = values.to(torch.float64).transpose(0, 1).flatten(1) if values.ndim > 1 else values.to(torch.float64)[None]
     std, mean = torch.std_mean(values, dim=1, correction=0)
-    std = torch.where(std > 0, std, torch.ones_like(std))
+    # what rounding alone makes of a constant is no spread (Chan et al. 1983, as scikit-learn has it)
+    count, eps = values.shape[1], torch.finfo(torch.float64).eps
+    constant = std**2 <= count * eps * std**2 + (count * mean * eps) ** 2
+    std = std.masked_fill(constant, 1)
     return Normalize(tuple(mean.tolist()), tuple(std.tolist()))

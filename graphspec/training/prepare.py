@@ -45,7 +45,8 @@ def load_data(spec: NetworkSpec, place: DataPlace = DataPlace()) -> DataSet:
         raise fail("no-training", f'"{spec.name}" has no [data] section', hint='add [data] with dataset = "…"')
     seed = spec.train.seed if spec.train else 0
     with enough_memory("the data set", ("data", "dataset"), hint="fewer samples, or smaller images, need less"):
-        return load(spec.data, place, seed=seed)
+        dtypes = {name: kind.dtype for name, kind in spec.inputs.items()}
+        return load(spec.data, place, seed=seed, dtypes=dtypes)
 
 
 def sample(shaped: ShapedGraph, count: int) -> dict[str, Tensor]:

@@ -350,6 +350,35 @@ def test_a_table_goes_in_as_the_file_has_it_and_is_standardised_by_the_training_
     assert np.allclose(entry["mean"], raw.double().mean(0))
 
 
+SECONDS = """
+graphspec = 1
+[inputs]
+x = ["N", 1]
+[layers]
+fc = { type = "Linear", out_features = 1 }
+[data]
+dataset    = { type = "csv", file = "seconds.csv", target = "y" }
+transforms = ["StandardScaler"]
+[train]
+loss = "MSELoss"
+"""
+
+
+def test_the_digits_of_a_table_reach_the_scaling(tmp_path):
+    """Seconds since 1970 are all the same in float32."""
+    seconds = 1_700_000_000 + np.arange(100.0)
+    (tmp_path / "seconds.csv").write_text("t,y\n" + "".join(f"{t:.0f},{t % 7}\n" for t in seconds))
+    bundle = pipeline.export(SECONDS, tmp_path / "export", formats=["pipeline"], data=tmp_path)
+    (entry,) = bundle.manifest["transforms"]
+    session = onnxruntime.InferenceSession(bundle.path("pipeline"), providers=["CPUExecutionProvider"])
+    (value,) = session.run(None, {"x": seconds[:, None]})
+    with torch.no_grad():
+        scaled = torch.from_numpy((seconds - entry["mean"][0]) / entry["std"][0]).float()[:, None]
+        expected = pipeline.compile(SECONDS).eval()(scaled).numpy()
+    assert len(np.unique(value)) == 100
+    assert np.abs(value - expected).max() < 1e-5
+
+
 REGRESSION = """
 graphspec = 1
 [inputs]

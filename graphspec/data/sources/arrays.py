@@ -71,14 +71,19 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _tensor(path: Path, name: str, array: np.ndarray) -> Tensor:
-    """uint8 images stay, other integers become int64, floats float32."""
+    """uint8 images stay, other integers become int64, floats float32; tables keep float64 until they are scaled."""
     if array.ndim == 0 or array.dtype.kind not in "buif":
         raise fail(
             "bad-data", f"{quoted(name)} of {path} is no array of numbers ({array.dtype}, {array.ndim} dims)", at=AT
         )
     if array.dtype == np.uint8 and array.ndim == 4:
         return torch.from_numpy(array)
-    return torch.from_numpy(array.astype(np.float32 if array.dtype.kind == "f" else np.int64))
+    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+        raise fail("bad-data", f"{quoted(name)} of {path} is as large as {array.max()}, int64 ends before", at=AT)
+    if array.dtype.kind != "f":
+        return torch.from_numpy(array.astype(np.int64))
+    wide = array.dtype.itemsize > 4 and array.ndim < 4
+    return torch.from_numpy(array.astype(np.float64 if wide else np.float32))
 
 
 def _target(path: Path, name: str, value: Tensor, classes: int) -> Tensor:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from graphspec.data.memory import check_size
+from graphspec.data.sources.cells import PLAIN, Notation, number
 from graphspec.data.sources.table import AT, Table, check_names, missing_file, no_rows
-from graphspec.diagnostics import fail
+from graphspec.diagnostics import fail, quoted, warn
+from graphspec.system.regular_file import open_regular
+
+#: What tables are separated by, besides the comma, in the order in which they are looked for.
+_DELIMITERS = (";", "\t", "|", ",")
+#: Bytes of memory that a byte of CSV takes as a Python text in a list, for the short texts of tables.
+_GROWTH = 8
 
 
-def read_csv(path: Path) -> Table:
-    """The table at `path`, UTF-8, comma-separated; empty lines are passed over. Rows are numbered by their line.
+def read_csv(path: Path, notation: Notation = PLAIN) -> Table:
+    """The table at `path`, UTF-8; empty lines are passed over. Rows are numbered by their line.
 
     Raises ``GraphspecError`` for what is no such table, naming the row.
     """
-    columns: list[list[str]] = []
     rows: list[int] = []
+    columns: list[list[str]] = []
     try:
-        check_size(path, path.stat().st_size)
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file)
+        with open_regular(path) as binary:
+            check_size(path, _GROWTH * path.stat().st_size)
+            lines = csv.reader(io.TextIOWrapper(binary, "utf-8-sig", newline=""), delimiter=notation.delimiter)
             header = next(lines, [])
-            check_names(path, header)
+            check_header(path, header, notation)
             columns = [[] for _ in header]
             line = lines.line_num
             for fields in lines:
@@ -38,7 +47,22 @@ def read_csv(path: Path) -> Table:
     except FileNotFoundError as error:
         raise missing_file(path) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise fail("bad-data", f"{path} cannot be read as CSV: {error}", at=AT) from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise fail("bad-data", f"{path} cannot be read as CSV: {reason}", at=AT) from error
     if not rows:
         raise no_rows(path)
-    return Table(path, dict(zip(header, columns, strict=True)), rows)
+    return Table(path, dict(zip(header, columns, strict=True)), rows, notation=notation)
+
+
+def check_header(path: Path, header: Sequence[str], notation: Notation) -> None:
+    """Raise ``GraphspecError`` for names that are no names, or that another delimiter separates."""
+    check_names(path, header)
+    if len(header) == 1:
+        other = next((mark for mark in _DELIMITERS if mark != notation.delimiter and mark in header[0]), None)
+        if other is not None:
+            mark = {"\t": "\\t"}.get(other, other)
+            message = f"{path} has one column, {quoted(header[0])}: its delimiter is {quoted(mark)}"
+            raise fail("bad-data", message, at=AT, hint=f'write delimiter = "{mark}"')
+    if len(header) > 1 and all(number(notation.plain(name)) == number(notation.plain(name)) for name in header):
+        first = ", ".join(header[:4])
+        warn("bad-data", f"{path}: the first line is read as the columns' names, and holds numbers: {first}", at=AT)

@@ -10,6 +10,7 @@ import numpy as np
 from graphspec.data.memory import check_size
 from graphspec.data.sources.table import AT, Table, check_names, missing_file, no_rows
 from graphspec.diagnostics import fail, quoted
+from graphspec.system.regular_file import require_regular
 
 
 def read_parquet(path: Path) -> Table:
@@ -23,28 +24,58 @@ def read_parquet(path: Path) -> Table:
     except ImportError as error:
         hint = "pip install 'graphspec[parquet]'"
         raise fail("no-data", "a Parquet table needs pyarrow, which is not installed", at=AT, hint=hint) from error
-    if not path.is_file():
-        raise missing_file(path)
     try:
-        # one file, no folder and no discovery of columns in its path
-        with parquet.ParquetFile(path) as file:
-            check_names(path, file.schema_arrow.names)
-            check_size(path, 8 * file.metadata.num_rows * file.metadata.num_columns)
-            table = file.read()
+        with parquet.ParquetFile(require_regular(path)) as file:  # one file: no folder, no columns in its path
+            schema, about = file.schema_arrow, file.metadata
+            check_names(path, schema.names)
+            kinds = {name: _kind(path, name, schema.field(name).type) for name in schema.names}
+            check_size(path, 8 * about.num_rows * about.num_columns + _claimed(about))
+        texts = [name for name, kind in kinds.items() if kind == "texts"]
+        # a text is kept once, however often it occurs: a dictionary of 20 kB can stand for gigabytes
+        with parquet.ParquetFile(path, read_dictionary=texts) as file:
+            columns = {name: _values(file.read(columns=[name]).column(0), kind) for name, kind in kinds.items()}
+    except FileNotFoundError as error:
+        raise missing_file(path) from error
     except (OSError, pyarrow.ArrowException) as error:
-        raise fail("bad-data", f"{path} cannot be read as Parquet: {error}", at=AT) from error
-    if not table.num_rows:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise fail("bad-data", f"{path} cannot be read as Parquet: {reason}", at=AT) from error
+    if not about.num_rows:
         raise no_rows(path)
-    columns = {name: _values(path, name, table.column(name)) for name in table.column_names}
-    return Table(path, columns, range(table.num_rows), typed=True)
+    return Table(path, columns, range(about.num_rows), typed=True)
 
 
-def _values(path: Path, name: str, column: Any) -> list[str] | np.ndarray:
+def _claimed(about: Any) -> int:
+    """Bytes that the file says its columns take once they are unpacked, their values' encoding left as it is."""
+    groups = (about.row_group(group) for group in range(about.num_row_groups))
+    return sum(group.column(k).total_uncompressed_size for group in groups for k in range(group.num_columns))
+
+
+def _kind(path: Path, name: str, kind: Any) -> str:
+    """``"texts"`` or ``"numbers"``. Raises ``GraphspecError`` for a type that is neither."""
     from pyarrow import types
 
-    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    kind = kind.value_type if types.is_dictionary(kind) else kind
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
-        return ["" if text is None else text for text in column.to_pylist()]
+        return "texts"
     if types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        return np.array([np.nan if value is None else float(value) for value in column.to_pylist()])
+        return "numbers"
     raise fail("bad-data", f"{path}: the column {quoted(name)} is of type {kind}, no numbers and no texts", at=AT)
+
+
+def _values(column: Any, kind: str) -> list[str] | np.ndarray:
+    from pyarrow import types
+
+    if kind == "texts":
+        found: list[str] = []
+        for chunk in column.chunks:
+            coded = chunk if types.is_dictionary(chunk.type) else chunk.dictionary_encode()
+            texts = [text or "" for text in coded.dictionary.to_pylist()]
+            places = coded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False).tolist()
+            texts.append("")
+            found += [texts[place] for place in places]
+        return found
+    if types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if types.is_decimal(column.type):
+        return np.array([np.nan if value is None else float(value) for value in column.to_pylist()])
+    return np.asarray(column.to_numpy())

@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from graphspec.data.samples import Samples
+
+if TYPE_CHECKING:
+    from graphspec.data.sources.columns import Columns
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -15,13 +19,15 @@ class Source:
 
     ``test`` reads the test part when it is called and not before; None where the set has no part of its own, so
     that one is split off ``train``. ``labels`` are the names of the classes in order, by target; a target that is not
-    in it is regressed. ``sized`` is whether the size transforms were applied as the images were read.
+    in it is regressed. ``sized`` is whether the size transforms were applied as the images were read. ``columns`` say
+    how the rows of a table become the one input.
     """
 
     train: Samples
     test: Callable[[], Samples] | None = None
     labels: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     sized: bool = False
+    columns: Columns | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

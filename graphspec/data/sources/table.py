@@ -9,58 +9,90 @@ from pathlib import Path
 
 import numpy as np
 
-from graphspec.diagnostics import GraphspecError, fail, quoted
+from graphspec.data.sources.cells import PLAIN, Notation, Profile, number, whole
+from graphspec.diagnostics import GraphspecError, fail, quoted, suggest
 
 AT = ("data", "dataset")
 MOST_COLUMNS = 10_000
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Table:
-    """Columns of equal length: texts (``""`` where one is missing), or float64 numbers (NaN where one is missing).
+    """Columns of equal length: texts (``""`` where one is missing), or numbers (NaN where one is missing).
 
-    ``rows`` are the rows' numbers as the user counts them. Where the file has types (``typed``) they say which columns
-    are numeric; else a column is numeric whose texts are all numbers.
+    Numbers have the dtype that the file gives them. ``rows`` are the rows' numbers as the user counts them. Where the
+    file has types (``typed``) they say which columns are numeric; else the texts do, as ``notation`` reads them.
     """
 
     path: Path
     columns: Mapping[str, Sequence[str] | np.ndarray]
     rows: Sequence[int]
     typed: bool = False
+    notation: Notation = PLAIN
+    _profiles: dict[str, Profile] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    def profile(self, name: str) -> Profile | None:
+        """What the cells of a column of texts are; None where the file's types say what they are."""
+        values = self.columns[name]
+        if self.typed or isinstance(values, np.ndarray):
+            return None
+        if name not in self._profiles:
+            self._profiles[name] = Profile.of(values, self.notation)
+        return self._profiles[name]
 
     def is_numeric(self, name: str) -> bool:
-        """Whether every value that is there is a number."""
-        values = self.columns[name]
-        return isinstance(values, np.ndarray) or (not self.typed and all(map(_is_number, values)))
+        """Whether every value that is there is a number, and none a code such as 02139."""
+        profile = self.profile(name)
+        return isinstance(self.columns[name], np.ndarray) if profile is None else profile.numeric
 
     def numbers(self, name: str) -> np.ndarray:
         """The column as float64. Raises ``GraphspecError`` at the first value that is no finite number."""
         values = self.columns[name]
-        numbers = values if isinstance(values, np.ndarray) else np.array([_number(text) for text in values])
+        if isinstance(values, np.ndarray):
+            numbers = values.astype(np.float64)
+        else:
+            plain = self.notation.plain
+            numbers = np.fromiter((number(plain(text)) for text in values), np.float64, len(values))
         wrong = np.flatnonzero(~np.isfinite(numbers))
         if len(wrong):
             row = int(wrong[0])
-            raise self.fault(name, row, f"{_shown(values[row])} is no finite number")
+            raise self.fault(name, row, f"{_shown(values[row])} is no finite number", _MISSING_HINT)
         return numbers
+
+    def wholes(self, name: str) -> list[int]:
+        """A numeric column as whole numbers, to the last digit. Raises ``GraphspecError`` at what is none."""
+        numbers, values = self.numbers(name), self.columns[name]
+        if isinstance(values, np.ndarray) and values.dtype.kind in "biu":
+            return [int(value) for value in values.tolist()]
+        texts = values if not isinstance(values, np.ndarray) else [f"{value:.17g}" for value in values.tolist()]
+        found = [whole(self.notation.plain(text)) for text in texts]
+        for row, value in enumerate(found):
+            if value is None:
+                raise self.fault(name, row, f"{numbers[row]:g} is no whole number, as classes are")
+        return [value for value in found if value is not None]
 
     def texts(self, name: str) -> Sequence[str]:
         """The column as texts; a number reads as Python writes it."""
         values = self.columns[name]
-        return [f"{value:g}" for value in values] if isinstance(values, np.ndarray) else values
+        return [_written(value) for value in values.tolist()] if isinstance(values, np.ndarray) else values
 
-    def only_text(self, name: str) -> int | None:
-        """The row of the one value of a column of texts that is no number; None where there are more."""
-        values = self.columns[name]
-        texts = [] if self.typed else [i for i, v in enumerate(values) if not _is_number(v)]
-        return texts[0] if len(texts) == 1 < len(values) else None
+    def required(self, name: str, key: str) -> str:
+        """`name`, where there is such a column; `key` is the argument that names it."""
+        if name not in self.columns:
+            hint = suggest(name, self.columns) or f"columns: {', '.join(list(self.columns)[:20])}"
+            raise fail("bad-data", f"{self.path} has no column {quoted(name)}", at=(*AT, key), hint=hint)
+        return name
 
     def place(self, name: str, row: int) -> str:
         """A value by its file, row and column."""
         return f"{self.path}, row {self.rows[row]}, column {quoted(name)}"
 
-    def fault(self, name: str, row: int, message: str) -> GraphspecError:
+    def fault(self, name: str, row: int, message: str, hint: str = "") -> GraphspecError:
         """The error for a value."""
-        return fail("bad-data", f"{self.place(name, row)}: {message}", at=AT)
+        return fail("bad-data", f"{self.place(name, row)}: {message}", at=AT, hint=hint)
+
+
+_MISSING_HINT = "fill it in, or leave the row out"
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:
@@ -68,7 +100,8 @@ def check_names(path: Path, names: Sequence[str]) -> None:
     if len(names) > MOST_COLUMNS:
         raise fail("too-large", f"{path} has {len(names):,} columns, at most {MOST_COLUMNS:,} are read", at=AT)
     if len(set(names)) < len(names):
-        raise fail("bad-data", f"{path} names a column twice", at=AT)
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise fail("bad-data", f"{path} names a column twice: {quoted(twice)}", at=AT)
 
 
 def missing_file(path: Path) -> GraphspecError:
@@ -81,16 +114,8 @@ def no_rows(path: Path) -> GraphspecError:
     return fail("no-data", f"{path} has no rows", at=AT)
 
 
-def _is_number(text: str) -> bool:
-    return not text.strip() or not math.isnan(_number(text)) or text.strip().lower().lstrip("+-") == "nan"
-
-
-def _number(text: str) -> float:
-    """`text` as a number, NaN where it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+def _written(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _shown(value: str | float) -> str:

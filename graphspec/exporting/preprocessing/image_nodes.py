@@ -77,10 +77,12 @@ def pad(op: Nodes, image: ir.Value, args: Mapping[str, Any], exact: bool, at: Pa
     return op("Pad", image, amounts, constant, np.array([2, 3]), mode=_PAD_MODES[mode])
 
 
-def normalize(op: Nodes, batch: Any, mean: Sequence[float], std: Sequence[float], dims: int) -> ir.Value:
-    """``(x - mean) / std`` by channel, of a float32 batch with `dims` dimensions."""
+def normalize(
+    op: Nodes, batch: Any, mean: Sequence[float], std: Sequence[float], dims: int, real: type[np.floating[Any]]
+) -> ir.Value:
+    """``(x - mean) / std`` by channel, of a batch of the dtype `real` with `dims` dimensions."""
     shape = (1, -1, *[1] * (dims - 2))
-    mean_, std_ = (np.array(numbers, dtype=np.float32).reshape(shape) for numbers in (mean, std))
+    mean_, std_ = (np.array(numbers, dtype=real).reshape(shape) for numbers in (mean, std))
     return op("Div", op("Sub", batch, mean_), std_)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from graphspec.data.transforms import SIZE_TRANSFORMS, size_transforms, to_float
 from graphspec.diagnostics import fail
 from graphspec.exporting.preprocessing import image_nodes
 from graphspec.exporting.preprocessing.nodes import Nodes
+from graphspec.ops.arguments import DTYPES
 from graphspec.shapes.dims import dim_text
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.base import Component
@@ -86,7 +88,10 @@ class Preprocessing:
             batch = step(batch)
             found.append(batch)
         batch = to_float(batch)
-        for value in value_transforms(self.transforms, len(sizes.steps), batch):
+        values = value_transforms(self.transforms, len(sizes.steps), batch)
+        if values and batch.dtype != torch.float32:
+            batch = batch.to(torch.float64)  # as graphspec.data.transforms.scaled
+        for value in values:
             batch = value(batch.clone())
             found.append(batch)
         return [*found, batch.to(dtype)]
@@ -102,7 +107,10 @@ class Preprocessing:
         found: list[ir.Value] = []
         for k, transform in enumerate(self.transforms):
             if transform.type not in SIZE_TRANSFORMS:
-                batch = image_nodes.to_float(op, batch) if pixels else batch
+                if pixels:
+                    batch = image_nodes.to_float(op, batch)
+                elif k == 0 and self.dtype != "float32":
+                    batch = op.cast(batch, np.float64)
                 pixels = False
             batch = self._write_one(op, batch, k, pixels)
             found.append(batch)
@@ -111,7 +119,8 @@ class Preprocessing:
     def _write_one(self, op: Nodes, batch: ir.Value, k: int, pixels: bool) -> ir.Value:
         transform, at = self.transforms[k], (*AT, k)
         if transform.type == "Normalize":
-            return image_nodes.normalize(op, batch, **transform.args, dims=len(self.shape))
+            real = np.float32 if self.dtype in ("float32", "uint8") else np.float64
+            return image_nodes.normalize(op, batch, **transform.args, dims=len(self.shape), real=real)
         if transform.type == "Grayscale" and self.channels == 1:
             return image_nodes.repeat_grey(op, batch, transform.args, pixels, at)
         if transform.type == "CenterCrop" and self._fits(k):
@@ -134,11 +143,13 @@ class Preprocessing:
 
     def raw(self, values: Tensor) -> Tensor:
         """Raw samples that become about `values` (not images): the normalising transforms undone, last first."""
+        real = torch.float32 if self.dtype in ("float32", "uint8") else torch.float64
         for transform in reversed(self.transforms):
             shape = (1, -1, *[1] * (values.ndim - 2))
-            mean, std = (torch.tensor(transform.args[key]).view(shape) for key in ("mean", "std"))
-            values = values * std + mean
-        return values
+            mean, std = (torch.tensor(transform.args[key], dtype=real).view(shape) for key in ("mean", "std"))
+            values = values.to(real) * std + mean
+        dtype = values.dtype if self.dtype == "uint8" else DTYPES[self.dtype]
+        return values.to(dtype) if dtype.is_floating_point else values.round().to(dtype)
 
     @property
     def channels(self) -> int | str:

@@ -1,0 +1,128 @@
+"""What stands in a cell of a table that has no types: a number, a code, nothing, or a text."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Sequence
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+#: A zero before other digits is no number's: postal codes, article numbers.
+_CODE = re.compile(r"[+-]?0\d+", re.ASCII)
+#: What other notations than the table's would read as a number.
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+_GROUPED = re.compile(r"[+-]?\d{1,3}([,.' \u00a0\u202f]\d{3})+([.,]\d+)?", re.ASCII)
+#: How tables write that there is no value, in lower case.
+MISSING = frozenset(("", "na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", "."))
+_INFINITE = frozenset(("inf", "infinity", "+inf", "-inf", "+infinity", "-infinity"))
+
+
+_EXCHANGED = str.maketrans(",.", ".,")  # a point where the comma is the decimal point makes no number
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Notation:
+    """How a table is written: what separates cells, the decimal point, and what stands between thousands, if anything.
+
+    Raises ``ValueError`` for what cannot be.
+    """
+
+    delimiter: str = ","
+    decimal: str = "."
+    thousands: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
+            raise ValueError(f"delimiter must be one character, not {self.delimiter!r}")
+        if self.decimal not in (".", ","):
+            raise ValueError(f'decimal must be "." or ",", not {self.decimal!r}')
+        if self.thousands not in ("", ",", ".", "'", " ", "\u00a0", "\u202f") or self.thousands == self.decimal:
+            raise ValueError(f"thousands must be a comma, point, quote or space, not the decimal, {self.thousands!r}")
+
+    def plain(self, text: str) -> str:
+        """`text` without white space around it, a number as Python writes it; anything else as it stands."""
+        text = text.strip()
+        if self.thousands and self.thousands in text:
+            sep, point = re.escape(self.thousands), re.escape(self.decimal)
+            if not re.fullmatch(rf"[+-]?\d{{1,3}}({sep}\d{{3}})+({point}\d*)?", text, re.ASCII):
+                return text
+            text = text.replace(self.thousands, "")
+        return text if self.decimal == "." else text.translate(_EXCHANGED)
+
+
+#: As Python writes numbers, with commas between cells.
+PLAIN = Notation()
+
+
+def is_missing(text: str) -> bool:
+    """Whether `text` stands for no value."""
+    return text.strip().lower() in MISSING
+
+
+def is_code(text: str) -> bool:
+    """Whether `text` is all digits with a zero in front: a label that is meant as it is written."""
+    return _CODE.fullmatch(text.strip()) is not None
+
+
+def number(text: str) -> float:
+    """`text`, written plainly, as a number; NaN where it is none."""
+    return float(text) if _NUMBER.fullmatch(text) else math.nan
+
+
+def whole(text: str) -> int | None:
+    """`text`, written plainly, as a whole number of any size; None where it is none, even where it is a number."""
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    value = number(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Profile:
+    """A column of texts: how many cells are numbers, and the places (from 0) of the others, by what they are."""
+
+    numbers: int
+    codes: tuple[int, ...]
+    missing: tuple[int, ...]
+    infinite: tuple[int, ...]
+    texts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[str], notation: Notation) -> Profile:
+        """The profile of `values`."""
+        numbers = 0
+        found: dict[str, list[int]] = {"codes": [], "missing": [], "infinite": [], "texts": []}
+        for place, value in enumerate(values):
+            text = notation.plain(value)
+            if _CODE.fullmatch(text):
+                found["codes"].append(place)
+            elif _NUMBER.fullmatch(text):
+                numbers += 1
+            elif (lower := value.strip().lower()) in MISSING:
+                found["missing"].append(place)
+            else:
+                found["infinite" if lower in _INFINITE else "texts"].append(place)
+        return cls(numbers, *(tuple(found[kind]) for kind in ("codes", "missing", "infinite", "texts")))
+
+    @property
+    def numeric(self) -> bool:
+        """Whether every cell that holds something holds a number."""
+        return not self.codes and not self.texts
+
+
+def other_notation(texts: Sequence[str]) -> str:
+    """What to write in ``[data] dataset`` where all `texts` are numbers in another notation; empty where one is not."""
+    plain = [text.strip() for text in texts]
+    groups = [_GROUPED.fullmatch(text) for text in plain]
+    if plain and all(groups):
+        separators = {match.group(1)[0] for match in groups if match}
+        if len(separators) == 1:
+            (separator,) = separators
+            comma = ' and decimal = ","' if separator != "," and any("," in text for text in plain) else ""
+            other = ', or decimal = "," if it is the decimal point' if all(map(_DECIMAL_COMMA.fullmatch, plain)) else ""
+            return f'write thousands = "{separator}"{comma}{other}'
+    if plain and all(map(_DECIMAL_COMMA.fullmatch, plain)):
+        return 'write decimal = ","'
+    return ""
