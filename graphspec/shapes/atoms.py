@@ -55,7 +55,7 @@ def atoms_of(operands: Mapping[str, Any], types: Types) -> Atoms:
     def plain(dim: Dim) -> Dim:
         if isinstance(dim, int):
             return dim
-        parts = dim.free_symbols if _is_product(dim) else [dim]
+        parts = dim.free_symbols if is_product(dim) else [dim]
         for part in sorted(parts, key=str):
             names.setdefault(part, symbol(f"§{len(names)}§"))
         return dim.xreplace(names)
@@ -72,8 +72,9 @@ def atoms_of(operands: Mapping[str, Any], types: Types) -> Atoms:
     return Atoms(kinds, given, {name: part for part, name in names.items()})
 
 
-def _is_product(dim: sympy.Expr) -> bool:
-    return all(part.is_Symbol or part.is_Integer for part in sympy.Mul.make_args(dim))
+def is_product(dim: Dim) -> bool:
+    """Whether a size is a number times dims."""
+    return isinstance(dim, int) or all(part.is_Symbol or part.is_Integer for part in sympy.Mul.make_args(dim))
 
 
 def _unwrapped(text: str) -> str:

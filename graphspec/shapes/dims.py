@@ -98,6 +98,8 @@ def canonical(expr: sympy.Expr | int) -> Dim:
     found = tidy(expr)
     if isinstance(found, int) or found.is_Symbol:
         return found
+    if isinstance(found, sympy.Piecewise):
+        return sympy.Piecewise(*((canonical(value), condition) for value, condition in found.args))
     if len(found.free_symbols) == 1 and (short := as_floor(found)) is not None:
         return short
     return tidy(found.func(*(canonical(part) if part.free_symbols else part for part in found.args)))

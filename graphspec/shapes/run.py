@@ -7,10 +7,11 @@ from typing import Any
 
 from graphspec.ops import Op
 from graphspec.shapes import numbers, recurrent, resized
-from graphspec.shapes.atoms import Atoms, atoms_of
+from graphspec.shapes.atoms import Atoms, atoms_of, is_product
 from graphspec.shapes.call import FrozenDim, Refused, Run, Types
 from graphspec.shapes.conditions import Ranges
 from graphspec.shapes.evaluate import Unreadable
+from graphspec.shapes.outcomes import Outcome, settle
 from graphspec.shapes.unbranched import batch_of, is_unbranched
 
 
@@ -47,9 +48,23 @@ class Runner:
         if key not in self._runs:
             self._runs[key] = self._without_branches(op, arguments, atoms)
         found = self._runs[key]
-        if found:
+        if found and all(is_product(dim) for kind in found.outputs.values() for dim in kind.shape):
             return atoms.in_real(found), ranges
-        return self._along_branches(key, op, arguments, atoms, ranges, equal)
+        try:
+            if found:
+                symbols = frozenset(free for real in atoms.real.values() for free in real.free_symbols)
+                outcomes = [Outcome((), atoms.in_real(found), symbols=symbols)]
+            else:
+                outcomes = self._along_branches(key, op, arguments, atoms, ranges)
+            return settle(outcomes, ranges, equal)
+        except Unreadable as error:
+            raise Refused(f"its sizes depend on a branch by {error}, which is no formula of whole numbers") from error
+        except FrozenDim:
+            pass
+        try:
+            return atoms.in_real(numbers.tried(op, arguments, atoms.operands, atoms.types, [*atoms.real])), ranges
+        except Refused as error:
+            raise Refused(atoms.readable(str(error))) from error
 
     def _without_branches(self, op: Op, arguments: Mapping[str, Any], atoms: Atoms) -> Run | None:
         """None where the layer has to be run along its branches."""
@@ -65,23 +80,13 @@ class Runner:
             return None
 
     def _along_branches(
-        self, key: Any, op: Op, arguments: Mapping[str, Any], atoms: Atoms, ranges: Ranges, equal: Sequence[Any]
-    ) -> tuple[Run, Ranges]:
+        self, key: Any, op: Op, arguments: Mapping[str, Any], atoms: Atoms, ranges: Ranges
+    ) -> list[Outcome]:
         # imported here: torch's symbolic shapes cost a second, which most networks can spare
         from graphspec.shapes import paths
 
-        batch = batch_of(op, atoms.types)
-        layer = self._paths.setdefault(key, paths.Layer(op, arguments, atoms, batch))
-        try:
-            return paths.follow(layer, atoms, ranges, equal)
-        except FrozenDim:
-            pass
-        except Unreadable as error:
-            raise Refused(f"its sizes depend on a branch by {error}, which is no formula of whole numbers") from error
-        try:
-            return atoms.in_real(numbers.tried(op, arguments, atoms.operands, atoms.types, [*atoms.real])), ranges
-        except Refused as error:
-            raise Refused(atoms.readable(str(error))) from error
+        layer = self._paths.setdefault(key, paths.Layer(op, arguments, atoms, batch_of(op, atoms.types)))
+        return paths.follow(layer, atoms, ranges)
 
 
 def signature(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types) -> Any:

@@ -100,8 +100,7 @@ class _Trial:
     def conditions(self) -> tuple[Any, ...]:
         """Every branch that torch took, in order."""
         found = (positive(guard.expr.xreplace(self.outer)) for guard in self.env.guards)
-        parts = (part for condition in found for part in sympy.And.make_args(condition))
-        return tuple(dict.fromkeys(part for part in parts if part != sympy.true))
+        return tuple(dict.fromkeys(condition for condition in found if condition != sympy.true))
 
     def frozen(self) -> frozenset[tuple[sympy.Symbol, int]]:
         """The symbols that became a number, and which."""
