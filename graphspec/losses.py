@@ -90,6 +90,19 @@ def _half_margin(arguments: Mapping[str, Any]) -> float:
     return float(arguments.get("margin", 1.0)) / 2
 
 
+def _by_class(counts: Tensor, columns: int | None) -> dict[str, Tensor]:
+    """A weight for each class, inverse to its frequency: ``n / (classes × count)``, as scikit-learn's "balanced"."""
+    return {"weight": (counts.sum() / (len(counts) * counts.clamp(min=1))).to(torch.float32)}
+
+
+def _by_column(counts: Tensor, columns: int | None) -> dict[str, Tensor]:
+    """The same for each column by itself, which says whether a sample is of its class: one column is of the second."""
+    there = counts[1:] if columns == 1 else counts
+    absent = counts.sum() - there
+    weight, positive = counts.sum() / (2 * absent.clamp(min=1)), absent / there.clamp(min=1)
+    return {"weight": weight.to(torch.float32), "pos_weight": positive.to(torch.float32)}
+
+
 @dataclasses.dataclass(frozen=True)
 class Loss:
     """A row: ``targets`` are what it compares with, ``takes`` is what its first output has to be.
@@ -98,7 +111,8 @@ class Loss:
     loss's arguments; where ``lowest``, below it, and of several columns the lowest is the class. ``outputs`` is of how
     many outputs it is computed, with ``compared`` the first of them with the target. ``weighed``: its mean is over the
     weights of the target's classes without those that are ignored, not over samples. ``applies`` are the layers that it
-    contains (in lower case); ``instead`` is what to do where the output is not what it takes.
+    contains (in lower case); ``instead`` is what to do where the output is not what it takes. ``balanced`` gives, from
+    the classes' counts and the output's columns, the arguments that ``weight = "balanced"`` stands for.
     """
 
     targets: Targets
@@ -111,6 +125,7 @@ class Loss:
     weighed: bool = False
     applies: frozenset[str] = frozenset()
     instead: str = ""
+    balanced: Callable[[Tensor, int | None], dict[str, Tensor]] | None = None
 
 
 _SOFTMAX, _SIGMOID = frozenset(["softmax", "softmax2d"]), frozenset(["sigmoid"])
@@ -121,13 +136,19 @@ LOSSES: Mapping[str, Loss] = {
         LOGITS_OF_CLASSES,
         SOFTMAX,
         weighed=True,
+        balanced=_by_class,
         applies=_SOFTMAX,
         instead="remove it, or use LogSoftmax with NLLLoss",
     ),
     "NLLLoss": Loss(
-        Targets.CLASSES, LOG_PROBABILITIES, EXP, weighed=True, instead="end with LogSoftmax, or use CrossEntropyLoss"
+        Targets.CLASSES,
+        LOG_PROBABILITIES,
+        EXP,
+        weighed=True,
+        balanced=_by_class,
+        instead="end with LogSoftmax, or use CrossEntropyLoss",
     ),
-    "MultiMarginLoss": Loss(Targets.CLASSES),
+    "MultiMarginLoss": Loss(Targets.CLASSES, balanced=_by_class),
     "SoftMarginLoss": Loss(Targets.SIGNS, LOGITS, SIGMOID, threshold=0.0, applies=_SIGMOID, instead="remove it"),
     "HingeEmbeddingLoss": Loss(Targets.SIGNS, threshold=_half_margin, lowest=True),
     "MSELoss": Loss(Targets.VALUES),
@@ -136,7 +157,13 @@ LOSSES: Mapping[str, Loss] = {
     "HuberLoss": Loss(Targets.VALUES),
     "BCELoss": Loss(Targets.VALUES, PROBABILITIES, ITSELF, instead="end with Sigmoid, or use BCEWithLogitsLoss"),
     "BCEWithLogitsLoss": Loss(
-        Targets.VALUES, LOGITS, SIGMOID, threshold=0.0, applies=_SIGMOID, instead="remove it, or use BCELoss"
+        Targets.VALUES,
+        LOGITS,
+        SIGMOID,
+        threshold=0.0,
+        applies=_SIGMOID,
+        balanced=_by_column,
+        instead="remove it, or use BCELoss",
     ),
     "PoissonNLLLoss": Loss(Targets.VALUES, threshold=_rate_of_half),
     "KLDivLoss": Loss(Targets.VALUES, LOG_PROBABILITIES, EXP, threshold=_log_half, instead="end with LogSoftmax"),

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from graphspec.diagnostics import Path as SpecPath
 from graphspec.diagnostics import fail, quoted
+from graphspec.system.regular_file import require_regular
 
 MOST_SHOWN = 10
+_TRAINED_IN = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def read_tensors(path: Path, at: SpecPath = ()) -> dict[str, Tensor]:
@@ -24,12 +26,15 @@ def read_tensors(path: Path, at: SpecPath = ()) -> dict[str, Tensor]:
     import safetensors.torch
 
     try:
+        require_regular(path)
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         hint = "save module.state_dict(), or a .safetensors file"
         raise fail("checkpoint-damaged", f"{quoted(path)} holds something other than tensors", at, hint) from error
+    except OSError as error:
+        raise fail("checkpoint-damaged", f"{quoted(path)} cannot be read: {error.strerror or error}", at) from error
     except Exception as error:  # of a damaged file torch raises whatever its reader trips over
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise fail("checkpoint-damaged", f"{quoted(path)} cannot be read: {reason[:200]}", at) from error
@@ -54,14 +59,29 @@ def load_into(module: nn.Module, path: Path, layer: str, at: SpecPath) -> None:
     """
     state, own = read_tensors(path, at), module.state_dict()
     message = f"layer {quoted(layer)}: the weights in {quoted(path)} are another network's"
-    load_weights(module, {key: value for key, value in state.items() if key in own}, message, at)
+    load_weights(module, {key: _cast(value, own[key]) for key, value in state.items() if key in own}, message, at)
+
+
+def _cast(value: Tensor, own: Tensor) -> Tensor:
+    """`value` as `own` is, where both are numbers as weights are trained in: half precision or full."""
+    return value.to(own.dtype) if fits(value, own) else value
+
+
+def fits(value: Tensor, own: Tensor) -> bool:
+    """Whether `own` can start from `value`: of one shape and dtype, or both in half precision or full."""
+    trained = value.dtype in _TRAINED_IN and own.dtype in _TRAINED_IN
+    return value.shape == own.shape and (value.dtype == own.dtype or trained)
+
+
+def _dtype(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
 
 
 def load_weights(
     module: nn.Module, weights: Mapping[str, Tensor], message: str = "the weights are another network's",
     at: SpecPath = (),
 ) -> None:  # fmt: skip
-    """Put `weights` into `module`; names and shapes must be the module's own.
+    """Put `weights` into `module`; names, shapes and dtypes must be the module's own.
 
     Raises:
         GraphspecError: ``checkpoint-mismatch`` with `message`, and with the names that do not fit.
@@ -73,6 +93,11 @@ def load_weights(
         f"{name} is {tuple(weights[name].shape)}, the network has {tuple(value.shape)}"
         for name, value in own.items()
         if name in weights and weights[name].shape != value.shape
+    ]
+    odd += [
+        f"{name} is {_dtype(weights[name])}, the network has {_dtype(value)}"
+        for name, value in own.items()
+        if name in weights and weights[name].dtype != value.dtype
     ]
     if odd:
         more = [f"and {len(odd) - MOST_SHOWN} more"] if len(odd) > MOST_SHOWN else []

@@ -30,7 +30,7 @@ def construct(component: Component, function: Callable[..., T], at: Path, **give
     arguments = {name: _like_default(value, parameters[name].default) for name, value in component.args.items()}
     try:
         return function(**given, **arguments)
-    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+    except (TypeError, ValueError, LookupError, RuntimeError, ArithmeticError, AssertionError) as error:
         raise fail("bad-value", f"{component.type}: {_first_line(error)}", at=at) from error
 
 

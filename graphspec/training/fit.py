@@ -64,11 +64,14 @@ class Fit:
     def _epoch(self) -> None:
         """The rest of the running epoch; a signal or a checkpoint waits for the next update."""
         learner, before = self.learner, time.perf_counter()
+        if learner.batch == 0:
+            learner.trend.begin_epoch()
         accumulate, shares = self.settings.accumulate, self._shares()
         for batch in self.batches.shuffled(learner.epoch, learner.batch):
             number = learner.batch
             update = (number + 1) % accumulate == 0 or number + 1 == len(self.batches)
             loss = self.step(learner, batch, next(shares), update)
+            learner.trend.add(loss)
             now = time.perf_counter()
             learner.seconds += now - before
             if self.threads.after_step(now - before):

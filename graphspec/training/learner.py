@@ -18,6 +18,7 @@ from graphspec.data.binding import Binding
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.module.weights import load_weights
 from graphspec.system.out_of_memory import is_out_of_memory, too_little
+from graphspec.training.checks.advice import LossTrend
 from graphspec.training.checks.finite import STEPS_ON_A_GPU, LossWatch
 from graphspec.training.engine.recorded import Recorded
 from graphspec.training.engine.undecorated import undecorated
@@ -29,6 +30,7 @@ from graphspec.training.optim.frozen import train_mode
 from graphspec.training.optim.objective import Objective, Values
 from graphspec.training.optim.optimizer import Schedule
 from graphspec.training.optim.precision import Precision
+from graphspec.training.run.form import check_counts, check_form, check_optimizer
 
 
 @dataclasses.dataclass
@@ -81,6 +83,7 @@ class Learner:
     recorded: Recorded | None = None
     direct: DirectUpdate | None = None
     frozen: tuple[str, ...] = ()
+    trend: LossTrend = dataclasses.field(default_factory=LossTrend)
     pieces: int = 1
     epoch: int = 0
     batch: int = 0
@@ -186,12 +189,18 @@ class Learner:
                 "seconds": self.seconds,
                 "pieces": self.pieces,
                 "threads": torch.get_num_threads(),
+                "trend": dataclasses.asdict(self.trend),
             },
             "history": self.history,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`. Raises ``GraphspecError`` where it is another network's."""
+        own = self.state_dict()
+        for part in ("schedule", "precision", "progress", "best"):
+            check_form(own[part] | {"weights": {}} if part == "best" else own[part], state[part], part)
+        check_optimizer(self.optimizer, state["optimizer"], self.schedule.scheduler is not None)
+        check_counts(state["progress"], state["best"], state["history"])
         load_weights(self.module, state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.direct is not None:
@@ -209,7 +218,7 @@ class Learner:
         self.best.weights = dict(best["weights"])
         progress = state["progress"]
         self.epoch, self.batch, self.step = progress["epoch"], progress["batch"], progress["step"]
-        self.pieces = progress["pieces"]
+        self.pieces, self.trend = progress["pieces"], LossTrend(**progress["trend"])
         torch.set_num_threads(progress["threads"])  # another count changes the last bits
         self.seconds, self.history = progress["seconds"], state["history"]
 

@@ -87,10 +87,11 @@ def _in_pieces(learner: Learner, batch: Samples, share: Share, update: bool) -> 
 
 def _share_of_piece(learner: Learner, piece: Samples, batch: Samples, share: Share) -> Share:
     """What part `piece` is of the whole of which `batch` is `share`."""
-    if isinstance(share, float):
+    if isinstance(share, float) and not learner.objective.weighed:
         return share * (len(piece) / len(batch))
-    masses = (learner.objective.masses(learner.binding.targets_of(samples)) for samples in (piece, batch))
-    return tuple(part * of for part, of in zip(share_of(*masses), share, strict=True))
+    masses = [learner.objective.masses(learner.binding.targets_of(samples)) for samples in (piece, batch)]
+    of = share if isinstance(share, tuple) else (share,) * len(masses[0])
+    return tuple(part * whole for part, whole in zip(share_of(*masses), of, strict=True))
 
 
 def _alone(share: Share) -> bool:

@@ -27,7 +27,7 @@ from graphspec.training.metrics.metric_set import MetricSet
 from graphspec.training.metrics.names import LOSS, MetricName
 from graphspec.training.optim.average import WeightAverage
 from graphspec.training.optim.frozen import frozen_layers, train_mode
-from graphspec.training.optim.objective import Target, build_objective
+from graphspec.training.optim.objective import Head, Target, build_objective
 from graphspec.training.optim.optimizer import Schedule, build_optimizer
 from graphspec.training.optim.precision import Precision
 
@@ -79,7 +79,7 @@ def make_learner(module: nn.Module, shaped: ShapedGraph, data: DataSet, device: 
     torch.manual_seed(settings.seed)
     train_mode(module.to(device).to(memory_format=binding.memory_format), frozen)
     about = {name: _target(name, data) for name in data.train.targets}
-    objective = build_objective(settings.loss, binding.targets, about, tuple(shaped.outputs), device, producers(shaped))
+    objective = build_objective(settings.loss, binding.targets, about, tuple(shaped.outputs), device, _heads(shaped))
     metrics = MetricSet(settings.metrics, objective, device)
     monitor = monitored(settings.monitor, metrics, data)
     optimizer = build_optimizer(settings.optimizer, module)
@@ -97,8 +97,8 @@ def make_learner(module: nn.Module, shaped: ShapedGraph, data: DataSet, device: 
 def monitored(wanted: str | None, metrics: MetricSet, data: DataSet) -> MetricName:
     """What decides which weights are best: `wanted`, or the first metric, or the loss where there is none.
 
-    The loss too where that metric has no value on the part that is measured, which is said once. Raises
-    ``GraphspecError`` where `wanted` is not measured.
+    The loss too where that metric has no value on the part that is measured. Raises ``GraphspecError`` where `wanted`
+    is not measured.
     """
     text = wanted or next(iter(metrics.metrics), LOSS)
     name = metrics.name_of(text)
@@ -110,17 +110,24 @@ def monitored(wanted: str | None, metrics: MetricSet, data: DataSet) -> MetricNa
     target = metric.term.target if metric is not None and metric.kind.of_every_class else None
     if target is None or target not in data.labels:
         return name
+    return MetricName(LOSS) if missing_class(data, target) else name
+
+
+def say_what_is_monitored(learner: Learner, wanted: str | None, data: DataSet) -> None:
+    """Warn where it is the loss in place of a metric without a value."""
+    text = wanted or next(iter(learner.metrics.metrics), LOSS)
+    if text != str(learner.best.monitor):
+        missing = missing_class(data, str(learner.metrics.metrics[text].term.target))
+        message = f'{missing}, without which "{text}" has no value: the loss is monitored instead'
+        warn("bad-metric", message, at=("train", "monitor") if wanted else ("train", "metrics"))
+
+
+def missing_class(data: DataSet, target: str) -> str:
+    """Says which class of `target` does not occur in the part that is monitored; empty where all do."""
     part: Part = "train" if data.validation is None else "validation"
     present = set(data.samples(part).targets[target].unique().tolist())
-    absent = [label for number, label in enumerate(data.labels[target]) if number not in present]
-    if not absent:
-        return name
-    message = (
-        f'the {part} part has no sample of the class "{absent[0]}", without which "{text}" has no value: '
-        f"the loss is monitored instead"
-    )
-    warn("bad-metric", message, at=("train", "monitor") if wanted else ("train", "metrics"))
-    return MetricName(LOSS)
+    missing = next((label for number, label in enumerate(data.labels[target]) if number not in present), None)
+    return "" if missing is None else f'the {part} part has no sample of the class "{missing}"'
 
 
 @contextlib.contextmanager
@@ -149,6 +156,12 @@ def thread_count(learner: Learner, batches: Batches) -> Threads:
     batch = next(batches.in_order())
     inputs, target = learner.binding.inputs_of(batch), learner.binding.targets_of(batch)
     return Threads(learner.module, lambda trial: learner.objective(trial(*inputs), target).backward())
+
+
+def _heads(shaped: ShapedGraph) -> dict[str, Head]:
+    found = producers(shaped)
+    columns = {name: kind.shape[1] if len(kind.shape) > 1 else None for name, kind in shaped.output_types.items()}
+    return {name: Head(size if isinstance(size, int) else None, found.get(name)) for name, size in columns.items()}
 
 
 def _target(name: str, data: DataSet) -> Target:

@@ -18,6 +18,7 @@ from graphspec.spec.train import TrainSpec
 from graphspec.system import processes
 from graphspec.system.canvas import Album
 from graphspec.system.out_of_memory import enough_memory
+from graphspec.training.checks.advice import advice
 from graphspec.training.checks.preflight import preflight
 from graphspec.training.checks.step_memory import check_memory
 from graphspec.training.engine.reproducible import reproducible
@@ -31,6 +32,7 @@ from graphspec.training.prepare import (
     load_data,
     make_learner,
     own_random_state,
+    say_what_is_monitored,
     settings_of,
     thread_count,
 )
@@ -89,6 +91,7 @@ def train(
 
         def check(learner: Learner) -> None:
             preflight(learner, batches, samples)
+            say_what_is_monitored(learner, settings.monitor, samples)
             check_memory(shaped, learner.optimizer, batches.batch_size, learner.device)
 
         batches = samples.batches("train", where.device)
@@ -106,7 +109,10 @@ def train(
         ).run()  # fmt: skip
         where.leave()
         evaluation = _evaluation(learner, judge, samples, folder) if where.first and evaluated else None
-    return _report(learner, folder, samples, evaluation)
+    report = _report(learner, folder, samples, evaluation)
+    if where.first and report.advice:
+        warn("not-learning", report.advice, at=("train",))
+    return report
 
 
 def _processes(
@@ -180,4 +186,5 @@ def _report(learner: Learner, folder: RunFolder, data: DataSet, evaluation: Eval
         seconds=learner.seconds,
         samples_per_second=seen / learner.seconds if learner.seconds else 0.0,
         evaluation=evaluation,
+        advice=advice(learner.objective, data, learner.history, learner.trend, learner.step),
     )

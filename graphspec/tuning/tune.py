@@ -22,6 +22,8 @@ from graphspec.spec.tune import TuneSpec
 from graphspec.system.durable import write_atomically
 from graphspec.training import EvaluateReport, evaluate, load_data
 from graphspec.training.metrics.names import LOSS, MetricName, names_of
+from graphspec.training.metrics.table import METRICS
+from graphspec.training.prepare import missing_class
 from graphspec.tuning.results import trial_line, write_results
 from graphspec.tuning.samplers import build_pruner, build_sampler
 from graphspec.tuning.simultaneous import run_several
@@ -135,7 +137,13 @@ def _metric(spec: NetworkSpec, settings: TuneSpec, data: DataSet) -> MetricName:
     if wanted not in known:
         hint = suggest(wanted, known) or f"known: {', '.join(known)}"
         raise fail("bad-metric", f"{quoted(wanted)} is not measured", at=("tune", "metric"), hint=hint)
-    return known[wanted]
+    name = known[wanted]
+    if name.metric in METRICS and METRICS[name.metric].of_every_class and data.labels:
+        target = name.output if name.output in data.labels else next(iter(data.labels))
+        if missing := missing_class(data, target):
+            message = f"{missing}, without which {quoted(wanted)} has no value"
+            raise fail("bad-metric", message, at=("tune", "metric"), hint='metric = "loss"')
+    return name
 
 
 def _first(space: Space) -> dict[str, Any]:

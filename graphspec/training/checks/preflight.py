@@ -9,10 +9,13 @@ from torch import Tensor, nn
 
 from graphspec.data import Batches, DataSet
 from graphspec.data.checks import shared_samples
-from graphspec.diagnostics import fail, warn
+from graphspec.diagnostics import fail, quoted, warn
 from graphspec.losses import Targets
 from graphspec.training.learner import Learner
-from graphspec.training.optim.objective import Term, Values
+from graphspec.training.optim.objective import Term, Values, pick
+
+#: How far probabilities may be from what they sum to.
+_ROUNDING = 1e-3
 
 
 def preflight(learner: Learner, batches: Batches, data: DataSet) -> None:
@@ -29,6 +32,7 @@ def preflight(learner: Learner, batches: Batches, data: DataSet) -> None:
         for term in terms:
             if term.row.compared and len(term.outputs) == 1:
                 _check_output(term, *term.pair(output, target), data)
+                _check_scale(term, pick(output, term.outputs[0]))
             _check_loss(term, output, target)
         if batches.mix:
             mixed = next(batches.shuffled(0))
@@ -50,6 +54,9 @@ def _check_output(term: Term, output: Tensor, target: Tensor, data: DataSet) -> 
                 "shape-mismatch",
                 f"the output is {given}, the targets of {data.name} are {wanted}",
                 at=("train", "loss"),
+                hint="a Flatten before the Linear layers makes one row of a sample"
+                if output.ndim > target.ndim
+                else "",
             )
         return
     count = term.classes
@@ -58,7 +65,21 @@ def _check_output(term: Term, output: Tensor, target: Tensor, data: DataSet) -> 
     if output.ndim != 2 or output.shape[1] not in widths:
         wanted = " or ".join(f"N × {width}" for width in widths)
         message = f"the output is {given}, but {data.name} has {count} classes"
-        raise fail("class-count", message, at=("outputs",), hint=f"{term.name} needs {wanted}")
+        flat = "; a Flatten before the Linear layers makes one row of a sample" if output.ndim > 2 else ""
+        raise fail("class-count", message, at=("outputs",), hint=f"{term.name} needs {wanted}{flat}")
+
+
+def _check_scale(term: Term, output: Tensor) -> None:
+    """Whether an output of which nothing is known by its layer has the values that the loss takes."""
+    probability = term.reading.probability_of(output.shape[1] if output.ndim > 1 else None)
+    if probability is None or not probability.of_its_scale or not len(output):
+        return
+    shares = probability.tensors(output.float())
+    sums = torch.ones(()) if probability.each else shares.sum(1)
+    if shares.min() >= 0 and shares.max() <= 1 + _ROUNDING and (sums - 1).abs().max() <= _ROUNDING:
+        return
+    message = f"{term.name} takes {term.row.takes.name}, and {quoted(term.outputs[0])} gives others"
+    warn("activation-missing", message, at=("train", "loss"), hint=term.row.instead)
 
 
 def _check_loss(term: Term, output: Values, target: Values) -> None:
@@ -66,7 +87,8 @@ def _check_loss(term: Term, output: Values, target: Values) -> None:
     try:
         term(output, target)
     except (RuntimeError, ValueError, IndexError) as error:
-        raise fail("bad-loss", f"{term.name} cannot be computed: {error}", at=("train", "loss")) from error
+        hint = term.row.instead if "between 0 and 1" in str(error) else ""
+        raise fail("bad-loss", f"{term.name} cannot be computed: {error}", at=("train", "loss"), hint=hint) from error
 
 
 def _check_last_batch(learner: Learner, batches: Batches) -> None:

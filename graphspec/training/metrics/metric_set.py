@@ -127,7 +127,10 @@ def _checked(component: Component, name: MetricName, objective: Objective, at: P
     term = _term(component, objective, at)
     if kind.for_classes != (term.classes is not None):
         task = "classes" if kind.for_classes else "regression"
-        raise fail("bad-metric", f'"{component.type}" is a metric for {task}', at=at)
+        hint = (
+            "in [data] dataset, classes = true reads a target of whole numbers as classes" if kind.for_classes else ""
+        )
+        raise fail("bad-metric", f'"{component.type}" is a metric for {task}', at=at, hint=hint)
     arguments = {name: value for name, value in component.args.items() if name != "output"}
     check_arguments(Component.model_construct(type=component.type, args=arguments), kind.formula, at, ("statistic",))
     if arguments.get("average", "macro") not in ("macro", "weighted"):
@@ -135,9 +138,7 @@ def _checked(component: Component, name: MetricName, objective: Objective, at: P
     if any(isinstance(arguments.get(name), int) and arguments[name] < 1 for name in ("k", "n_bins")):
         raise fail("bad-value", f"{component.type}: counts start at 1", at=at)
     if kind.of_probabilities and term.reading.probability is None:
-        message = (
-            f"{quoted(component.type)} needs probabilities, which an output trained with {term.name} does not have"
-        )
+        message = f"{quoted(component.type)} needs probabilities, which {term.name} does not give an output"
         raise fail("bad-metric", message, at=at)
     return Metric(name, kind, arguments, term)
 

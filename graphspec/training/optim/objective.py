@@ -14,9 +14,12 @@ from graphspec.diagnostics import Path, fail, quoted, suggest
 from graphspec.losses import LOSSES, Loss, Reading, Targets, loss_table
 from graphspec.ops.components import choose, construct
 from graphspec.spec.base import Component
+from graphspec.training.optim.targets import preparation
 
 #: Keys of a loss that are not arguments of torch's.
 OWN_KEYS = ("output", "target", "factor")
+#: Arguments of torch's losses that are tensors.
+_TENSORS = ("weight", "pos_weight")
 AT = ("train", "loss")
 
 Values = Tensor | Mapping[str, Tensor]
@@ -146,6 +149,14 @@ def pick(values: Values, name: str) -> Tensor:
 
 
 @dataclasses.dataclass(frozen=True)
+class Head:
+    """An output: how many columns it has, and the type of the layer that computes it, where they are known."""
+
+    columns: int | None = None
+    producer: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Target:
     """A target field: how many classes it has (None for values), and their counts in the training part."""
 
@@ -159,13 +170,12 @@ def build_objective(
     fields: Mapping[str, Target],
     outputs: tuple[str, ...],
     device: torch.device,
-    producers: Mapping[str, str] = MappingProxyType({}),
+    heads: Mapping[str, Head] = MappingProxyType({}),
 ) -> Objective:
     """The objective that ``[train] loss`` names.
 
-    `outputs` are the network's, `producers` the types of the layers that give them, where that is known; `targets` maps
-    those that have one to their field of the data, `fields` describes every field. Lists among a loss's arguments
-    (``weight``) become tensors.
+    `outputs` are the network's, `heads` what is known of them; `targets` maps those that have one to their field of the
+    data, `fields` describes every field. Lists among a loss's arguments (``weight``) become tensors.
     """
     listed = isinstance(losses, tuple)
     terms = []
@@ -178,8 +188,8 @@ def build_objective(
         names = _outputs(loss.type, own.get("output"), outputs, at)
         target = _target(loss.type, own.get("target"), names[0], targets, fields, at)
         about = fields[target] if target is not None else Target(None)
-        factor, producer = _factor(own.get("factor", 1.0), at), producers.get(names[0])
-        terms.append(_term(loss, names, target, about, factor, producer, device, at))
+        factor, head = _factor(own.get("factor", 1.0), at), heads.get(names[0], Head())
+        terms.append(_term(loss, names, target, about, factor, head, device, at))
     if not terms:
         raise fail("bad-loss", "loss is an empty list", at=AT)
     return Objective(tuple(terms))
@@ -187,7 +197,7 @@ def build_objective(
 
 def _term(
     component: Component, outputs: tuple[str, ...], target: str | None, about: Target, factor: float,
-    producer: str | None, device: torch.device, at: Path,
+    head: Head, device: torch.device, at: Path,
 ) -> Term:  # fmt: skip
     known = loss_table()
     name, classes = component.type, about.classes
@@ -200,25 +210,44 @@ def _term(
         raise fail("bad-loss", f"{name} is for classes, the data set has none", at=at, hint='use "MSELoss"')
     if component.args.get("reduction", "mean") != "mean":
         raise fail("bad-loss", "the loss of a batch is its mean", at=(*at, "reduction"), hint="remove reduction")
-    tensors = {key: _argument(key, value, about, at) for key, value in component.args.items()}
+    tensors = _arguments(component, about, head.columns, at)
     checked = Component.model_construct(type=name, args=tensors)
     loss = construct(checked, choose(checked, known, "loss", at), at).to(device)
-    prepare = _preparation(LOSSES[name].targets, classes)
-    reading = Reading.of(name, component.args, classes, producer)
+    prepare = preparation(LOSSES[name].targets, classes)
+    reading = Reading.of(name, component.args, classes, head.producer)
     return Term(name, loss, outputs, target, prepare, reading, factor, "ignore_index" in component.args)
 
 
-def _argument(name: str, value: Any, about: Target, at: Path) -> Any:
-    if name == "weight" and value == "balanced":
-        if about.counts is None:
-            raise fail("bad-loss", "there are no classes to balance", at=(*at, name), hint="write the weights")
-        return balanced(about.counts())
-    return torch.tensor(value) if isinstance(value, list | tuple) else value
+def _arguments(component: Component, about: Target, columns: int | None, at: Path) -> dict[str, Any]:
+    """The arguments of torch's loss: numbers become tensors where it takes tensors, ``"balanced"`` becomes weights."""
+    found = {key: _tensor(key, value) for key, value in component.args.items()}
+    if component.args.get("weight") != "balanced":
+        return found
+    formula = LOSSES[component.type].balanced
+    if about.counts is None:
+        raise fail("bad-loss", "there are no classes to balance", at=(*at, "weight"), hint="write the weights")
+    if formula is None:
+        message = f"{component.type} cannot be balanced: its weight is not of the classes of samples"
+        hint = f"use {', '.join(name for name, row in LOSSES.items() if row.balanced)}"
+        raise fail("bad-loss", message, at=(*at, "weight"), hint=hint)
+    weights = formula(about.counts(), columns)
+    twice = [key for key in weights if key != "weight" and key in found]
+    if twice:
+        raise fail("bad-loss", f'weight = "balanced" gives {twice[0]} too', at=(*at, twice[0]), hint="remove it")
+    return found | weights
 
 
-def balanced(counts: Tensor) -> Tensor:
-    """A weight for each class, inverse to its frequency: ``n / (classes × count)``, as scikit-learn's "balanced"."""
-    return (counts.sum() / (len(counts) * counts.clamp(min=1))).to(torch.float32)
+def _tensor(name: str, value: Any) -> Any:
+    """A list, or one number where torch takes a tensor of them, as a float32 tensor."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name in _TENSORS and number:
+        return torch.tensor([value], dtype=torch.float32)
+    if not isinstance(value, list | tuple):
+        return value
+    try:
+        return torch.tensor(value, dtype=torch.float32)
+    except (TypeError, ValueError):
+        return value  # no numbers: torch says so
 
 
 def _outputs(loss: str, named: Any, outputs: tuple[str, ...], at: Path) -> tuple[str, ...]:
@@ -265,43 +294,3 @@ def _factor(value: Any, at: Path) -> float:
 
 def _other_losses() -> list[str]:
     return [name for name in dir(nn) if name.endswith("Loss")]
-
-
-def _preparation(targets: Targets, classes: int | None) -> Callable[[Tensor, Tensor], Tensor]:
-    if targets is Targets.SIDES:
-        return _as_sides
-    if targets is Targets.LISTS:
-        return _as_lists
-    if classes is None or targets is Targets.CLASSES:
-        return _as_it_is
-    return _as_signs if targets is Targets.SIGNS else _as_values
-
-
-def _as_it_is(output: Tensor, target: Tensor) -> Tensor:
-    return target
-
-
-def _as_values(output: Tensor, target: Tensor) -> Tensor:
-    """Class labels as floats of the output's shape: a column of 0 and 1, or one-hot rows."""
-    if target.is_floating_point():
-        return target
-    if output.shape[1] == 1:
-        return target.to(output.dtype).unsqueeze(1)
-    return nn.functional.one_hot(target, output.shape[1]).to(output.dtype)
-
-
-def _as_signs(output: Tensor, target: Tensor) -> Tensor:
-    return _as_values(output, target) * 2 - 1
-
-
-def _as_sides(output: Tensor, target: Tensor) -> Tensor:
-    """Labels 0 and 1 as -1 and 1, one a sample; values as they are."""
-    return target if target.is_floating_point() else target.to(output.dtype) * 2 - 1
-
-
-def _as_lists(output: Tensor, target: Tensor) -> Tensor:
-    """Rows of 0 and 1 as the classes whose value is above 0, -1 behind them, as torch.nn.MultiLabelMarginLoss wants."""
-    holds = _as_values(output, target) > 0
-    classes = torch.arange(output.shape[1], device=output.device).expand(len(output), -1)
-    first = torch.sort((~holds).to(torch.uint8), dim=1, stable=True).indices
-    return torch.where(torch.gather(holds, 1, first), torch.gather(classes, 1, first), -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,8 @@ _FROM_THE_RUN = ("T_max", "total_steps", "total_iters")
 PER_STEP = ("OneCycleLR", "CyclicLR")
 #: Schedulers that take a function of the epoch, with the first epoch for which they ask it.
 _OF_FUNCTIONS = {"LambdaLR": 0, "MultiplicativeLR": 1}
+#: Steps of a plan that are tried before the run.
+_TRIED = 1_000
 #: Schedulers of schedulers: one behind the other from epochs on, or all at once.
 _COMBINED = ("SequentialLR", "ChainedScheduler")
 
@@ -71,7 +74,9 @@ class Schedule:
         self.per_step = component is not None and component.type in PER_STEP
         self.scheduler: Any = None
         if component is not None:
-            self.scheduler = _build(component, optimizer, epochs * steps if self.per_step else epochs, maximise)
+            planned = epochs * steps if self.per_step else epochs
+            _try(component, optimizer, planned, maximise)
+            self.scheduler = _build(component, optimizer, planned, maximise)
 
     @property
     def lr(self) -> float:
@@ -95,16 +100,20 @@ class Schedule:
 
     def after_step(self) -> None:
         """To be called after each optimiser step."""
-        if self.scheduler is not None and self.per_step:
-            self.scheduler.step()
+        if self.per_step:
+            self._step()
 
     def after_epoch(self, monitored: float) -> None:
         """To be called after each epoch; `monitored` is the monitored metric, for ReduceLROnPlateau."""
         if isinstance(self.scheduler, lr_scheduler.ReduceLROnPlateau):
             if not math.isnan(monitored):
-                self.scheduler.step(monitored)
+                self._step(monitored)
         elif self.scheduler is not None and not self.per_step:
-            self.scheduler.step()
+            self._step()
+
+    def _step(self, *monitored: float) -> None:
+        with _refusing(type(self.scheduler).__name__):
+            self.scheduler.step(*monitored)
 
     def state_dict(self) -> dict[str, Any]:
         """What :meth:`load_state_dict` needs."""
@@ -150,6 +159,32 @@ def _build(
     return construct(component, function, at, optimizer=optimizer, **inferred)
 
 
+def _try(component: Component, optimizer: Optimizer, planned: int, maximise: bool) -> None:
+    """Step through the plan with an optimiser that trains nothing: some arguments are wrong at some step only."""
+    kind, at = type(optimizer), ("train", "scheduler")
+    known = inspect.signature(kind.__init__).parameters
+    options = {name: value for name, value in optimizer.defaults.items() if name in known}
+    trial = constructor(kind)(params=[nn.Parameter(torch.zeros(1, 1))], **options)
+    scheduler = _build(component, trial, planned, maximise)
+    monitored = [0.0] if isinstance(scheduler, lr_scheduler.ReduceLROnPlateau) else []
+    with _refusing(component.type), warnings.catch_warnings(action="ignore"):
+        for _ in range(min(planned, _TRIED)):
+            scheduler.step(*monitored)
+            rate = trial.param_groups[0]["lr"]
+            if not 0 <= rate < math.inf:
+                raise fail("bad-value", f"{component.type} makes the learning rate {rate}", at=at)
+
+
+@contextlib.contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """Inside, what torch raises of a schedule's arguments is the user's mistake."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, RuntimeError, ArithmeticError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise fail("bad-value", f"{name}: {reason}", at=("train", "scheduler")) from error
+
+
 def _combined(component: Component, function: Any, optimizer: Optimizer, steps: int, maximise: bool, at: Path) -> Any:
     """A scheduler of schedulers; of several in a row, each plans for the epochs that it has."""
     listed, at_list = component.args.get("schedulers"), (*at, "schedulers")
@@ -159,8 +194,10 @@ def _combined(component: Component, function: Any, optimizer: Optimizer, steps: 
     for i, part in enumerate(parts):
         if part.type in (*PER_STEP, *_COMBINED, "ReduceLROnPlateau"):
             raise fail("bad-value", f"{quoted(part.type)} cannot be one of several", at=(*at_list, i))
-    ends = [*component.args.get("milestones", ()), steps] if component.type == "SequentialLR" else [steps] * len(parts)
-    if len(ends) != len(parts) or not all(isinstance(end, int) for end in ends):
+    milestones = component.args.get("milestones", ())
+    written = milestones if isinstance(milestones, list | tuple) else ("",)
+    ends = [*written, steps] if component.type == "SequentialLR" else [steps] * len(parts)
+    if len(ends) != len(parts) or not all(type(end) is int for end in ends):
         message = f"{len(parts)} schedulers have {len(parts) - 1} epochs between them at which the next begins"
         raise fail("bad-value", message, at=(*at, "milestones"))
     starts = [0, *ends[:-1]] if component.type == "SequentialLR" else [0] * len(parts)

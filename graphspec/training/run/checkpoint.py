@@ -18,10 +18,13 @@ from torch import Tensor
 
 from graphspec.diagnostics import fail, warn
 from graphspec.system.durable import make_folders, remove, unwritable, write_atomically
+from graphspec.system.regular_file import read_regular
 from graphspec.training.run.state_tree import pack, unpack
 from graphspec.training.run.tensor_files import tensors_to_bytes
 
 KEPT = 2
+#: A manifest with more bytes than this is none of ours: its tables have a row an epoch.
+MOST_MANIFEST = 1 << 28
 _NAME = re.compile(r"step-(\d{10,})(?:\.(\d+))?\.(json|safetensors)")
 #: A checkpoint's step, and its number among those of this step: one is saved before an epoch is closed and after.
 Key = tuple[int, int]
@@ -40,7 +43,7 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> None:
     tensors: dict[str, Tensor] = {}
     body = {"step": step, "state": pack(state, tensors)}
     content = tensors_to_bytes(tensors)
-    body["sha256"] = hashlib.sha256(content).hexdigest()
+    body |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     earlier = [number for known, number in _keys(folder, "json") if known == step]
     key = (step, max(earlier, default=-1) + 1)  # two files cannot be replaced at once, so none ever is
     write_atomically(_path(folder, key, "safetensors"), content)
@@ -48,7 +51,7 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> None:
     kept = [known for known in _keys(folder, "json") if known <= key][:KEPT]
     for kind in ("json", "safetensors"):  # a manifest never outlives its tensors
         for other in _keys(folder, kind):
-            if other not in kept:
+            if other not in kept and not _path(folder, other, kind).is_dir():
                 remove(_path(folder, other, kind))
 
 
@@ -100,14 +103,16 @@ def _path(folder: Path, key: Key, kind: str) -> Path:
 def _read(folder: Path, key: Key) -> dict[str, Any]:
     """The state of one checkpoint. Its two hashes are compared before anything in it is looked at."""
     try:
-        body = _unsealed(_path(folder, key, "json").read_bytes())
-        content = _path(folder, key, "safetensors").read_bytes()
+        body = _unsealed(read_regular(_path(folder, key, "json"), most=MOST_MANIFEST))
+        content = read_regular(_path(folder, key, "safetensors"), most=body["bytes"])
         if hashlib.sha256(content).hexdigest() != body["sha256"]:
             raise _Damaged("the tensors' hash differs")
         if body["step"] != key[0]:
             raise _Damaged(f"it is the one of step {body['step']}")
         state = unpack(body["state"], safetensors.torch.load(content))
-    except (OSError, *_MALFORMED) as error:
+    except OSError as error:
+        raise _Damaged(error.strerror or str(error)) from error
+    except _MALFORMED as error:
         raise _Damaged(f"{type(error).__name__}: {error}") from error
     if not isinstance(state, dict):
         raise _Damaged("it holds no state")

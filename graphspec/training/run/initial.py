@@ -9,7 +9,7 @@ from torch import nn
 
 from graphspec.diagnostics import Path as SpecPath
 from graphspec.diagnostics import fail, quoted
-from graphspec.module.weights import read_tensors
+from graphspec.module.weights import fits, read_tensors
 
 AT = ("train", "init")
 
@@ -24,10 +24,10 @@ def start_from(module: nn.Module, path: Path, at: SpecPath = ()) -> list[str]:
     if not file.is_file():
         raise fail("no-such-file", f"there is no file {quoted(file)}", at=at, hint="--init FILE, or a run's folder")
     state, own = read_tensors(file, at), module.state_dict()
-    taken = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+    taken = {name: value for name, value in state.items() if name in own and fits(value, own[name])}
     if not taken:
         known = ", ".join(map(quoted, list(own)[:3]))
-        message = f"nothing in {quoted(file)} has a name and a shape of this network ({known}, …)"
+        message = f"nothing in {quoted(file)} has a name, a shape and a dtype of this network ({known}, …)"
         raise fail("checkpoint-mismatch", message, at=at)
     with torch.no_grad():
         for name, value in taken.items():

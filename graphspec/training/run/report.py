@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class EvaluateReport:
     def as_dict(self) -> dict[str, Any]:
         """The same as data, for ``--json`` and ``evaluation.json``."""
         return {
-            "run": str(self.run), "parts": self.parts, "samples": self.samples, "classes": self.classes,
+            "run": str(self.run), "parts": _plain(self.parts), "samples": self.samples, "classes": self.classes,
             "confusion": self.confusion, "per_class": self.per_class, "files": [path.name for path in self.files],
             "seconds": round(self.seconds, 3),
         }  # fmt: skip
@@ -37,7 +38,8 @@ class EvaluateReport:
 class TrainReport:
     """How a run went. ``seconds`` were spent in epochs, validation included; the rate follows from it.
 
-    ``evaluation`` is None where nobody asked for it, and in all processes of a distributed run but the first.
+    ``advice`` says what to look at next where something is wrong. ``evaluation`` is None where nobody asked for it, and
+    in all processes of a distributed run but the first.
     """
 
     run: Path
@@ -49,6 +51,7 @@ class TrainReport:
     seconds: float
     samples_per_second: float
     evaluation: EvaluateReport | None
+    advice: str = ""
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:
@@ -58,4 +61,14 @@ class TrainReport:
     def as_dict(self) -> dict[str, Any]:
         """The same as data, for ``--json``."""
         row = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return row | {"run": str(self.run), "evaluation": self.evaluation.as_dict() if self.evaluation else None}
+        evaluation = self.evaluation.as_dict() if self.evaluation else None
+        return row | {"run": str(self.run), "history": _plain(self.history), "evaluation": evaluation}
+
+
+def _plain(value: Any) -> Any:
+    """`value` with None for what is not a number, which JSON has no word for."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -23,8 +23,6 @@ def take_up(learner: Learner, state: Mapping[str, Any], now: Mapping[str, Any]) 
     try:
         check_same_run(state["run"], now)
         learner.load_state_dict(dict(state))
-        if not all(isinstance(row, dict) for row in learner.history):
-            raise TypeError("the history is no list of epochs")
     except _MALFORMED as error:
         message = f"the checkpoint is not one that graphspec wrote: {type(error).__name__}: {error}"
         raise fail("checkpoint-damaged", message, hint="train into another folder") from error

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from sklearn import metrics as theirs
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from graphspec.diagnostics import GraphspecError
+from graphspec.losses import LOSSES, Reading, Targets
 from graphspec.spec.base import Component
 from graphspec.training.metrics.metric_set import MetricSet
 from graphspec.training.metrics.names import higher_is_better
@@ -83,6 +85,76 @@ def test_one_column_decides_between_two_classes(loss: str, scale: float | None) 
     predicted = (logit[:, 0] > 0).long()
     assert compute("accuracy", loss, 2, output, truth) == pytest.approx(theirs.accuracy_score(truth, predicted))
     assert compute("roc_auc", loss, 2, output, truth) == pytest.approx(theirs.roc_auc_score(truth, logit[:, 0]))
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize(
+    "loss",
+    [name for name, row in LOSSES.items() if row.outputs == 1 and row.targets not in (Targets.CLASSES, Targets.LISTS)],
+)
+def test_two_classes_are_scikit_learns_under_every_loss(loss: str, columns: int) -> None:
+    """The score of the second class grows with what the loss takes for it: below a threshold where the lowest wins."""
+    truth = LABELS % 2
+    logit = torch.randn(237, 1, generator=torch.Generator().manual_seed(1)) + truth.unsqueeze(1)
+    row, logits = LOSSES[loss], torch.cat([-logit, logit], 1) if columns == 2 else logit
+    output = {
+        "log-probabilities": nn.functional.logsigmoid(logit) if columns == 1 else logits.log_softmax(1),
+        "probabilities, from 0 to 1": logits.sigmoid(),
+    }.get(row.takes.name, -logits if row.lowest else logits)
+    reading = Reading.of(loss, {}, 2)
+    if columns == 1:
+        score = (-output if reading.lowest else output)[:, 0]
+        predicted = (score > (-reading.threshold if reading.lowest else reading.threshold)).long()
+    else:
+        score, predicted = logit[:, 0], (logit[:, 0] > 0).long()
+    found = {
+        name: compute(name, loss, 2, output, truth) for name in ("accuracy", "f1", "recall", "precision", "roc_auc")
+    }
+    assert found == {
+        "accuracy": pytest.approx(theirs.accuracy_score(truth, predicted)),
+        "roc_auc": pytest.approx(theirs.roc_auc_score(truth, score)),
+        **{
+            name: pytest.approx(getattr(theirs, f"{name}_score")(truth, predicted, average="macro", zero_division=0))
+            for name in ("f1", "recall", "precision")
+        },
+    }
+    assert compute({"type": "top_k_accuracy", "k": 1}, loss, 2, output, truth) == pytest.approx(found["accuracy"])
+    assert compute("top_k_accuracy", loss, 2, output, truth) == 1
+    if reading.probability_of(columns) is None:
+        return
+    probability = reading.probabilities(output)
+    assert probability is not None
+    expected = multiclass_calibration_error(probability, truth, 2, n_bins=15).item()
+    assert compute("calibration_error", loss, 2, output, truth) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_loss_without_probabilities_has_no_calibration() -> None:
+    with pytest.raises(GraphspecError, match=r'"calibration_error" needs probabilities, which MSELoss does not give'):
+        compute("calibration_error", "MSELoss", 2, LOGITS[:, :1], LABELS % 2)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("count", [1, 30])
+def test_a_part_of_one_class_has_every_metric_but_those_of_every_class(metric: str, count: int) -> None:
+    """Also a part of one sample, and constant values."""
+    if METRICS[metric].for_classes:
+        found = compute(metric, "CrossEntropyLoss", 4, LOGITS[:count], torch.full((count,), 2))
+    else:
+        found = compute(metric, "MSELoss", None, GUESSES[:count], torch.ones(count, 2))
+    assert math.isnan(found) == METRICS[metric].of_every_class
+
+
+def test_a_spread_that_is_small_beside_the_mean_is_kept() -> None:
+    """Times in seconds since 1970, whose squares have 19 digits."""
+    truth = 1.7e9 + torch.arange(400, dtype=torch.float64).unsqueeze(1) / 7
+    guesses = truth + 5 * torch.randn(400, 1, generator=RANDOM)
+    assert compute("r2", "MSELoss", None, guesses, truth) == pytest.approx(theirs.r2_score(truth, guesses), rel=1e-9)
+
+
+@pytest.mark.parametrize(("error", "expected"), [(0.0, 1.0), (0.5, 0.0)])
+def test_r2_of_a_constant_is_scikit_learns(error: float, expected: float) -> None:
+    truth = torch.ones(20, 1)
+    assert compute("r2", "MSELoss", None, truth + error, truth) == theirs.r2_score(truth, truth + error) == expected
 
 
 def test_equal_scores_count_half() -> None:

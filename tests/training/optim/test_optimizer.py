@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from torch.optim import lr_scheduler
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.base import Component
 from graphspec.training.optim.optimizer import Schedule, build_optimizer, optimizer_table, scheduler_table
+from graphspec.training.run.form import check_form, check_optimizer
 from graphspec.training.run.state_tree import pack, unpack
 
 NEEDED: dict[str, dict[str, Any]] = {
@@ -67,6 +69,7 @@ def test_optimisers_go_on_from_their_state(name: str) -> None:
     tensors: dict[str, torch.Tensor] = {}
     packed = pack({"o": optimizers[1].state_dict(), "m": dict(first.state_dict())}, tensors)
     state = unpack(packed, {key: value.clone() for key, value in tensors.items()})
+    check_optimizer(optimizers[2], state["o"])
     optimizers[2].load_state_dict(state["o"])
     second.load_state_dict(state["m"])
     steps(second, optimizers[2], None, 3)
@@ -90,7 +93,9 @@ def test_schedulers_go_on_from_their_state(name: str) -> None:
     packed = pack({"s": schedule.state_dict(), "o": optimizer.state_dict()}, tensors)
     state = unpack(packed, tensors)
     other, optimizer, schedule = fresh()
+    check_form(schedule.state_dict(), state["s"], name)
     other.load_state_dict(module.state_dict())
+    check_optimizer(optimizer, state["o"])
     optimizer.load_state_dict(state["o"])
     schedule.load_state_dict(state["s"])
     assert steps(other, optimizer, schedule, 3) == rates[3:]
@@ -181,6 +186,12 @@ def test_a_wrong_optimiser_is_said(component: Any, expected: str) -> None:
         ({"type": "LambdaLR", "lr_lambda": "2 - epoch"}, r"gives -1 in epoch 3"),
         ({"type": "LambdaLR", "lr_lambda": "epoch < 3"}, r"gives True in epoch 0"),
         ({"type": "MultiplicativeLR", "lr_lambda": "__import__('os')"}, r"bad-expression"),
+        ({"type": "LambdaLR", "lr_lambda": "'%q' % 'x'"}, r"bad-expression"),
+        ({"type": "LambdaLR", "lr_lambda": "-'a'"}, r"bad-expression"),
+        ({"type": "StepLR", "step_size": 0}, r"bad-value.*StepLR"),
+        ({"type": "CyclicLR", "base_lr": 0.1, "max_lr": 0.2, "step_size_up": 0}, r"bad-value.*CyclicLR"),
+        ({"type": "OneCycleLR", "max_lr": 0.1, "pct_start": 1.0}, r"bad-value.*OneCycleLR"),
+        ({"type": "ExponentialLR", "gamma": 1e308}, r"bad-value.*ExponentialLR makes the learning rate"),
         ({"type": "SequentialLR", "schedulers": []}, r"needs a list of schedulers"),
         (
             {"type": "SequentialLR", "schedulers": ["LinearLR", "ConstantLR"]},
@@ -194,4 +205,42 @@ def test_a_wrong_optimiser_is_said(component: Any, expected: str) -> None:
 )
 def test_a_wrong_scheduler_is_said(component: Any, expected: str) -> None:
     with pytest.raises(GraphspecError, match=expected):
-        Schedule(Component.model_validate(component), build_optimizer(Component(type="SGD"), network()), 5, 5, "loss")
+        Schedule(Component.model_validate(component), build_optimizer(Component(type="SGD"), network()), 5, 5, False)
+
+
+ODD: list[Any] = [0, -1, 3, 0.5, 1e308, "x", "linear", [], [0], [0.5, 0.5], {}, True]
+
+
+def odd_components(table: dict[str, Any], needed: dict[str, dict[str, Any]]) -> list[Component]:
+    """Each with its needed arguments, and any one of all its arguments odd."""
+    return [
+        named(name, **{**needed.get(name, {}), argument: value})
+        for name, function in table.items()
+        for argument in inspect.signature(function).parameters
+        if argument not in ("optimizer", "params")
+        for value in ODD
+    ]
+
+
+def test_odd_arguments_of_schedulers_are_served_or_refused() -> None:
+    refused = 0
+    for component in odd_components(scheduler_table(), NEEDED):
+        optimizer = build_optimizer(named("SGD", lr=0.1, momentum=0.9), network())
+        try:
+            schedule = Schedule(component, optimizer, 6, 5, False)
+            for _ in range(5 if schedule.per_step else 1):
+                steps(network(), optimizer, schedule, 6)
+        except GraphspecError:
+            refused += 1
+    assert refused > 100
+
+
+def test_odd_arguments_of_optimisers_are_served_or_refused() -> None:
+    refused = 0
+    for component in odd_components(optimizer_table(), {}):
+        module = network()
+        try:
+            build_optimizer(component, module)
+        except GraphspecError:
+            refused += 1
+    assert refused > 100
