@@ -9,7 +9,7 @@ from typing import Any
 from graphspec.diagnostics import Code, Diagnostic, GraphspecError, Path, fail, quoted, suggest
 from graphspec.graph.counting import DEEPEST, check_size
 from graphspec.graph.layers import Choice, Frame, Gate, Layer, Ref, Sources
-from graphspec.graph.names import check_layer_name
+from graphspec.graph.names import check_input_names, check_layer_name
 from graphspec.ops import Op, UnknownOp, lookup, similar
 from graphspec.spec.expressions import ExpressionError, NeedsShape
 from graphspec.spec.interpolation import Meter
@@ -17,6 +17,9 @@ from graphspec.spec.model import RESERVED, BlockSpec, LayerSpec, NetworkBody, Ne
 from graphspec.spec.names import fault_in
 from graphspec.spec.parse import type_name
 from graphspec.spec.scope import Bindings
+
+#: What the output is called where no [outputs] says it.
+DEFAULT_OUTPUT = "output"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Expansion:
         self.used_blocks: set[str] = set()
         self.calls = 0
         self.meter = Meter()
+        #: what blocks see of the file's variables
+        self.variables = Bindings(spec.vars, meter=self.meter)
         self.faults: list[Diagnostic] = []
         self.known: set[Diagnostic] = set()
 
@@ -56,6 +61,8 @@ class Expansion:
         check_size(spec, self.most)
         place = Place("", "", ("layers",))
         inputs = {name: Ref(name) for name in spec.inputs}
+        for fault in check_input_names(spec.inputs):
+            self.add(fault)
         return self.body(spec, {}, inputs, place, ("outputs",))
 
     def body(
@@ -68,7 +75,7 @@ class Expansion:
     ) -> dict[str, Ref]:
         """Write out one body whose inputs are `inputs`; its outputs by name."""
         values: dict[str, Ref] = dict(inputs)
-        frame = Frame(body.vars, given, None, self.meter, values)
+        frame = Frame(body.vars, given, self.variables if place.blocks else None, self.meter, values)
         uses = [use for key, layer in body.layers.items() for use in self.uses(key, layer, frame, place)]
         self.check_local_names(uses, inputs, place)
         values |= {use.local: Ref(place.prefix + use.local) for use in uses}
@@ -77,16 +84,25 @@ class Expansion:
             self.use(use, body, frame, last, place)
             last = values[use.local]
         if body.outputs is None:
-            return {"output": values[uses[-1].local]} if uses else {}
+            self.check_default_output(inputs, place)
+            return {DEFAULT_OUTPUT: values[uses[-1].local]} if uses else {}
         found = {}
         for name, reference in body.outputs.items():
             ref = self.reference(reference, frame, (*at, name))
             if ref:
                 found[name] = ref
-            if name in values and place.prefix == "":
-                message = f"the output {quoted(name)} has the name of a layer or an input"
+            if name in values and place.prefix == "" and (name in inputs or reference.partition(".")[0] != name):
+                what = "an input" if name in inputs else "another layer"
+                message = f"the output {quoted(name)} has the name of {what}"
                 self.fault("name-clash", message, (*at, name), "call it something else")
         return found
+
+    def check_default_output(self, inputs: Mapping[str, Ref], place: Place) -> None:
+        """A network without ``[outputs]`` has one, whose name no input may have: in files both are values."""
+        if place.prefix == "" and DEFAULT_OUTPUT in inputs:
+            message = f"the input {quoted(DEFAULT_OUTPUT)} has the name that the output has without [outputs]"
+            hint = "rename it, or name the output: [outputs]"
+            self.fault("name-clash", message, ("inputs", DEFAULT_OUTPUT), hint)
 
     def uses(self, key: str, layer: LayerSpec, frame: Frame, place: Place) -> Iterator[Use]:
         """The layers that one line stands for: several where a repeated name has ``${i}`` in it."""

@@ -22,7 +22,9 @@ from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
 
 #: What a size is computed with.
 _FUNCTIONS = {sympy.Add: operator.add, sympy.Mul: operator.mul, FloorDiv: operator.floordiv, Mod: operator.mod}
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+", re.ASCII)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+#: A submodule's: fx reaches it by ``getattr`` where it is no identifier.
+_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*|[0-9]+", re.ASCII)
 
 
 def build(shaped: ShapedGraph, seed: int = 0) -> fx.GraphModule:
@@ -49,9 +51,9 @@ def build(shaped: ShapedGraph, seed: int = 0) -> fx.GraphModule:
 def _check_names(shaped: ShapedGraph) -> None:
     """The last guard before torch.fx prints names into Python source: whoever made the graph, no text gets through."""
     dotted = [name for layer in shaped.layers for name in (layer.name, layer.module, *layer.tie.values())]
-    plain = [*shaped.inputs, *shaped.outputs]
-    for name in plain + [part for path in dotted for part in path.split(".")]:
-        if not _NAME.fullmatch(name) or keyword.iskeyword(name) or (name in plain and name.isdigit()):
+    names = [(name, _NAME) for name in (*shaped.inputs, *shaped.outputs)]
+    for name, pattern in names + [(part, _MODULE) for path in dotted for part in path.split(".")]:
+        if not pattern.fullmatch(name) or keyword.iskeyword(name):
             raise ValueError(f"{name!r} cannot be a name in the compiled module")
 
 

@@ -58,6 +58,7 @@ def _body() -> dict[str, Schema]:
     named: Schema = {"type": "string", "pattern": f"^{_NAMED_DIM}$"}
     dim: Schema = {"anyOf": [{"type": "integer", "minimum": 1}, named, EXPRESSION]}
     shape = list_of(dim)
+    names: Schema = {"type": "string", "pattern": f"^{IDENTIFIER}$"}
     dtype = _plain(InputSpec)["dtype"]
     typed: Schema = {
         "type": "object",
@@ -79,7 +80,7 @@ def _body() -> dict[str, Schema]:
         "layers": {"$ref": "#/definitions/layers"},
         "outputs": {
             "description": "What forward gives; the last layer otherwise.",
-            **table_of(REFERENCE, minProperties=1),
+            "anyOf": [table_of(REFERENCE, minProperties=1), list_of(names, minItems=1, uniqueItems=True)],
         },
         "blocks": table_of({"$ref": "#/definitions/block"}, BLOCK_NAME),
         "variants": {"description": "Other values for vars, by name.", **table_of(variables, ".+")},

@@ -15,7 +15,6 @@ from graphspec.schema.arguments import argument, documented
 from graphspec.schema.pieces import (
     ANY_EXPRESSION,
     EXPRESSION,
-    IDENTIFIER,
     REFERENCE,
     Schema,
     list_of,
@@ -27,8 +26,8 @@ from graphspec.schema.pieces import (
     table_of,
 )
 
-#: What a layer may be called: an identifier or a number; with ``${i}`` in it the copies of a repeat are siblings.
-LAYER_NAME = rf"{IDENTIFIER}|[0-9]{{1,64}}|.*\$\{{[^}}]+\}}.*"
+#: What a layer may be called; with ``${i}`` in it the copies of a repeat are siblings.
+LAYER_NAME = r"(?!__)[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*|[0-9]{1,64}|.*\$\{[^}]+\}.*"
 BLOCK_NAME = "[A-Z][A-Za-z0-9_]{0,63}"
 
 

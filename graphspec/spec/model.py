@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, model_serializer, model_validator
+from pydantic import Field, PrivateAttr, field_serializer, field_validator, model_serializer, model_validator
+from pydantic_core import PydanticCustomError
 
+from graphspec.diagnostics import quoted
 from graphspec.spec.base import SpecModel
 from graphspec.spec.data import DataSpec
 from graphspec.spec.dims import DimField, DimRange, NamedDim
@@ -84,6 +86,22 @@ class NetworkBody(SpecModel):
     vars: dict[str, Any] = {}
     layers: Annotated[dict[str, LayerSpec], Field(min_length=1)]
     outputs: Annotated[dict[str, str], Field(min_length=1)] | None = None
+
+    @field_validator("outputs", mode="before")
+    @classmethod
+    def _from_names(cls, data: Any) -> Any:
+        """``["species", "age"]``: outputs that carry their layers' names."""
+        if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
+            return data
+        twice = next((name for n, name in enumerate(data) if name in data[:n]), None)
+        if twice is not None:
+            raise PydanticCustomError("twice", "{name} stands twice", {"name": quoted(twice)})
+        return {name: name for name in data}
+
+    @field_serializer("outputs")
+    def _to_names(self, outputs: dict[str, str] | None) -> Any:
+        same = outputs is not None and all(name == layer for name, layer in outputs.items())
+        return list(outputs) if outputs and same else outputs
 
 
 class BlockSpec(NetworkBody):

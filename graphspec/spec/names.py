@@ -1,4 +1,8 @@
-"""What may be a name: an ASCII identifier (layers also digits alone), at most 64 characters, not a Python keyword."""
+"""What may be a name: an ASCII identifier of at most 64 characters, not a Python keyword.
+
+Layers may also be numbers, begin with an underscore, and have hyphens inside (``block1-0``, ``_fc``): these stand in
+the state_dict and never in code.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,8 @@ from graphspec.spec.model import NetworkSpec
 
 LONGEST = 64
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
-_LAYER = re.compile(r"[A-Za-z][A-Za-z0-9_]*|[0-9]+", re.ASCII)
+#: An identifier that may begin with one underscore and have hyphens inside, or a number.
+_LAYER = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*|[0-9]+", re.ASCII)
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 #: Windows devices: a folder or file of that name cannot be made there.
 _DEVICES = frozenset(["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))])

@@ -36,14 +36,13 @@ class Source:
         return self._places.locate(self._real(path), at_key)
 
     def _real(self, path: Path) -> Path:
-        """`path` with names of ``[[layers]]`` items as indices."""
+        """`path` with names of items of a list as indices: of ``[[layers]]``, and of outputs given as a list."""
         value: Any = self.data
         real: list[str | int] = []
         for part in path:
             if isinstance(value, list) and isinstance(part, str):
-                part = next(
-                    (n for n, item in enumerate(value) if isinstance(item, dict) and item.get("name") == part), part
-                )
+                names = [item.get("name") if isinstance(item, dict) else item for item in value]
+                part = names.index(part) if part in names else part
             real.append(part)
             value = _item(value, part)
         return tuple(real)

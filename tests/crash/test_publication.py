@@ -121,7 +121,7 @@ def test_where_there_are_no_locks_an_export_is_published_and_other_folders_stay(
     ("step", "fault"),
     [("chmod", errno.EPERM), ("chmod", errno.ENOTSUP), ("lock", errno.ENOTSUP), ("lock", errno.EINVAL)],
 )
-def test_147_permissions_and_locks_are_done_without(step: str, fault: int, target: Path, lacking: Any) -> None:
+def test_permissions_and_locks_are_done_without(step: str, fault: int, target: Path, lacking: Any) -> None:
     """As on FAT, CIFS and much of FUSE: the set is as whole without them."""
     lacking(step, fault)
     put(target, "b")
@@ -130,7 +130,7 @@ def test_147_permissions_and_locks_are_done_without(step: str, fault: int, targe
 
 @pytest.mark.parametrize("exchanges", [True, False], indirect=True)
 @pytest.mark.parametrize("fault", [errno.ENOSYS, errno.ENOTSUP, errno.EPERM])
-def test_147_where_nothing_can_be_renamed_the_old_set_stays(
+def test_where_nothing_can_be_renamed_the_old_set_stays(
     fault: int, exchanges: bool, target: Path, lacking: Any
 ) -> None:
     lacking("exchange" if exchanges else "rename", fault)
@@ -140,7 +140,7 @@ def test_147_where_nothing_can_be_renamed_the_old_set_stays(
     assert (version_of(target), os.listdir(target.parent)) == ("a", ["net"])
 
 
-def test_147_a_foreign_file_that_cannot_be_linked_stays_with_the_old_set(target: Path, lacking: Any) -> None:
+def test_a_foreign_file_that_cannot_be_linked_stays_with_the_old_set(target: Path, lacking: Any) -> None:
     (target / "notes.txt").write_text("mine")
     lacking("link", errno.EPERM)
     with pytest.raises(GraphspecError, match="unwritable"):

@@ -154,7 +154,7 @@ def test_a_run_folder_whose_lock_is_a_link_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL])
-def test_147_a_file_system_without_locks_is_said(fault: int, tmp_path: Path, lacking: Any) -> None:
+def test_a_file_system_without_locks_is_said(fault: int, tmp_path: Path, lacking: Any) -> None:
     """As NFS without its lock daemon, and some of FUSE."""
     lacking("lock", fault)
     with pytest.raises(GraphspecError, match=r"unwritable.*no locks(?s:.*)take a folder on a local disk"):
@@ -164,7 +164,7 @@ def test_147_a_file_system_without_locks_is_said(fault: int, tmp_path: Path, lac
 
 @pytest.mark.parametrize("step", ["rename", "flush", "create"])
 @pytest.mark.parametrize("fault", [errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EXDEV])
-def test_147_a_file_system_that_cannot_save_safely_is_said(step: str, fault: int, saved: Path, lacking: Any) -> None:
+def test_a_file_system_that_cannot_save_safely_is_said(step: str, fault: int, saved: Path, lacking: Any) -> None:
     lacking(step, fault)
     with pytest.raises(GraphspecError, match=r"unwritable.*cannot be written") as caught:
         checkpoint.save(saved, 3, state(3))
@@ -173,7 +173,7 @@ def test_147_a_file_system_that_cannot_save_safely_is_said(step: str, fault: int
     assert files(saved) == whole(1, 2)
 
 
-def test_147_folders_that_cannot_be_flushed_are_done_without(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_that_cannot_be_flushed_are_done_without(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on many file systems of FUSE and CIFS."""
 
     class Disk(durable.Disk):

@@ -71,7 +71,7 @@ def training(tmp_path: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_140_a_signal_ends_a_run_with_everything_saved(
+def test_a_signal_ends_a_run_with_everything_saved(
     number: int, status: int, training: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     training.send_signal(number)
@@ -84,7 +84,7 @@ def test_140_a_signal_ends_a_run_with_everything_saved(
 
 
 @pytest.mark.slow
-def test_140_a_second_signal_ends_it_at_once(training: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_a_second_signal_ends_it_at_once(training: subprocess.Popen[str], tmp_path: Path) -> None:
     training.send_signal(signal.SIGSTOP)
     for number in (signal.SIGTERM, signal.SIGINT):  # both wait until it goes on
         training.send_signal(number)

@@ -207,7 +207,7 @@ def test_rows(make: Make, expected: str, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_133_values_of_another_shape(tmp_path: Path) -> None:
+def test_values_of_another_shape(tmp_path: Path) -> None:
     """A network whose output is N, where the targets are N × 1."""
     network = spec(npz(x=X, y=X[:, 0])(tmp_path), [2], outputs=1, loss="MSELoss")
     network["layers"]["flat"] = {"type": "flatten", "start_dim": 0}
@@ -222,12 +222,12 @@ def test_133_values_of_another_shape(tmp_path: Path) -> None:
         ({"batch_size": 7}, r"no-data.*batch_size 7 is more than the 6 training samples"),
     ],
 )
-def test_132_nothing_to_train_on(data: dict[str, Any], expected: str, tmp_path: Path) -> None:
+def test_nothing_to_train_on(data: dict[str, Any], expected: str, tmp_path: Path) -> None:
     with pytest.raises(GraphspecError, match=expected):
         run(spec(npz(x=X, y=LABELS)(tmp_path), [2], data={"test": 0, **data}), tmp_path)
 
 
-def test_131_a_last_batch_of_one(tmp_path: Path) -> None:
+def test_a_last_batch_of_one(tmp_path: Path) -> None:
     network = spec(npz(x=X[:5], y=LABELS[:5])(tmp_path), [2], data={"test": 0})
     network["layers"] = {"norm": "BatchNorm1d"} | network["layers"]
     with pytest.raises(GraphspecError, match=r"batch-of-one.*5 samples in batches of 2.*drop_last = true"):
@@ -236,14 +236,14 @@ def test_131_a_last_batch_of_one(tmp_path: Path) -> None:
     run(network, tmp_path)
 
 
-def test_134_a_sample_in_two_parts(tmp_path: Path) -> None:
+def test_a_sample_in_two_parts(tmp_path: Path) -> None:
     same = npz(x=np.zeros((6, 2), np.float32), y=LABELS)(tmp_path)
     with pytest.warns(GraphspecWarning, match=r"bad-data.*3 validation samples also stand in the training part"):
         run(spec(same, [2], data={"validation": 0.5, "test": 0}), tmp_path)
 
 
 @pytest.mark.parametrize("cached", [False, True])
-def test_134_a_picture_in_two_parts_of_data_that_stay_on_disk(
+def test_a_picture_in_two_parts_of_data_that_stay_on_disk(
     cached: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four copies of one picture in each class, of which a quarter is split off."""
@@ -258,7 +258,7 @@ def test_134_a_picture_in_two_parts_of_data_that_stay_on_disk(
         run(network, tmp_path, data=DataPlace(tmp_path, cache=tmp_path / "cache" if cached else None))
 
 
-def test_135_data_changed_since_the_run_began(tmp_path: Path) -> None:
+def test_data_changed_since_the_run_began(tmp_path: Path) -> None:
     network = spec(npz(x=X, y=LABELS)(tmp_path), [2], data={"test": 0})
     run(network, tmp_path)
     npz(x=with_value(0.5, 0, 0), y=LABELS)(tmp_path)
@@ -266,7 +266,7 @@ def test_135_data_changed_since_the_run_began(tmp_path: Path) -> None:
         run(network, tmp_path, resume=True, epochs=2)
 
 
-def test_122_every_mode_becomes_rgb(tmp_path: Path) -> None:
+def test_every_mode_becomes_rgb(tmp_path: Path) -> None:
     """A grey of 100 in each mode; alpha goes, CMYK is inverted, 16 bits are scaled."""
     grey = Image.new("L", (4, 4), 100)
     files = {f"{mode}.png": grey.convert(mode) for mode in ("L", "LA", "RGB", "RGBA", "P")}
@@ -279,7 +279,7 @@ def test_122_every_mode_becomes_rgb(tmp_path: Path) -> None:
         assert pixels.unique().tolist() == [255 if name == "1.png" else 100], name
 
 
-def test_124_links_in_a_circle_end(tmp_path: Path) -> None:
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
     """Two links to the folder above: followed, each level would double the pictures."""
     dataset = folder(tmp_path, {"cat": 2, "dog": 2})
     for name in ("a", "b"):
@@ -298,6 +298,6 @@ def test_arrays_beyond_the_memory_are_refused_before_they_are_read(
         pipeline.data(spec(make(tmp_path), [2]), tmp_path)
 
 
-def test_125_hidden_folders_are_no_classes(tmp_path: Path) -> None:
+def test_hidden_folders_are_no_classes(tmp_path: Path) -> None:
     dataset = folder(tmp_path, {"cat": 2, "dog": 2, ".git": 2})
     assert pipeline.data(spec(dataset, [3, 8, 8]), tmp_path).classes == ("cat", "dog")

@@ -1,7 +1,7 @@
 """Symbolic links in a run, a study or an export that a stranger made: nothing is written through them.
 
 Each file is a link to a file outside that has its content, so that everything that reads works; what the links lead to
-stays as it was. ``checkpoints`` alone may be a link to a folder, and that is said (row 160, test_rows_training.py).
+stays as it was. ``checkpoints`` alone may be a link to a folder, and that is said (test_bad_runs.py).
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def test_where_a_trial_of_threads_takes_too_much_memory_all_of_them_work() -> No
         assert Threads(torch.nn.Linear(1, 1), step).choose() == torch.get_num_threads() == 2
 
 
-def test_139_where_one_sample_is_too_much_a_run_ends_and_goes_on_elsewhere(few: Path) -> None:
+def test_where_one_sample_is_too_much_a_run_ends_and_goes_on_elsewhere(few: Path) -> None:
     said = run(few / "tight", WIDE, room=MB, step=3)
     assert "error[out-of-memory]: memory is too small for step 4; what was saved is whole; a new run" in said
     assert "note: " in said

@@ -13,8 +13,11 @@ import torch
 
 from graphspec.module.build import positional
 from graphspec.ops import Op
-from graphspec.shapes.dims import SizeExpr, dim_text
+from graphspec.shapes.dims import SizeExpr
 from graphspec.shapes.shaped import ShapedLayer, ValueRef
+
+#: What gives the variable of a value, and the text of a run-time size.
+NameOf = Callable[[ValueRef | SizeExpr], str]
 
 
 def literal(value: Any) -> str:
@@ -51,7 +54,7 @@ def can_inline(op: Op) -> bool:
     return op.is_function and "self." not in inspect.getsource(op.factory.forward)
 
 
-def function_call(layer: ShapedLayer, name_of: Callable[[ValueRef], str]) -> str:
+def function_call(layer: ShapedLayer, name_of: NameOf) -> str:
     """A function layer's body with its operands put in: ``torch.add(x, y)``."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(layer.op.factory.forward))).body[0]
     assert isinstance(tree, ast.FunctionDef)
@@ -87,7 +90,7 @@ class _Substitute(ast.NodeTransformer):
         return node
 
 
-def module_call(layer: ShapedLayer, target: str, name_of: Callable[[ValueRef], str]) -> str:
+def module_call(layer: ShapedLayer, target: str, name_of: NameOf) -> str:
     """``self.conv1(x)``."""
     args, kwargs = positional(layer)
     texts = [operand(value, name_of) for value in args]
@@ -95,12 +98,12 @@ def module_call(layer: ShapedLayer, target: str, name_of: Callable[[ValueRef], s
     return f"{target}({', '.join(texts)})"
 
 
-def operand(value: Any, name_of: Callable[[ValueRef], str]) -> str:
+def operand(value: Any, name_of: NameOf) -> str:
     """A value's variable, a run-time size, or a constant."""
     if isinstance(value, ValueRef):
         return name_of(value)
     if isinstance(value, SizeExpr):
-        return dim_text(value.dim)
+        return name_of(value)
     if isinstance(value, list | tuple):
         return f"[{', '.join(operand(item, name_of) for item in value)}]"
     return literal(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import re
 from collections.abc import Iterator
@@ -47,7 +48,13 @@ class Classes:
         self.shaped = shaped
         self.kind_of: dict[int, Kind] = {}
         self.kinds: dict[Any, Kind] = {}
-        self._names = {"Tensor", *(layer.op.factory.__name__ for layer in shaped.layers if is_defined(layer))}
+        self._names = {
+            *dir(builtins),
+            "Tensor",
+            "nn",
+            "torch",
+            *(layer.op.factory.__name__ for layer in shaped.layers if is_defined(layer)),
+        }
         self._root = self._free(class_name(shaped.spec.name))
         self._group(root)
         for kind in self.kinds.values():
@@ -161,7 +168,7 @@ class Classes:
         lines, shapes = [", ".join(names.parameters())], [""]
         direct = [item for item in scope.items if isinstance(item, ShapedLayer)]
         for symbol in sorted({symbol for layer in direct for symbol in size_symbols(layer)}, key=str):
-            lines.append(f"{symbol} = {self._size(symbol, scope, names)}")
+            lines.append(f"{names.sizes[symbol]} = {self._size(symbol, scope, names)}")
             shapes.append("")
         for number, item in enumerate(scope.items):
             if isinstance(item, ShapedLayer) and item.op.is_leaf:
@@ -227,19 +234,19 @@ def is_sequential(scope: Scope) -> bool:
 
 
 def reach(name: str, scope: Scope) -> str:
-    """How a scope's class reaches a module: ``self.layer1.conv1``, a number through its ``getattr``."""
+    """How a scope's class reaches a module: ``self.layer1.conv1``; what is no identifier through ``getattr``."""
     text = "self"
     for part in _relative(name, scope):
-        text = f'getattr({text}, "{part}")' if part.isdigit() else f"{text}.{part}"
+        text = f"{text}.{part}" if part.isidentifier() else f'getattr({text}, "{part}")'
     return text
 
 
 def _assign(name: str, scope: Scope, value: str) -> Iterator[str]:
-    """``self.name = value``; numbers, and modules of a scope that was merged, go through ``add_module``."""
+    """``self.name = value``; what is no identifier, or of a scope that was merged, goes through ``add_module``."""
     *holders, last = _relative(name, scope)
     holder = Scope(".".join([*filter(None, [scope.prefix]), *holders]))
     path = reach(holder.prefix, scope) if holders else "self"
-    yield f'{path}.add_module("{last}", {value})' if last.isdigit() else f"{path}.{last} = {value}"
+    yield f"{path}.{last} = {value}" if last.isidentifier() else f'{path}.add_module("{last}", {value})'
 
 
 def _relative(name: str, scope: Scope) -> list[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
+import re
 from collections.abc import Iterator
 
 from graphspec.module.build import references
 from graphspec.module.emit.tree import Scope
+from graphspec.shapes.dims import SizeExpr, dim_text, symbol
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
 
 _NAMES = ("x", "out", "y", "z", "u", "v", "w")
@@ -20,6 +23,7 @@ class Variables:
         self.last_use: dict[str, int] = {}
         self.line = 0
         self.fixed = set(shaped.inputs) if not scope.prefix else set()
+        self.sizes = {symbol(name): symbol(_size_name(name, shaped)) for name in shaped.dims}
         self._count_uses(shaped)
         for position, ref in enumerate(scope.inputs if scope.prefix else [ValueRef(name) for name in shaped.inputs]):
             self.names[ref] = ref.layer if not scope.prefix else _numbered(position)
@@ -36,8 +40,10 @@ class Variables:
         """forward's parameters."""
         return list(self.names.values())
 
-    def of(self, ref: ValueRef) -> str:
-        """The expression for a value."""
+    def of(self, ref: ValueRef | SizeExpr) -> str:
+        """The expression for a value, or for a run-time size."""
+        if isinstance(ref, SizeExpr):
+            return dim_text(ref.dim.xreplace(self.sizes))
         if ref in self.names:
             return self.names[ref]
         whole = self.names[ValueRef(ref.layer)]
@@ -71,6 +77,15 @@ class Variables:
         name = free.pop(0) if free else next(name for name in _candidates() if name not in alive)
         alive.add(name)
         return name
+
+
+def _size_name(name: str, shaped: ShapedGraph) -> str:
+    """The variable that holds a dim: its name, where no other variable, module or function is called so."""
+    taken = {*shaped.inputs, *dir(builtins), "self", "torch", "nn", "Tensor"}
+    while name in taken or re.fullmatch(rf"(?:{'|'.join(_NAMES)})\d*", name):
+        name = f"{name}_size"
+        taken |= set(shaped.dims)
+    return name
 
 
 def _numbered(position: int) -> str:

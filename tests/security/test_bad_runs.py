@@ -1,7 +1,6 @@
-"""Rows 136 to 161 of the catalogue of bad inputs, training and checkpoints: a test's number is its row.
+"""Training that cannot go on, and run folders that are damaged, forged or of another network.
 
-Rows 140 and 141 (signals, kill -9), 143 (a full disk) and 147 (no locks) are tests/crash; 139 (too little memory) is
-tests/training/test_halving.py.
+Signals, a full disk and missing locks are tests/crash; too little memory is tests/training/test_halving.py.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def state_of(run: Path) -> dict[str, Any]:
     return found
 
 
-def test_136_a_loss_that_is_not_finite_stops_before_the_update(command: Command) -> None:
+def test_a_loss_that_is_not_finite_stops_before_the_update(command: Command) -> None:
     spec = SPEC.replace('norm    = "BatchNorm1d"', "").replace('"Adam", lr = 0.01', '"SGD", lr = 1000')
     ended = train(command, spec=spec.replace('relu    = "ReLU"', 'relu    = "Identity"'))
     assert ended.code == 1
@@ -61,7 +60,7 @@ def test_136_a_loss_that_is_not_finite_stops_before_the_update(command: Command)
     assert found is None or all(value.isfinite().all() for value in found["module"].values())
 
 
-def test_137_data_that_are_not_finite_never_reach_batch_norm(command: Command) -> None:
+def test_data_that_are_not_finite_never_reach_batch_norm(command: Command) -> None:
     Path("rows.csv").write_text("a,b,y\n" + "1,2,0\n2,1,1\n" * 8 + "nan,1,0\n")
     spec = """
 graphspec = 1
@@ -82,7 +81,7 @@ epochs = 1
 
 
 @pytest.mark.parametrize("lr", ["0", "0.0", "-0.1", "nan", "inf", "1e30", '"0.1"', "true"])
-def test_138_a_learning_rate_that_is_none(lr: str, command: Command) -> None:
+def test_a_learning_rate_that_is_none(lr: str, command: Command) -> None:
     ended = train(command, spec=SPEC.replace("lr = 0.01", f"lr = {lr}"))
     assert ended.code == 1
     assert "net.toml:17:35: error[" in ended.err
@@ -119,7 +118,7 @@ epochs = 3
 """
 
 
-def test_142_a_killed_worker_ends_the_run_which_then_goes_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_worker_ends_the_run_which_then_goes_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user, "_classes", {})
     monkeypatch.setattr(memory, "budget", lambda: 0)  # so that samples are read batch by batch
     Path("dying.py").write_text(DYING)
@@ -135,12 +134,12 @@ def test_142_a_killed_worker_ends_the_run_which_then_goes_on(command: Command, m
     assert state_of(Path("run"))["progress"]["epoch"] == 3
 
 
-def test_144_a_folder_that_may_not_be_written(command: Command) -> None:
+def test_a_folder_that_may_not_be_written(command: Command) -> None:
     ended = train(command, "--run", "/proc/run")
     assert (ended.code, "error[unwritable]" in ended.err) == (1, True)
 
 
-def test_145_and_146_two_runs_in_one_folder_and_the_lock_of_a_dead_one(command: Command, run: Path) -> None:
+def test_two_runs_in_one_folder_and_the_lock_of_a_dead_one(command: Command, run: Path) -> None:
     ready, done = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
@@ -160,7 +159,7 @@ def test_145_and_146_two_runs_in_one_folder_and_the_lock_of_a_dead_one(command: 
         os.close(descriptor)
 
 
-def test_146_a_process_that_outlives_the_one_that_trained_does_not_keep_its_lock(tmp_path: Path) -> None:
+def test_a_process_that_outlives_the_one_that_trained_does_not_keep_its_lock(tmp_path: Path) -> None:
     """Those that read data are forked while the folder is locked, and notice late that nobody waits for them."""
     wait = os.pipe()
     with RunFolder(tmp_path):
@@ -189,7 +188,7 @@ def test_146_a_process_that_outlives_the_one_that_trained_does_not_keep_its_lock
         ('"digits"', '"breast_cancer"', "data.dataset was digits when the run began and is breast_cancer now"),
     ],
 )
-def test_148_a_changed_spec_is_refused_with_the_difference(
+def test_a_changed_spec_is_refused_with_the_difference(
     old: str, new: str, said: str, command: Command, run: Path
 ) -> None:
     changed = SPEC.replace(old, new)
@@ -201,12 +200,12 @@ def test_148_a_changed_spec_is_refused_with_the_difference(
     assert said in ended.err
 
 
-def test_148_more_epochs_are_fine(command: Command, run: Path) -> None:
+def test_more_epochs_are_fine(command: Command, run: Path) -> None:
     assert resume(command, "--epochs", "4").code == 0
 
 
 @pytest.mark.parametrize(("key", "value"), [("versions", {"torch": "1.0"}), ("threads", 64), ("device", "cuda:0")])
-def test_149_another_machine_is_said(key: str, value: object, command: Command, run: Path) -> None:
+def test_another_machine_is_said(key: str, value: object, command: Command, run: Path) -> None:
     state = state_of(run)
     state["run"]["environment"][key] = value
     checkpoint.save(run / CHECKPOINTS, state["progress"]["step"], state)
@@ -215,7 +214,7 @@ def test_149_another_machine_is_said(key: str, value: object, command: Command, 
     assert f"warning[checkpoint-mismatch]: {key} changed since the run began" in ended.err
 
 
-def test_149_a_thread_count_that_is_there_is_taken_up_again(command: Command, run: Path) -> None:
+def test_a_thread_count_that_is_there_is_taken_up_again(command: Command, run: Path) -> None:
     """The run chose its own; a new process begins with torch's default."""
     began, before = state_of(run)["progress"]["threads"], torch.get_num_threads()
     try:
@@ -227,12 +226,12 @@ def test_149_a_thread_count_that_is_there_is_taken_up_again(command: Command, ru
     assert state_of(run)["progress"]["threads"] == began
 
 
-def test_150_a_run_that_is_done_says_so(command: Command, run: Path) -> None:
+def test_a_run_that_is_done_says_so(command: Command, run: Path) -> None:
     ended = resume(command, "--epochs", "2")
     assert (ended.code, "all 2 epochs are done already" in ended.err) == (0, True)
 
 
-def test_151_a_run_killed_before_its_first_save_starts_from_the_beginning(command: Command, run: Path) -> None:
+def test_a_run_killed_before_its_first_save_starts_from_the_beginning(command: Command, run: Path) -> None:
     shutil.rmtree(run / CHECKPOINTS)
     (run / "spec.toml").unlink()
     ended = resume(command)
@@ -242,7 +241,7 @@ def test_151_a_run_killed_before_its_first_save_starts_from_the_beginning(comman
 
 
 @pytest.mark.parametrize("leftover", [(), (".lock", ".environment.json.4242.tmp")], ids=["nothing", "half a file"])
-def test_151_one_killed_before_it_was_a_run_is_simply_begun(leftover: tuple[str, ...], command: Command) -> None:
+def test_one_killed_before_it_was_a_run_is_simply_begun(leftover: tuple[str, ...], command: Command) -> None:
     Path("run").mkdir()
     for name in leftover:
         Path("run", name).write_text("half")
@@ -250,7 +249,7 @@ def test_151_one_killed_before_it_was_a_run_is_simply_begun(leftover: tuple[str,
     assert not list(Path("run").glob("*.tmp"))
 
 
-def test_151_a_folder_that_is_no_run(command: Command) -> None:
+def test_a_folder_that_is_no_run(command: Command) -> None:
     Path("run").mkdir()
     ended = resume(command)
     assert (ended.code, "error[no-run]: run holds no run to resume" in ended.err) == (1, True)
@@ -272,9 +271,7 @@ def cut(path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 @pytest.mark.parametrize("damage", [zero, flip, cut, Path.unlink])
-def test_152_a_damaged_checkpoint_gives_way_and_that_is_said(
-    damage: Any, suffix: str, command: Command, run: Path
-) -> None:
+def test_a_damaged_checkpoint_gives_way_and_that_is_said(damage: Any, suffix: str, command: Command, run: Path) -> None:
     step = int(newest(run).name.removeprefix("step-"))
     checkpoint.save(run / CHECKPOINTS, step + 1, state_of(run))
     damage(newest(run).with_suffix(suffix))
@@ -284,7 +281,7 @@ def test_152_a_damaged_checkpoint_gives_way_and_that_is_said(
     assert f"of step {step + 1} {said}" in ended.err
 
 
-def test_153_where_all_are_damaged_nothing_starts_over(command: Command, run: Path) -> None:
+def test_where_all_are_damaged_nothing_starts_over(command: Command, run: Path) -> None:
     for path in (run / CHECKPOINTS).glob("*.safetensors"):
         zero(path)
     ended = resume(command)
@@ -300,7 +297,7 @@ class Payload:
 
 
 @pytest.mark.parametrize("place", ["checkpoints", "weights"])
-def test_154_a_stranger_s_pickle_is_refused_and_runs_nothing(place: str, command: Command, run: Path) -> None:
+def test_a_stranger_s_pickle_is_refused_and_runs_nothing(place: str, command: Command, run: Path) -> None:
     targets = (run / CHECKPOINTS).iterdir() if place == "checkpoints" else run.glob("*.safetensors")
     for path in list(targets):
         if place == "checkpoints":
@@ -337,7 +334,7 @@ FORGED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", FORGED)
-def test_154_a_forged_one_with_right_hashes_is_refused(name: str, command: Command, run: Path) -> None:
+def test_a_forged_one_with_right_hashes_is_refused(name: str, command: Command, run: Path) -> None:
     forge(run, FORGED[name], EMPTY)
     ended = resume(command)
     assert ended.code == 1
@@ -348,7 +345,7 @@ def test_154_a_forged_one_with_right_hashes_is_refused(name: str, command: Comma
     "section", ["module", "optimizer", "schedule", "metrics", "random", "best", "progress", "history", "run"]
 )
 @pytest.mark.parametrize("value", [3, "none"])
-def test_155_a_state_of_which_a_part_is_wrong(section: str, value: Any, command: Command, run: Path) -> None:
+def test_a_state_of_which_a_part_is_wrong(section: str, value: Any, command: Command, run: Path) -> None:
     state = state_of(run)
     state[section] = value
     if value == "none":
@@ -359,7 +356,7 @@ def test_155_a_state_of_which_a_part_is_wrong(section: str, value: Any, command:
     assert (ended.code, "error[checkpoint-damaged]: the checkpoint is not one" in ended.err) == (1, True), ended.err
 
 
-def test_155_weights_of_another_network_are_listed(command: Command, run: Path) -> None:
+def test_weights_of_another_network_are_listed(command: Command, run: Path) -> None:
     state = state_of(run)
     state["module"] = {"fc.weight": torch.zeros(9, 64), "other": torch.zeros(1)}
     checkpoint.save(run / CHECKPOINTS, state["progress"]["step"], state)
@@ -371,7 +368,7 @@ def test_155_weights_of_another_network_are_listed(command: Command, run: Path) 
     assert "note: fc.weight is (9, 64), the network has (8, 64)" in ended.err
 
 
-def test_156_a_half_of_a_checkpoint_is_ignored_and_said(command: Command, run: Path) -> None:
+def test_a_half_of_a_checkpoint_is_ignored_and_said(command: Command, run: Path) -> None:
     shutil.copy(newest(run).with_suffix(".safetensors"), run / CHECKPOINTS / "step-0000000999.safetensors")
     shutil.copy(newest(run).with_suffix(".json"), run / CHECKPOINTS / "step-0000000500.json")
     ended = resume(command)
@@ -381,7 +378,7 @@ def test_156_a_half_of_a_checkpoint_is_ignored_and_said(command: Command, run: P
     assert len(list((run / CHECKPOINTS).iterdir())) == 4
 
 
-def test_157_only_our_own_leftovers_go(command: Command, run: Path) -> None:
+def test_only_our_own_leftovers_go(command: Command, run: Path) -> None:
     ours, theirs = run / CHECKPOINTS / ".step-0000000007.json.4242.tmp", run / CHECKPOINTS / ".notes.tmp"
     for path in (ours, theirs):
         path.write_text("half")
@@ -390,7 +387,7 @@ def test_157_only_our_own_leftovers_go(command: Command, run: Path) -> None:
 
 
 @pytest.mark.parametrize("years", [-10, 10])
-def test_158_the_order_is_by_step_whatever_the_clock_says(years: int, run: Path) -> None:
+def test_the_order_is_by_step_whatever_the_clock_says(years: int, run: Path) -> None:
     step = int(newest(run).name.removeprefix("step-"))
     checkpoint.save(run / CHECKPOINTS, step + 1, {**state_of(run), "mark": "newest"})
     then = time.time() + years * 365 * 86400
@@ -400,14 +397,14 @@ def test_158_the_order_is_by_step_whatever_the_clock_says(years: int, run: Path)
 
 
 @pytest.mark.parametrize("step", [2**31 - 1, 2**31, 10**12])
-def test_159_very_many_steps(step: int, tmp_path: Path) -> None:
+def test_very_many_steps(step: int, tmp_path: Path) -> None:
     for each in (step, step + 1):
         checkpoint.save(tmp_path, each, {"at": each})
     assert checkpoint.load(tmp_path) == {"at": step + 1}
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_160_checkpoints_may_lie_elsewhere(command: Command, run: Path) -> None:
+def test_checkpoints_may_lie_elsewhere(command: Command, run: Path) -> None:
     shutil.move(run / CHECKPOINTS, "elsewhere")
     (run / CHECKPOINTS).symlink_to(Path("elsewhere").absolute())
     Path("elsewhere/notes.txt").write_text("mine")
@@ -419,7 +416,7 @@ def test_160_checkpoints_may_lie_elsewhere(command: Command, run: Path) -> None:
     assert len(list(Path("elsewhere").iterdir())) == 5
 
 
-def test_161_a_folder_with_a_file_of_our_name_is_not_touched(command: Command) -> None:
+def test_a_folder_with_a_file_of_our_name_is_not_touched(command: Command) -> None:
     Path("run").mkdir()
     Path("run/best.safetensors").write_text("somebody's")
     ended = train(command)

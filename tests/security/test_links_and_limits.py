@@ -1,4 +1,4 @@
-"""Rows 33 and 77 of the catalogue of bad inputs: links are said, and only the user raises a limit."""
+"""Links are said, and only the user raises a limit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ many = {{ type = "Ten", repeat = {count} }}
 """ + "".join(f'r{n} = "ReLU"\n' for n in range(10))
 
 
-def test_33_a_mistake_behind_a_link_is_reported_where_it_is(command: Command, tmp_path: Path) -> None:
+def test_a_mistake_behind_a_link_is_reported_where_it_is(command: Command, tmp_path: Path) -> None:
     Path("real.toml").write_text('graphspec = 1\n[inputs]\nx = ["N", 8]\n[layers]\na = "Relu"\n')
     Path("link.toml").symlink_to("real.toml")
     ended = command("compile", "link.toml")
@@ -31,13 +31,13 @@ def test_33_a_mistake_behind_a_link_is_reported_where_it_is(command: Command, tm
     assert ended.err.startswith(f"{tmp_path.resolve()}/real.toml:5:5: error[unknown-layer]")
 
 
-def test_33_a_network_is_called_as_the_user_calls_it(command: Command) -> None:
+def test_a_network_is_called_as_the_user_calls_it(command: Command) -> None:
     Path("real.toml").write_text('graphspec = 1\n[inputs]\nx = ["N", 8]\n[layers]\na = "ReLU"\n')
     Path("link.toml").symlink_to("real.toml")
     assert pipeline.load("link.toml").name == "link"
 
 
-def test_77_the_user_raises_the_limit_of_layers_for_one_command(command: Command) -> None:
+def test_the_user_raises_the_limit_of_layers_for_one_command(command: Command) -> None:
     Path("net.toml").write_text(MANY.format(count=1001))
     refused = command("compile", "net.toml")
     assert refused.code == 1
@@ -49,7 +49,7 @@ def test_77_the_user_raises_the_limit_of_layers_for_one_command(command: Command
 
 
 @pytest.mark.parametrize("key", ["most_layers", "limits", "most-layers"])
-def test_77_no_key_of_a_spec_does(key: str, command: Command) -> None:
+def test_no_key_of_a_spec_does(key: str, command: Command) -> None:
     Path("net.toml").write_text(f'"{key}" = 100000\n' + MANY.format(count=1001))
     assert "error[unknown-key]" in command("compile", "net.toml").err
 
@@ -68,7 +68,7 @@ print(len(found.nodes), time.process_time(), most.split()[1])
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="where a process can be asked for its own memory")
-def test_77_with_a_raised_limit_100_000_layers_are_read_and_checked(tmp_path: Path) -> None:
+def test_with_a_raised_limit_100_000_layers_are_read_and_checked(tmp_path: Path) -> None:
     """In a process of its own, whose time and memory are this alone."""
     path = tmp_path / "net.toml"
     path.write_text(MANY.format(count=10_000))

@@ -1,7 +1,6 @@
-"""Rows 162 to 177 of the catalogue of bad inputs, exports: a test's number is its row.
+"""Exports that fail, are tampered with, or meet what they may not touch.
 
-Rows 163, 170, 173 and 174 are also tests/verifying; 166 to 168, 171 and 172 also tests/crash/test_publication.py and
-tests/exporting/test_publish.py; 169 and 177 also tests/exporting/test_bundle.py.
+More of it is tests/verifying, tests/crash/test_publication.py and tests/exporting.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ def with_layer(spec: Path, layer: str, code: str) -> list[str]:
 @pytest.mark.parametrize(
     ("layer", "code"), [("Noise", RANDOM), pytest.param("Root", NAN, marks=pytest.mark.slow)], ids=["random", "NaN"]
 )
-def test_162_163_165_what_cannot_be_verified_is_not_published(
+def test_what_cannot_be_verified_is_not_published(
     layer: str, code: str, exported: Path, spec: Path, command: Command
 ) -> None:
     """A network that is random, or whose outputs are NaN: exit code 3, the old export as it was."""
@@ -103,7 +102,7 @@ def test_162_163_165_what_cannot_be_verified_is_not_published(
     assert not list(Path().glob(".out*"))
 
 
-def test_164_dropout_and_batch_norm_are_exported_as_they_evaluate(bundle_of_spec: Path) -> None:
+def test_dropout_and_batch_norm_are_exported_as_they_evaluate(bundle_of_spec: Path) -> None:
     x = torch.ones(4, 6)
     module = pipeline.compile(SPEC)
     assert module.training
@@ -116,13 +115,13 @@ def test_164_dropout_and_batch_norm_are_exported_as_they_evaluate(bundle_of_spec
 
 
 @pytest.mark.parametrize("target", ["/proc/out", "file/out"])
-def test_166_a_folder_that_may_not_be_written(target: str, spec: Path, command: Command) -> None:
+def test_a_folder_that_may_not_be_written(target: str, spec: Path, command: Command) -> None:
     Path("file").touch()
     ended = command("export", "net.toml", "-o", target)
     assert (ended.code, "error[unwritable]" in ended.err) == (1, True)
 
 
-def test_167_an_export_of_ours_is_replaced_whole_and_nothing_else_is(exported: Path, command: Command) -> None:
+def test_an_export_of_ours_is_replaced_whole_and_nothing_else_is(exported: Path, command: Command) -> None:
     Path("theirs").mkdir()
     Path("theirs/model.onnx").write_text("somebody's")
     ended = command("export", "net.toml", "-o", "theirs")
@@ -133,7 +132,7 @@ def test_167_an_export_of_ours_is_replaced_whole_and_nothing_else_is(exported: P
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "weights.safetensors", "spec.toml", "manifest.json", "check.py"])
-def test_170_a_tampered_export_is_refused_before_it_is_run(name: str, exported: Path, command: Command) -> None:
+def test_a_tampered_export_is_refused_before_it_is_run(name: str, exported: Path, command: Command) -> None:
     changed = bytearray((exported / name).read_bytes())
     changed[len(changed) // 2] ^= 1
     (exported / name).write_bytes(changed)
@@ -156,7 +155,7 @@ FORGED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", FORGED)
-def test_170_a_forged_manifest_with_a_right_hash_is_refused(name: str, exported: Path, command: Command) -> None:
+def test_a_forged_manifest_with_a_right_hash_is_refused(name: str, exported: Path, command: Command) -> None:
     if isinstance(FORGED[name], dict):
         manifest.write_manifest(exported, FORGED[name])
     else:
@@ -167,7 +166,7 @@ def test_170_a_forged_manifest_with_a_right_hash_is_refused(name: str, exported:
         assert "error[" in ended.err
 
 
-def test_171_a_link_is_never_written_through(spec: Path, command: Command) -> None:
+def test_a_link_is_never_written_through(spec: Path, command: Command) -> None:
     Path("victim").mkdir()
     Path("out").symlink_to("victim")
     ended = command("export", "net.toml", "-o", "out")
@@ -175,7 +174,7 @@ def test_171_a_link_is_never_written_through(spec: Path, command: Command) -> No
     assert list(Path("victim").iterdir()) == []
 
 
-def test_172_stale_external_data_goes_with_its_set(exported: Path, command: Command) -> None:
+def test_stale_external_data_goes_with_its_set(exported: Path, command: Command) -> None:
     bundle = Bundle.open(exported)
     (exported / "model.onnx.data").write_bytes(b"old")
     manifest.write_manifest(exported, {**bundle.manifest, "files": manifest.files_of(exported)})
@@ -191,7 +190,7 @@ def test_172_stale_external_data_goes_with_its_set(exported: Path, command: Comm
         ('"onnx"', '"tflite"', "error[bad-value]"),
     ],
 )
-def test_175_what_cannot_be_written_is_said_with_its_place(
+def test_what_cannot_be_written_is_said_with_its_place(
     old: str, new: str, said: str, spec: Path, command: Command
 ) -> None:
     spec.write_text(SPEC.replace(old, new))
@@ -201,7 +200,7 @@ def test_175_what_cannot_be_written_is_said_with_its_place(
 
 
 @pytest.mark.slow
-def test_176_without_onnxruntime_nothing_is_published_unverified(spec: Path, tmp_path: Path) -> None:
+def test_without_onnxruntime_nothing_is_published_unverified(spec: Path, tmp_path: Path) -> None:
     """Everything that is installed but onnxruntime, as links in a folder of its own."""
     packages = tmp_path / "packages"
     packages.mkdir()
@@ -219,7 +218,7 @@ def test_176_without_onnxruntime_nothing_is_published_unverified(spec: Path, tmp
     assert not (tmp_path / "out").exists()
 
 
-def test_177_no_path_and_no_line_of_source_in_the_onnx_file(exported: Path) -> None:
+def test_no_path_and_no_line_of_source_in_the_onnx_file(exported: Path) -> None:
     model = onnx.load(exported / "model.onnx")
     texts = [model.SerializeToString()]
     for forbidden in (os.getcwd(), str(Path(torch.__file__).parents[1]), str(Path.home()), "site-packages", ".py"):
