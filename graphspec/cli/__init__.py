@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import sys
+
 
 def main() -> None:
     """Run the ``graphspec`` command with the arguments of this process."""
+    from graphspec.system.standard_files import give_up, open_closed_ones
     from graphspec.system.startup import QuickEnd, keep_memory
 
+    open_closed_ones()
     keep_memory()
     with QuickEnd().watched():
         from graphspec.cli.app import app
 
-        app()
+        try:
+            app()
+        except OSError as error:  # of --help and --version, which print without more ado
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                raise
+            give_up(1)
+            sys.exit(f"standard output cannot be written: {error.strerror}")

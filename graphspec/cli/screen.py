@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -19,8 +20,8 @@ import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from graphspec.diagnostics import CODES, Diagnostic, GraphspecError, GraphspecWarning, render
-from graphspec.system import processes
+from graphspec.diagnostics import CODES, Code, Diagnostic, GraphspecError, GraphspecWarning, fail, quoted, render
+from graphspec.system import processes, standard_files
 from graphspec.system.bar import hidden
 from graphspec.system.out_of_memory import enough_memory
 
@@ -36,7 +37,7 @@ class Screen:
         self.as_json = as_json
         self.quiet = quiet
         self.out = _console(stdout)
-        self.err = _console(sys.stderr)
+        self.err = _console(sys.stderr, needed=False)
         self.seen: list[Diagnostic] = []
 
     def show(self, document: dict[str, Any], *tables: RenderableType) -> None:
@@ -46,14 +47,29 @@ class Screen:
         if self.as_json:
             self.dump({"ok": True, **document})
         elif not self.quiet:
-            for table in tables:
-                # a text goes out as it is, however long its lines
-                self.out.print(table, soft_wrap=isinstance(table, str))
+            with self._written():
+                for table in tables:
+                    # a text goes out as it is, however long its lines
+                    self.out.print(table, soft_wrap=isinstance(table, str))
+                self.out.file.flush()
+
+    @contextlib.contextmanager
+    def _written(self) -> Iterator[None]:
+        """Say that the result cannot be written, where its disk is full say; nothing more is tried."""
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self.out.quiet = self.as_json = True
+            standard_files.give_up(self.out.file.fileno())
+            raise fail("unwritable", f"standard output cannot be written: {error.strerror}") from None
 
     def dump(self, document: dict[str, Any]) -> None:
         """One JSON document on stdout, with the diagnostics so far."""
         document = {**document, "diagnostics": [diagnostic.as_dict() for diagnostic in self.seen]}
-        print(json.dumps(_finite(document), indent=2, ensure_ascii=False), file=self.out.file, flush=True)
+        with self._written():
+            print(json.dumps(_finite(document), indent=2, ensure_ascii=False), file=self.out.file, flush=True)
 
     def say(self, text: RenderableType) -> None:
         """Something about the work itself, on stderr; silent with ``--quiet``."""
@@ -87,7 +103,8 @@ def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
         hidden(as_json or quiet),
     ):
         try:
-            with enough_memory("this command", at=(), hint=_LESS):
+            standard_files.check()
+            with enough_memory("this command", at=(), hint=_LESS), _paths_of_the_user():
                 yield here
         except GraphspecError as error:
             if not processes.rank() or not _the_same_everywhere(error):
@@ -95,14 +112,15 @@ def screen(as_json: bool, quiet: bool) -> Iterator[Screen]:
             elif error.exit_code < 128:
                 time.sleep(_FOR_THE_FIRST)  # torchrun ends all processes with the first that ends
             if as_json and not processes.rank():
-                here.dump({"ok": False})
+                with contextlib.suppress(GraphspecError):
+                    here.dump({"ok": False})
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             here.err.print("interrupted")
             raise typer.Exit(130) from None
         except BrokenPipeError:
             # the reader (`head`) has gone: end in silence, at interpreter shutdown too
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+            standard_files.give_up(stdout.fileno())
             raise typer.Exit(0) from None
 
 
@@ -133,16 +151,46 @@ def _finite(value: Any) -> Any:
 class _Console(Console):
     """Rich's console, which leaves a closed pipe to us: Rich ends with 1, which here means wrong input."""
 
+    needed = True
+
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
+    def print(self, *parts: Any, **how: Any) -> None:
+        """Print; words about the work that find no place do not end it."""
+        with contextlib.suppress(*() if self.needed else (OSError,)):
+            super().print(*parts, **how)
 
-def _console(file: TextIO) -> Console:
+
+def _console(file: TextIO, needed: bool = True) -> Console:
     """A console that wraps at the window's width or at COLUMNS, and not at all in a pipe."""
     if hasattr(file, "reconfigure"):
         file.reconfigure(errors="replace")
     width = None if file.isatty() or os.environ.get("COLUMNS", "").isdigit() else _PIPE_WIDTH
-    return _Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    console = _Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    console.needed = needed
+    return console
+
+
+#: What the system says of a path that the user gave; everything else of it is a fault of ours.
+_OF_PATHS: Mapping[int, Code] = {
+    errno.ENAMETOOLONG: "unreadable", errno.ELOOP: "unreadable", errno.EACCES: "unreadable",
+    errno.EPERM: "unreadable", errno.EMFILE: "unreadable", errno.ENFILE: "unreadable", errno.EIO: "unreadable",
+    errno.ENOSPC: "unwritable", errno.EDQUOT: "unwritable", errno.EROFS: "unwritable", errno.ENOTDIR: "unwritable",
+}  # fmt: skip
+
+
+@contextlib.contextmanager
+def _paths_of_the_user() -> Iterator[None]:
+    """What the system refuses of a file that was named, as one error: a name too long, a full disk, no permission."""
+    try:
+        yield
+    except OSError as error:
+        code = _OF_PATHS.get(error.errno or 0)
+        if code is None:
+            raise
+        name = f"{quoted(error.filename)}: " if error.filename is not None else ""
+        raise fail(code, f"{name}{error.strerror}") from error
 
 
 def _coloured(text: str) -> Text:

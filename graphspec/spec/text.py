@@ -43,6 +43,8 @@ def read(path: Path) -> str:
 
 def read_stdin() -> str:
     """The text on standard input, under the same limit as a file."""
+    if sys.stdin is None:
+        raise fail("unreadable", "standard input is closed", hint="name the spec file itself")
     return decode(_read_capped(sys.stdin.buffer, "standard input"))
 
 

@@ -74,6 +74,11 @@ class QuickEnd:
         try:
             sys.stdout.flush()
             sys.stderr.flush()
-        except (OSError, ValueError):  # Python says what is to be said of a closed pipe
-            return
+        except BrokenPipeError:
+            return  # Python says what is to be said of a closed pipe
+        except (OSError, ValueError) as error:
+            self._status = self._status or 1
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write(f"graphspec: standard output cannot be written: {getattr(error, 'strerror', error)}\n")
+                sys.stderr.flush()
         os._exit(self._status)

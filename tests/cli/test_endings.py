@@ -149,3 +149,56 @@ def test_a_closed_pipe_ends_in_silence(spec):
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait() == 0
+
+
+LONG = "a" * 5000
+
+#: A line of the shell, its exit code, and what stands on stderr (or nothing).
+STARTS = [
+    ("compile base.toml >&-", 0, ""),
+    ("compile - <&-", 1, "error[unreadable]: standard input is closed"),
+    (
+        "compile base.toml >/dev/full",
+        1,
+        "error[unwritable]: standard output cannot be written: No space left on device",
+    ),
+    ("compile --json base.toml >/dev/full", 1, "error[unwritable]: standard output cannot be written"),
+    ("compile none.toml 2>/dev/full", 1, ""),
+    ("compile base.toml <&- >&- 2>&-", 0, ""),
+    ("--version >/dev/full", 1, "standard output cannot be written: No space left on device"),
+    ("compile --help >/dev/full", 1, "standard output cannot be written: No space left on device"),
+    (f"compile {LONG}.toml", 1, "File name too long"),
+    (f"evaluate {LONG}", 1, "error["),
+    (f"export base.toml -o {LONG}", 1, "File name too long"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full")
+@pytest.mark.parametrize(("line", "code", "says"), STARTS, ids=[line[:30] for line, _, _ in STARTS])
+def test_whatever_a_command_is_started_with_it_ends_with_one_error_or_serves(spec, tmp_path, line, code, says):
+    spec(GOOD, "base.toml")
+    done = subprocess.run(["bash", "-c", f"{sys.executable} -m graphspec {line}"], capture_output=True, cwd=tmp_path)
+    said = done.stderr.decode()
+    assert done.returncode == code
+    assert "Traceback" not in said
+    assert says in said
+    assert len(said.splitlines()) <= 1
+    assert [path.name for path in tmp_path.iterdir()] == ["base.toml"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a folder that is open can be deleted")
+def test_where_the_working_directory_is_gone_that_is_said(tmp_path):
+    (tmp_path / "gone").mkdir()
+    shell = f"cd gone && rmdir ../gone && {sys.executable} -m graphspec compile {tmp_path}/base.toml"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error[no-such-file]: the working directory cannot be used")
+
+
+def test_with_hardly_a_file_to_open_that_is_said(spec, tmp_path):
+    spec(GOOD, "base.toml")
+    shell = f"ulimit -n 8; {sys.executable} -m graphspec compile base.toml"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error[unreadable]: this process may open only 8 files at once; ulimit -n 1024")
