@@ -13,10 +13,10 @@ import graphspec.system  # noqa: F401  # before anything imports onnxruntime
 from graphspec.diagnostics import GraphspecError, GraphspecWarning, VerificationError
 
 if TYPE_CHECKING:
-    from graphspec.compiler import build, compile, load, shape
+    from graphspec.compiler import build, load, shape
     from graphspec.data.sources.user import dataset
     from graphspec.ops import layer
-    from graphspec.pipeline import evaluate, export, train, tune, verify
+    from graphspec.pipeline import compile, evaluate, export, train, tune, verify
 
 __version__ = "0.1.0"
 __all__ = [
@@ -28,8 +28,8 @@ __all__ = [
 _HOMES = {
     "layer": "graphspec.ops",
     "dataset": "graphspec.data.sources.user",
-    **dict.fromkeys(["build", "compile", "load", "shape"], "graphspec.compiler"),
-    **dict.fromkeys(["evaluate", "export", "train", "tune", "verify"], "graphspec.pipeline"),
+    **dict.fromkeys(["build", "load", "shape"], "graphspec.compiler"),
+    **dict.fromkeys(["compile", "evaluate", "export", "train", "tune", "verify"], "graphspec.pipeline"),
 }
 
 

@@ -169,19 +169,6 @@ def load(
     return Network(spec, _seed(spec) if seed is None else seed)
 
 
-def compile(
-    source: Source, *, variant: str | None = None, overrides: Iterable[str] = (), seed: int | None = None
-) -> GraphModule:
-    """Compile a spec, or whatever :func:`load` takes, to an ordinary ``torch.nn.Module`` in training mode.
-
-    A module with one output returns a tensor; with several, a dict by output name. Each call gives a new module.
-
-    Raises:
-        GraphspecError: what is wrong with the spec, with file, line and hint.
-    """
-    return load(source, variant=variant, overrides=overrides, seed=seed).build()
-
-
 def graph(spec: NetworkSpec | Network) -> LayerGraph:
     """Stage 2: expand blocks, resolve names."""
     from graphspec import graph as graph_stage

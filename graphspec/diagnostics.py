@@ -12,7 +12,7 @@ import contextvars
 import dataclasses
 import difflib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, Protocol, get_args
 
 Path = tuple[str | int, ...]
@@ -189,6 +189,17 @@ class GraphspecWarning(UserWarning):
 def fail(code: Code, message: str, at: Path = (), hint: str = "", notes: Iterable[str] = ()) -> GraphspecError:
     """One fault as an error ready to raise: ``raise fail("bad-value", …, at=("train", "lr"))``."""
     return GraphspecError([Diagnostic(code, message, at, hint, tuple(notes))])
+
+
+def faults_in(*checks: Callable[[], object]) -> list[Diagnostic]:
+    """What all of `checks` find wrong; each ends with its first error, and the next goes on."""
+    found: list[Diagnostic] = []
+    for check in checks:
+        try:
+            check()
+        except GraphspecError as error:
+            found += error.diagnostics
+    return found
 
 
 _source: contextvars.ContextVar[Locator | None] = contextvars.ContextVar("graphspec_source", default=None)

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
-from graphspec.compiler import Network, Source, build, compile, graph, is_path, load, shape  # noqa: F401
+from graphspec.checking import check
+from graphspec.compiler import Network, Source, build, graph, is_path, load, shape  # noqa: F401
 from graphspec.diagnostics import fail
 from graphspec.found import expect
 
 if TYPE_CHECKING:
+    from torch.fx import GraphModule
+
     from graphspec.data import DataSet
     from graphspec.data.place import DataLike
     from graphspec.exporting import Bundle
@@ -36,6 +39,19 @@ class Reading(TypedDict, total=False):
     variant: str | None
     overrides: Iterable[str]
     seed: int | None
+
+
+def compile(source: Source, **reading: Unpack[Reading]) -> GraphModule:
+    """Compile a spec, or whatever :func:`load` takes, to an ordinary ``torch.nn.Module`` in training mode.
+
+    A module with one output returns a tensor; with several, a dict by output name. Each call gives a new module.
+
+    Raises:
+        GraphspecError: what is wrong with the spec, all of its sections, with file, line and hint.
+    """
+    network = load(source, **reading)
+    check(network)
+    return network.build()
 
 
 def data(spec: Source, data: DataLike = None, **reading: Unpack[Reading]) -> DataSet:

@@ -46,9 +46,11 @@ def compile_(
     """Check SPEC, infer every shape, build the module, and show it."""
     with work.screen() as here:
         from graphspec import draw
+        from graphspec.checking import check
         from graphspec.cli import emit as emits
 
         network = reading.load(spec)
+        check(network)
         shaped, _ = network.shaped, network.build()
         if emit is Emit.spec:
             _emit_text(here, emits.spec(network), output)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from graphspec.data.streamed import OnDisk
-from graphspec.diagnostics import fail
+from graphspec.diagnostics import Path, fail
 from graphspec.ops.components import choose, construct
 from graphspec.spec.base import Component
 
@@ -178,14 +178,7 @@ def value_transforms(
     steps: list[Normalize] = []
     for i, component in enumerate(components[offset:], offset):
         at = ("data", "transforms", i)
-        if component.type in ("ToTensor", "ToImage", "ToDtype"):
-            raise fail(
-                "unknown-component",
-                f"{component.type} is not needed: images arrive as floats in [0, 1]",
-                at,
-                "remove it",
-            )
-        numbers = construct(component, choose(component, VALUE_TRANSFORMS, "transform", at), at)
+        numbers = value_numbers(component, at)
         if component in left_out:
             continue
         step = Normalize(*numbers) if numbers else _statistics(sample, steps)
@@ -196,6 +189,18 @@ def value_transforms(
             )
         steps.append(step)
     return tuple(steps)
+
+
+def value_numbers(component: Component, at: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Mean and standard deviation that a value transform names, None where they come from the data."""
+    if component.type in ("ToTensor", "ToImage", "ToDtype"):
+        message = f"{component.type} is not needed: images arrive as floats in [0, 1]"
+        raise fail("unknown-component", message, at, "remove it")
+    known = {**VALUE_TRANSFORMS, **dict.fromkeys(SIZE_TRANSFORMS)}
+    chosen = choose(component, known, "transform", at)
+    assert chosen is not None  # size transforms stand before all others
+    numbers: tuple[tuple[float, ...], tuple[float, ...]] | None = construct(component, chosen, at)
+    return numbers
 
 
 def _statistics(sample: Tensor, before: Sequence[Normalize]) -> Normalize:

@@ -9,6 +9,7 @@ import torch
 
 from graphspec.diagnostics import Code, quoted, suggest
 from graphspec.ops.op import Number, Parameter, alternatives
+from graphspec.spec.model import MOST_DIMS
 
 DTYPES = {str(value).removeprefix("torch."): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
 GREATEST = 2**31 - 1
@@ -33,6 +34,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "negative_slope": (-1e6, 1e6),
     "scale_factor": (1e-6, 1e6),
 }
+#: Lists that do not grow with the number of dims; ``pad`` has two numbers for each.
+_OF_ANY_LENGTH = frozenset(["data", "split_size_or_sections", "cutoffs"])
 _PROBABILITY_EXCEPTIONS = frozenset(["LPPool1d", "LPPool2d", "LPPool3d", "PairwiseDistance", "norm", "normalize"])
 
 
@@ -153,6 +156,8 @@ def _is_size(value: Any) -> bool:
 
 def _check_bounds(op: str, name: str, value: Any) -> None:
     low, high = bounds_of(op, name)
+    if isinstance(value, list | tuple) and len(value) > 2 * MOST_DIMS and name not in _OF_ANY_LENGTH:
+        raise BadArgument(f"{quoted(name)} is a list of {len(value)}, more than {2 * MOST_DIMS}", "too-large")
     for item in value if isinstance(value, list | tuple) else [value]:
         if isinstance(item, bool) or not isinstance(item, int | float):
             continue

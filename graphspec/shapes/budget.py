@@ -11,6 +11,7 @@ import sympy
 
 from graphspec.diagnostics import Path, fail, quoted
 from graphspec.shapes.shaped import ShapedLayer, TensorType
+from graphspec.spec.model import MOST_DIMS
 
 
 def machine_memory() -> int:
@@ -37,6 +38,8 @@ class Budget:
 
     def value(self, kind: TensorType, what: str, at: Path) -> None:
         """Check one value, called `what`, with 1 for every dynamic dim."""
+        if len(kind.shape) > MOST_DIMS:
+            raise fail("too-large", f"{what} has {len(kind.shape)} dims, more than {MOST_DIMS}", at)
         needed = _bytes(kind)
         if needed > self.bytes:
             message = f"{what} is {kind} and needs {size(needed)} at a batch of 1"

@@ -114,14 +114,6 @@ def test_a_blocks_variables_are_its_own() -> None:
     assert [layer.arguments["out_features"] for layer in shaped.layers] == [14, 15, 3, 4]
 
 
-def test_a_name_of_an_outer_variable_is_unknown_inside_a_block() -> None:
-    with pytest.raises(GraphspecError, match='there is no variable "width"; variables here: none'):
-        graphspec.compile(
-            'graphspec = 1\n[vars]\nwidth = 7\n[inputs]\nx = ["N", 4]\n[layers]\na = "B"\n'
-            '[blocks.B.layers]\nfc = { type = "Linear", out_features = "${width}" }\n'
-        )
-
-
 def test_the_graph_is_in_an_order_of_execution_and_edges_are_counted() -> None:
     spec = graphspec.load(
         'graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\nb = { type = "add", from = ["a", "a"] }\n'

@@ -12,6 +12,7 @@ import graphspec
 from graphspec.diagnostics import MOST_SHOWN, GraphspecError
 
 HEAD = 'graphspec = 1\n[inputs]\nx = ["N", 8]\n[layers]\n'
+TIMES_A = "'${a}', "
 NESTED = "".join(f'[blocks.B{n}.layers]\nb = {{ type = "B{n + 1}", repeat = 10 }}\n' for n in range(1, 13))
 #: Name → text, the codes that may come of it, seconds of processor time (the machine may be slow and busy).
 TEXTS: dict[str, tuple[str, str, float]] = {
@@ -71,6 +72,31 @@ TEXTS: dict[str, tuple[str, str, float]] = {
         HEAD.replace("[inputs]", "[vars]\n" + "".join(f'v{n} = "${{v{n + 1} * v{n + 1} + v{n + 1}}}"\n'
                                                      for n in range(60)) + 'v60 = "${x.shape[0]}"\n[inputs]')
         + 'r = { type = "reshape", shape = ["${v0}", 8] }\n', "bad-expression", 2,
+    ),
+    "a Parameter of 1,001 dims": (
+        f'{HEAD}p = {{ type = "Parameter", shape = [{", ".join(["1"] * 1001)}] }}\n', "too-large", 1,
+    ),
+    "a value of 100 dims": (
+        HEAD + "".join(f'u{n} = {{ type = "unsqueeze", dim = 0 }}\n' for n in range(100)), "too-large", 3,
+    ),
+    "texts that join texts": (
+        HEAD.replace("[inputs]", "[vars]\n" + f'a0 = "{"x" * 990}"\n'
+                     + "".join(f'a{n} = "{f"${{a{n - 1}}}" * 190}"\n' for n in (1, 2, 3)) + "[inputs]")
+        + 'fc = { type = "Linear", out_features = "${a3}" }\n', "bad-expression", 1,
+    ),
+    "120,000 times a list of 990": (
+        HEAD.replace("[inputs]", f"[vars]\na = [{', '.join(['0'] * 990)}]\n[inputs]")
+        + f'b = {{ type = "Buffer", data = [{TIMES_A * 120_000}] }}\n', "too-large", 2,
+    ),
+    "10,000 copies of a list of 100 lists": (
+        HEAD.replace("[inputs]", f"[vars]\na = [{', '.join(['0'] * 900)}]\n[inputs]")
+        + f'b = {{ type = "Linear", out_features = [{TIMES_A * 100}], repeat = 10000 }}\n',
+        "too-large", 4,
+    ),
+    "a tables of tables that doubles": (
+        HEAD.replace("[inputs]", "[vars]\n" + "".join(f'v{n} = {{ p = "${{v{n + 1}}}", q = "${{v{n + 1}}}" }}\n'
+                                                      for n in range(60)) + "v60 = 1\n[inputs]")
+        + 'fc = { type = "Linear", out_features = "${v0}" }\n', "bad-expression", 1,
     ),
 }  # fmt: skip
 

@@ -51,7 +51,7 @@ MIXING: dict[str, Callable[..., Mix]] = {"MixUp": mix.mix_up, "CutMix": mix.cut_
 def augmentations(components: Sequence[Component]) -> tuple[Augmentation, ...]:
     """What ``[data] augment`` lists, in order, but for MixUp and CutMix."""
     placed = ((component, ("data", "augment", i)) for i, component in enumerate(components))
-    return tuple(_augmentation(component, at) for component, at in placed if component.type not in MIXING)
+    return tuple(augmentation(component, at) for component, at in placed if component.type not in MIXING)
 
 
 def mixings(components: Sequence[Component], source: Source) -> tuple[Mix, ...]:
@@ -89,7 +89,8 @@ def check_augmentations(built: Sequence[Augmentation], components: Sequence[Comp
                 raise fail("bad-value", f"{component.type} fails on images of {size}: {error}", at=at) from error
 
 
-def _augmentation(component: Component, at: Path) -> Augmentation:
+def augmentation(component: Component, at: Path) -> Augmentation:
+    """One entry of ``[data] augment``, whose arguments are at `at`; not MixUp nor CutMix."""
     from torchvision.transforms import v2
 
     table: dict[str, Any] = {name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)} | BATCHED | MIXING

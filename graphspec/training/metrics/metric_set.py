@@ -122,8 +122,20 @@ def _text(key: tuple[type[Statistic], str]) -> str:
     return f"{key[0].__name__} {key[1]}"
 
 
-def _checked(component: Component, name: MetricName, objective: Objective, at: Path) -> Metric:
+def check_metric(component: Component, at: Path) -> tuple[Kind, dict[str, Any]]:
+    """The kind of a metric and the arguments of its formula, checked as far as no data are needed."""
     kind = choose(component, METRICS, "metric", at)
+    arguments = {name: value for name, value in component.args.items() if name != "output"}
+    check_arguments(Component.model_construct(type=component.type, args=arguments), kind.formula, at, ("statistic",))
+    if arguments.get("average", "macro") not in ("macro", "weighted"):
+        raise fail("bad-value", "average must be macro or weighted", at=(*at, "average"))
+    if any(isinstance(arguments.get(name), int) and arguments[name] < 1 for name in ("k", "n_bins")):
+        raise fail("bad-value", f"{component.type}: counts start at 1", at=at)
+    return kind, arguments
+
+
+def _checked(component: Component, name: MetricName, objective: Objective, at: Path) -> Metric:
+    kind, arguments = check_metric(component, at)
     term = _term(component, objective, at)
     if kind.for_classes != (term.classes is not None):
         task = "classes" if kind.for_classes else "regression"
@@ -131,12 +143,6 @@ def _checked(component: Component, name: MetricName, objective: Objective, at: P
             "in [data] dataset, classes = true reads a target of whole numbers as classes" if kind.for_classes else ""
         )
         raise fail("bad-metric", f'"{component.type}" is a metric for {task}', at=at, hint=hint)
-    arguments = {name: value for name, value in component.args.items() if name != "output"}
-    check_arguments(Component.model_construct(type=component.type, args=arguments), kind.formula, at, ("statistic",))
-    if arguments.get("average", "macro") not in ("macro", "weighted"):
-        raise fail("bad-value", "average must be macro or weighted", at=(*at, "average"))
-    if any(isinstance(arguments.get(name), int) and arguments[name] < 1 for name in ("k", "n_bins")):
-        raise fail("bad-value", f"{component.type}: counts start at 1", at=at)
     if kind.of_probabilities and term.reading.probability is None:
         message = f"{quoted(component.type)} needs probabilities, which {term.name} does not give an output"
         raise fail("bad-metric", message, at=at)

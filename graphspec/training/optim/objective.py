@@ -177,42 +177,64 @@ def build_objective(
     `outputs` are the network's, `heads` what is known of them; `targets` maps those that have one to their field of the
     data, `fields` describes every field. Lists among a loss's arguments (``weight``) become tensors.
     """
-    listed = isinstance(losses, tuple)
     terms = []
-    for i, component in enumerate(losses if isinstance(losses, tuple) else (losses,)):
-        at: Path = (*AT, i) if listed else AT
-        own = {key: component.args[key] for key in OWN_KEYS if key in component.args}
-        loss = Component.model_construct(
-            type=component.type, args={key: component.args[key] for key in component.args if key not in own}
-        )
+    for component, at in placed(losses):
+        loss, own = _parted(component)
         names = _outputs(loss.type, own.get("output"), outputs, at)
         target = _target(loss.type, own.get("target"), names[0], targets, fields, at)
         about = fields[target] if target is not None else Target(None)
         factor, head = _factor(own.get("factor", 1.0), at), heads.get(names[0], Head())
         terms.append(_term(loss, names, target, about, factor, head, device, at))
-    if not terms:
-        raise fail("bad-loss", "loss is an empty list", at=AT)
     return Objective(tuple(terms))
+
+
+def placed(losses: Component | tuple[Component, ...]) -> list[tuple[Component, Path]]:
+    """What ``[train] loss`` lists, each with its place. Raises ``GraphspecError`` where it lists nothing."""
+    if not isinstance(losses, tuple):
+        return [(losses, AT)]
+    if not losses:
+        raise fail("bad-loss", "loss is an empty list", at=AT)
+    return [(component, (*AT, i)) for i, component in enumerate(losses)]
+
+
+def check_loss(component: Component, outputs: tuple[str, ...], at: Path) -> None:
+    """Refuse what is wrong with one loss of a network with `outputs`, whatever the data are."""
+    loss, own = _parted(component)
+    _outputs(loss.type, own.get("output"), outputs, at)
+    _factor(own.get("factor", 1.0), at)
+    _module(loss, Target(None, lambda: torch.ones(2)), None, at)
+
+
+def _parted(component: Component) -> tuple[Component, dict[str, Any]]:
+    """A loss with torch's arguments alone, and the keys of our own."""
+    own = {key: component.args[key] for key in OWN_KEYS if key in component.args}
+    rest = {key: value for key, value in component.args.items() if key not in own}
+    return Component.model_construct(type=component.type, args=rest), own
+
+
+def _module(component: Component, about: Target, columns: int | None, at: Path) -> nn.Module:
+    """torch's loss; lists among its arguments become tensors."""
+    known, name = loss_table(), component.type
+    if name not in known and name in _other_losses():
+        raise fail("bad-loss", f"{name} does not take outputs and a target alone", at=at)
+    if name not in known:
+        hint = suggest(name, known) or f"known: {', '.join(sorted(known))}"
+        raise fail("bad-loss", f'unknown loss "{name}"', at=at, hint=hint)
+    if component.args.get("reduction", "mean") != "mean":
+        raise fail("bad-loss", "the loss of a batch is its mean", at=(*at, "reduction"), hint="remove reduction")
+    tensors = _arguments(component, about, columns, at)
+    checked = Component.model_construct(type=name, args=tensors)
+    return construct(checked, choose(checked, known, "loss", at), at)
 
 
 def _term(
     component: Component, outputs: tuple[str, ...], target: str | None, about: Target, factor: float,
     head: Head, device: torch.device, at: Path,
 ) -> Term:  # fmt: skip
-    known = loss_table()
     name, classes = component.type, about.classes
-    if name not in known and name in _other_losses():
-        raise fail("bad-loss", f"{name} does not take outputs and a target alone", at=at)
-    if name not in known:
-        hint = suggest(name, known) or f"known: {', '.join(sorted(known))}"
-        raise fail("bad-loss", f'unknown loss "{name}"', at=at, hint=hint)
+    loss = _module(component, about, head.columns, at).to(device)
     if classes is None and LOSSES[name].targets in (Targets.CLASSES, Targets.SIGNS):
         raise fail("bad-loss", f"{name} is for classes, the data set has none", at=at, hint='use "MSELoss"')
-    if component.args.get("reduction", "mean") != "mean":
-        raise fail("bad-loss", "the loss of a batch is its mean", at=(*at, "reduction"), hint="remove reduction")
-    tensors = _arguments(component, about, head.columns, at)
-    checked = Component.model_construct(type=name, args=tensors)
-    loss = construct(checked, choose(checked, known, "loss", at), at).to(device)
     prepare = preparation(LOSSES[name].targets, classes)
     reading = Reading.of(name, component.args, classes, head.producer)
     return Term(name, loss, outputs, target, prepare, reading, factor, "ignore_index" in component.args)

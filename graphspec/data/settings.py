@@ -1,0 +1,51 @@
+"""``[data]`` as far as it can be checked without data: names, arguments and order."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+from graphspec.data.augment import MIXING, augmentation
+from graphspec.data.sources import sources
+from graphspec.data.transforms import SIZE_TRANSFORMS, size_transforms, value_numbers
+from graphspec.diagnostics import Diagnostic, Path, fail, faults_in
+from graphspec.ops.components import check_arguments, choose, construct
+from graphspec.spec.base import Component
+from graphspec.spec.data import DataSpec
+
+#: Arguments of a source that graphspec gives.
+_GIVEN = ("place", "resize")
+
+
+def check_settings(settings: DataSpec) -> list[Diagnostic]:
+    """What is wrong with `settings`, whatever the data are."""
+    return faults_in(
+        lambda: _check_source(settings.dataset),
+        *_transforms(settings.transforms),
+        *(functools.partial(_check_augmentation, settings.augment, i) for i in range(len(settings.augment))),
+    )
+
+
+def _check_source(dataset: Component) -> None:
+    at = ("data", "dataset")
+    check_arguments(dataset, choose(dataset, sources(), "data set", at), at, _GIVEN)
+
+
+def _transforms(components: Sequence[Component]) -> list[Callable[[], object]]:
+    """Size transforms stand before all others, and are one check."""
+    offset = max((i for i, component in enumerate(components, 1) if component.type in SIZE_TRANSFORMS), default=0)
+    places: list[tuple[Component, Path]] = [(c, ("data", "transforms", i)) for i, c in enumerate(components)]
+    return [
+        lambda: size_transforms(components),
+        *(functools.partial(value_numbers, component, at) for component, at in places[offset:]),
+    ]
+
+
+def _check_augmentation(components: Sequence[Component], index: int) -> None:
+    component, at = components[index], ("data", "augment", index)
+    if component.type in MIXING:
+        construct(component, MIXING[component.type], at, num_classes=2)
+        return
+    augmentation(component, at)
+    if any(before.type in MIXING for before in components[:index]):
+        raise fail("bad-value", f"{component.type} stands after MixUp or CutMix, which come last", at=at)
