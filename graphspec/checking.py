@@ -25,7 +25,7 @@ def check(network: Network) -> None:
             from graphspec.exporting.holdable import check_formats
 
             faults += faults_in(lambda: check_formats(shaped))
-        if spec.tune is not None:
+        if spec.tune is not None and not faults:  # of a trial they would be the same
             from graphspec.tuning import settings
 
             faults += settings.check_settings(spec, lambda change: _check_changed(network, change))

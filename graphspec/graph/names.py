@@ -12,11 +12,11 @@ from graphspec.diagnostics import Diagnostic, Path, quoted
 
 @functools.cache
 def taken() -> frozenset[str]:
-    """Attributes of ``nn.Module`` and ``torch.fx.GraphModule``, and Python's keywords."""
+    """Attributes of ``nn.Module`` and ``torch.fx.GraphModule``, Python's keywords, and TorchScript's."""
     import torch.fx
     from torch import nn
 
-    return frozenset([*dir(nn.Module()), *dir(torch.fx.GraphModule), *keyword.kwlist])
+    return frozenset([*dir(nn.Module()), *dir(torch.fx.GraphModule), *keyword.kwlist, "self", "Ellipsis"])
 
 
 #: What code that torch writes calls by name (fx, torch.export, TorchScript): a parameter of forward would hide it.

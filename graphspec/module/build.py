@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils._sympy.functions import FloorDiv, Mod
 
+from graphspec.diagnostics import fail, quoted
 from graphspec.module.weights import load_into
 from graphspec.ops.initializers import initialize
 from graphspec.shapes.dims import SizeExpr, multiple_of
@@ -72,8 +73,7 @@ def _add(root: nn.Module, layer: ShapedLayer) -> None:
         if name == FROM_FILE:
             load_into(module, Path(function), layer.name, (*layer.at, "init", "file"))
         else:
-            with torch.no_grad():
-                initialize(function, parameters[name], arguments)
+            _start(layer, name, function, parameters[name], arguments)
     if layer.freeze:
         module.requires_grad_(False)
     parent, _, leaf = layer.name.rpartition(".")
@@ -84,6 +84,17 @@ def _add(root: nn.Module, layer: ShapedLayer) -> None:
         container.register_parameter(leaf, parameters["value"])
     else:
         container.register_buffer(leaf, next(module.buffers()))
+
+
+def _start(layer: ShapedLayer, name: str, function: str, parameter: Tensor, arguments: Mapping[str, Any]) -> None:
+    """Let a function of torch.nn.init fill a parameter; what it objects to is the spec's fault."""
+    try:
+        with torch.no_grad():
+            initialize(function, parameter, arguments)
+    except (RuntimeError, ValueError, TypeError, ArithmeticError) as error:
+        because = (str(error).splitlines() or [type(error).__name__])[0]
+        message = f"layer {quoted(layer.name)}: {function} cannot fill {quoted(name)}: {because}"
+        raise fail("bad-value", message, (*layer.at, "init")) from error
 
 
 def _container(root: nn.Module, path: str) -> nn.Module:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import re
-import tomllib
 from collections.abc import Iterable
 from typing import Any
 
-from graphspec.diagnostics import Path, fail, quoted, suggest
+from graphspec.diagnostics import GraphspecError, Path, fail, quoted, suggest
+from graphspec.spec.parse import DEEPEST, parse
 
 _SECTIONS = ("vars", "dims", "data", "train", "export", "tune")
 
@@ -33,19 +33,28 @@ def apply_overrides(data: dict[str, Any], overrides: Iterable[str]) -> tuple[dic
         path = tuple(part.strip() for part in key.split("."))
         if not equals or not all(path):
             raise fail("no-such-path", f"--set {quoted(text)} is not PATH=VALUE", hint="e.g. --set train.epochs=5")
+        if len(path) > DEEPEST:
+            raise fail("too-deep", f"--set {quoted(text)}: a path of {len(path)} parts, more than {DEEPEST}")
         _set(changed, path, _value(value.strip(), text), text)
         paths.append(path)
     return changed, tuple(paths)
 
 
 def _value(text: str, whole: str) -> Any:
+    """The value in `text`, under the same limits as one in a file."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        if re.fullmatch(r"[A-Za-z_][\w.\-]*", text):
-            return text
-        hint = "quote a string, as in TOML"
-        raise fail("wrong-type", f"--set {quoted(whole)}: {quoted(text)} is not a TOML value", hint=hint) from None
+        document = parse(f"value = {text}", "toml")
+    except GraphspecError as error:
+        fault = error.diagnostics[0]
+        if fault.code not in ("syntax", "duplicate-key"):
+            raise fail(fault.code, f"--set {quoted(whole)}: {fault.message}") from None
+        document = {}
+    if document.keys() == {"value"}:
+        return document["value"]
+    if re.fullmatch(r"[A-Za-z_][\w.\-]*", text):
+        return text
+    hint = "quote a string, as in TOML"
+    raise fail("wrong-type", f"--set {quoted(whole)}: {quoted(text)} is not a TOML value", hint=hint)
 
 
 def _set(data: dict[str, Any], path: tuple[str, ...], value: Any, text: str) -> None:

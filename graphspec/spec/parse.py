@@ -51,7 +51,7 @@ def _guard(text: str) -> None:
             parts += 1
         elif token in "=,\n":
             parts = 0
-        elif len(token) > LONGEST_NUMBER and re.fullmatch(r"[-+]?[0-9_]+|0[xob][0-9a-fA-F_]+", token):
+        elif len(token) > LONGEST_NUMBER and re.fullmatch(r":?(?:[-+]?[0-9_]+|0[xob][0-9a-fA-F_]+)", token):
             raise _at(text, match.start(), "too-large", f"a number of {len(token):,} digits", length=len(token))
         if depth > DEEPEST or parts > DEEPEST:
             what = "brackets nested" if depth > DEEPEST else "a key dotted"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 import graphspec
-from graphspec.compiler import load
+from graphspec.compiler import build, load
+from graphspec.module.emit import python
 from graphspec.spec import dump
 
 LINEAR = {"type": "Linear", "out_features": 3}
@@ -82,7 +84,7 @@ def test_a_layers_name_stands_in_the_state_dict_as_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["-a", "a-", "a--b", "__a", "__init__", "a b", "a.b", "a-é", "_parameters", "_modules"]
+    "name", ["-a", "a-", "a--b", "__a", "__init__", "a b", "a.b", "a-é", "_parameters", "_modules", "self", "Ellipsis"]
 )
 def test_other_names_are_refused_at_their_place(name: str) -> None:
     ((code, at),) = faults(spec({name: LINEAR}))
@@ -94,6 +96,42 @@ def test_other_names_are_refused_at_their_place(name: str) -> None:
 def test_only_layers_may_have_such_names(name: str) -> None:
     assert faults({**spec({"a": "ReLU"}), "inputs": {name: ["N", 4]}})[0] == ("bad-name", ("inputs", name))
     assert faults(spec({"a": "ReLU"}, outputs={name: "a"}))[0] == ("bad-name", ("outputs", name))
+
+
+@pytest.mark.parametrize("name", ["self", "torch", "fx_pytree", "Ellipsis", "int", "getattr", "nan"])
+def test_an_input_is_no_word_of_the_code_around_forward(name: str) -> None:
+    given = {"graphspec": 1, "inputs": {name: ["N", 4]}, "layers": {"a": LINEAR}}
+    assert faults(given) == [("reserved-name", ("inputs", name))]
+
+
+def test_inputs_that_fx_would_take_for_one_are_refused() -> None:
+    inputs = {"id": ["N", 4], "id_1": ["N", 4]}
+    given = {"graphspec": 1, "inputs": inputs, "layers": {"a": {"type": "sub", "from": ["id", "id_1"]}}}
+    assert faults(given) == [("name-clash", ("inputs", "id_1"))]
+
+
+def test_inputs_of_pythons_and_torchs_names_keep_their_values() -> None:
+    names = "input id type hash map filter object x_1 add_1 size out y v1".split()
+    layers = {"a": {"type": "cat", "from": names, "dim": 1}}
+    module = graphspec.compile({"graphspec": 1, "inputs": {name: ["N", 1] for name in names}, "layers": layers})
+    values = [torch.full((1, 1), float(n)) for n in range(len(names))]
+    assert module(*values).tolist() == [list(map(float, range(len(names))))]
+    assert torch.equal(module(**dict(zip(names, values, strict=True))), module(*values))
+
+
+def test_dims_may_have_the_names_of_variables_in_the_emitted_code() -> None:
+    names = ["x", "out", "v1", "torch", "self", "len", "y", "nn", "N"]
+    inputs = {"x" if n == 0 else f"x{n}": ["B", name] for n, name in enumerate(names)}
+    layers = {
+        f"r{n}": {"type": "reshape", "from": given, "shape": [f"${{{given}.shape[1] * {given}.shape[0]}}"]}
+        for n, given in enumerate(inputs)
+    }
+    last = {"all": {"type": "cat", "from": list(layers), "dim": 0}}
+    shaped = load({"graphspec": 1, "inputs": inputs, "layers": {**layers, **last}}).shaped
+    scope: dict[str, Any] = {}
+    exec(compile(python(shaped), "emitted", "exec"), scope)  # noqa: S102 - the code is ours
+    values = [torch.rand(2, n + 1) for n in range(len(names))]
+    assert torch.equal(scope["Model"]()(*values), build(shaped)(*values))
 
 
 def test_a_block_sees_the_files_variables_where_it_has_none_of_that_name() -> None:

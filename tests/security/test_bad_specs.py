@@ -167,6 +167,20 @@ SPECS: dict[str, tuple[str, str]] = {
     ),
     **{f"p of {value}": (spec(f'a = {{ type = "Dropout", p = {value} }}'), "bad-value") for value in (1.5, -0.1)},
     **{f"eps of {value}": (image(f'type = "BatchNorm2d", eps = {value}'), "bad-value") for value in ("-1.0", "nan")},
+    "init with a negative std": (
+        spec('a = { type = "Linear", out_features = 3, init = { type = "normal_", std = -1.0 } }'), "bad-value",
+    ),
+    "init between wrong ends": (
+        spec('a = { type = "Linear", out_features = 3, init = { type = "uniform_", a = 5.0, b = 1.0 } }'), "bad-value",
+    ),
+    "init of another rank": (spec('a = { type = "Linear", out_features = 3, init = "dirac_" }'), "bad-value"),
+    "init of a bias as of a weight": (
+        spec('a = { type = "Linear", out_features = 3, init = { bias = "xavier_normal_" } }'), "bad-value",
+    ),
+    "a percent sign of texts": (linear("\"${'%q' % 'x'}\""), "bad-expression"),
+    "a text of 4 GB": (linear("\"${'%4000000000s' % 'x'}\""), "bad-expression"),
+    "a negative text": (linear("\"${-'x'}\""), "bad-expression"),
+    "a negative list": (linear('"${-x.shape}"'), "bad-expression"),
     "an infinite momentum": (image('type = "BatchNorm2d", momentum = inf'), "bad-value"),
 }  # fmt: skip
 

@@ -12,11 +12,17 @@ import graphspec
 from graphspec.diagnostics import MOST_SHOWN, GraphspecError
 
 HEAD = 'graphspec = 1\n[inputs]\nx = ["N", 8]\n[layers]\n'
+USES_P = 'y = { type = "add", from = ["x", "p"], broadcast = true }\n'
 TIMES_A = "'${a}', "
 NESTED = "".join(f'[blocks.B{n}.layers]\nb = {{ type = "B{n + 1}", repeat = 10 }}\n' for n in range(1, 13))
 #: Name → text, the codes that may come of it, seconds of processor time (the machine may be slow and busy).
 TEXTS: dict[str, tuple[str, str, float]] = {
     "an int of 5,000 digits": (HEAD + f"fc = {{ type = 'Linear', out_features = {'9' * 5000} }}\n", "too-large", 0.5),
+    "an int of 5,000 digits in JSON": (
+        f'{{"graphspec":1,"inputs":{{"x":["N",8]}},"layers":{{"a":{{"type":"Linear","out_features":{"9" * 5000}}}}}}}',
+        "too-large", 0.5,
+    ),
+    "a negative int of 5,000 digits in JSON": (f'{{"graphspec":-{"9" * 5000}}}', "too-large", 0.5),
     "a hexadecimal int of 1e6 digits": (f"{HEAD}a = 0x{'f' * 1_000_000}\n", "too-large", 1),
     "JSON 1e5 deep": ('{"a":' + "[" * 100_000, "too-deep", 0.5),
     "JSON objects 1e5 deep": ('{"a":' * 100_000, "too-deep", 0.5),
@@ -74,7 +80,7 @@ TEXTS: dict[str, tuple[str, str, float]] = {
         + 'r = { type = "reshape", shape = ["${v0}", 8] }\n', "bad-expression", 2,
     ),
     "a Parameter of 1,001 dims": (
-        f'{HEAD}p = {{ type = "Parameter", shape = [{", ".join(["1"] * 1001)}] }}\n', "too-large", 1,
+        f'{HEAD}p = {{ type = "Parameter", shape = [{", ".join(["1"] * 1001)}] }}\n{USES_P}', "too-large", 1,
     ),
     "a value of 100 dims": (
         HEAD + "".join(f'u{n} = {{ type = "unsqueeze", dim = 0 }}\n' for n in range(100)), "too-large", 3,
@@ -86,14 +92,9 @@ TEXTS: dict[str, tuple[str, str, float]] = {
     ),
     "120,000 times a list of 990": (
         HEAD.replace("[inputs]", f"[vars]\na = [{', '.join(['0'] * 990)}]\n[inputs]")
-        + f'b = {{ type = "Buffer", data = [{TIMES_A * 120_000}] }}\n', "too-large", 2,
+        + f'p = {{ type = "Buffer", data = [{TIMES_A * 120_000}] }}\n{USES_P}', "too-large", 4,
     ),
-    "10,000 copies of a list of 100 lists": (
-        HEAD.replace("[inputs]", f"[vars]\na = [{', '.join(['0'] * 900)}]\n[inputs]")
-        + f'b = {{ type = "Linear", out_features = [{TIMES_A * 100}], repeat = 10000 }}\n',
-        "too-large", 4,
-    ),
-    "a tables of tables that doubles": (
+    "a table of tables that doubles": (
         HEAD.replace("[inputs]", "[vars]\n" + "".join(f'v{n} = {{ p = "${{v{n + 1}}}", q = "${{v{n + 1}}}" }}\n'
                                                       for n in range(60)) + "v60 = 1\n[inputs]")
         + 'fc = { type = "Linear", out_features = "${v0}" }\n', "bad-expression", 1,

@@ -119,6 +119,13 @@ def test_set_changes_one_place(override: str, path: tuple[str, ...], expected: A
         ("train.epoch=3", 'did you mean "epochs"?'),
         ("train.epochs=1.5", "train.epochs"),
         ("a.b.c=1", 'there is no "a"'),
+        (f"train.seed={'9' * 5000}", "a number of 5,000 digits"),
+        (f"train.seed=0x{'f' * 5000}", "a number of 5,002 digits"),
+        ("train.optimizer.lr=nan", "is not a finite number"),
+        (f"train.seed={2**70}", "does not fit 64 bits"),
+        (f"vars.x={'[' * 100}{']' * 100}", "nested more than 32 deep"),
+        (f"vars{'.a' * 100}=1", "a path of 101 parts"),
+        ("train.seed=1\nepochs = 3", "is not a TOML value"),
     ],
 )
 def test_a_wrong_set_says_so(override: str, says: str) -> None:
