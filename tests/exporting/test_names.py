@@ -22,23 +22,7 @@ def _campaign() -> ModuleType:
 
 names = _campaign()
 #: Some of each kind, for every run of the tests.
-FEW = {
-    "input",
-    "id",
-    "type",
-    "out",
-    "y",
-    "x_1",
-    "add_1",
-    "relu",
-    "relu_value",
-    "s0",
-    "val",
-    "linear",
-    "print",
-    "_",
-    "L",
-}
+FEW = set("input id type out y x_1 add_1 relu relu_value s0 val linear print _ L".split())
 
 
 @pytest.mark.parametrize("place", ["input", "output", "layer and output", "dim", "size"])
