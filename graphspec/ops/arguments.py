@@ -33,9 +33,13 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "eps": (0.0, 1.0),
     "negative_slope": (-1e6, 1e6),
     "scale_factor": (1e-6, 1e6),
+    # operands, which may be any number that a tensor holds
+    **dict.fromkeys(["other", "min", "max", "exponent", "value"], (-1e308, 1e308)),
 }
 #: Lists that do not grow with the number of dims; ``pad`` has two numbers for each.
 _OF_ANY_LENGTH = frozenset(["data", "split_size_or_sections", "cutoffs"])
+#: The greatest whole number that torch takes.
+GREATEST_WHOLE = 2**63 - 1
 _PROBABILITY_EXCEPTIONS = frozenset(["LPPool1d", "LPPool2d", "LPPool3d", "PairwiseDistance", "norm", "normalize"])
 
 
@@ -161,8 +165,10 @@ def _check_bounds(op: str, name: str, value: Any) -> None:
     for item in value if isinstance(value, list | tuple) else [value]:
         if isinstance(item, bool) or not isinstance(item, int | float):
             continue
-        if isinstance(item, int) and item > high:
-            raise BadArgument(f"{quoted(name)} is {item}, more than {high:.0f}", "too-large")
+        if isinstance(item, int) and item > min(high, GREATEST_WHOLE):
+            raise BadArgument(f"{quoted(name)} is {item}, more than {min(high, GREATEST_WHOLE):.0f}", "too-large")
+        if isinstance(item, int) and item < -GREATEST_WHOLE:
+            raise BadArgument(f"{quoted(name)} is {item}, less than {-GREATEST_WHOLE}", "too-large")
         if not low <= item <= high:
             ends = f"at least {low}" if high == GREATEST and low != -GREATEST else f"from {low} to {high}"
             raise BadArgument(f"{quoted(name)} is {item}, not {ends}")

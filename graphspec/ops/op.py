@@ -128,9 +128,12 @@ def _is_list(annotation: Any) -> bool:
 
 
 def alternatives(annotation: Any) -> tuple[Any, ...]:
-    """The members of a union, or the annotation alone, which a ``Number`` is too."""
-    if annotation == Number:
-        return (Number,)
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return tuple(part for member in typing.get_args(annotation) for part in alternatives(member))
-    return (annotation,)
+    """The members of a union, or the annotation alone; a ``Number`` stays one, in a union too."""
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return (annotation,)
+    members = typing.get_args(annotation)
+    numbers = typing.get_args(Number)
+    if set(numbers) <= set(members):
+        rest = [part for member in members if member not in numbers for part in alternatives(member)]
+        return (Number, *rest)
+    return tuple(part for member in members for part in alternatives(member))

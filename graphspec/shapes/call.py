@@ -42,6 +42,10 @@ class Refused(Exception):
         self.hint = hint
 
 
+class WrongDtype(Refused):
+    """torch does not take these dtypes together, or this number with that dtype."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
     """The tensors that came out by index path, the parameters' shapes, and the FLOPs in torch's ints or SymInts."""
@@ -52,15 +56,21 @@ class Answer:
 
 
 def call(
-    op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types, size: Callable[[Dim], Any]
+    op: Op,
+    arguments: Mapping[str, Any],
+    operands: Mapping[str, Any],
+    types: Types,
+    size: Callable[[Dim], Any],
+    fill: Callable[..., Tensor] = torch.empty,
 ) -> Answer:
-    """Construct and call the layer in the tensor mode of the caller; `size` makes torch's size of a dim."""
+    """Construct and call the layer in the tensor mode of the caller; `size` makes torch's size of a dim, `fill` the
+    values."""
     flops = _Flops()
     with _quiet(), torch.no_grad():
         # without indices torch takes a kernel that reads the sizes as numbers
         one_of_two = op.factory is nn.MaxPool1d and not arguments.get("return_indices")
         module = op.factory(**{**arguments, "return_indices": True} if one_of_two else arguments).eval()
-        values = {ref: torch.empty([size(dim) for dim in kind.shape], dtype=kind.dtype) for ref, kind in types.items()}
+        values = {ref: fill([size(dim) for dim in kind.shape], dtype=kind.dtype) for ref, kind in types.items()}
         given = {name: _given(operand, values, size) for name, operand in operands.items()}
         with flops:
             result = module(**given)

@@ -13,7 +13,7 @@ from graphspec.diagnostics import CODES, Code, Diagnostic, GraphspecError, quote
 from graphspec.graph import Choice, Layer, LayerGraph, Ref
 from graphspec.shapes.arguments import Arguments, close_arguments, faults_without_shapes
 from graphspec.shapes.budget import Budget
-from graphspec.shapes.call import FrozenDim, Refused, Run
+from graphspec.shapes.call import FrozenDim, Refused, Run, WrongDtype
 from graphspec.shapes.checks import faults_before_running, unequal
 from graphspec.shapes.conditions import Ranges
 from graphspec.shapes.dims import Dim, dim_text, has_choice, readable, symbol
@@ -249,6 +249,10 @@ def _torch_fault(node: Layer, error: Exception, types: Mapping[ValueRef, TensorT
         dims = {dim_text(dim) for kind in types.values() for dim in kind.shape if not isinstance(dim, int)}
         message = f"layer {name}: {node.op.name} works only for a fixed size of {', '.join(sorted(dims))}"
         return Diagnostic("dynamic-dim", message, node.at, "give the input a number there")
+    if isinstance(error, WrongDtype):
+        whole = any(kind.dtype != torch.float32 for kind in types.values())
+        hint = 'a layer { type = "to", dtype = "float32" } before it helps' if whole else ""
+        return Diagnostic("wrong-dtype", f"layer {name}: {node.op.name}: {error}", node.at, hint)
     text = re.sub(r"torch\.Size\(\[.*?\]\)", "this input", str(error))
     # sizes whose product is no 64-bit number
     code: Code = "too-much-memory" if "overflow" in text else "shape-mismatch"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphspec.ops import Op
-from graphspec.shapes import numbers, recurrent, resized
+from graphspec.shapes import numbers, on_cpu, recurrent, resized
 from graphspec.shapes.atoms import Atoms, atoms_of, is_product
 from graphspec.shapes.call import FrozenDim, Refused, Run, Types
 from graphspec.shapes.conditions import Ranges
@@ -40,7 +40,22 @@ class Runner:
         Raises:
             FrozenDim: a dynamic dim would have to be a number.
             Refused: torch objects to the arguments or shapes, for all sizes or for some.
+            WrongDtype: torch objects to the dtypes.
         """
+        run, within = self._run(op, arguments, operands, types, ranges, equal)
+        if on_cpu.is_needed(op, operands, types):
+            on_cpu.check(op, arguments, operands, types, run, within)
+        return run, within
+
+    def _run(
+        self,
+        op: Op,
+        arguments: Mapping[str, Any],
+        operands: Mapping[str, Any],
+        types: Types,
+        ranges: Ranges,
+        equal: Sequence[Any],
+    ) -> tuple[Run, Ranges]:
         if recurrent.is_recurrent(op):
             return recurrent.run(op, arguments, operands, types), ranges
         atoms = atoms_of(operands, types)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.ops.functions.registry import function
+from graphspec.ops.op import Number
 
 
 @function("eq", broadcasts=True)
@@ -20,7 +21,7 @@ class Eq(nn.Module):
 class EqScalar(nn.Module):
     """input == other, as bool, where other is a number."""
 
-    def forward(self, input: Tensor, other: float) -> Tensor:
+    def forward(self, input: Tensor, other: Number) -> Tensor:
         return torch.eq(input, other)
 
 
@@ -36,7 +37,7 @@ class Ne(nn.Module):
 class NeScalar(nn.Module):
     """input != other, as bool, where other is a number."""
 
-    def forward(self, input: Tensor, other: float) -> Tensor:
+    def forward(self, input: Tensor, other: Number) -> Tensor:
         return torch.ne(input, other)
 
 
@@ -52,7 +53,7 @@ class Lt(nn.Module):
 class LtScalar(nn.Module):
     """input < other, as bool, where other is a number."""
 
-    def forward(self, input: Tensor, other: float) -> Tensor:
+    def forward(self, input: Tensor, other: Number) -> Tensor:
         return torch.lt(input, other)
 
 
@@ -68,7 +69,7 @@ class Le(nn.Module):
 class LeScalar(nn.Module):
     """input <= other, as bool, where other is a number."""
 
-    def forward(self, input: Tensor, other: float) -> Tensor:
+    def forward(self, input: Tensor, other: Number) -> Tensor:
         return torch.le(input, other)
 
 
@@ -84,7 +85,7 @@ class Gt(nn.Module):
 class GtScalar(nn.Module):
     """input > other, as bool, where other is a number."""
 
-    def forward(self, input: Tensor, other: float) -> Tensor:
+    def forward(self, input: Tensor, other: Number) -> Tensor:
         return torch.gt(input, other)
 
 
@@ -100,7 +101,7 @@ class Ge(nn.Module):
 class GeScalar(nn.Module):
     """input >= other, as bool, where other is a number."""
 
-    def forward(self, input: Tensor, other: float) -> Tensor:
+    def forward(self, input: Tensor, other: Number) -> Tensor:
         return torch.ge(input, other)
 
 

@@ -70,7 +70,7 @@ class Div(nn.Module):
 class DivScalar(nn.Module):
     """input / other, elementwise, where other is a number."""
 
-    def forward(self, input: Tensor, other: float) -> Tensor:
+    def forward(self, input: Tensor, other: Number) -> Tensor:
         return torch.div(input, other)
 
 
@@ -78,7 +78,7 @@ class DivScalar(nn.Module):
 class Pow(nn.Module):
     """input to the power of exponent, elementwise."""
 
-    def forward(self, input: Tensor, exponent: float) -> Tensor:
+    def forward(self, input: Tensor, exponent: Number) -> Tensor:
         return torch.pow(input, exponent)
 
 
@@ -254,7 +254,7 @@ class Silu(nn.Module):
 class Clamp(nn.Module):
     """input limited to [min, max]."""
 
-    def forward(self, input: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
+    def forward(self, input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor:
         return torch.clamp(input, min=min, max=max)
 
 
