@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -200,7 +201,7 @@ class Expansion:
         gates: tuple[Gate, ...], place: Place, use: Use,
     ) -> None:  # fmt: skip
         """Enter one layer."""
-        op = self.op(kind, spec, use.at)
+        op = self.op(kind, spec, scope, use.at)
         if op is None:
             return
         freeze = place.freeze or self.closed(spec.freeze, scope, (*use.at, "freeze")) is True
@@ -208,7 +209,7 @@ class Expansion:
             target, module, op, spec.args, sources, scope, use.at, gates, spec.init, freeze, spec.tie
         )  # fmt: skip
 
-    def op(self, kind: str, spec: LayerSpec, at: Path) -> Op | None:
+    def op(self, kind: str, spec: LayerSpec, scope: Frame, at: Path) -> Op | None:
         """The vocabulary's entry; for a function whose second operand is a number, that variant."""
         try:
             op = lookup(kind)
@@ -217,8 +218,12 @@ class Expansion:
             hint = suggest(kind, known) or "`graphspec ops` lists them"
             self.fault("unknown-layer", f"no layer type {quoted(kind)}", (*at, "type"), hint)
             return None
-        number = spec.args.get(op.scalar[0]) if op.scalar else None
-        return op.scalar[1] if op.scalar and number is not None and not isinstance(number, list) else op
+        if not op.scalar or spec.args.get(op.scalar[0]) is None:
+            return op
+        number = spec.args[op.scalar[0]]
+        with contextlib.suppress(ExpressionError, NeedsShape):  # said where the argument is closed
+            number = scope.close(number)
+        return op if isinstance(number, list | tuple) else op.scalar[1]
 
     def block(
         self, kind: str, spec: LayerSpec, scope: Frame, name: str, target: str, module: str, sources: Sources,
