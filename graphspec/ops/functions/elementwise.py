@@ -70,7 +70,7 @@ class Div(nn.Module):
 class DivScalar(nn.Module):
     """input / other, elementwise, where other is a number."""
 
-    def forward(self, input: Tensor, other: Number) -> Tensor:
+    def forward(self, input: Tensor, other: float) -> Tensor:
         return torch.div(input, other)
 
 
