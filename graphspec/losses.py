@@ -15,6 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+#: How far above 1 a probability may be that was computed.
+_ROUNDING = 1e-4
+
 
 class Targets(enum.Enum):
     """What a loss compares with."""
@@ -232,6 +235,17 @@ class Reading:
             return None
         share = probability.tensors(output)
         return torch.cat([1 - share, share], 1) if self.two_sided(columns) else share
+
+    def sure(self, output: Tensor, chosen: Tensor) -> list[float | None]:
+        """The probability of each sample's `chosen` class (``N``); None where there is none.
+
+        What is no share, of an output that is not what the loss takes, is none.
+        """
+        probabilities = self.probabilities(output)
+        if probabilities is None:
+            return [None] * len(output)
+        shares = probabilities.gather(1, chosen.unsqueeze(1))[:, 0].tolist()
+        return [share if 0 <= share <= 1 + _ROUNDING else None for share in shares]
 
     def scores(self, output: Tensor) -> Tensor:
         """By what classes are ranked, over dimension 1, two columns where one stands for both.

@@ -84,6 +84,13 @@ def test_what_cannot_be_a_probability_is_none(name: str, producer: str, readable
     assert (Reading.of(name, {}, 3, producer).probability is not None) is readable
 
 
+def test_what_is_no_share_is_no_probability() -> None:
+    """Of a layer of the user's nothing is known before it is run."""
+    reading = Reading.of("NLLLoss", {}, 2, "my_layer")
+    output = torch.tensor([[-0.5, -0.9], [3.0, -1.0], [0.0, -9.0]])
+    assert reading.sure(output, reading.predicted(output)) == [pytest.approx(math.exp(-0.5)), None, 1.0]
+
+
 @pytest.mark.parametrize(("name", "columns"), COLUMNS)
 def test_the_greatest_score_is_the_predicted_class(name: str, columns: int) -> None:
     reading, output = Reading.of(name, {}, max(2, columns)), outputs(name, columns).double()

@@ -133,8 +133,8 @@ def _predictions(
             yield Prediction(sample, {name: values[row] for name, values in rows.items()}, truth=truths[row])
         return
     reading = Reading.of(loss.type, loss.args, len(labels), producers(shaped).get(name))
-    chosen, probabilities = reading.predicted(only), reading.probabilities(only)
-    sure = [None] * len(only) if probabilities is None else probabilities.gather(1, chosen.unsqueeze(1))[:, 0].tolist()
+    chosen = reading.predicted(only)
+    sure = reading.sure(only, chosen)
     for row, sample in enumerate(names):
         given = {name: values[row] for name, values in rows.items()}
         yield Prediction(sample, given, _name(labels, int(chosen[row])), sure[row], truths[row])

@@ -113,9 +113,13 @@ def monitored(wanted: str | None, metrics: MetricSet, data: DataSet) -> MetricNa
     return MetricName(LOSS) if missing_class(data, target) else name
 
 
-def say_what_is_monitored(learner: Learner, wanted: str | None, data: DataSet) -> None:
-    """Warn where it is the loss in place of a metric without a value."""
+def say_what_is_monitored(learner: Learner, settings: TrainSpec, data: DataSet) -> None:
+    """Warn where it is the loss in place of a metric without a value, and where nothing is."""
+    wanted = settings.monitor
     text = wanted or next(iter(learner.metrics.metrics), LOSS)
+    if data.validation is None and settings.early_stopping is not None:
+        message = "without a validation part no epoch is better than another: early_stopping does not end the run"
+        warn("no-data", message, at=("train", "early_stopping"), hint="set [data] validation above 0")
     if text != str(learner.best.monitor):
         missing = missing_class(data, str(learner.metrics.metrics[text].term.target))
         message = f'{missing}, without which "{text}" has no value: the loss is monitored instead'

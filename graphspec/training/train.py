@@ -91,7 +91,7 @@ def train(
 
         def check(learner: Learner) -> None:
             preflight(learner, batches, samples)
-            say_what_is_monitored(learner, settings.monitor, samples)
+            say_what_is_monitored(learner, settings, samples)
             check_memory(shaped, learner.optimizer, batches.batch_size, learner.device)
 
         batches = samples.batches("train", where.device)

@@ -25,12 +25,14 @@ from graphspec.training.distributed.shared_batches import SharedBatches
 from graphspec.training.distributed.shared_step import parts_of_loss
 from graphspec.training.optim.objective import Objective, Term
 
-#: BatchNorm over the whole batch, augmentation of each sample of it, a last batch of 20 that is shared unevenly by 3.
+#: BatchNorm over the whole batch, and a frozen one; augmentation of each sample of it; a last batch of 20 that is
+#: shared unevenly by 3.
 IMAGES: dict[str, Any] = {
     "graphspec": 1,
     "name": "images",
     "inputs": {"image": ["N", 1, 8, 8]},
     "layers": {
+        "frozen": {"type": "BatchNorm2d", "freeze": True},
         "conv": {"type": "Conv2d", "out_channels": 4, "kernel_size": 3, "bias": False},
         "norm": "BatchNorm2d",
         "relu": "ReLU",

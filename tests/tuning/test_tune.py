@@ -51,6 +51,14 @@ def test_a_trial_is_the_run_that_its_spec_makes_alone(iris: dict[str, Any], tune
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
+def test_a_metric_is_searched_by_the_name_that_it_has_in_a_run(iris: dict[str, Any], tune: Tune) -> None:
+    """Also one that names the only output, and one of two that share a name."""
+    iris["outputs"] = {"kind": list(iris["layers"])[-1]}
+    iris["train"]["metrics"] = [{"type": "accuracy", "output": "kind"}, "f1", {"type": "f1", "average": "weighted"}]
+    iris["tune"]["metric"] = "f1_weighted"
+    assert tune(iris).metric == "f1_weighted"
+
+
 @pytest.mark.parametrize(
     ("space", "possible"),
     [

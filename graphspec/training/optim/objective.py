@@ -235,6 +235,8 @@ def _term(
     loss = _module(component, about, head.columns, at).to(device)
     if classes is None and LOSSES[name].targets in (Targets.CLASSES, Targets.SIGNS):
         raise fail("bad-loss", f"{name} is for classes, the data set has none", at=at, hint='use "MSELoss"')
+    if name == "KLDivLoss" and component.args.get("log_target") is True and classes is not None:
+        raise fail("bad-loss", "class labels have no logarithms", at=(*at, "log_target"), hint="remove log_target")
     prepare = preparation(LOSSES[name].targets, classes)
     reading = Reading.of(name, component.args, classes, head.producer)
     return Term(name, loss, outputs, target, prepare, reading, factor, "ignore_index" in component.args)

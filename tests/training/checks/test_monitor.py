@@ -55,6 +55,13 @@ def test_a_plateau_is_one_of_the_loss(rare: Any, fit: Any) -> None:
     assert report.history[-1]["lr"] == 0.01
 
 
+def test_early_stopping_without_a_validation_part_is_said(rare: Any, fit: Any) -> None:
+    spec = rare(early_stopping=1, metrics=["accuracy"])
+    spec["data"]["validation"] = 0
+    with pytest.warns(GraphspecWarning, match=r"no-data.*early_stopping does not end the run"):
+        assert fit(spec).epochs == 12
+
+
 def test_what_has_a_value_is_monitored(rare: Any, fit: Any) -> None:
     report, messages = said(fit, rare(monitor="accuracy"))
     assert not messages
