@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from graphspec.losses import LOSSES, Reading, Targets, loss_table
 from graphspec.spec.base import Component
-from graphspec.training.optim.objective import Target, build_objective
+from graphspec.training.optim.build_objective import Target, build_objective
 
 RANDOM = torch.Generator().manual_seed(0)
 COMPARED = [name for name, row in LOSSES.items() if row.compared and row.outputs == 1]

@@ -26,8 +26,8 @@ from graphspec.training.learner import Best, Learner
 from graphspec.training.metrics.metric_set import MetricSet
 from graphspec.training.metrics.names import LOSS, MetricName
 from graphspec.training.optim.average import WeightAverage
+from graphspec.training.optim.build_objective import Head, Target, build_objective
 from graphspec.training.optim.frozen import frozen_layers, train_mode
-from graphspec.training.optim.objective import Head, Target, build_objective
 from graphspec.training.optim.optimizer import Schedule, build_optimizer
 from graphspec.training.optim.precision import Precision
 

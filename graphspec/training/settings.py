@@ -13,7 +13,7 @@ from graphspec.spec.base import Component
 from graphspec.spec.train import TrainSpec
 from graphspec.training.metrics.metric_set import check_metric
 from graphspec.training.metrics.names import LOSS, names_of
-from graphspec.training.optim.objective import check_loss, placed
+from graphspec.training.optim.build_objective import check_loss, placed
 from graphspec.training.optim.optimizer import Schedule, build_optimizer
 
 #: Updates in an epoch, for a scheduler whose plan is only looked at.

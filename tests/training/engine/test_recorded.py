@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from graphspec import pipeline
 from graphspec.spec.base import Component
 from graphspec.training.engine.recorded import Recorded, record
-from graphspec.training.optim.objective import Objective, Target, build_objective
+from graphspec.training.optim.build_objective import Target, build_objective
+from graphspec.training.optim.objective import Objective
 
 CPU = torch.device("cpu")
 IMAGE = {"x": ["N", 3, 8, 8]}

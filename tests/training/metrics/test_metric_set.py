@@ -18,7 +18,8 @@ from graphspec.spec.base import Component
 from graphspec.training.metrics.metric_set import MetricSet
 from graphspec.training.metrics.names import higher_is_better
 from graphspec.training.metrics.table import METRICS
-from graphspec.training.optim.objective import Objective, Target, build_objective
+from graphspec.training.optim.build_objective import Target, build_objective
+from graphspec.training.optim.objective import Objective
 
 CPU = torch.device("cpu")
 RANDOM = torch.Generator().manual_seed(0)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from graphspec.diagnostics import GraphspecError
 from graphspec.losses import LOSSES, Targets, loss_table
 from graphspec.spec.base import Component
-from graphspec.training.optim.objective import Target, build_objective
+from graphspec.training.optim.build_objective import Target, build_objective
 
 CPU = torch.device("cpu")
 LABELS = torch.tensor([0, 1, 1, 0, 1])

@@ -15,7 +15,8 @@ from graphspec.spec.base import Component
 from graphspec.training.engine.native import operations
 from graphspec.training.engine.native.operations import Run, library
 from graphspec.training.engine.recorded import Recorded, record
-from graphspec.training.optim.objective import Objective, Target, build_objective
+from graphspec.training.optim.build_objective import Target, build_objective
+from graphspec.training.optim.objective import Objective
 
 CPU = torch.device("cpu")
 CLASSES = 10

@@ -1,0 +1,196 @@
+"""``[train] loss``: which losses are computed of which outputs and targets, checked against torch's signatures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphspec.diagnostics import Path, fail, quoted, suggest
+from graphspec.losses import LOSSES, Reading, Targets, loss_table
+from graphspec.ops.components import choose, construct
+from graphspec.spec.base import Component
+from graphspec.training.optim.objective import Objective, Term
+from graphspec.training.optim.targets import preparation
+
+#: Keys of a loss that are not arguments of torch's.
+OWN_KEYS = ("output", "target", "factor")
+#: Arguments of torch's losses that are tensors.
+_TENSORS = ("weight", "pos_weight")
+AT = ("train", "loss")
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """An output: how many columns it has, and the type of the layer that computes it, where they are known."""
+
+    columns: int | None = None
+    producer: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A target field: how many classes it has (None for values), and their counts in the training part."""
+
+    classes: int | None
+    counts: Callable[[], Tensor] | None = None
+
+
+def build_objective(
+    losses: Component | tuple[Component, ...],
+    targets: Mapping[str, str],
+    fields: Mapping[str, Target],
+    outputs: tuple[str, ...],
+    device: torch.device,
+    heads: Mapping[str, Head] = MappingProxyType({}),
+) -> Objective:
+    """The objective that ``[train] loss`` names.
+
+    `outputs` are the network's, `heads` what is known of them; `targets` maps those that have one to their field of the
+    data, `fields` describes every field. Lists among a loss's arguments (``weight``) become tensors.
+    """
+    terms = []
+    for component, at in placed(losses):
+        loss, own = _parted(component)
+        names = _outputs(loss.type, own.get("output"), outputs, at)
+        target = _target(loss.type, own.get("target"), names[0], targets, fields, at)
+        about = fields[target] if target is not None else Target(None)
+        factor, head = _factor(own.get("factor", 1.0), at), heads.get(names[0], Head())
+        terms.append(_term(loss, names, target, about, factor, head, device, at))
+    return Objective(tuple(terms))
+
+
+def placed(losses: Component | tuple[Component, ...]) -> list[tuple[Component, Path]]:
+    """What ``[train] loss`` lists, each with its place. Raises ``GraphspecError`` where it lists nothing."""
+    if not isinstance(losses, tuple):
+        return [(losses, AT)]
+    if not losses:
+        raise fail("bad-loss", "loss is an empty list", at=AT)
+    return [(component, (*AT, i)) for i, component in enumerate(losses)]
+
+
+def check_loss(component: Component, outputs: tuple[str, ...], at: Path) -> None:
+    """Refuse what is wrong with one loss of a network with `outputs`, whatever the data are."""
+    loss, own = _parted(component)
+    _outputs(loss.type, own.get("output"), outputs, at)
+    _factor(own.get("factor", 1.0), at)
+    _module(loss, Target(None, lambda: torch.ones(2)), None, at)
+
+
+def _parted(component: Component) -> tuple[Component, dict[str, Any]]:
+    """A loss with torch's arguments alone, and the keys of our own."""
+    own = {key: component.args[key] for key in OWN_KEYS if key in component.args}
+    rest = {key: value for key, value in component.args.items() if key not in own}
+    return Component.model_construct(type=component.type, args=rest), own
+
+
+def _module(component: Component, about: Target, columns: int | None, at: Path) -> nn.Module:
+    """torch's loss; lists among its arguments become tensors."""
+    known, name = loss_table(), component.type
+    if name not in known and name in _other_losses():
+        raise fail("bad-loss", f"{name} does not take outputs and a target alone", at=at)
+    if name not in known:
+        hint = suggest(name, known) or f"known: {', '.join(sorted(known))}"
+        raise fail("bad-loss", f'unknown loss "{name}"', at=at, hint=hint)
+    if component.args.get("reduction", "mean") != "mean":
+        raise fail("bad-loss", "the loss of a batch is its mean", at=(*at, "reduction"), hint="remove reduction")
+    tensors = _arguments(component, about, columns, at)
+    checked = Component.model_construct(type=name, args=tensors)
+    return construct(checked, choose(checked, known, "loss", at), at)
+
+
+def _term(
+    component: Component, outputs: tuple[str, ...], target: str | None, about: Target, factor: float,
+    head: Head, device: torch.device, at: Path,
+) -> Term:  # fmt: skip
+    name, classes = component.type, about.classes
+    loss = _module(component, about, head.columns, at).to(device)
+    if classes is None and LOSSES[name].targets in (Targets.CLASSES, Targets.SIGNS):
+        raise fail("bad-loss", f"{name} is for classes, the data set has none", at=at, hint='use "MSELoss"')
+    if name == "KLDivLoss" and component.args.get("log_target") is True and classes is not None:
+        raise fail("bad-loss", "class labels have no logarithms", at=(*at, "log_target"), hint="remove log_target")
+    prepare = preparation(LOSSES[name].targets, classes)
+    reading = Reading.of(name, component.args, classes, head.producer)
+    return Term(name, loss, outputs, target, prepare, reading, factor, "ignore_index" in component.args)
+
+
+def _arguments(component: Component, about: Target, columns: int | None, at: Path) -> dict[str, Any]:
+    """The arguments of torch's loss: numbers become tensors where it takes tensors, ``"balanced"`` becomes weights."""
+    found = {key: _tensor(key, value) for key, value in component.args.items()}
+    if component.args.get("weight") != "balanced":
+        return found
+    formula = LOSSES[component.type].balanced
+    if about.counts is None:
+        raise fail("bad-loss", "there are no classes to balance", at=(*at, "weight"), hint="write the weights")
+    if formula is None:
+        message = f"{component.type} cannot be balanced: its weight is not of the classes of samples"
+        hint = f"use {', '.join(name for name, row in LOSSES.items() if row.balanced)}"
+        raise fail("bad-loss", message, at=(*at, "weight"), hint=hint)
+    weights = formula(about.counts(), columns)
+    twice = [key for key in weights if key != "weight" and key in found]
+    if twice:
+        raise fail("bad-loss", f'weight = "balanced" gives {twice[0]} too', at=(*at, twice[0]), hint="remove it")
+    return found | weights
+
+
+def _tensor(name: str, value: Any) -> Any:
+    """A list, or one number where torch takes a tensor of them, as a float32 tensor."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name in _TENSORS and number:
+        return torch.tensor([value], dtype=torch.float32)
+    if not isinstance(value, list | tuple):
+        return value
+    try:
+        return torch.tensor(value, dtype=torch.float32)
+    except (TypeError, ValueError):
+        return value  # no numbers: torch says so
+
+
+def _outputs(loss: str, named: Any, outputs: tuple[str, ...], at: Path) -> tuple[str, ...]:
+    """The outputs a loss is computed of: those it names, or the only one."""
+    wanted = LOSSES[loss].outputs if loss in LOSSES else 1
+    if named is None and len(outputs) != wanted:
+        hint = f'output = "{outputs[0]}"' if wanted == 1 else f"output = [{', '.join(map(quoted, outputs[:wanted]))}]"
+        has = "one output" if len(outputs) == 1 else f"several outputs ({', '.join(outputs)})"
+        takes = "one" if wanted == 1 else str(wanted)
+        raise fail("bad-loss", f"the network has {has}, {loss} takes {takes}", at=at, hint=hint)
+    names = outputs if named is None else (named,) if isinstance(named, str) else tuple(named)
+    for name in names:
+        if name not in outputs:
+            hint = suggest(str(name), outputs) or f"it has {', '.join(map(quoted, outputs))}"
+            raise fail("bad-loss", f"the network has no output {quoted(str(name))}", at=(*at, "output"), hint=hint)
+    if len(names) != wanted:
+        raise fail("bad-loss", f"{loss} takes {wanted} outputs, not {len(names)}", at=(*at, "output"))
+    return names
+
+
+def _target(
+    loss: str, named: Any, output: str, targets: Mapping[str, str], fields: Mapping[str, Target], at: Path
+) -> str | None:
+    """The field a loss compares with: the one it names, its output's own, or the only one there is."""
+    if loss in LOSSES and LOSSES[loss].targets is Targets.NONE:
+        if named is not None:
+            raise fail("bad-loss", f"{loss} takes no target", at=(*at, "target"))
+        return None
+    found = named if named is not None else targets.get(output) or (next(iter(fields)) if len(fields) == 1 else None)
+    if found in fields:
+        return str(found)
+    has = ", ".join(map(quoted, fields))
+    if named is None:
+        raise fail("field-mismatch", f"the output {quoted(output)} has no field in the data, which have {has}", at=at)
+    hint = suggest(str(named), fields) or f"they have {has}"
+    raise fail("field-mismatch", f"the data have no field {quoted(str(named))}", at=(*at, "target"), hint=hint)
+
+
+def _factor(value: Any, at: Path) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise fail("bad-value", f"factor must be a number above 0, not {value!r}", at=(*at, "factor"))
+    return float(value)
+
+
+def _other_losses() -> list[str]:
+    return [name for name in dir(nn) if name.endswith("Loss")]
