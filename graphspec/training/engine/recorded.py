@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.graph import CodeGen
 
+from graphspec.system.torch_private import log_softmax, log_softmax_backward
 from graphspec.training.engine.native.rewriting import in_c
 from graphspec.training.engine.tracing import traced
 from graphspec.training.optim.objective import Objective, Values
@@ -36,8 +37,8 @@ _CHEAPER = {
     _ATEN.sum.dim_IntList: torch.sum,
     _ATEN.mul.Tensor: torch.mul,
     _ATEN.add.Tensor: torch.add,
-    _ATEN._log_softmax.default: torch._log_softmax,
-    _ATEN._log_softmax_backward_data.default: torch._log_softmax_backward_data,
+    _ATEN._log_softmax.default: log_softmax,
+    _ATEN._log_softmax_backward_data.default: log_softmax_backward,
 }
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map
+
+from graphspec.system.torch_private import TorchDispatchMode, is_operator, pytree
 
 
 def traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModule:
@@ -26,7 +26,7 @@ def traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> GraphModul
     recorder = _Recorder(inputs)
     with recorder:
         outputs = function(*inputs)
-    recorder.graph.output(tree_map(recorder.node, outputs))
+    recorder.graph.output(pytree.tree_map(recorder.node, outputs))
     recorder.graph.eliminate_dead_code()
     return GraphModule(recorder.root, recorder.graph)
 
@@ -47,9 +47,9 @@ class _Recorder(TorchDispatchMode):
         return False  # to be kept out of torch.compile, it would import it
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if not isinstance(func, torch._ops.OpOverload):
+        if not is_operator(func):
             raise NotImplementedError(f"{func} cannot be recorded")
-        nodes = tree_map(self.node, (args, kwargs or {}))
+        nodes = pytree.tree_map(self.node, (args, kwargs or {}))
         result = func(*args, **(kwargs or {}))
         node = self.graph.call_function(func, *nodes)
         if isinstance(result, Tensor):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
+from graphspec.system.torch_private import has_step_hooks, say_stepped
 from graphspec.training.engine.native import adam
 from graphspec.training.engine.undecorated import undecorated
 from graphspec.training.engine.update_kernels import KERNELS, Group
@@ -34,13 +35,19 @@ class DirectUpdate:
         kernel = KERNELS[kind][fused]
         self._run = (adam.kernel(kernel) if compiled and kind in adam.TAKES else None) or kernel
         self._groups: list[Group] | None = None
+        self._parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        self._trained: set[Tensor] = set()
 
     @staticmethod
     def applies(optimizer: Optimizer) -> bool:
-        """Whether the update of `optimizer` is one of those here: Adam, AdamW or SGD, dense and on the CPU."""
-        return type(optimizer) in KERNELS and all(
-            not any(group.get(name) for name in _OTHER_WAYS) and all(map(_plain, group["params"]))
-            for group in optimizer.param_groups
+        """Whether the update of `optimizer` is one of those here: Adam, AdamW or SGD, on the CPU, without hooks."""
+        return (
+            type(optimizer) in KERNELS
+            and not has_step_hooks(optimizer)
+            and all(
+                not any(group.get(name) for name in _OTHER_WAYS) and all(map(_plain, group["params"]))
+                for group in optimizer.param_groups
+            )
         )
 
     def forget(self) -> None:
@@ -54,22 +61,31 @@ class DirectUpdate:
                 step.fill_(group.step)
 
     def __call__(self) -> None:
-        """Update every parameter that has a gradient; the first time the optimiser makes its state itself."""
-        if self._groups is None:
-            trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
-            if not self._has_state(trained):
-                with torch.no_grad():
-                    undecorated(self.optimizer.step)()
-                return
-            self._take(trained)
+        """Update every parameter that has a gradient, as the optimiser itself does where these are others than before.
+
+        That is how its state is made the first time.
+        """
+        trained = [parameter for parameter in self._parameters if parameter.grad is not None]
+        if self._groups is not None and set(trained) != self._trained:
+            self.settle()
+            self.forget()
+        if self._groups is None and not self._take(trained):
+            with torch.no_grad():
+                undecorated(self.optimizer.step)()
+            return
         for group in self._groups or ():
             self._run(group, [parameter.grad for parameter in group.parameters])
 
-    def _take(self, parameters: Sequence[Tensor]) -> None:
-        """Look up the state of `parameters`, those that are trained."""
-        groups = self.optimizer.param_groups
-        self._groups = [Group.of(group, self.optimizer.state, set(parameters)) for group in groups]
-        self.optimizer._opt_called = True  # type: ignore[attr-defined]  # what schedulers want to see before they step
+    def _take(self, parameters: Sequence[Tensor]) -> bool:
+        """Look up the state of `parameters`, those that are trained; whether there is one, as old for each of them."""
+        state, groups = self.optimizer.state, self.optimizer.param_groups
+        ages = {float(state[p]["step"]) for p in parameters if "step" in state.get(p, ())}
+        if not self._has_state(parameters) or len(ages) > 1:
+            return False
+        self._trained = set(parameters)
+        self._groups = [Group.of(group, state, self._trained) for group in groups]
+        say_stepped(self.optimizer)
+        return True
 
     def _has_state(self, parameters: Sequence[Tensor]) -> bool:
         """Plain SGD has none at any time, and needs none."""
@@ -78,4 +94,5 @@ class DirectUpdate:
 
 
 def _plain(parameter: Tensor) -> bool:
-    return parameter.device.type == "cpu" and parameter.dtype == torch.float32
+    own = type(parameter) in (Tensor, torch.nn.Parameter)
+    return own and parameter.device.type == "cpu" and parameter.dtype == torch.float32

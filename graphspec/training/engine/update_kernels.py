@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from graphspec.system import torch_private
+
 
 @dataclasses.dataclass
 class Group:
@@ -43,9 +45,9 @@ def decayed(group: Group, gradients: list[Any]) -> list[Any]:
     """Adam's gradients with the decay in them, or AdamW's, whose weights shrink here."""
     lr, decay = group.options["lr"], group.options["weight_decay"]
     if decay and group.options["decoupled_weight_decay"]:
-        torch._foreach_mul_(group.parameters, 1 - lr * decay)
+        torch_private.foreach_mul_(group.parameters, 1 - lr * decay)
     elif decay:
-        return list(torch._foreach_add(gradients, group.parameters, alpha=decay))
+        return list(torch_private.foreach_add(gradients, group.parameters, alpha=decay))
     return gradients
 
 
@@ -57,20 +59,20 @@ def adam(group: Group, gradients: list[Any]) -> None:
     group.step += 1
     gradients = decayed(group, gradients)
     mean, square = state["exp_avg"], state["exp_avg_sq"]
-    torch._foreach_lerp_(mean, gradients, 1 - beta1)
-    torch._foreach_mul_(square, beta2)
-    torch._foreach_addcmul_(square, gradients, gradients, 1 - beta2)
-    root = torch._foreach_sqrt(square)
-    torch._foreach_div_(root, (1 - beta2**group.step) ** 0.5)
-    torch._foreach_add_(root, options["eps"])
-    torch._foreach_addcdiv_(group.parameters, mean, root, -(lr / (1 - beta1**group.step)))
+    torch_private.foreach_lerp_(mean, gradients, 1 - beta1)
+    torch_private.foreach_mul_(square, beta2)
+    torch_private.foreach_addcmul_(square, gradients, gradients, 1 - beta2)
+    root = torch_private.foreach_sqrt(square)
+    torch_private.foreach_div_(root, (1 - beta2**group.step) ** 0.5)
+    torch_private.foreach_add_(root, options["eps"])
+    torch_private.foreach_addcdiv_(group.parameters, mean, root, -(lr / (1 - beta1**group.step)))
 
 
 @torch.no_grad()
 def fused_adam(group: Group, gradients: list[Any]) -> None:
     """Torch's one pass."""
     options, state = group.options, group.state
-    kernel = torch._fused_adamw_ if options["decoupled_weight_decay"] else torch._fused_adam_
+    kernel = torch_private.fused_adamw if options["decoupled_weight_decay"] else torch_private.fused_adam
     group.step += 1
     steps = [group.counter.fill_(group.step)] * len(gradients)
     kernel(
@@ -86,20 +88,22 @@ def sgd(group: Group, gradients: list[Any]) -> None:
     options, parameters = group.options, group.parameters
     momentum, decay = options["momentum"], options["weight_decay"]
     if decay:
-        gradients = list(torch._foreach_add(gradients, parameters, alpha=decay))
+        gradients = list(torch_private.foreach_add(gradients, parameters, alpha=decay))
     if momentum:
         velocity = group.state["momentum_buffer"]
-        torch._foreach_mul_(velocity, momentum)
-        torch._foreach_add_(velocity, gradients, alpha=1 - options["dampening"])
-        gradients = list(torch._foreach_add(gradients, velocity, alpha=momentum)) if options["nesterov"] else velocity
-    torch._foreach_add_(parameters, gradients, alpha=-options["lr"])
+        torch_private.foreach_mul_(velocity, momentum)
+        torch_private.foreach_add_(velocity, gradients, alpha=1 - options["dampening"])
+        gradients = (
+            list(torch_private.foreach_add(gradients, velocity, alpha=momentum)) if options["nesterov"] else velocity
+        )
+    torch_private.foreach_add_(parameters, gradients, alpha=-options["lr"])
 
 
 @torch.no_grad()
 def fused_sgd(group: Group, gradients: list[Any]) -> None:
     """Torch's one pass."""
     options = group.options
-    torch._fused_sgd_(
+    torch_private.fused_sgd(
         group.parameters, gradients, group.state.get("momentum_buffer", []), weight_decay=options["weight_decay"],
         momentum=options["momentum"], lr=options["lr"], dampening=options["dampening"], nesterov=options["nesterov"],
         maximize=False, is_first_step=False,

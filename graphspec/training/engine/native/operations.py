@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.fx import Node
 
 from graphspec.system.shared_library import EXACT, BuildError, shared_library
+from graphspec.system.torch_private import log_softmax, log_softmax_backward
 
 _SOURCE = Path(__file__).parent / "operations.c"
 #: By what torch says of the processor: the length of its vectors, and Sleef's functions for these.
@@ -171,8 +172,8 @@ _RULES: dict[Any, Callable[[Node, Values], Call | None]] = {
     _ATEN.tanh_backward.default: functools.partial(_each, Kind.TANH_BACKWARD),
     _ATEN.sigmoid_backward.default: functools.partial(_each, Kind.SIGMOID_BACKWARD),
     torch.sum: _sum,
-    torch._log_softmax: functools.partial(_of_rows, Kind.LOG_SOFTMAX, [1, False]),
-    torch._log_softmax_backward_data: functools.partial(_of_rows, Kind.LOG_SOFTMAX_BACKWARD, [1, torch.float32]),
+    log_softmax: functools.partial(_of_rows, Kind.LOG_SOFTMAX, [1, False]),
+    log_softmax_backward: functools.partial(_of_rows, Kind.LOG_SOFTMAX_BACKWARD, [1, torch.float32]),
     _ATEN.nll_loss_forward.default: functools.partial(_nll, Kind.NLL),
     _ATEN.nll_loss_backward.default: functools.partial(_nll, Kind.NLL_BACKWARD),
 }

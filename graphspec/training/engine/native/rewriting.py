@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.fx import Graph, GraphModule, Interpreter, Node
 
+from graphspec.system.torch_private import keep_codegen
 from graphspec.training.engine.native.operations import Call, Key, Run, Values, call_of, library, proven, results_of
 
 _VIEWS = (torch.t, torch.reshape)
@@ -72,7 +73,7 @@ class _Rewriting:
             self._copy(node)
         self._write(together)
         self._copy(output)
-        self._graph.set_codegen(recording.graph._codegen)
+        keep_codegen(recording.graph, self._graph)
         self._graph.eliminate_dead_code()
         return GraphModule(recording, self._graph)
 

@@ -1,0 +1,89 @@
+"""Every private name of torch that graphspec uses: why, and what happens with a torch that lacks it.
+
+torch promises nothing of these names. A test reads the sources: they stand here and nowhere else, but for the workers
+of ``verifying/runtimes``, which import nothing of graphspec. Names whose import takes long, or brings torch.compile,
+are behind functions. Those imported here at the top are needed: with a torch that has moved one, the import says so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import Graph
+from torch.nn.modules import module as module_hooks
+
+# every kind of BatchNorm and InstanceNorm; public are only those for one number of dims each
+from torch.nn.modules.batchnorm import _BatchNorm as AnyBatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm as AnyInstanceNorm
+
+# what is called at every step of every optimiser
+from torch.optim.optimizer import _global_optimizer_post_hooks as behind_any_step
+from torch.optim.optimizer import _global_optimizer_pre_hooks as before_any_step
+
+# the operations below autograd, as they are called: what recording and counting are made of
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+__all__ = ["AnyBatchNorm", "AnyInstanceNorm", "TorchDispatchMode", "pytree"]  # besides what is defined here
+
+#: The kernel behind ``nn.functional.log_softmax`` and that of its gradient, which no public name calls.
+log_softmax: Any = torch._log_softmax
+log_softmax_backward: Any = torch._log_softmax_backward_data
+
+
+# an operation on a list of tensors at once: what torch.optim's own steps are made of
+foreach_add, foreach_add_ = torch._foreach_add, torch._foreach_add_
+foreach_mul_, foreach_div_ = torch._foreach_mul_, torch._foreach_div_
+foreach_lerp_, foreach_sqrt = torch._foreach_lerp_, torch._foreach_sqrt
+foreach_addcmul_, foreach_addcdiv_ = torch._foreach_addcmul_, torch._foreach_addcdiv_
+# an optimiser's whole update, which torch.optim reaches by ``fused=True`` alone
+fused_adam, fused_adamw, fused_sgd = torch._fused_adam_, torch._fused_adamw_, torch._fused_sgd_
+
+
+def is_operator(function: Any) -> bool:
+    """Whether `function`, as a dispatch mode is given it, is an operation and no higher-order one."""
+    return isinstance(function, torch._ops.OpOverload)
+
+
+def keep_codegen(source: Graph, target: Graph) -> None:
+    """Make `target` take its inputs as `source` does: a graph's way of writing its code has no public name to read."""
+    target.set_codegen(source._codegen)
+
+
+def say_stepped(optimizer: torch.optim.Optimizer) -> None:
+    """Note a step that did not go through ``optimizer.step()``: schedulers warn where there was none before theirs."""
+    optimizer._opt_called = True  # type: ignore[attr-defined]
+
+
+_MODULE_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_GLOBAL_HOOKS = (
+    "_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks", "_global_backward_pre_hooks",
+)  # fmt: skip
+_OPTIMIZER_HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether anything runs before or behind the forward or backward pass of `module` alone.
+
+    There is no public way to ask. A list of hooks that this torch does not know counts as one: nothing is recorded.
+    """
+    return any(vars(module).get(name, True) for name in _MODULE_HOOKS)
+
+
+def watched() -> bool:
+    """Whether hooks of all modules, or modes around all operations, are in place: none of it is in a recording."""
+    hooks = any(vars(module_hooks).get(name, True) for name in _GLOBAL_HOOKS)
+    return hooks or torch._C._len_torch_dispatch_stack() > 0 or torch._C._len_torch_function_stack() > 0
+
+
+def has_tensor_hooks(tensor: Tensor) -> bool:
+    """Whether something looks at, or changes, the gradient of `tensor`."""
+    return bool(tensor._backward_hooks) or bool(tensor._post_accumulate_grad_hooks)
+
+
+def has_step_hooks(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether something runs before or behind ``optimizer.step()``, of this optimiser or of all."""
+    found = [vars(optimizer).get(name, True) for name in _OPTIMIZER_HOOKS]
+    return any([*found, before_any_step, behind_any_step])
