@@ -9,31 +9,43 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-import graphspec.system  # noqa: F401  # before anything imports onnxruntime
-from graphspec.diagnostics import GraphspecError, GraphspecWarning, VerificationError
+import graphspec.system  # before anything imports onnxruntime
 
+# ruff: noqa: F401  (type checkers read the imports, everybody else the table)
 if TYPE_CHECKING:
-    from graphspec.compiler import build, load, shape
+    from graphspec.compiler import Network, build, load, shape
+    from graphspec.data.place import DataPlace
     from graphspec.data.sources.user import dataset
+    from graphspec.diagnostics import GraphspecError, GraphspecWarning, VerificationError
     from graphspec.ops import layer
-    from graphspec.pipeline import compile, evaluate, export, train, tune, verify
+    from graphspec.pipeline import compile, evaluate, export, find_lr, overfit_batch, predict, train, tune, verify
 
 __version__ = "0.1.0"
-__all__ = [
-    "GraphspecError", "GraphspecWarning", "VerificationError", "build", "compile", "dataset", "evaluate", "export",
-    "layer", "load", "shape", "train", "tune", "verify",
-]  # fmt: skip
 
-#: Public name → the module that has it: imported when first used, so that `import graphspec` stays cheap.
+#: The public names, by the module that has them: imported when first used, so that `import graphspec` stays cheap.
 _HOMES = {
-    "layer": "graphspec.ops",
-    "dataset": "graphspec.data.sources.user",
-    **dict.fromkeys(["build", "load", "shape"], "graphspec.compiler"),
-    **dict.fromkeys(["compile", "evaluate", "export", "train", "tune", "verify"], "graphspec.pipeline"),
+    name: home
+    for home, names in {
+        "graphspec.compiler": "Network build load shape",
+        "graphspec.pipeline": "compile evaluate export find_lr overfit_batch predict train tune verify",
+        "graphspec.diagnostics": "GraphspecError GraphspecWarning VerificationError",
+        "graphspec.data.place": "DataPlace",
+        "graphspec.data.sources.user": "dataset",
+        "graphspec.ops": "layer",
+        "graphspec": "data",  # the room itself, which is called as a function
+    }.items()
+    for name in names.split()
 }
+__all__ = [*sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'graphspec' has no attribute {name!r}")
+    if _HOMES[name] == "graphspec":
+        return importlib.import_module(f"graphspec.{name}")
     return vars(importlib.import_module(_HOMES[name]))[name]
+
+
+def __dir__() -> list[str]:
+    return __all__

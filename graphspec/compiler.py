@@ -13,11 +13,11 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from graphspec import spec as spec_stage
-from graphspec.diagnostics import fail, located, quoted
-from graphspec.found import expect
+from graphspec.diagnostics import fail, located, quoted, warn
+from graphspec.found import expect, kind_of
 from graphspec.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from graphspec.graph import LayerGraph
     from graphspec.shapes import ShapedGraph
 
-#: Where weights come from: drawn by the seed, learned in a run, or read from files that say no more of themselves.
-Origin = Literal["seeded", "trained", "file"]
+#: Where weights come from: drawn by the seed, learned in a run, read from files that say no more of themselves; or
+#: there are none.
+Origin = Literal["seeded", "trained", "file", "none"]
 State = Mapping[str, "Tensor"]
 
 
@@ -78,7 +79,7 @@ class Network:
         spec = spec_stage.load(folder / "spec.toml").without_weight_files()
         if kind == "run":
             return cls(spec, _seed(spec), lambda: _weights(folder / "best.safetensors"), "trained", folder)
-        return cls(spec, _seed(spec), lambda: _weights(folder / "weights.safetensors"), _said_of(folder), folder)
+        return cls(spec, _seed(spec), lambda: _weights(folder / "weights.safetensors"), weights_of(folder), folder)
 
     @property
     def name(self) -> str:
@@ -118,10 +119,12 @@ class Network:
         """Where the weights come from: ``"seeded"`` as long as a single layer has drawn ones."""
         return self.origin or _origin(self.shaped)
 
-    @property
-    def untrained(self) -> bool:
-        """Whether there are weights that nothing has learned."""
-        return self.weights == "seeded" and any(layer.parameters for layer in self.shaped.layers)
+    def warn_if_untrained(self, what: str) -> None:
+        """Say that `what` comes of weights that nothing has learned, and where trained ones are."""
+        if self.weights == "seeded":
+            run = Path("runs") / self.name
+            hint = f"the trained ones are in {run}" if kind_of(run) == "run" else "graphspec train makes trained ones"
+            warn("untrained", f"{what} {quoted(self.name)}, whose weights are untrained: drawn by its seed", hint=hint)
 
     def with_state(self, state: Callable[[], State], origin: Origin = "file") -> Network:
         """The same network with the weights that `state` gives, such as a module's ``state_dict``."""
@@ -139,6 +142,14 @@ class Network:
     def located(self) -> contextlib.AbstractContextManager[None]:
         """Inside this context every diagnostic gets its place in the spec."""
         return located(self.spec.source)
+
+
+class Reading(TypedDict, total=False):
+    """How a spec is read, as :func:`load` takes it; nothing of it goes with a network already read."""
+
+    variant: str | None
+    overrides: Iterable[str]
+    seed: int | None
 
 
 #: What a network can be given as: a path, ``"-"``, the text, a dict, a spec already read, or the network itself.
@@ -209,13 +220,13 @@ def _weights(file: Path) -> State:
     return read_tensors(file)
 
 
-def _said_of(export: Path) -> Origin:
+def weights_of(export: Path) -> Origin:
     """What the manifest of an export says of its weights; one that says nothing of them makes no claim."""
     try:
         said = json.loads((export / "manifest.json").read_text(encoding="utf-8"))["weights"]
     except (OSError, ValueError, KeyError, TypeError):
         return "file"
-    return said if said in ("seeded", "trained") else "file"
+    return said if said in ("seeded", "trained", "none") else "file"
 
 
 def _origin(shaped: ShapedGraph) -> Origin:
@@ -223,4 +234,6 @@ def _origin(shaped: ShapedGraph) -> Origin:
     from graphspec.shapes.parameters import FROM_FILE
 
     own = [layer for layer in shaped.layers if layer.parameters.keys() - layer.tie.keys()]
-    return "file" if own and all(FROM_FILE in layer.init for layer in own) else "seeded"
+    if not own:
+        return "none"
+    return "file" if all(FROM_FILE in layer.init for layer in own) else "seeded"

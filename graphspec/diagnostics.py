@@ -46,7 +46,8 @@ TrainCode = Literal[
 ]  # fmt: skip
 CheckpointCode = Literal["run-exists", "no-run", "run-locked", "checkpoint-mismatch", "checkpoint-damaged"]
 ExportCode = Literal[
-    "not-exportable", "mismatch", "inconclusive", "tampered", "runtime-missing", "runtime-failed", "deprecated"
+    "not-exportable", "mismatch", "inconclusive", "tampered", "runtime-missing", "runtime-failed", "deprecated",
+    "untrained",
 ]  # fmt: skip
 #: What a diagnostic is about. mypy checks every one that is made.
 Code = Literal[

@@ -52,7 +52,7 @@ def _is_spec_name(path: Path, wanted: tuple[Kind, ...]) -> bool:
 def _other(path: Path, kind: Kind, wanted: tuple[Kind, ...]) -> GraphspecError:
     words = " nor ".join(_WORDS[each] for each in wanted) if len(wanted) > 1 else _WORDS[wanted[0]]
     if kind == "missing":
-        near = _nearest(path)
+        near = _nearest(path, wanted)
         hint = f"did you mean {quoted(near)}?" if near else _way(path, kind, wanted)
         return fail("no-run" if wanted[0] == "run" else "no-such-file", f"there is no {quoted(path)}", hint=hint)
     neither = "neither " if len(wanted) > 1 else "not "
@@ -96,11 +96,11 @@ def _name(spec: Path) -> str:
         return spec.stem
 
 
-def _nearest(path: Path) -> Path | None:
-    """Something beside `path` with a name close to it."""
+def _nearest(path: Path, wanted: tuple[Kind, ...]) -> Path | None:
+    """What is beside `path`, is `wanted` and has a name close to it."""
     try:
         names = [entry.name for entry in os.scandir(path.parent)]
     except (OSError, ValueError):
         return None
-    close = difflib.get_close_matches(path.name, names[:1000], n=1)
-    return path.with_name(close[0]) if close else None
+    close = map(path.with_name, difflib.get_close_matches(path.name, names[:1000], n=5))
+    return next((each for each in close if kind_of(each) in wanted), None)

@@ -9,17 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from graphspec.checking import check
-from graphspec.compiler import Network, Source, build, graph, is_path, load, shape  # noqa: F401
+from graphspec.compiler import Network, Reading, Source, build, graph, is_path, load, shape  # noqa: F401
 from graphspec.diagnostics import fail
 from graphspec.found import expect
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule
 
-    from graphspec.data import DataSet
     from graphspec.data.place import DataLike
     from graphspec.exporting import Bundle
     from graphspec.predicting import Prediction
@@ -33,14 +32,6 @@ if TYPE_CHECKING:
 Folder = str | os.PathLike[str]
 
 
-class Reading(TypedDict, total=False):
-    """How a spec is read, as :func:`graphspec.load` takes it; nothing of it goes with a network already read."""
-
-    variant: str | None
-    overrides: Iterable[str]
-    seed: int | None
-
-
 def compile(source: Source, **reading: Unpack[Reading]) -> GraphModule:
     """Compile a spec, or whatever :func:`load` takes, to an ordinary ``torch.nn.Module`` in training mode.
 
@@ -52,19 +43,6 @@ def compile(source: Source, **reading: Unpack[Reading]) -> GraphModule:
     network = load(source, **reading)
     check(network)
     return network.build()
-
-
-def data(spec: Source, data: DataLike = None, **reading: Unpack[Reading]) -> DataSet:
-    """The data set that a spec names, split as training splits it; its test part stays sealed.
-
-    `data`, here and below, is a folder in place of ``[data] root``, or a :class:`graphspec.DataPlace`.
-    """
-    from graphspec import training
-    from graphspec.data.place import DataPlace
-
-    network = load(spec, **reading)
-    with network.located():
-        return training.load_data(network.spec, DataPlace.of(data))
 
 
 def train(
@@ -84,8 +62,9 @@ def train(
 ) -> TrainReport:
     """Train a spec into the run folder `run` (``runs/NAME`` by default).
 
-    `init` is a file of weights, or a run, to start from; `tensorboard` also writes each epoch's figures for TensorBoard
-    into the run. Under torchrun all processes train together; the first one writes and gives the whole report. See
+    `data`, here and below, is a folder in place of ``[data] root``, or a :class:`graphspec.DataPlace`; `init` a file of
+    weights, or a run, to start from. `tensorboard` also writes each epoch's figures for TensorBoard into the run. Under
+    torchrun all processes train together; the first one writes and gives the whole report. See
     :func:`graphspec.training.train`.
     """
     from graphspec import training
@@ -179,13 +158,14 @@ def export(
     *,
     formats: Sequence[str] | None = None,
     precisions: Sequence[str] | None = None,
+    overwrite: bool = False,
     data: DataLike = None,
     **reading: Unpack[Reading],
 ) -> Bundle:
     """Export a run (its best weights), or a spec (its seeded initial weights), to `out` (``exports/NAME``).
 
     The bundle is published only after it was verified. ``"pipeline"`` and the precision ``"int8"`` need the data set,
-    everything else goes without it.
+    everything else goes without it. Untrained weights replace trained ones only with `overwrite`.
 
     Raises:
         VerificationError: an exported file is not the same function; nothing was published.
@@ -198,7 +178,7 @@ def export(
     with network.located():
         return publish_verified(
             network, Path(out or f"exports/{network.name}"), formats=formats or wanted.formats,
-            precisions=precisions or wanted.precisions, place=DataPlace.of(data),
+            precisions=precisions or wanted.precisions, place=DataPlace.of(data), overwrite=overwrite,
         )  # fmt: skip
 
 
@@ -217,6 +197,7 @@ def verify(bundle: Bundle | Folder, *, runtimes: Sequence[str] = (), file: Folde
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(_folder(bundle, "export"))
     opened.check_hashes()
     network = Network.open(opened.folder)
+    network.warn_if_untrained("this verifies")
     if file is None:
         return verifying.verify_bundle(network.module, network.shaped, opened, runtimes=runtimes)
     if not Path(file).is_file():

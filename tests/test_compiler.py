@@ -80,12 +80,11 @@ def test_weights_of_a_spec_are_drawn_as_long_as_one_layer_has_drawn_ones(spec: P
             text = text.replace(f"{layer} = {{", f'{layer} = {{ init.file = "{file}.safetensors",')
     network = graphspec.load(text)
     assert network.weights == weights
-    assert network.untrained == (weights == "seeded")
 
 
-def test_a_network_without_weights_is_not_called_untrained() -> None:
+def test_a_network_without_weights_says_so() -> None:
     network = graphspec.load('graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\nrelu = "ReLU"\n')
-    assert not network.untrained
+    assert network.weights == "none"
 
 
 def test_other_weights_make_another_network_and_leave_this_one(spec: Path) -> None:

@@ -30,10 +30,10 @@ def data(
 ) -> None:
     """Read the data set of SPEC and show its parts; the test part stays sealed."""
     with work.screen() as here:
-        from graphspec import pipeline
+        from graphspec.data import data_of
         from graphspec.data.picture import show as picture
 
-        found = pipeline.data(options.source(spec), place.data_place(), **reading.words())
+        found = data_of(options.source(spec), place.data_place(), **reading.words())
         document = _document(found) | ({"picture": str(picture(found, show))} if show else {})
         here.show(document, *_tables(document))
 

@@ -56,6 +56,9 @@ def export(
             show_default=False,
         ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Let untrained weights replace an export of trained ones.")
+    ] = False,
     place: options.Place = options.Place(),
     reading: options.Reading = options.Reading(),
     work: options.Work = options.Work(),
@@ -70,6 +73,7 @@ def export(
                 output,
                 formats=[str(format_) for format_ in formats or ()] or None,
                 precisions=[precision.value for precision in precisions or ()] or None,
+                overwrite=overwrite,
                 data=place.data_place(),
                 **reading.words(),
             )

@@ -20,8 +20,8 @@ from graphspec.cli.screen import Screen, screen
 
 if TYPE_CHECKING:
     from graphspec.compiler import Network
+    from graphspec.compiler import Reading as HowToRead
     from graphspec.data.place import DataPlace
-    from graphspec.pipeline import Reading as HowToRead
 
 Spec = Annotated[
     str, typer.Argument(metavar="SPEC", help="A spec file (.toml or .json), or - for stdin.", show_default=False)

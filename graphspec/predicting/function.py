@@ -42,6 +42,8 @@ def function_of(folder: Path) -> Iterator[Function]:
     bundle.check_hashes()
     if "onnx" not in bundle.formats:
         raise fail("not-exportable", f"{quoted(folder)} has no ONNX file", hint="export it with --format onnx")
-    shaped = Network.open(folder).shaped
+    network = Network.open(folder)
+    network.warn_if_untrained("this predicts with")
+    shaped = network.shaped
     with OnnxFunction(bundle.path("onnx"), shaped) as model:
         yield Function(model, shaped, bundle.manifest["labels"])

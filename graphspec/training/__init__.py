@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from graphspec.data import load_data
 from graphspec.module.weights import load_weights
-from graphspec.training.prepare import load_data, sample
+from graphspec.training.prepare import sample
 from graphspec.training.run.report import EvaluateReport, TrainReport
 from graphspec.training.run.run_folder import read_weights
 from graphspec.training.train import evaluate, train

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
-from graphspec.data import Batches, DataSet, load
+from graphspec.data import Batches, DataSet, load_data
 from graphspec.data.binding import bind
 from graphspec.data.dataset import Part
 from graphspec.data.place import DataPlace
@@ -37,16 +37,6 @@ def settings_of(spec: NetworkSpec) -> TrainSpec:
     if spec.train is None:
         raise fail("no-training", f'"{spec.name}" has no [train] section', hint="add [train] with loss and optimizer")
     return spec.train
-
-
-def load_data(spec: NetworkSpec, place: DataPlace = DataPlace()) -> DataSet:
-    """The data set of `spec`, split by ``[train] seed``. Raises ``GraphspecError`` where the spec has no ``[data]``."""
-    if spec.data is None:
-        raise fail("no-training", f'"{spec.name}" has no [data] section', hint='add [data] with dataset = "…"')
-    seed = spec.train.seed if spec.train else 0
-    with enough_memory("the data set", ("data", "dataset"), hint="fewer samples, or smaller images, need less"):
-        dtypes = {name: kind.dtype for name, kind in spec.inputs.items()}
-        return load(spec.data, place, seed=seed, dtypes=dtypes)
 
 
 def sample(shaped: ShapedGraph, count: int) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from graphspec.data import DataSet
+from graphspec.data import DataSet, load_data
 from graphspec.data.place import DataLike, DataPlace
 from graphspec.diagnostics import warn
 from graphspec.shapes.shaped import ShapedGraph
@@ -29,7 +29,6 @@ from graphspec.training.learner import Learner
 from graphspec.training.plots import run_plots
 from graphspec.training.prepare import (
     choose_device,
-    load_data,
     make_learner,
     own_random_state,
     say_what_is_monitored,

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graphspec import exporting
-from graphspec.compiler import Network
+from graphspec.compiler import Network, weights_of
 from graphspec.data import DataSet
 from graphspec.data.place import DataPlace
-from graphspec.diagnostics import GraphspecError, fail
+from graphspec.diagnostics import GraphspecError, fail, quoted
 from graphspec.exporting import Bundle, Facts
+from graphspec.found import kind_of
 from graphspec.training import load_data
 from graphspec.verifying.runtimes.workers import Workers
 from graphspec.verifying.variants import add_variants
@@ -19,7 +20,13 @@ from graphspec.verifying.verify import verify_bundle
 
 
 def publish_verified(
-    network: Network, target: Path, *, formats: Sequence[str], precisions: Sequence[str], place: DataPlace
+    network: Network,
+    target: Path,
+    *,
+    formats: Sequence[str],
+    precisions: Sequence[str],
+    place: DataPlace,
+    overwrite: bool = False,
 ) -> Bundle:
     """Write, verify and publish `network` as the bundle `target`; what failed is not published.
 
@@ -27,24 +34,40 @@ def publish_verified(
 
     Raises:
         VerificationError: an exported file is not the same function.
+        GraphspecError: ``exists`` where untrained weights would take the place of others without `overwrite`.
     """
     if precisions and "onnx" not in formats:
         hint, at = 'add "onnx" to the formats', ("export", "precisions")
         raise fail("not-exportable", "the precisions are of model.onnx", at=at, hint=hint)
     module, shaped = network.module, network.shaped
+    if not overwrite:
+        _keep_trained(network, target)
+    network.warn_if_untrained("this exports")
     with exporting.staging(target) as folder, Workers(tuple(formats)) as workers:
         samples = _samples(network, "pipeline" in formats or "int8" in precisions, place)
         facts = _facts(network, samples, "pipeline" in formats, bool(precisions), place)
         bundle = exporting.write_bundle(
             module, shaped, folder / "bundle", formats=formats, opset_version=network.spec.export.opset_version,
-            facts=facts,
+            facts=facts, weights=network.weights,
         )  # fmt: skip
         own = [format for format in formats if format == "aoti"]  # machine code is run only if it is named
         report = verify_bundle(module, shaped, bundle, runtimes=own, workers=workers)
         report.raise_if_failed(target.with_name(f"{target.name}.failing-input.npz"))
         variants = add_variants(bundle, module, shaped, precisions, samples) if precisions else {}
+        if not overwrite:
+            _keep_trained(network, target)
         exporting.publish(exporting.seal(bundle, report.as_dict(), variants).folder, target)
     return Bundle.open(target)
+
+
+def _keep_trained(network: Network, target: Path) -> None:
+    """Refuse untrained weights in the place of an export whose weights are trained, or not known to be untrained."""
+    if network.weights != "seeded" or kind_of(target) != "export" or weights_of(target) in ("seeded", "none"):
+        return
+    run = Path("runs") / network.name
+    trained = f", graphspec export {run} exports trained weights" if kind_of(run) == "run" else ""
+    message = f"{quoted(target)} has trained weights, and those of {quoted(network.name)} are untrained"
+    raise fail("exists", message, hint=f"-o names another folder, --overwrite replaces it{trained}")
 
 
 def _samples(network: Network, needed: bool, place: DataPlace) -> DataSet | None:

@@ -11,7 +11,7 @@ train     spec --run --resume --epochs --init --find-lr --tensorboard --overfit-
 tune      spec --run --resume --trials --device --data --download --cache --variant --set --import --json --quiet
 evaluate  run --device --data --download --cache --import --json --quiet
 predict   source files --count --data --download --cache --import --json --quiet
-export    source -o --format --precision --data --download --cache --variant --set --import --json --quiet
+export    source -o --format --precision --overwrite --data --download --cache --variant --set --import --json --quiet
 verify    source --against --runtime --import --json --quiet
 ops       name --import --json --quiet
 data      spec --show --data --download --cache --variant --set --import --json --quiet

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from graphspec.compiler import Origin
 from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError, fail
 from graphspec.exporting.bundle import manifest as manifests
 from graphspec.exporting.bundle.golden import write_golden, write_pipeline_golden
@@ -101,6 +102,7 @@ def write_bundle(
     formats: Sequence[str],
     opset_version: int,
     facts: Facts = NOTHING_KNOWN,
+    weights: Origin = "file",
 ) -> Bundle:
     """Write every file of the export into `folder`, which is created; nothing is published by this.
 
@@ -110,13 +112,14 @@ def write_bundle(
         formats: some of ``FORMATS``; one that is ``of_data`` needs ``facts.preprocessing``.
         opset_version: ONNX's; refused where torch writes another.
         facts: what is known of the data, kept in every file.
+        weights: where the module's weights come from, kept in every file and said in the README.
 
     Raises:
         GraphspecError: ``not-exportable``, naming the layer or transform and its line.
     """
     folder.mkdir(parents=True, exist_ok=True)
     captured, rows = capture(module, shaped), chosen(formats)
-    about = _about(shaped, facts)
+    about = _about(shaped, facts, weights)
     order = Order(captured, opset_version, about, facts)
     for format in rows:
         format.writer.write(order, folder / format.file)
@@ -143,10 +146,11 @@ def seal(bundle: Bundle, verification: Mapping[str, Any], variants: Mapping[str,
     return Bundle(bundle.folder, manifests.write_manifest(bundle.folder, manifest))
 
 
-def _about(shaped: ShapedGraph, facts: Facts) -> dict[str, Any]:
+def _about(shaped: ShapedGraph, facts: Facts, weights: Origin) -> dict[str, Any]:
     about: dict[str, Any] = {
         "name": shaped.spec.name,
         "spec_sha256": digest(shaped.spec),
+        "weights": weights,
         **manifests.signature(shaped),
     }
     about["labels"] = None if facts.labels is None else list(facts.labels)

@@ -11,7 +11,12 @@ from graphspec.formats import Format
 
 def readme(name: str, signature: Signature, sizes: Sizes, formats: Sequence[Format]) -> str:
     """The text of ``README.md``; `sizes` are example sizes of the dynamic dims, `formats` the formats present."""
-    parts = [f"# {name}\n", _table("Inputs", signature["inputs"]), _table("Outputs", signature["outputs"])]
+    parts = [
+        f"# {name}\n",
+        *_trained(signature),
+        _table("Inputs", signature["inputs"]),
+        _table("Outputs", signature["outputs"]),
+    ]
     parts.append(
         "Every file here was measured against the network it came from before it was published; `manifest.json` holds"
         " the measured errors and the hash of each file, and `python check.py` repeats the check with numpy and"
@@ -19,6 +24,15 @@ def readme(name: str, signature: Signature, sizes: Sizes, formats: Sequence[Form
     )
     parts += [section for format in formats for section in format.writer.sections(signature, sizes)]
     return "\n".join(parts)
+
+
+def _trained(signature: Signature) -> list[str]:
+    """Whether anything has learned the weights, where that is known."""
+    words = {
+        "seeded": "**The weights are untrained**, drawn by the spec's seed: what this model answers means nothing.\n",
+        "trained": "The weights are the best of a training run.\n",
+    }
+    return [words[signature["weights"]]] if signature["weights"] in words else []
 
 
 def _table(title: str, values: Sequence[Mapping[str, Any]]) -> str:

@@ -58,10 +58,17 @@ def _differences(a: Any, b: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[t
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         for key in [*a, *(key for key in b if key not in a)]:
             yield from _differences(a.get(key), b.get(key), (*path, str(key)))
-        if list(a) != list(b) and set(a) == set(b) and path == ("layers",):
+        if list(a) != list(b) and set(a) == set(b) and _is_ordered(path):
             yield path, list(a), list(b)
     elif a != b:
         yield path, a, b
+
+
+def _is_ordered(path: tuple[str, ...]) -> bool:
+    """Whether the order of the keys at `path` says what is computed: of layers, what follows what, in blocks too; of
+    inputs and outputs, what stands where in a call."""
+    body = path[2:] if path[:1] == ("blocks",) else path
+    return body in (("layers",), ("inputs",), ("outputs",))
 
 
 def _is_free(path: tuple[str, ...]) -> bool:

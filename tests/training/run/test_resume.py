@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from graphspec import compiler
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
 from graphspec.training.run.reporter import Silent
+from graphspec.training.run.resume import check_same_run
 from graphspec.training.run.signals import Interrupted, Terminated
 
 STEPS = 33  # 3 epochs of 11 batches
@@ -170,3 +172,47 @@ def test_changed_data_is_refused(fit: Any, tmp_path: Path) -> None:
         Image.new("RGB", (8, 8), (60 + i,) * 3).save(tmp_path / f"images/cat/{i}.png")
     with pytest.raises(GraphspecError, match="the training data changed"):
         fit(spec, resume=True, epochs=2, data=tmp_path)
+
+
+BODY = """graphspec = 1
+[inputs]
+{inputs}
+[layers]
+join = {{ type = "add", from = ["p", "q"] }}
+b = "B"
+[outputs]
+{outputs}
+[blocks.B.layers]
+{block}
+[blocks.B.outputs]
+{both}
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "at"),
+    [
+        ("inputs", ("inputs",)),
+        ("outputs", ("outputs",)),
+        ("block", ("blocks", "B", "layers")),
+        ("both", ("blocks", "B", "outputs")),
+    ],
+)
+def test_the_order_of_what_is_called_in_order_is_the_networks(key: str, at: tuple[str, ...]) -> None:
+    """Everything has the same name before and after; what changes is which of two comes first."""
+    parts = {
+        "inputs": ['p = ["N", 4]', 'q = ["N", 4]'],
+        "outputs": ['one = "b.y"', 'two = "b.z"'],
+        "block": ['up = { type = "Linear", out_features = 4 }', 'act = "ReLU"'],
+        "both": ['y = "act"', 'z = "up"'],
+    }
+
+    def dumped(order: int) -> dict[str, Any]:
+        texts = {name: "\n".join(lines[:: order if name == key else 1]) for name, lines in parts.items()}
+        return compiler.load(BODY.format(**texts)).spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    same = {"data": "x", "environment": {"device": "cpu", "versions": {}, "threads": 1, "cpus": 1}}
+    check_same_run({"spec": dumped(1), **same}, {"spec": dumped(1), **same})
+    with pytest.raises(GraphspecError) as caught:
+        check_same_run({"spec": dumped(1), **same}, {"spec": dumped(-1), **same})
+    assert [(each.code, each.at) for each in caught.value.diagnostics] == [("checkpoint-mismatch", at)]
