@@ -185,5 +185,5 @@ def _report(learner: Learner, folder: RunFolder, data: DataSet, evaluation: Eval
         seconds=learner.seconds,
         samples_per_second=seen / learner.seconds if learner.seconds else 0.0,
         evaluation=evaluation,
-        advice=advice(learner.objective, data, learner.history, learner.trend, learner.step),
+        advice=advice(learner.objective, data, learner.history, learner.trend, learner.step, learner.best.epoch),
     )

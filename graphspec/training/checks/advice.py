@@ -19,7 +19,7 @@ _STEPS = 100
 #: What is called better than a constant prediction: so much of what is left between that and a perfect one.
 _BETTER = 0.02
 #: The validation loss has risen by so much since its least, while the training loss fell.
-_RISEN = 1.5
+_RISEN = 2.0
 
 
 @dataclasses.dataclass
@@ -47,8 +47,15 @@ class LossTrend:
         return self.batches > 0 and 2 * self.worse > self.batches
 
 
-def advice(objective: Objective, data: DataSet, history: list[dict[str, Any]], trend: LossTrend, steps: int) -> str:
-    """What is wrong with a run of `steps` updates, and what helps; empty where nothing is."""
+def advice(
+    objective: Objective,
+    data: DataSet,
+    history: list[dict[str, Any]],
+    trend: LossTrend,
+    steps: int,
+    best_epoch: int,
+) -> str:
+    """What is wrong with a run of `steps` updates, best after `best_epoch`, and what helps; empty where nothing is."""
     if not history:
         return ""
     rows = [by_part(row) for row in history]
@@ -60,9 +67,8 @@ def advice(objective: Objective, data: DataSet, history: list[dict[str, Any]], t
         )
     if steps >= _STEPS and (message := _nothing_learned(objective, data, last)):
         return f"{message}: nothing was learned; --overfit-batch and --find-lr tell why"
-    if "validation" in rows[-1] and len(rows) > 2:
-        return _overfitted(rows)
-    return ""
+    later = 0 < best_epoch < len(rows)
+    return _overfitted(rows) if later and "validation" in rows[-1] else ""
 
 
 def _nothing_learned(objective: Objective, data: DataSet, metrics: Mapping[str, float]) -> str:

@@ -53,6 +53,19 @@ def test_a_mean_is_nothing_learned(tmp_path: Any, monkeypatch: pytest.MonkeyPatc
         fit(spec)
 
 
+def test_what_is_learned_by_heart_is_said(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, fit: Any) -> None:
+    random = np.random.default_rng(0)
+    labels = np.where(random.random(120) < 0.25, random.integers(0, 3, 120), np.arange(120) % 3)
+    x = random.normal(size=(120, 20)) + 0.5 * (np.arange(120) % 3)[:, None]
+    np.savez(tmp_path / "few.npz", x=x.astype("float32"), y=labels)
+    monkeypatch.chdir(tmp_path)
+    spec = iris(0.2, epochs=40)
+    spec["inputs"] = {"x": ["N", 20]}
+    spec["data"] = {"dataset": {"type": "npz", "file": "few.npz"}, "root": ".", "batch_size": 16, "validation": 0.3}
+    with pytest.warns(GraphspecWarning, match=r"validation loss has risen from .* it overfits"):
+        fit(spec)
+
+
 @pytest.mark.parametrize(
     ("losses", "grown"),
     [
