@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from unittest.mock import patch
 
+import sympy
 import torch
 import torch.fx.config
 from torch import Tensor, nn
@@ -73,7 +74,12 @@ def _widest(module: nn.Module, shaped: ShapedGraph, sampler: Sampler) -> Exporte
     torch guards a program by what it saw while tracing: a plain trace refuses a feature map of 1 after a strided
     convolution, which one oblivious to ones accepts. Most networks need one trace.
     """
-    trials = [sampler.draw({**sampler.sizes, name: size}) for name in shaped.dims for size in (1, 2, 3)]
+    trials = [
+        sampler.draw({**sampler.sizes, name: least + step})
+        for name, (least, greatest) in shaped.dims.items()
+        for step in (0, 1, 2)
+        if greatest is None or least + step <= greatest
+    ]
     found: list[tuple[int, bool, ExportedProgram]] = []
     problem: Exception | None = None
     for oblivious in (False, True):
@@ -111,9 +117,18 @@ def without_stack_traces() -> Any:
 def _dynamic(shaped: ShapedGraph) -> tuple[dict[int, Any], ...]:
     """Dims are captured as automatic: a plain named ``Dim`` is refused after a strided convolution."""
     return tuple(
-        {axis: Dim.AUTO for axis, dim in enumerate(kind.shape) if not isinstance(dim, int)}
+        {axis: _automatic(dim, shaped) for axis, dim in enumerate(kind.shape) if not isinstance(dim, int)}
         for kind in shaped.inputs.values()
     )
+
+
+def _automatic(dim: sympy.Expr, shaped: ShapedGraph) -> Any:
+    """An open dim with the range that it has, if it has one."""
+    factor, name = dim.as_coeff_Mul()
+    least, greatest = shaped.dims[str(name)]
+    if greatest is not None:
+        return Dim.AUTO(min=int(factor) * least, max=int(factor) * greatest)
+    return Dim.AUTO(min=int(factor) * least) if least > 2 else Dim.AUTO
 
 
 def _symbols(program: ExportedProgram, shaped: ShapedGraph) -> dict[str, str]:

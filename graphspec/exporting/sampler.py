@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from graphspec.diagnostics import fail
 from graphspec.shapes.dims import Dim
 from graphspec.shapes.shaped import ShapedGraph, TensorType
+from graphspec.spec.dims import GREATEST
 
 #: Sizes tried for a dynamic dim; the first that the module accepts is its ordinary size.
 LADDER = (4, 8, 16, 32, 64, 128, 224, 256, 512)
@@ -95,7 +96,8 @@ def _sizes(dims: Mapping[str, tuple[int, int | None]]) -> Iterator[tuple[tuple[s
 
 
 def _bounded(dims: Mapping[str, tuple[int, int | None]], sizes: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-    return tuple((name, max(least, min(sizes[name], most or sizes[name]))) for name, (least, most) in dims.items())
+    """`sizes`, counted from the least one on: at the ends of its range a network may do what it does nowhere else."""
+    return tuple((name, min(least - 1 + sizes[name], most or GREATEST)) for name, (least, most) in dims.items())
 
 
 def _spacious(shaped: ShapedGraph, sizes: Mapping[str, int]) -> bool:

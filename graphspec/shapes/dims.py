@@ -75,6 +75,11 @@ def dim_text(dim: Dim) -> str:
     return str(dim) if isinstance(dim, int) else _Printer().doprint(dim)
 
 
+def range_text(name: str, least: int | None, greatest: int | None) -> str:
+    """The sizes of a dim in words: ``T from 2 to 64``."""
+    return f"{name} from {least} on" if greatest is None else f"{name} from {least} to {greatest}"
+
+
 def tidy(expr: sympy.Expr | int) -> Dim:
     """An int where `expr` is one; else ``(H - 1)//2 + 1`` as ``(H + 1)//2``, so that equal sizes look equal."""
     if isinstance(expr, int | sympy.Integer):

@@ -32,6 +32,8 @@ MOST_ROWS = 8
 #: What bounds are called by the layers that have some; a greater one than the second is no bound that is reached.
 BOUNDS = ("min_val", "max_val", "min", "max", "threshold", "lambd", "other", "clip")
 MOST_BOUND = 1e6
+#: The greatest size of a dim is a case up to this.
+LONGEST = 1024
 #: A network with more floating-point operations for one sample than this has its families on fewer rows.
 COSTLY_FLOPS = 2e10
 COSTLY_ROWS = 2
@@ -119,13 +121,14 @@ def _head(whole: Case, rows: int, name: str) -> Case:
 
 
 def _sizes(shaped: ShapedGraph, sampler: Sampler, name: str, batch: bool, costly: bool) -> list[int]:
-    """1, 2, 3, one less than the ordinary size of a dim, and about twice that or a whole batch, as the dim allows.
+    """The three least sizes of a dim and its greatest, one less than the ordinary, and about twice that or a batch.
 
     `ODD_SIZE` stands for the whole batch, and beside twice the size.
     """
     (least, most), ordinary = shaped.dims[name], sampler.sizes[name]
     greatest = {ordinary + 1} if costly else {max(ODD_SIZE, ordinary + 1)} if batch else {2 * ordinary + 1, ODD_SIZE}
-    return [k for k in sorted({1, 2, 3, ordinary - 1, *greatest} - {0, ordinary}) if least <= k <= (most or k)]
+    ends = {least, least + 1, least + 2, *([most] if most and most <= LONGEST and not costly else [])}
+    return [k for k in sorted({*ends, ordinary - 1, *greatest} - {0, ordinary}) if least <= k <= (most or k)]
 
 
 def _real(batch: str | None, sample: Mapping[str, Tensor] | None, rows: int) -> Iterator[Case]:
@@ -147,11 +150,13 @@ def _every_id(shaped: ShapedGraph, sampler: Sampler) -> Iterator[Case]:
     """Each id of each integer input at least once: a fault in one row of an embedding shows nowhere else."""
     for name, limit in sampler.limits.items():
         shape = sampler.inputs[name].shape
-        dims = [str(dim) for dim in shape if not isinstance(dim, int)]
+        dims = [str(symbol) for dim in shape if not isinstance(dim, int) for symbol in dim.free_symbols]
         if not dims:
             continue
         per_row = math.prod(size_of(dim, sampler.sizes) for dim in shape) // sampler.sizes[dims[0]]
         sizes = {**sampler.sizes, dims[0]: math.ceil(limit / per_row)}
+        if not _within(sizes, shaped):
+            continue
         if _work(shaped, sizes) > COSTLY_FLOPS or _elements(shaped, sizes) > MOST_ELEMENTS:
             continue
         inputs = sampler.draw(sizes)
@@ -203,3 +208,7 @@ def _elements(shaped: ShapedGraph, sizes: Mapping[str, int]) -> int:
     """Elements of the largest value at `sizes`."""
     kinds = [*shaped.inputs.values(), *(kind for layer in shaped.layers for kind in layer.outputs.values())]
     return max(math.prod(size_of(dim, sizes) for dim in kind.shape) for kind in kinds)
+
+
+def _within(sizes: Mapping[str, int], shaped: ShapedGraph) -> bool:
+    return all(least <= sizes[name] <= (most or sizes[name]) for name, (least, most) in shaped.dims.items())

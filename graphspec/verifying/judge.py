@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import fx
 
-from graphspec.exporting.capture import eval_copy
+from graphspec.diagnostics import fail
+from graphspec.exporting.capture import eval_copy, first_line
 from graphspec.exporting.reference import Answer, Arrays, Reference, as_array, as_float64, in_float64, noise
 from graphspec.exporting.sampler import REFUSALS
 from graphspec.exporting.tolerance import allowed_error, error
@@ -83,10 +84,22 @@ class Oracle:
     def _computed(self, case: Case, whole: Answer | None) -> Answer | None:
         try:
             single = self.reference.in_single(case.inputs)
-        except REFUSALS:
+        except REFUSALS as error:
+            self._check_sizes(case, error)
             return None
         double = _first_rows(whole, single) if whole else None
         return Answer(double or self.reference.in_double(case.inputs), single)
+
+    def _check_sizes(self, case: Case, error: Exception) -> None:
+        """Raise where the network refuses the sizes of `case`, which its dims allow, and not only its values."""
+        zeros = {name: torch.zeros_like(value) for name, value in case.inputs.items()}
+        try:
+            self.reference.in_single(zeros)
+        except REFUSALS:
+            shapes = ", ".join(f"{name} of {list(value.shape)}" for name, value in zeros.items())
+            message = f"the network refuses {shapes}, which its dims allow: {first_line(error)}"
+            hint = "a range under [dims] that leaves these sizes out"
+            raise fail("not-exportable", message, ("inputs",), hint) from error
 
     def _variants(self, case: Case) -> tuple[Arrays, Arrays]:
         """What the damaged and the rounded module answer."""

@@ -15,7 +15,7 @@ def check_onnx(path: Path, shaped: ShapedGraph, opset_version: int | None) -> li
     return check_values(path, signature(shaped), opset_version)
 
 
-def check_values(path: Path, expected: Mapping[str, list[dict[str, Any]]], opset_version: int | None) -> list[str]:
+def check_values(path: Path, expected: Mapping[str, Any], opset_version: int | None) -> list[str]:
     """What `path` has otherwise than `expected`, its ``inputs`` and ``outputs`` as a manifest has them."""
     import onnx
 
@@ -26,9 +26,9 @@ def check_values(path: Path, expected: Mapping[str, list[dict[str, Any]]], opset
         return [f"{path.name} is no valid ONNX model: {str(error).strip().splitlines()[0]}"]
     found = {"inputs": list(map(_value, model.graph.input)), "outputs": list(map(_value, model.graph.output))}
     faults = []
-    for key, values in expected.items():
-        if found[key] != values:
-            faults.append(f"{path.name} has the {key} {_text(found[key])} instead of {_text(values)}")
+    for key, values in found.items():
+        if values != expected[key]:
+            faults.append(f"{path.name} has the {key} {_text(values)} instead of {_text(expected[key])}")
     opset = next((entry.version for entry in model.opset_import if not entry.domain), None)
     if opset_version is not None and opset != opset_version:
         faults.append(f"{path.name} has opset {opset} instead of {opset_version}")

@@ -105,7 +105,8 @@ def test_each_runtime_has_its_section(bundle):
 
 def test_a_dtype_that_numpy_and_javascript_have_not_is_shown_in_torch_alone():
     value = {"name": "x", "shape": ["N", 3], "dtype": "bfloat16"}
-    text = readme("b", {"inputs": [value], "outputs": [value]}, {"N": 2}, chosen(["onnx", "torchscript"]))
+    about = {"inputs": [value], "outputs": [value], "dims": {}, "weights": "unknown"}
+    text = readme("b", about, {"N": 2}, chosen(["onnx", "torchscript"]))
     assert re.findall(r"^## (.*)", text, re.M) == ["Python, TorchScript", "C++, libtorch"]
     assert "torch::zeros({2, 3}, torch::kBFloat16)" in text
 

@@ -15,11 +15,12 @@ NAME = "manifest.json"
 FORMAT_VERSION = 1
 
 
-def signature(shaped: ShapedGraph) -> dict[str, list[dict[str, Any]]]:
-    """Inputs and outputs in order: name, shape (a named dim as text) and dtype."""
+def signature(shaped: ShapedGraph) -> dict[str, Any]:
+    """Inputs and outputs in order: name, shape (a named dim as text) and dtype; and the sizes of the dims."""
     return {
         "inputs": [_value(name, kind) for name, kind in shaped.inputs.items()],
         "outputs": [_value(name, kind) for name, kind in shaped.output_types.items()],
+        "dims": {name: {"min": least, "max": greatest} for name, (least, greatest) in shaped.dims.items()},
     }
 
 

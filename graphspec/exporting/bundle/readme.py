@@ -7,6 +7,7 @@ from typing import Any
 
 from graphspec.exporting.bundle.snippets import Signature, Sizes
 from graphspec.formats import Format
+from graphspec.shapes.dims import range_text
 
 
 def readme(name: str, signature: Signature, sizes: Sizes, formats: Sequence[Format]) -> str:
@@ -17,6 +18,7 @@ def readme(name: str, signature: Signature, sizes: Sizes, formats: Sequence[Form
         _table("Inputs", signature["inputs"]),
         _table("Outputs", signature["outputs"]),
     ]
+    parts += _ranges(signature["dims"])
     parts.append(
         "Every file here was measured against the network it came from before it was published; `manifest.json` holds"
         " the measured errors and the hash of each file, and `python check.py` repeats the check with numpy and"
@@ -33,6 +35,13 @@ def _trained(signature: Signature) -> list[str]:
         "trained": "The weights are the best of a training run.\n",
     }
     return [words[signature["weights"]]] if signature["weights"] in words else []
+
+
+def _ranges(dims: Mapping[str, Mapping[str, int | None]]) -> list[str]:
+    """The sizes that the network works for, where those are not all."""
+    ranges = {name: (each["min"], each["max"]) for name, each in dims.items()}
+    bounded = [range_text(name, *ends) for name, ends in ranges.items() if ends != (1, None)]
+    return [f"It works for {', '.join(bounded)}.\n"] if bounded else []
 
 
 def _table(title: str, values: Sequence[Mapping[str, Any]]) -> str:

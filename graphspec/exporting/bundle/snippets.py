@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphspec.spec.dims import NamedDim
+
 Signature = Mapping[str, Any]
 Sizes = Mapping[str, int]
 
 
 def example_shape(value: Mapping[str, Any], sizes: Sizes) -> list[int]:
     """The shape of one input or output, `sizes` for its dynamic dims."""
-    return [dim if isinstance(dim, int) else sizes[dim] for dim in value["shape"]]
+    named = (dim if isinstance(dim, int) else NamedDim.of(dim) for dim in value["shape"])
+    return [dim if isinstance(dim, int) else dim.factor * sizes[dim.name] for dim in named]
 
 
 def code(language: str, lines: Sequence[str]) -> str:
