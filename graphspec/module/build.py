@@ -51,9 +51,9 @@ def build(shaped: ShapedGraph, seed: int = 0) -> fx.GraphModule:
 
 def _check_names(shaped: ShapedGraph) -> None:
     """The last guard before torch.fx prints names into Python source: whoever made the graph, no text gets through."""
-    dotted = [name for layer in shaped.layers for name in (layer.name, layer.module, *layer.tie.values())]
+    dotted = {name for layer in shaped.layers for name in (layer.name, layer.module, *layer.tie.values())}
     names = [(name, _NAME) for name in (*shaped.inputs, *shaped.outputs)]
-    for name, pattern in names + [(part, _MODULE) for path in dotted for part in path.split(".")]:
+    for name, pattern in names + [(part, _MODULE) for part in {part for path in dotted for part in path.split(".")}]:
         if not pattern.fullmatch(name) or keyword.iskeyword(name):
             raise ValueError(f"{name!r} cannot be a name in the compiled module")
 
@@ -101,9 +101,11 @@ def _container(root: nn.Module, path: str) -> nn.Module:
     """The plain module at `path`, made where it is missing."""
     module = root
     for part in path.split(".") if path else ():
-        if part not in module._modules:
-            module.add_module(part, nn.Module())
-        module = module.get_submodule(part)
+        inner = module._modules.get(part)
+        if inner is None:
+            inner = nn.Module()
+            module.add_module(part, inner)
+        module = inner
     return module
 
 
