@@ -105,6 +105,7 @@ def tune(
     from graphspec.tuning.tune import tune as search
 
     network = load(spec, **reading)
+    check(network)
     folder = Path(run or f"runs/{network.name}-tune")
     with network.located():
         return search(network, DataPlace.of(data), run=folder, resume=resume, trials=trials, device=device, say=say)

@@ -310,4 +310,6 @@ def check_length(value: Any) -> int:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_shown(item) for item in value[:10])}{', …' if len(value) > 10 else ''}]"[:80]
     return quoted(value) if isinstance(value, str) else str(value)[:80]

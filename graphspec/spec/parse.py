@@ -16,6 +16,9 @@ _TOKENS = re.compile(
     re.S,
 )
 
+#: In JSON a colon may stand before it without a blank.
+_NUMBER = re.compile(r":?([-+]?[0-9_]+|0[xob][0-9a-fA-F_]+)")
+
 
 def parse(text: str, language: str) -> dict[str, Any]:
     """The document in `text` as dicts, lists and scalars. `language` is ``"toml"`` or ``"json"``."""
@@ -51,8 +54,11 @@ def _guard(text: str) -> None:
             parts += 1
         elif token in "=,\n":
             parts = 0
-        elif len(token) > LONGEST_NUMBER and re.fullmatch(r":?(?:[-+]?[0-9_]+|0[xob][0-9a-fA-F_]+)", token):
-            raise _at(text, match.start(), "too-large", f"a number of {len(token):,} digits", length=len(token))
+        elif len(token) > LONGEST_NUMBER and (number := _NUMBER.fullmatch(token)):
+            start, end = number.span(1)
+            raise _at(
+                text, match.start() + start, "too-large", f"a number of {end - start:,} digits", length=end - start
+            )
         if depth > DEEPEST or parts > DEEPEST:
             what = "brackets nested" if depth > DEEPEST else "a key dotted"
             raise _at(text, match.start(), "too-deep", f"{what} more than {DEEPEST} deep")
