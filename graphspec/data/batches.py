@@ -11,6 +11,7 @@ from torch import Tensor
 
 from graphspec.data import memory
 from graphspec.data.augment import Augmentation, Mix
+from graphspec.data.augment.follow import Kind, augmented
 from graphspec.data.augment.windows import Windows, windows
 from graphspec.data.look_up import LookUp, look_up
 from graphspec.data.samples import Samples
@@ -30,7 +31,7 @@ def _most_kept() -> int:
 class Batches:
     """What the loop iterates over: `samples` in batches of `batch_size`, floats, augmented and transformed.
 
-    ``transforms`` are by input; ``augment`` is for every input that is images.
+    ``transforms`` are by input; ``augment`` is for every input that is images, and for ``image_targets``.
     """
 
     samples: Samples
@@ -40,6 +41,7 @@ class Batches:
     seed: int = 0
     drop_last: bool = False
     mix: Sequence[Mix] = ()
+    image_targets: Mapping[str, Kind] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -127,9 +129,8 @@ class Batches:
     def _augmented(self, batch: Samples, draw: torch.Generator | None, begun: int = 0) -> Samples:
         inputs, targets = dict(batch.inputs), dict(batch.targets)
         if draw is not None:
-            for name in (name for name, value in batch.inputs.items() if value.ndim == 4):
-                for augmentation in self.augment[begun:]:
-                    inputs[name] = augmentation(inputs[name], draw)
+            names = [name for name, value in batch.inputs.items() if value.ndim == 4]
+            inputs, targets = augmented(batch, self.augment[begun:], names, self.image_targets, draw)
             for mix in self.mix:
                 (image, value), (label, target) = next(iter(inputs.items())), next(iter(targets.items()))
                 inputs[image], targets[label] = mix(value, target, draw)
@@ -158,7 +159,7 @@ class Batches:
     def _windows(self) -> Windows | None:
         """Where crops can be cut straight out of the stored images."""
         images = next(iter(self.samples.inputs.values()))
-        if len(self.samples.inputs) > 1 or self.samples.streamed or images.ndim != 4:
+        if len(self.samples.inputs) > 1 or self.image_targets or self.samples.streamed or images.ndim != 4:
             return None
         return windows(images, self.augment, _most_kept())
 

@@ -24,8 +24,10 @@ from graphspec.data.workers import in_parallel
 from graphspec.diagnostics import warn
 from graphspec.system import durable
 from graphspec.system.lock import locked
+from graphspec.system.regular_file import open_regular, read_regular
 
-_FORMAT = 1
+_FORMAT = 2
+_MOST_NOTE = 1 << 16
 _AT = ("data", "dataset")
 
 
@@ -59,12 +61,12 @@ def fetch(cache: Path, key: str, shape: tuple[int, ...], decode: Callable[[Tenso
 def _stored(target: Path, shape: tuple[int, ...]) -> str | None:
     """The sha256 of an entry that is whole; None where there is none."""
     try:
-        note = json.loads(target.with_suffix(".json").read_bytes())
-        with open(target, "rb") as file:
+        note = json.loads(read_regular(target.with_suffix(".json"), most=_MOST_NOTE, links=False))
+        with open_regular(target, links=False) as file:
             whole = note == _note(shape, hashlib.file_digest(file, "sha256").hexdigest())
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (OSError, ValueError, RecursionError):
         whole = False
     if not whole:
         warn("bad-data", f"{target} is damaged: its images are decoded again", at=_AT)

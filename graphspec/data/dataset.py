@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 
 from graphspec.data.augment import Augmentation, Mix, augmentations, check_augmentations, mixings
+from graphspec.data.augment.follow import Kind, check_followers, image_targets, resized
 from graphspec.data.batches import Batches
 from graphspec.data.checks import check_samples
 from graphspec.data.dtypes import Settled
@@ -70,6 +71,7 @@ class DataSet:
     batch_size: int
     drop_last: bool
     seed: int
+    image_targets: Mapping[str, Kind] = dataclasses.field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -99,7 +101,7 @@ class DataSet:
         samples = self.samples(part) if device is None else self.samples(part).to(device)
         training = part == "train"
         augment, drop_last, mix = (self.augment, self.drop_last, self.mix) if training else ((), False, ())
-        return Batches(samples, self.batch_size, self.values, augment, self.seed, drop_last, mix)
+        return Batches(samples, self.batch_size, self.values, augment, self.seed, drop_last, mix, self.image_targets)
 
     def batch(self, count: int, part: Part = "validation") -> Samples:
         """The first `count` samples of a part as a network sees them: floats, transformed, not augmented."""
@@ -131,15 +133,17 @@ def load(spec: DataSpec, place: DataLike = None, *, seed: int = 0, dtypes: Mappi
     mix = mixings(spec.augment, source)
     check_samples(source.train, source.labels, "training")
     training, test = _test_part(source, spec, seed)
-    training, validation = _split(training, source.labels, spec.validation, seed, "validation")
+    training, validation = _validation_part(training, source, spec, seed)
+    kinds = image_targets(training) if spec.augment else {}
     if spec.augment:
+        check_followers(spec.augment, training, kinds)
         check_augmentations(augment, spec.augment, [image[:2] for image in training.inputs.values() if image.ndim == 4])
     values = transforms_by_input(spec.transforms, len(sizes.steps), training.inputs, dtypes)
     settled = Settled(values, dtypes or {}, source.columns)
     return DataSet(
         spec.dataset.type, settled(training, "training"), validation and settled(validation, "validation"),
         SealedPart(test and (lambda: settled(test(), "test"))), source.labels, sizes, values, augment, mix,
-        spec.batch_size, spec.drop_last, seed,
+        spec.batch_size, spec.drop_last, seed, kinds,
     )  # fmt: skip
 
 
@@ -147,15 +151,18 @@ def _resized(source: Source, sizes: SizeTransforms) -> Source:
     """`source` with its images brought to size; tables have no sizes to bring them to."""
     if not sizes.steps:
         return source
-
-    def apply(samples: Samples) -> Samples:
-        images = {name: sizes(value) for name, value in samples.inputs.items() if value.ndim == 4}
-        if not images:
-            raise fail("bad-value", f"{sizes.components[0].type} is for images", at=("data", "transforms", 0))
-        return Samples({**samples.inputs, **images}, samples.targets)
-
     test = source.test
-    return Source(apply(source.train), None if test is None else lambda: apply(test()), source.labels)
+    opened = None if test is None else lambda: resized(test(), sizes)
+    return dataclasses.replace(source, train=resized(source.train, sizes), test=opened, sized=True)
+
+
+def _validation_part(training: Samples, source: Source, spec: DataSpec, seed: int) -> tuple[Samples, Samples | None]:
+    """What of `training` is trained on, and the validation part: the source's own, or split off."""
+    if source.validation is None:
+        return _split(training, source.labels, spec.validation, seed, "validation")
+    validation = source.validation()
+    check_samples(validation, source.labels, "validation")
+    return training, validation
 
 
 def _test_part(source: Source, spec: DataSpec, seed: int) -> tuple[Samples, Callable[[], Samples] | None]:

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from graphspec.data import cache, memory
 from graphspec.data.streamed import ImageFiles, MappedImages
-from graphspec.data.transforms import SizeTransforms
+from graphspec.data.transforms import LARGEST_IMAGE, SizeTransforms
 from graphspec.data.workers import in_parallel
-from graphspec.diagnostics import fail
+from graphspec.diagnostics import GraphspecError, fail
+from graphspec.system.regular_file import open_regular
 
-#: Pixels an image may have before it counts as a decompression bomb (Pillow's own limit is a warning).
-LARGEST_IMAGE = 64 * 1024 * 1024
+#: Pillow's formats that are opened; others start programs (EPS), hold more than an image, or are hardly tried.
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
 AT = ("data", "dataset")
 
 
@@ -46,7 +47,9 @@ def images(paths: Sequence[str], resize: SizeTransforms, cache_folder: Path | No
     With a `cache_folder` they are decoded into a file there, unless it is there already; that file is mapped into
     memory. Raises ``GraphspecError`` for a file that is no image or of another size than the first.
     """
-    read = Reader(paths[0], tuple(resize(decode(paths[0])).shape), resize)
+    first = decode(paths[0])
+    resize.check(tuple(first.shape))
+    read = Reader(paths[0], tuple(resize(first).shape), resize)
     shape = (len(paths), *read.size)
     fits = math.prod(shape) <= memory.budget()
     if cache_folder is not None:
@@ -71,12 +74,15 @@ def fill(images: Tensor, paths: Sequence[str], read: Reader) -> None:
 
 
 def decode(path: str, mode: str = "RGB") -> Tensor:
-    """The image at `path` as C × H × W uint8; palette, CMYK, alpha and 16 bits are converted to RGB (or L, grey)."""
+    """The image at `path` as C × H × W uint8, turned as its EXIF tag says, palette, CMYK, alpha and 16 bits converted.
+
+    `mode` is RGB or L (grey). Raises ``GraphspecError`` for what is no regular file, or of no format in ``FORMATS``.
+    """
     import numpy as np
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(path) as file:
+        with open_regular(path) as content, Image.open(content, formats=FORMATS) as file:
             image: Image.Image = file
             if image.width * image.height > LARGEST_IMAGE:
                 raise fail("bad-data", f"{path} claims {image.width} × {image.height} pixels", at=AT)
@@ -84,6 +90,13 @@ def decode(path: str, mode: str = "RGB") -> Tensor:
                 raise fail("bad-data", f"{path} has pixels of mode {image.mode}, which has no largest value", at=AT)
             if image.mode.startswith("I;16"):  # convert("RGB") would cut at 255 instead of scaling
                 image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            image = ImageOps.exif_transpose(image)
             return torch.from_numpy(np.atleast_3d(np.array(image.convert(mode)))).permute(2, 0, 1).contiguous()
-    except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise fail("bad-data", f"{path} cannot be read as an image: {error}", at=AT) from error
+    except UnidentifiedImageError as error:
+        kinds = ", ".join(FORMATS)
+        raise fail("bad-data", f"{path} cannot be read as an image: it is none of {kinds}", at=AT) from error
+    except GraphspecError:
+        raise
+    except Exception as error:  # Pillow's readers raise anything on damaged files
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise fail("bad-data", f"{path} cannot be read as an image: {reason}", at=AT) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from graphspec.diagnostics import Path as SpecPath
 from graphspec.diagnostics import fail
 from graphspec.system.memory import available
 
@@ -18,7 +19,11 @@ def budget() -> int:
 
 def check_size(path: Path, size: int) -> None:
     """Raise ``GraphspecError`` where a file's content takes more than the budget and cannot be read in pieces."""
+    check_memory(str(path), size)
+
+
+def check_memory(what: str, size: int, at: SpecPath = ("data", "dataset")) -> None:
+    """Raise ``GraphspecError`` where `what` takes more than the budget."""
     most = budget()
     if size > most:
-        message = f"{path} needs {size:,} bytes of memory, a data set may take {most:,} here"
-        raise fail("too-much-memory", message, at=("data", "dataset"))
+        raise fail("too-much-memory", f"{what} needs {size:,} bytes of memory, a data set may take {most:,} here", at)

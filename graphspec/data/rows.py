@@ -43,6 +43,11 @@ def read_rows(dataset: Any, name: str, resize: SizeTransforms) -> Samples:
     """
     rows = Rows(dataset, name, resize)
     first = rows.sample(0)
+    for (kind, field), value in first.items():
+        if resize.steps and kind == "target" and value.ndim == 3:
+            step = resize.components[0].type
+            message = f"{step} changes the images of {name} and not the target {quoted(field)}, which is one too"
+            raise fail("bad-value", message, ("data", "transforms", 0), "change both in the data set's own code")
     needed = len(rows) * sum(value.nbytes for value in first.values())
     if needed <= memory.budget():
         return rows.samples(rows.read(list(first)))
@@ -98,6 +103,8 @@ class Rows(TorchDataset[Any]):
             found |= {(kind, str(name)): _tensor(item, kind) for name, item in named.items()}
         for key, value in found.items():
             if key[0] == "input" and value.ndim == 3:
+                if not self.like:
+                    self.resize.check(tuple(value.shape))
                 found[key] = self.resize(value)
         return found
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from graphspec.data.workers import CORES, one_thread
 from graphspec.diagnostics import fail
+from graphspec.system.regular_file import open_regular
 
 _CPU = torch.device("cpu")
 _POOL = ThreadPoolExecutor(CORES, "decode", one_thread)  # Pillow releases the GIL while it decodes
@@ -22,7 +23,7 @@ _POOL = ThreadPoolExecutor(CORES, "decode", one_thread)  # Pillow releases the G
 def file_hash(path: str) -> bytes:
     """The sha256 of a file's content. Raises ``GraphspecError`` (``unreadable``)."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
         raise fail("unreadable", f"{path} cannot be read: {error.strerror}", at=("data", "dataset")) from error

@@ -24,6 +24,18 @@ from graphspec.spec.base import Component
 SIZE_TRANSFORMS = ("Resize", "CenterCrop", "Grayscale", "Pad")
 
 
+#: Pixels an image may have before it counts as a decompression bomb (Pillow's own limit is a warning).
+LARGEST_IMAGE = 64 * 1024 * 1024
+#: Pixels along one side of what a transform makes, or puts around an image.
+LARGEST_SIDE = 1 << 15
+_SIDES = ("size", "padding", "max_size")
+#: What other arguments of transforms may be at most.
+_MOST = {
+    "num_ops": 100, "mixture_width": 100, "chain_depth": 100, "num_magnitude_bins": 10_000, "kernel_size": 1001,
+    "side_range": 16, "sigma": 1e6, "num_output_channels": 3,
+}  # fmt: skip
+
+
 def normalize(mean: Sequence[float], std: Sequence[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """``(x - mean) / std`` by channel (dimension 1): one number a channel, `std` above 0."""
     if not isinstance(mean, Sequence) or not isinstance(std, Sequence) or isinstance(mean, str) or isinstance(std, str):
@@ -106,9 +118,42 @@ class SizeTransforms:
             images = step(images)
         return images
 
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Refuse (``too-large``) steps that make more than ``LARGEST_IMAGE`` pixels of an image of `shape`, C × H × W.
+
+        No pixel is computed: the steps run on a tensor that has a shape alone.
+        """
+        image = torch.empty(shape, dtype=torch.uint8, device="meta")
+        for i, (component, step) in enumerate(zip(self.components, self.steps, strict=True)):
+            at = ("data", "transforms", i)
+            image = _tried(step, image, component, at)
+            if image.shape[-2] * image.shape[-1] > LARGEST_IMAGE:
+                size = " × ".join(map(str, image.shape[-2:]))
+                raise fail("too-large", f"{component.type} makes images of {size} pixels", at=at)
+
     def as_dicts(self) -> list[dict[str, Any]]:
         """As a spec writes them."""
         return [{"type": component.type, **component.args} for component in self.components]
+
+
+def _tried(step: Any, image: Tensor, component: Component, at: Path) -> Tensor:
+    try:
+        found: Tensor = step(image)
+        return found
+    except (RuntimeError, ValueError, TypeError, OverflowError) as error:
+        size = " × ".join(map(str, image.shape))
+        message = f"{component.type} fails on images of {size}: {str(error).splitlines()[0]}"
+        raise fail("bad-value", message, at=at) from error
+
+
+def check_numbers(component: Component, at: Path) -> None:
+    """Refuse (``too-large``) an argument that makes a transform take more time or memory than any image is worth."""
+    for name, value in component.args.items():
+        most = _MOST.get(name, LARGEST_SIDE if name in _SIDES else None)
+        numbers = value if isinstance(value, list | tuple) else [value]
+        for number in numbers:
+            if most is not None and isinstance(number, int | float) and abs(number) > most:
+                raise fail("too-large", f"{component.type}: {name} is at most {most:,}, not {number:,}", at=(*at, name))
 
 
 def size_transforms(components: Sequence[Component]) -> SizeTransforms:
@@ -131,6 +176,7 @@ def _size_step(component: Component, index: int) -> Any:
     from torchvision.transforms import v2
 
     at = ("data", "transforms", index)
+    check_numbers(component, at)
     table = {name: getattr(v2, name) for name in SIZE_TRANSFORMS} | dict.fromkeys(VALUE_TRANSFORMS)
     chosen = choose(component, table, "transform", at)
     return construct(with_enums(component, chosen), chosen, at)

@@ -7,10 +7,10 @@ A library that wants a path is given one that :func:`require_regular` has seen; 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 _KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFLNK: "a symbolic link",
@@ -18,7 +18,7 @@ _KINDS = {
 }  # fmt: skip
 
 
-def open_regular(path: str | os.PathLike[str], *, most: int | None = None, links: bool = True) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str], *, most: int | None = None, links: bool = True) -> io.BufferedReader:
     """The regular file at `path`, open for reading, of `most` bytes at most; symbolic links are followed with `links`.
 
     Raises ``OSError``, whose ``strerror`` says what is wrong: also where the file is no regular one (``EINVAL``), or

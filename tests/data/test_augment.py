@@ -263,7 +263,7 @@ def test_what_is_wrong_is_said(component: object, expected: str) -> None:
         ("digits", {"type": "RandomCrop", "size": 9}, r"more than the padded image"),
         ("digits", "ElasticTransform", r"ElasticTransform fails on images of 1 × 8 × 8"),
         ("diabetes", "MixUp", r"mixes class labels"),
-        ("digits", {"type": "CutMix", "alpha": 0.0}, r"alpha must be above 0"),
+        ("digits", {"type": "CutMix", "alpha": 0.0}, r"alpha must be between"),
     ],
 )
 def test_what_cannot_work_on_the_data_is_said(dataset: str, component: object, expected: str) -> None:

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from graphspec import pipeline
-from graphspec.data import memory
+from graphspec.data import data_of, memory
 from graphspec.data.decoded import decode
 from graphspec.data.place import DataPlace
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
@@ -285,7 +285,7 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "images/train/cat" / name).symlink_to(tmp_path / "images/train")
     with pytest.warns(GraphspecWarning, match=r"symbolic links are not followed: .*cat/a and 1 more"):
-        found = pipeline.data(spec(dataset, [3, 8, 8]), tmp_path)
+        found = data_of(spec(dataset, [3, 8, 8]), tmp_path)
     assert len(found.train) + len(found.test.open()) == 4
 
 
@@ -295,9 +295,9 @@ def test_arrays_beyond_the_memory_are_refused_before_they_are_read(
 ) -> None:
     monkeypatch.setattr(memory, "available", lambda: 8)
     with pytest.raises(GraphspecError, match=r"too-much-memory.*needs \d+ bytes of memory, a data set may take 4 here"):
-        pipeline.data(spec(make(tmp_path), [2]), tmp_path)
+        data_of(spec(make(tmp_path), [2]), tmp_path)
 
 
 def test_hidden_folders_are_no_classes(tmp_path: Path) -> None:
     dataset = folder(tmp_path, {"cat": 2, "dog": 2, ".git": 2})
-    assert pipeline.data(spec(dataset, [3, 8, 8]), tmp_path).classes == ("cat", "dog")
+    assert data_of(spec(dataset, [3, 8, 8]), tmp_path).classes == ("cat", "dog")

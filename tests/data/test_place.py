@@ -39,7 +39,8 @@ PLAIN = [(source, name) for source, name in ARGUMENTS if name in plain_texts(SOU
 
 def test_what_is_declared_to_be_no_path_is_a_column_or_an_array() -> None:
     """Whoever adds an argument here says that it is never opened."""
-    assert sorted(PLAIN) == [("csv", "target"), ("npz", "targets"), ("parquet", "target")]
+    notation = [("csv", name) for name in ("decimal", "delimiter", "target", "thousands")]
+    assert sorted(PLAIN) == [*notation, ("npz", "targets"), ("parquet", "target")]
 
 
 @pytest.mark.parametrize(("source", "name"), [each for each in ARGUMENTS if each not in PLAIN])

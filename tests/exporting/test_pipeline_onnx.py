@@ -18,6 +18,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from graphspec import pipeline
+from graphspec.data import data_of
 from graphspec.data.transforms import size_transforms
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting.bundle.manifest import files_of, write_manifest
@@ -337,7 +338,7 @@ epochs = 1
 
 def test_a_table_goes_in_as_the_file_has_it_and_is_standardised_by_the_training_part(tmp_path):
     bundle = pipeline.export(TABLE, tmp_path / "wine", formats=["pipeline"])
-    data = pipeline.data(TABLE)
+    data = data_of(TABLE)
     raw = data.train.inputs["features"]
     session = onnxruntime.InferenceSession(bundle.path("pipeline"), providers=["CPUExecutionProvider"])
     label, probabilities = session.run(None, {"features": raw.numpy()})

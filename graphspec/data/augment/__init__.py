@@ -17,7 +17,7 @@ from graphspec.data.augment.base import Augmentation, PerSample
 from graphspec.data.augment.mix import Mix
 from graphspec.data.seeds import generator
 from graphspec.data.sources.source import Source
-from graphspec.data.transforms import with_enums
+from graphspec.data.transforms import check_numbers, with_enums
 from graphspec.diagnostics import Path, fail
 from graphspec.ops.components import choose, construct
 from graphspec.spec.base import Component
@@ -84,15 +84,18 @@ def check_augmentations(built: Sequence[Augmentation], components: Sequence[Comp
             at = ("data", "augment", i)
             try:
                 images = augmentation(images, generator(0, "check"))
-            except (RuntimeError, ValueError, TypeError) as error:
+            except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:
                 size = " × ".join(map(str, images.shape[1:]))
                 raise fail("bad-value", f"{component.type} fails on images of {size}: {error}", at=at) from error
+            if images.is_floating_point() and not images.isfinite().all():
+                raise fail("bad-value", f"{component.type} makes values that are not finite", at=at)
 
 
 def augmentation(component: Component, at: Path) -> Augmentation:
     """One entry of ``[data] augment``, whose arguments are at `at`; not MixUp nor CutMix."""
     from torchvision.transforms import v2
 
+    check_numbers(component, at)
     table: dict[str, Any] = {name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)} | BATCHED | MIXING
     chosen = choose(component, table, "augmentation", at)
     if component.type in BATCHED:

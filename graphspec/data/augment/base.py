@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -18,6 +18,24 @@ class Augmentation(Protocol):
     def __call__(self, images: Tensor, draw: torch.Generator) -> Tensor: ...
 
 
+@runtime_checkable
+class Geometry(Augmentation, Protocol):
+    """An augmentation that moves pixels, and so must move a target that is an image."""
+
+    def moved(self, target: Tensor, mask: bool, size: tuple[int, int], draw: torch.Generator) -> Tensor:
+        """`target`, ``N × C × H × W`` or ``N × H × W``, moved as images of `size` are with the same `draw`.
+
+        It may be a whole number of times as large as they. Of a `mask` no value is mixed with another.
+        """
+
+
+def as_floats(target: Tensor, move: Callable[[Tensor], Tensor]) -> Tensor:
+    """`target` moved as float images ``N × C × H × W`` by `move`, in its own dtype and number of dimensions again."""
+    images = target if target.ndim == 4 else target.unsqueeze(1)
+    found = move(images if images.is_floating_point() else images.to(torch.float32)).to(target.dtype)
+    return found if target.ndim == 4 else found.squeeze(1)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class PerSample:
     """A transform of torchvision.transforms.v2 that has no batched form here, called for one sample after another."""
@@ -27,6 +45,14 @@ class PerSample:
     def __call__(self, images: Tensor, draw: torch.Generator) -> Tensor:
         with seeded(draw):
             return torch.stack([self.transform(image) for image in to_float(images)])
+
+    def moved(self, target: Tensor, mask: bool, size: tuple[int, int], draw: torch.Generator) -> Tensor:
+        """As :class:`Geometry` says, for targets of the images' own size."""
+        from torchvision import tv_tensors
+
+        kind = tv_tensors.Mask if mask else tv_tensors.Image
+        with seeded(draw):
+            return torch.stack([self.transform(kind(each)).as_subclass(Tensor) for each in target])
 
 
 class seeded:

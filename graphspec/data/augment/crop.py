@@ -32,6 +32,10 @@ class Flip:
         row = torch.arange(len(images)) + len(images) * chosen
         return both.index_select(0, row.to(images.device))
 
+    def moved(self, target: Tensor, mask: bool, size: tuple[int, int], draw: torch.Generator) -> Tensor:
+        """As :class:`graphspec.data.augment.base.Geometry` says."""
+        return self(target, draw)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RandomCrop:
@@ -52,6 +56,19 @@ class RandomCrop:
         if rows < 1 or columns < 1:
             raise ValueError(f"{self.size[0]} × {self.size[1]} is more than the padded image")
         return torch.randint(rows, (count,), generator=draw), torch.randint(columns, (count,), generator=draw)
+
+    def moved(self, target: Tensor, mask: bool, size: tuple[int, int], draw: torch.Generator) -> Tensor:
+        """As :class:`graphspec.data.augment.base.Geometry` says; what is padded around a mask is 0."""
+        times = target.shape[-1] // size[1]
+        larger = RandomCrop(
+            (self.size[0] * times, self.size[1] * times), _times(self.padding, times), 0 if mask else self.fill,
+            self.padding_mode,
+        )  # fmt: skip
+        left, top, right, bottom = self.padding
+        padded = torch.Size((len(target), 1, size[0] + top + bottom, size[1] + left + right))
+        row, column = self.corners(padded, len(target), draw)
+        images = target if target.ndim == 4 else target.unsqueeze(1)
+        return larger.apply(larger.pad(images), row * times, column * times).view(*target.shape[:-2], *larger.size)
 
     def pad(self, images: Tensor) -> Tensor:
         """`images` with the padding around them; a `fill` is of floats in [0, 1], as all of augmentation is."""
@@ -103,6 +120,11 @@ def random_crop(
     if padding_mode not in ("constant", "edge", "reflect", "symmetric"):
         raise ValueError(f"padding_mode must be constant, edge, reflect or symmetric, not {padding_mode!r}")
     return RandomCrop(height_width, around, fill, padding_mode)
+
+
+def _times(sides: tuple[int, int, int, int], times: int) -> tuple[int, int, int, int]:
+    left, top, right, bottom = sides
+    return left * times, top * times, right * times, bottom * times
 
 
 def _four_sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:

@@ -73,6 +73,6 @@ def cut_mix(num_classes: int, alpha: float = 1.0) -> Mix:
 
 
 def _positive(alpha: float) -> float:
-    if not alpha > 0:
-        raise ValueError(f"alpha must be above 0, not {alpha!r}")
+    if not 0.01 <= alpha <= 1000:  # beyond, float32's draws from Beta are not numbers, or all the same
+        raise ValueError(f"alpha must be between 0.01 and 1000, not {alpha!r}")
     return float(alpha)

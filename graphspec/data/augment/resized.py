@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from graphspec.data.augment.base import Augmentation, uniform
+from graphspec.data.augment.base import Augmentation, as_floats, uniform
 from graphspec.data.transforms import to_float
 
 
@@ -48,6 +48,14 @@ class RandomResizedCrop:
             height,
             width,
         )
+
+    def moved(self, target: Tensor, mask: bool, size: tuple[int, int], draw: torch.Generator) -> Tensor:
+        """As :class:`graphspec.data.augment.base.Geometry` says."""
+        times = target.shape[-1] // size[1]
+        boxes = [side * times for side in self.boxes(len(target), *size, draw)]
+        mode = "nearest" if mask else self.interpolation
+        larger = dataclasses.replace(self, size=(self.size[0] * times, self.size[1] * times), interpolation=mode)
+        return as_floats(target, lambda images: larger.apply(images, *boxes))
 
     def _largest(self, rows: int, columns: int) -> tuple[int, int]:
         low, high = self.ratio

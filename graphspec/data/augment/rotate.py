@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from graphspec.data.augment.base import Augmentation, uniform
+from graphspec.data.augment.base import Augmentation, as_floats, uniform
 from graphspec.data.transforms import to_float
 
 
@@ -23,6 +23,12 @@ class RandomRotation:
 
     def __call__(self, images: Tensor, draw: torch.Generator) -> Tensor:
         return self.apply(to_float(images), uniform(*self.degrees, len(images), draw))
+
+    def moved(self, target: Tensor, mask: bool, size: tuple[int, int], draw: torch.Generator) -> Tensor:
+        """As :class:`graphspec.data.augment.base.Geometry` says; what comes into a mask from outside is 0."""
+        angles = uniform(*self.degrees, len(target), draw)
+        turned = RandomRotation(self.degrees) if mask else self
+        return as_floats(target, lambda images: turned.apply(images, angles))
 
     def apply(self, images: Tensor, angles: Tensor) -> Tensor:
         """`images` turned by `angles` (degrees, one an image)."""

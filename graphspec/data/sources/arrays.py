@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from graphspec.data.samples import Samples
 from graphspec.data.sources.paths import PlainText
 from graphspec.data.sources.source import Place, Source
 from graphspec.diagnostics import fail, quoted
+from graphspec.system.array_file import Claim, read_arrays
+from graphspec.system.regular_file import open_regular
 
 AT = ("data", "dataset")
 
@@ -57,17 +58,22 @@ def _read(path: Path, targets: Sequence[str], classes: int) -> Samples:
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            raise fail("bad-data", f"{path} holds one array, not several by name", at=AT)
-        with found as archive:
-            check_size(path, sum(entry.file_size for entry in archive.zip.infolist()))
-            return {name: archive[name] for name in archive.files}
+        with open_regular(path) as file:
+            if file.read(6) == np.lib.format.MAGIC_PREFIX:
+                raise fail("bad-data", f"{path} holds one array, not several by name", at=AT)
+            return read_arrays(file, lambda claims: check_size(path, sum(map(_bytes, claims.values()))))
     except FileNotFoundError as error:
         hint = "--data DIR names another folder"
         raise fail("no-such-file", f"{path} does not exist", at=(*AT, "file"), hint=hint) from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise fail("bad-data", f"{path} cannot be read as arrays: {error}", at=AT) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise fail("bad-data", f"{path} cannot be read as arrays: {reason}", at=AT) from error
+
+
+def _bytes(claim: Claim) -> int:
+    """What an array takes while it becomes a tensor: uint8 images as they are, all else with 8 bytes a value."""
+    images = claim.dtype == np.uint8 and len(claim.shape) == 4
+    return claim.values * (1 if images else claim.dtype.itemsize + 8)
 
 
 def _tensor(path: Path, name: str, array: np.ndarray) -> Tensor:

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphspec.system.regular_file import open_regular
+
 _DIGITS = "zero one two three four five six seven eight nine".split()
 #: The sets by torchvision's names, and what it calls their classes.
 CLASSES = {
@@ -54,7 +56,7 @@ def read(name: str, root: Path, train: bool) -> IdxSet | None:
 
 def _array(path: Path, dims: int) -> Tensor | None:
     """The uint8 array of `dims` dimensions in an IDX file; None where the file is anything else."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         magic, *shape = struct.unpack(f">{1 + dims}I", file.read(4 + 4 * dims).ljust(4 + 4 * dims, b"\0"))
         size = int(np.prod(shape, dtype=object))
         if magic != _UNSIGNED_BYTE << 8 | dims or os.fstat(file.fileno()).st_size != file.tell() + size:

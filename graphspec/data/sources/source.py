@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 class Source:
     """A data set as it lies on disk or in a library.
 
-    ``test`` reads the test part when it is called and not before; None where the set has no part of its own, so
-    that one is split off ``train``. ``labels`` are the names of the classes in order, by target; a target that is not
-    in it is regressed. ``sized`` is whether the size transforms were applied as the images were read. ``columns`` say
-    how the rows of a table become the one input.
+    ``test`` and ``validation`` read their parts when they are called and not before; None where the set has no such
+    part of its own, so that one is split off ``train``. ``labels`` are the names of the classes in order, by target; a
+    target that is not in it is regressed. ``sized`` is whether the size transforms were applied as the images were
+    read. ``columns`` say how the rows of a table become the one input.
     """
 
     train: Samples
@@ -28,6 +28,7 @@ class Source:
     labels: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     sized: bool = False
     columns: Columns | None = None
+    validation: Callable[[], Samples] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
