@@ -11,7 +11,7 @@ import pytest
 import graphspec
 from graphspec.data import load
 from graphspec.data.place import DataPlace
-from graphspec.data.sources import SOURCES
+from graphspec.data.sources.builtin import SOURCES
 from graphspec.data.sources.paths import plain_texts
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.data import DataSpec

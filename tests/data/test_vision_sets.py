@@ -17,7 +17,7 @@ from PIL import Image
 from torchvision import datasets
 
 from graphspec.data import DataSet, load
-from graphspec.data.sources import SOURCES
+from graphspec.data.sources.builtin import SOURCES
 from graphspec.data.sources.idx import CLASSES
 from graphspec.data.sources.torchvision_sets import _NOT_OF_THE_SPEC, VISION_SETS
 from graphspec.diagnostics import GraphspecError

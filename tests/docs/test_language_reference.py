@@ -10,7 +10,7 @@ import pytest
 import graphspec
 from graphspec import pipeline
 from graphspec.data.augment import BATCHED
-from graphspec.data.sources import SOURCES
+from graphspec.data.sources.builtin import SOURCES
 from graphspec.data.transforms import SIZE_TRANSFORMS, VALUE_TRANSFORMS
 from graphspec.diagnostics import GraphspecError
 from graphspec.schema import json_schema

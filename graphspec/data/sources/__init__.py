@@ -1,34 +1,17 @@
-"""The table of data sources: the name in a spec → what reads it."""
+"""The data sets that a spec can name: graphspec's own and the user's."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
 
-from graphspec.data.sources import embedded, synthetic
-from graphspec.data.sources.arrays import npz_arrays
-from graphspec.data.sources.image_folder import image_folder
+from graphspec.data.sources.builtin import SOURCES
 from graphspec.data.sources.paths import check_paths
 from graphspec.data.sources.source import Place, Source
-from graphspec.data.sources.tables import TABLES
-from graphspec.data.sources.torchvision_sets import VISION_SETS, VisionSource
 from graphspec.data.sources.user import user_sources
 from graphspec.data.transforms import SizeTransforms
 from graphspec.ops.components import choose, construct
 from graphspec.spec.base import Component
-
-SOURCES: dict[str, Callable[..., Source]] = {
-    "digits": embedded.digits,
-    "iris": embedded.iris,
-    "wine": embedded.wine,
-    "breast_cancer": embedded.breast_cancer,
-    "diabetes": embedded.diabetes,
-    "line": synthetic.line,
-    "ImageFolder": image_folder,
-    **TABLES,
-    "npz": npz_arrays,
-    **{name: VisionSource(name) for name in VISION_SETS},
-}
 
 
 def sources() -> Mapping[str, Callable[..., Source]]:

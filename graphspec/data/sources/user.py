@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphspec.data.rows import read_rows
 from graphspec.data.samples import Samples
+from graphspec.data.sources.builtin import SOURCES
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.transforms import SizeTransforms
 from graphspec.diagnostics import GraphspecError, fail, quoted
@@ -34,8 +35,6 @@ def dataset(cls: Class) -> Class:
         TypeError: no such class.
         ValueError: the name is graphspec's, or that of a data set in another module.
     """
-    from graphspec.data.sources import SOURCES
-
     if not inspect.isclass(cls) or not hasattr(cls, "__getitem__") or not hasattr(cls, "__len__"):
         raise TypeError(f"a data set is a class with __len__ and __getitem__, not {cls!r}")
     name, other = cls.__name__, _classes.get(cls.__name__)

@@ -1,0 +1,25 @@
+"""graphspec's own data sets, one row each: the name in a spec → what reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from graphspec.data.sources import embedded, synthetic
+from graphspec.data.sources.arrays import npz_arrays
+from graphspec.data.sources.image_folder import image_folder
+from graphspec.data.sources.source import Source
+from graphspec.data.sources.tables import TABLES
+from graphspec.data.sources.torchvision_sets import VISION_SETS, VisionSource
+
+SOURCES: dict[str, Callable[..., Source]] = {
+    "digits": embedded.digits,
+    "iris": embedded.iris,
+    "wine": embedded.wine,
+    "breast_cancer": embedded.breast_cancer,
+    "diabetes": embedded.diabetes,
+    "line": synthetic.line,
+    "ImageFolder": image_folder,
+    **TABLES,
+    "npz": npz_arrays,
+    **{name: VisionSource(name) for name in VISION_SETS},
+}
