@@ -19,6 +19,7 @@ from graphspec.data.dtypes import Settled
 from graphspec.data.place import DataLike, DataPlace
 from graphspec.data.samples import Samples
 from graphspec.data.sources import read
+from graphspec.data.sources.columns import Columns
 from graphspec.data.sources.paths import check_inside
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.split import split_indices
@@ -72,6 +73,7 @@ class DataSet:
     drop_last: bool
     seed: int
     image_targets: Mapping[str, Kind] = dataclasses.field(default_factory=dict)
+    columns: Columns | None = None
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -143,7 +145,7 @@ def load(spec: DataSpec, place: DataLike = None, *, seed: int = 0, dtypes: Mappi
     return DataSet(
         spec.dataset.type, settled(training, "training"), validation and settled(validation, "validation"),
         SealedPart(test and (lambda: settled(test(), "test"))), source.labels, sizes, values, augment, mix,
-        spec.batch_size, spec.drop_last, seed, kinds,
+        spec.batch_size, spec.drop_last, seed, kinds, source.columns,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphspec.data import DataSet
 from graphspec.data.binding import bind
 from graphspec.data.place import DataPlace
-from graphspec.data.transforms import size_transforms, to_float, value_transforms
+from graphspec.data.sources.parts import is_image
+from graphspec.data.sources.tables import TABLES
+from graphspec.data.sources.torchvision_sets import STORED
+from graphspec.data.transforms import scaled, size_transforms, to_float, value_transforms
 from graphspec.diagnostics import fail, quoted
 from graphspec.losses import Reading
+from graphspec.predicting.files import TABLES as FILES
 from graphspec.predicting.files import read_samples
+from graphspec.predicting.pictures import say_if_unlike, say_what_was_done
 from graphspec.shapes import ShapedGraph, TensorType
 from graphspec.shapes.producer import producers
 from graphspec.spec.base import Component
@@ -68,54 +75,78 @@ def predict(
 
     `labels` are the class names; where the data are read they come from there.
     """
+    known = functools.cache(lambda: load_data(shaped.spec, place))
     if files:
-        return [prediction for path in files for prediction in _of_file(shaped, run, path, labels, place)]
-    data = load_data(shaped.spec, place)
+        return [prediction for path in files for prediction in _of_file(shaped, run, path, labels, known)]
+    data = known()
     fields = bind(shaped, data)
     batch = data.batch(count, "test")
     target = fields.targets.get(next(iter(shaped.outputs)))
     truths = [None] * len(batch) if target is None else batch.targets[target].tolist()
     classes = data.labels.get(target) if target else None
-    known = [truth if classes is None or truth is None else _name(classes, truth) for truth in truths]
+    truths = [truth if classes is None or truth is None else _name(classes, truth) for truth in truths]
     names = [f"test {number}" for number in range(len(batch))]
-    return list(_predictions(shaped, run(fields.inputs_of(batch)), names, classes, known))
+    return list(_predictions(shaped, run(fields.inputs_of(batch)), names, classes, truths))
 
 
 def _of_file(
-    shaped: ShapedGraph, run: Run, path: Path, labels: Sequence[str] | None, place: DataPlace
+    shaped: ShapedGraph, run: Run, path: Path, labels: Sequence[str] | None, known: Callable[[], DataSet]
 ) -> Iterator[Prediction]:
     if len(shaped.inputs) != 1:
         raise fail("arity", f"the network has {len(shaped.inputs)} inputs, a file is for one")
     ((name, kind),) = shaped.inputs.items()
-    components = shaped.spec.data.transforms if shaped.spec.data else ()
+    spec = shaped.spec.data
+    components = spec.transforms if spec else ()
     grey = kind.shape[1:2] == (1,) and not any(component.type == "Grayscale" for component in components)
-    samples = read_samples(path, kind, colour=not grey)
-    values = _transformed(shaped, samples, components, place).to(kind.dtype)
-    _check_shape(quoted(path), values, quoted(name), kind)
+    tables = spec is not None and spec.dataset.type in TABLES and path.suffix.lower() in FILES
+    samples = read_samples(path, kind, not grey, known().columns if tables else None)
+    values = _transformed(samples, components, known)
+    _check_shape(path, values, quoted(name), kind)
+    if samples.ndim == 4 and is_image(path.name):
+        say_what_was_done(path, samples, values, grey)
+        if spec is not None and spec.dataset.type not in ("ImageFolder", *STORED):
+            say_if_unlike(path, to_float(size_transforms(components)(samples)), known())
+    _check_whole(path, values, name, kind)
     names = [str(path)] if len(values) == 1 else [f"{path}:{row}" for row in range(1, len(values) + 1)]
-    yield from _predictions(shaped, run([values]), names, labels, [None] * len(values))
+    yield from _predictions(shaped, run([values.to(kind.dtype)]), names, labels, [None] * len(values))
 
 
-def _transformed(shaped: ShapedGraph, samples: Tensor, components: Sequence[Component], place: DataPlace) -> Tensor:
+def _transformed(samples: Tensor, components: Sequence[Component], known: Callable[[], DataSet]) -> Tensor:
     """`samples` with ``[data] transforms`` applied; the data set is read where a transform's numbers come from it."""
     sizes = size_transforms(components)
-    values = to_float(sizes(samples))
-    measured = any(component.type == "StandardScaler" for component in components)
-    training = load_data(shaped.spec, place).train.inputs.values() if measured else [values]
-    for step in value_transforms(components, len(sizes.steps), next(iter(training))):
-        values = step(values)
-    return values
+    if samples.ndim == 4:
+        sizes.check(tuple(samples.shape[1:]))
+    values = sizes(samples) if samples.ndim == 4 else samples
+    if any(component.type == "StandardScaler" for component in components):
+        (steps,) = known().values.values()
+        return scaled(values.clone(), steps)
+    return scaled(values.clone(), value_transforms(components, len(sizes.steps), to_float(values)))
 
 
-def _check_shape(what: str, values: Tensor, name: str, kind: TensorType) -> None:
+def _check_whole(path: Path, values: Tensor, name: str, kind: TensorType) -> None:
+    if kind.dtype.is_floating_point or not values.is_floating_point():
+        return
+    wrong = (values != values.floor()).nonzero()
+    if len(wrong):
+        row, dtype = int(wrong[0, 0]) + 1, str(kind.dtype).removeprefix("torch.")
+        number = float(values[tuple(wrong[0])])
+        message = f"row {row} of {quoted(path)} holds {number:g}, and the input {quoted(name)} takes {dtype}"
+        raise fail("wrong-dtype", message)
+
+
+def _check_shape(path: Path, values: Tensor, name: str, kind: TensorType) -> None:
     given, wanted = tuple(values.shape[1:]), kind.shape[1:]
     fits = len(given) == len(wanted) and all(
         not isinstance(size, int) or size == found for size, found in zip(wanted, given, strict=True)
     )
-    if not fits:
-        found, asked = (" × ".join(map(str, sizes)) for sizes in (given, wanted))
-        hint = "a Resize in [data] transforms changes images" if len(given) == len(wanted) == 3 else ""
-        raise fail("shape-mismatch", f"a sample of {what} is {found}, the input {name} takes {asked}", hint=hint)
+    if fits:
+        return
+    found, asked = (" × ".join(map(str, sizes)) for sizes in (given, wanted))
+    hint = ""
+    if len(given) == len(wanted) == 3 and all(isinstance(size, int) for size in wanted[1:]):
+        height, width = wanted[1:]
+        hint = f"bring it to that size first, as Pillow's resize(({width}, {height})) does, or train with a Resize"
+    raise fail("shape-mismatch", f"a sample of {quoted(path)} is {found}, the input {name} takes {asked}", hint=hint)
 
 
 def _predictions(

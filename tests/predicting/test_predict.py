@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from graphspec import GraphspecError, pipeline
+from graphspec import GraphspecError, GraphspecWarning, pipeline
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -96,7 +96,7 @@ def test_regression_has_values_and_no_label(tmp_path, monkeypatch):
         ("torn.png", b"\x89PNG\r\n\x1a\n", "bad-data"),
         ("torn.npy", b"\x93NUMPY", "bad-data"),
         ("objects.npy", np.array([{}], dtype=object), "bad-data"),
-        ("words.csv", b"one,two", "bad-data"),
+        ("words.csv", b"one,two\nthree,4\n", "bad-data"),
         ("model.pkl", b"", "wrong-extension"),
     ],
 )
@@ -119,3 +119,89 @@ def test_a_missing_file_and_a_folder_that_is_no_run_are_refused(trained, tmp_pat
     for source, files in ((trained[1], [tmp_path / "no.npy"]), (tmp_path, [])):
         with pytest.raises(GraphspecError):
             pipeline.predict(source, files)
+
+
+HOMES = """
+graphspec = 1
+[inputs]
+x = ["N", 4]
+[layers]
+fc = { type = "Linear", out_features = 1 }
+[data]
+dataset    = { type = "csv", file = "homes.csv", target = "price" }
+batch_size = 60
+validation = 0
+test       = 0
+[train]
+epochs    = 40
+loss      = "MSELoss"
+optimizer = { type = "LBFGS", lr = 1.0, line_search_fn = "strong_wolfe" }
+"""
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory) -> Path:
+    """A folder with a table of numbers and texts, and a run that has learned its straight line."""
+    folder = tmp_path_factory.mktemp("homes")
+    rows = (f"{r},{d},{r * 10 + k * 5}" for r in range(1, 21) for k, d in enumerate(("north", "south", "east")))
+    (folder / "homes.csv").write_text("rooms,district,price\n" + "\n".join(rows) + "\n")
+    pipeline.train(HOMES, run=folder / "run", data=folder)
+    return folder
+
+
+NEW_HOMES = {
+    "as in training": ("new.csv", "rooms,district\n3,north\n5,east\n"),
+    "another order and the target": ("new.csv", "district,price,rooms\nnorth,0,3\neast,,5\n"),
+    "bare numbers": ("bare.CSV", "3,0,1,0\n5,1,0,0\n"),
+}
+
+
+@pytest.mark.parametrize("case", NEW_HOMES)
+def test_a_table_is_read_as_the_training_table_was(homes, case):
+    name, text = NEW_HOMES[case]
+    (homes / name).write_text(text)
+    found = pipeline.predict(homes / "run", [homes / name], data=homes)
+    assert [p.outputs["output"][0] for p in found] == pytest.approx([30, 60], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("rooms\n3\n", r'has no column "district"; the training table.s are "rooms", "district"'),
+        ("3,0,1\n", r"has 3 numbers a row, the network takes 4: rooms 1, district 3"),
+        ("rooms,district\nNA,north\n", r'row 2, column "rooms": "NA" is no finite number'),
+    ],
+)
+def test_a_table_that_is_not_like_it_is_refused(homes, text, expected):
+    (homes / "odd.csv").write_text(text)
+    with pytest.raises(GraphspecError, match=expected):
+        pipeline.predict(homes / "run", [homes / "odd.csv"], data=homes)
+
+
+def test_a_text_that_training_has_not_seen_is_said(homes):
+    (homes / "odd.csv").write_text("rooms,district,colour\n3,west,red\n")
+    with pytest.warns(GraphspecWarning) as said:
+        pipeline.predict(homes / "run", [homes / "odd.csv"], data=homes)
+    texts = " ".join(str(each.message) for each in said)
+    assert '"west" is no text of the training table' in texts
+    assert 'not used: "colour"' in texts
+
+
+def test_a_picture_of_another_size_is_refused_with_what_brings_it_there(trained, tmp_path):
+    Image.fromarray(np.zeros((200, 200), np.uint8)).save(tmp_path / "photo.png")
+    with pytest.raises(GraphspecError, match=r"is 1 × 200 × 200, .* takes 1 × 8 × 8; bring it .* resize\(\(8, 8\)\)"):
+        pipeline.predict(trained[0], [tmp_path / "photo.png"])
+
+
+def test_what_was_done_to_a_picture_and_that_it_is_unlike_the_others_is_said(trained, digits, tmp_path):
+    """Dark on bright, where the digits are bright on dark; in colours, and turned by its EXIF tag."""
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    pixels = 255 - np.round(digits[0][3, 0] * 255).astype(np.uint8)
+    Image.fromarray(pixels[::-1, ::-1]).convert("RGB").save(tmp_path / "dark.png", exif=exif)
+    with pytest.warns(GraphspecWarning) as said:
+        pipeline.predict(trained[0], [tmp_path / "dark.png"])
+    texts = " ".join(str(each.message) for each in said)
+    assert "read as grey, turned as its EXIF tag says" in texts
+    assert "is unlike the training images: its mean brightness is" in texts
+    assert "invert it" in texts

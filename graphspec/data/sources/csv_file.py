@@ -19,8 +19,10 @@ _DELIMITERS = (";", "\t", "|", ",")
 _GROWTH = 8
 
 
-def read_csv(path: Path, notation: Notation = PLAIN) -> Table:
+def read_csv(path: Path, notation: Notation = PLAIN, named: bool = True) -> Table:
     """The table at `path`, UTF-8; empty lines are passed over. Rows are numbered by their line.
+
+    Where the columns are not `named` the first line is a row like the others, and their names are their numbers.
 
     Raises ``GraphspecError`` for what is no such table, naming the row.
     """
@@ -31,9 +33,13 @@ def read_csv(path: Path, notation: Notation = PLAIN) -> Table:
             check_size(path, _GROWTH * path.stat().st_size)
             lines = csv.reader(io.TextIOWrapper(binary, "utf-8-sig", newline=""), delimiter=notation.delimiter)
             header = next(lines, [])
-            check_header(path, header, notation)
-            columns = [[] for _ in header]
             line = lines.line_num
+            if named:
+                check_header(path, header, notation)
+                columns = [[] for _ in header]
+            else:
+                columns, rows = [[text] for text in header], [line] if header else []
+                header = [str(place) for place in range(len(header))]
             for fields in lines:
                 line, start = lines.line_num, line + 1  # a quoted field may span lines
                 if not fields:

@@ -64,6 +64,10 @@ VISION_SETS = {
 }
 
 
+#: Those that lie in image files, which take their time to be read.
+STORED = tuple(name for name, asked in VISION_SETS.items() if not asked.arrays)
+
+
 class VisionSource:
     """A source with the arguments of torchvision's class `name` that graphspec does not give."""
 

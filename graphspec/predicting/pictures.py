@@ -1,0 +1,46 @@
+"""What happens to a picture on its way into a network, and whether it looks like those of the training part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from graphspec.data import DataSet
+from graphspec.data.transforms import to_float
+from graphspec.diagnostics import quoted, warn
+
+#: Standard deviations of the training pictures' mean brightness beyond which a picture is unlike them.
+_FAR = 4.0
+_COMPARED = 2000
+
+
+def say_what_was_done(path: Path, before: Tensor, after: Tensor, grey: bool) -> None:
+    """Say how the file's picture was changed: colours, size, the turn that its EXIF tag asks for."""
+    from PIL import Image
+
+    with Image.open(path) as file:
+        done = ["read as grey"] if grey and file.mode not in ("L", "1", "I;16") else []
+        done += ["turned as its EXIF tag says"] if file.getexif().get(0x0112, 1) != 1 else []
+    if before.shape[-2:] != after.shape[-2:]:
+        one, other = (" × ".join(map(str, value.shape[-2:])) for value in (before, after))
+        done.append(f"brought from {one} to {other}")
+    if done:
+        warn("bad-data", f"{quoted(path)}: {', '.join(done)}")
+
+
+def say_if_unlike(path: Path, picture: Tensor, data: DataSet) -> None:
+    """Say where the mean brightness of a `picture`, 1 × C × H × W in [0, 1], is far from that of the training part."""
+    images = next((value for value in data.train.inputs.values() if value.ndim == 4), None)
+    if images is None:
+        return
+    rows = torch.linspace(0, len(images) - 1, min(len(images), _COMPARED)).long()
+    known = to_float(images.index_select(0, rows)).flatten(1).mean(1)
+    mean, spread, own = float(known.mean()), max(float(known.std()), 0.01), float(picture.mean())
+    if abs(own - mean) <= _FAR * spread:
+        return
+    inverted = abs(1 - own - mean) < abs(own - mean) / 2
+    hint = "it may be dark on bright where they are bright on dark: invert it" if inverted else "the class may be wrong"
+    sizes = f"its mean brightness is {own:.2f}, that of the training images {mean:.2f} ± {spread:.2f}"
+    warn("bad-data", f"{quoted(path)} is unlike the training images: {sizes}", hint=hint)
