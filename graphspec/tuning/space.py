@@ -20,6 +20,10 @@ from graphspec.spec.tune import SearchSpec
 
 Space = Mapping[str, BaseDistribution]
 AT = ("tune", "space")
+#: Up to here floats tell whole numbers apart: no range is wider, and none has more steps.
+MOST_NUMBERS = 2.0**53
+#: A grid of more points is not laid out.
+MOST_POINTS = 100_000
 
 
 def distributions(spec: NetworkSpec) -> dict[str, BaseDistribution]:
@@ -61,12 +65,14 @@ def distribution(search: SearchSpec, at: Path) -> BaseDistribution:
     assert high is not None
     if low > high:
         raise fail("bad-value", f"low is {low}, more than high, {high}", at=(*at, "low"))
+    if high - low > MOST_NUMBERS or (step and (high - low) / step > MOST_NUMBERS):
+        raise fail("bad-value", f"from {low} to {high} there are more numbers than are told apart", at=at)
     try:
         if all(isinstance(number, int) for number in (low, high, step if step is not None else 1)):
             return IntDistribution(int(low), int(high), log=search.log, step=1 if step is None else int(step))
         return FloatDistribution(float(low), float(high), log=search.log, step=None if step is None else float(step))
-    except ValueError as error:
-        raise fail("bad-value", str(error), at=at) from error
+    except (ValueError, ArithmeticError) as error:
+        raise fail("bad-value", str(error) or type(error).__name__, at=at) from error
 
 
 def choice_key(choice: Any) -> Any:
@@ -84,7 +90,14 @@ def overrides(values: Mapping[str, Any], searches: Mapping[str, SearchSpec]) -> 
 
 
 def grid(space: Space) -> dict[str, list[Any]]:
-    """Every value of every parameter, for a grid. Raises ``GraphspecError`` for a range without steps."""
+    """Every value of every parameter, for a grid.
+
+    Raises ``GraphspecError`` for a range without steps and, before there are any, for too many points.
+    """
+    points = math.prod(map(_count, space.values()))
+    if points > MOST_POINTS:
+        hint = f"at most {MOST_POINTS:,}: fewer choices, a larger step, or another sampler"
+        raise fail("too-large", f"the grid has {points:,} points", at=AT, hint=hint)
     found: dict[str, list[Any]] = {}
     for path, values in space.items():
         if isinstance(values, CategoricalDistribution):
@@ -92,8 +105,18 @@ def grid(space: Space) -> dict[str, list[Any]]:
         elif isinstance(values, IntDistribution):
             found[path] = list(range(values.low, values.high + 1, values.step))
         elif isinstance(values, FloatDistribution) and values.step is not None:
-            count = math.floor((values.high - values.low) / values.step + 1e-8) + 1
-            found[path] = [values.low + number * values.step for number in range(count)]
+            found[path] = [values.low + number * values.step for number in range(_count(values))]
         else:
             raise fail("bad-value", "a grid needs choices, whole numbers or a step", at=(*AT, path))
     return found
+
+
+def _count(values: BaseDistribution) -> int:
+    """How many values a parameter takes in a grid; 1 where there is no grid of it."""
+    if isinstance(values, CategoricalDistribution):
+        return len(values.choices)
+    if isinstance(values, IntDistribution):
+        return (values.high - values.low) // values.step + 1
+    if isinstance(values, FloatDistribution) and values.step is not None:
+        return math.floor((values.high - values.low) / values.step + 1e-8) + 1
+    return 1

@@ -11,7 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from graphspec.diagnostics import fail
+from graphspec.diagnostics import GraphspecError, fail, quoted
 from graphspec.system.lock import Lock, locked
 from graphspec.tuning.locks import JournalLock
 from graphspec.tuning.samplers import SeededSampler
@@ -21,7 +21,9 @@ _NAME = "graphspec"
 #: A trial in which a process died this often is given up: its values may be what kills it.
 MOST_DEATHS = 2
 #: What a journal that is not as Optuna writes it may raise.
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError)
+_MALFORMED = (
+    ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError, RecursionError, OverflowError,
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +64,13 @@ class StudyFolder:
         if not is_study and self.path.is_dir() and any(self.path.iterdir()):
             raise fail("exists", f"{self.path} holds other files", hint="--run names a new or empty folder")
 
-    def open(self, sampler: SeededSampler, pruner: BasePruner, direction: str) -> None:
-        """Create the study, or join it."""
+    def open(self, sampler: SeededSampler, pruner: BasePruner, direction: str, space: Space) -> None:
+        """Create the study of `space`, or join it.
+
+        Raises ``GraphspecError`` (``checkpoint-damaged``) where the journal is not one of such a study, or knows
+        nothing of trials that were begun.
+        """
+        begun = [int(each.name) for each in self.path.glob("trials/*") if each.is_dir() and each.name.isdecimal()]
         try:
             (self.path / "trials").mkdir(parents=True, exist_ok=True)
             self._storage = JournalStorage(JournalFileBackend(str(self.journal), JournalLock(self.journal)))
@@ -71,11 +78,19 @@ class StudyFolder:
                 storage=self._storage, study_name=_NAME, sampler=sampler, pruner=pruner, load_if_exists=True,
                 direction="maximize" if direction == "maximize" else "minimize",
             )  # fmt: skip
+            known = self.trials()
+            odd = [oddity for trial in known if (oddity := _oddity(trial, space))]
         except OSError as error:
             raise fail("unwritable", f"{self.path} cannot be written: {error.strerror}") from error
         except _MALFORMED as error:
-            message = f"{self.journal} is not what Optuna wrote: {type(error).__name__}: {error}"
-            raise fail("checkpoint-damaged", message, hint="tune into another folder") from error
+            raise self._damaged(f"is not what Optuna wrote: {type(error).__name__}: {error}") from error
+        if begun and max(begun) >= len(known):
+            raise self._damaged(f"knows of {len(known)} trials, and trials/{max(begun)} was begun")
+        if odd:
+            raise self._damaged(f"is another study's: {odd[0]}")
+
+    def _damaged(self, what: str) -> GraphspecError:
+        return fail("checkpoint-damaged", f"{self.journal} {what}", hint="tune into another folder")
 
     def trials(self) -> list[FrozenTrial]:
         """Every trial so far, in order."""
@@ -124,3 +139,19 @@ class StudyFolder:
     def _trial(self, number: int) -> Trial:
         study = self._storage.get_study_id_from_name(_NAME)
         return Trial(self.study, self._storage.get_trial_id_from_study_id_trial_number(study, number))
+
+
+#: What is noted of a trial, and as what.
+_NOTED = {"deaths": int, "stopped": bool, "error": str, "best_epoch": int}
+
+
+def _oddity(trial: FrozenTrial, space: Space) -> str:
+    """What a trial has that no trial of `space` has; empty where there is nothing."""
+    for name, distribution in trial.distributions.items():
+        if space.get(name) != distribution:
+            return f"trial {trial.number} varies {quoted(name)} otherwise"
+    for name, value in trial.user_attrs.items():
+        if not isinstance(value, _NOTED.get(name, object)):
+            return f"trial {trial.number} has {quoted(value)} for {quoted(name)}"
+    figures = [*(trial.values or ()), *trial.intermediate_values.values()]
+    return "" if all(isinstance(figure, float) for figure in figures) else f"trial {trial.number} has odd figures"

@@ -34,6 +34,10 @@ class Trainer:
         """The network with `values` by path, without ``[tune]``."""
         return load(self._plain, overrides=overrides(values, self._settings.space))
 
+    def check(self, change: str) -> None:
+        """Refuse ``path=value`` where the network cannot be read with it."""
+        load(self._plain, overrides=[change])
+
     def train(self, values: Mapping[str, Any], folder: Path, resume: bool, reporter: Reporter) -> TrainReport:
         """Train the network with `values` in `folder`; its test part stays sealed."""
         network = self.network(values)

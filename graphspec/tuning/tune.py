@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.trial import TrialState
@@ -15,7 +14,7 @@ from optuna.trial import TrialState
 from graphspec.compiler import Network
 from graphspec.data import DataSet
 from graphspec.data.place import DataPlace
-from graphspec.diagnostics import fail, quoted, suggest
+from graphspec.diagnostics import GraphspecError, fail, quoted, suggest
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.tune import TuneSpec
@@ -26,6 +25,7 @@ from graphspec.training.metrics.table import METRICS
 from graphspec.training.prepare import missing_class
 from graphspec.tuning.results import trial_line, write_results
 from graphspec.tuning.samplers import build_pruner, build_sampler
+from graphspec.tuning.settings import check_settings
 from graphspec.tuning.simultaneous import run_several
 from graphspec.tuning.space import Space, distributions, grid
 from graphspec.tuning.study import Claim, StudyFolder
@@ -60,12 +60,13 @@ def tune(
     direction = settings.direction or ("maximize" if searched.higher_is_better else "minimize")
     metric = str(searched)
     space = distributions(spec)
-    trainer.network(_first(space))  # a path that leads nowhere fails here
+    if faults := check_settings(spec, trainer.check):  # a path that leads nowhere fails here, at its place
+        raise GraphspecError(faults)
     sampler, pruner = build_sampler(settings.sampler, settings.seed, space), build_pruner(settings.pruner)
     folder = StudyFolder(run)
     folder.check(resume)
     with _quiet_optuna():
-        folder.open(sampler, pruner, direction)
+        folder.open(sampler, pruner, direction, space)
         _check_same_study(folder, spec)
         wanted = trials or settings.trials
         if settings.sampler.type == "GridSampler":
@@ -144,20 +145,6 @@ def _metric(spec: NetworkSpec, settings: TuneSpec, data: DataSet) -> MetricName:
             message = f"{missing}, without which {quoted(wanted)} has no value"
             raise fail("bad-metric", message, at=("tune", "metric"), hint='metric = "loss"')
     return name
-
-
-def _first(space: Space) -> dict[str, Any]:
-    """One value of each path."""
-    return {
-        path: values.choices[0] if isinstance(values, optuna.distributions.CategoricalDistribution) else values.low
-        for path, values in space.items()
-        if isinstance(
-            values,
-            optuna.distributions.CategoricalDistribution
-            | optuna.distributions.IntDistribution
-            | optuna.distributions.FloatDistribution,
-        )
-    }
 
 
 def _grid_size(space: Space) -> int:

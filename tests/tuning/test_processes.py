@@ -103,6 +103,37 @@ def test_a_journal_that_is_none_is_said(iris: dict[str, Any], tune: Tune, tmp_pa
         tune(iris, resume=True)
 
 
+#: What is put in place of what, and what is said.
+JOURNALS: dict[str, tuple[bytes, bytes, str]] = {
+    "another path": (b"train.optimizer.lr", b"train.optimizer.xx", "varies .*optimizer.xx"),
+    "another range": (b'\\"low\\": 0.', b'\\"low\\": 0.000', "varies"),
+    "a text for a number": (b'"best_epoch":1', b'"best_epoch":"x"', "best_epoch"),
+    "100,000 deep": (b"\n", b'\n{"op_code": 4, "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "RecursionError"),
+}
+
+
+@pytest.mark.parametrize(("was", "now", "message"), JOURNALS.values(), ids=JOURNALS.keys())
+def test_a_journal_of_another_study_is_not_gone_on_with(
+    iris: dict[str, Any], tune: Tune, tmp_path: Path, was: bytes, now: bytes, message: str
+) -> None:
+    iris["train"]["epochs"] = 1
+    tune(iris, trials=1)
+    journal = tmp_path / "study" / "journal.log"
+    before = journal.read_bytes()
+    journal.write_bytes(before.replace(was, now))
+    assert journal.read_bytes() != before
+    with pytest.raises(GraphspecError, match=f"checkpoint-damaged(.|\n)*({message})"):
+        tune(iris, trials=3, resume=True)
+
+
+def test_trials_without_a_journal_are_not_begun_anew(iris: dict[str, Any], tune: Tune, tmp_path: Path) -> None:
+    iris["train"]["epochs"] = 1
+    tune(iris, trials=1)
+    (tmp_path / "study" / "journal.log").write_bytes(b"")
+    with pytest.raises(GraphspecError, match=r"checkpoint-damaged.*knows of 0 trials, and trials/0 was begun"):
+        tune(iris, resume=True)
+
+
 def test_a_folder_with_a_study_is_refused_without_resume(iris: dict[str, Any], tune: Tune) -> None:
     tune(iris, trials=1)
     with pytest.raises(GraphspecError, match=r"run-exists.*--resume"):

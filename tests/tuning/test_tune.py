@@ -143,6 +143,17 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"sampler": "TPE"}, r"unknown-component.*sampler"),
     ({"sampler": {"type": "TPESampler", "n_startup": 3}}, r'unknown-argument.*did you mean "n_startup_trials"\?'),
     ({"sampler": "GridSampler"}, r"bad-value.*a grid needs"),
+    ({"sampler": "GridSampler", "space": {"train.seed": {"low": 1, "high": 10**12}}}, r"too-large.*1,000,000,000,000"),
+    (
+        {
+            "sampler": "GridSampler",
+            "space": {f"train.{key}": {"low": 0, "high": 999} for key in ("seed", "epochs")},
+        },
+        r"too-large.*1,000,000 points",
+    ),
+    ({"space": {"train.optimizer.lr": {"low": 0.0, "high": 1e308, "step": 1e-300}}}, "bad-value.*told apart"),
+    ({"space": {"train.optimizer.lr": {"low": -1e308, "high": 1e308}}}, "bad-value.*told apart"),
+    ({"space": {"train.seed": {"low": 0, "high": 10**30}}}, "bad-value.*told apart"),
     ({"pruner": "CmaEsSampler"}, r"unknown-component.*pruner"),
     ({"metric": "acuracy"}, r'bad-metric.*did you mean "accuracy"\?'),
     ({"direction": "up"}, "bad-value"),
@@ -157,6 +168,31 @@ def test_a_wrong_search_is_said_before_the_first_trial(
     with pytest.raises(GraphspecError, match=message):
         tune(iris)
     assert not (tmp_path / "study").exists()
+
+
+def test_a_path_into_what_the_spec_leaves_out_is_said_at_its_place(tmp_path: Path) -> None:
+    text = SPEC_WITHOUT_OPTIMIZER
+    with pytest.raises(GraphspecError) as caught:
+        pipeline.tune(text, run=tmp_path / "study")
+    (fault,) = caught.value.diagnostics
+    assert (fault.at, fault.position.line) == (("tune", "space", "train.optimizer.lr"), 14)
+
+
+SPEC_WITHOUT_OPTIMIZER = """graphspec = 1
+[inputs]
+x = ["N", 4]
+[layers]
+fc = { type = "Linear", out_features = 3 }
+[data]
+dataset = "iris"
+[train]
+loss = "CrossEntropyLoss"
+epochs = 1
+[tune]
+trials = 1
+[tune.space]
+"train.optimizer.lr" = { low = 0.1, high = 0.2 }
+"""
 
 
 def test_a_spec_without_tune_is_refused(iris: dict[str, Any], tune: Tune) -> None:
