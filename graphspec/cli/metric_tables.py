@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def trained(report: TrainReport) -> Iterator[RenderableType]:
         yield by_part(report.metrics)
         yield ""
         yield from _measured_on(report.evaluation)
-    yield Text(f"Best epoch  {report.best_epoch} of {report.epochs}, by {_monitored(report)}")
+    yield Text(f"Best epoch  {report.best_epoch} of {report.epochs}, {_chosen(report)}")
     yield Text(f"Time        {seconds(report.seconds)}, {report.samples_per_second:,.0f} samples/s")
     yield Text(f"Run         {report.run}")
 
@@ -63,17 +64,18 @@ def _measured_on(evaluation: EvaluateReport | None) -> Iterator[Text]:
             yield Text(f"Measured    {measured:,} of the {count:,} samples of the {part} part")
 
 
-def _monitored(report: TrainReport) -> str:
-    """What chose the best epoch: a figure of the validation part where there is one."""
-    part = "validation" if "validation" in report.metrics else "training"
-    return f"{part} {report.monitor.replace('_', ' ')}"
+def _chosen(report: TrainReport) -> str:
+    """What chose the best epoch: a metric of the validation part where there is one."""
+    if report.validated:
+        return f"by validation {report.monitor.replace('_', ' ')}"
+    return "the last one: there is no validation part to choose by"
 
 
 def by_part(parts: Mapping[str, Mapping[str, float]]) -> Table:
     """Loss and metrics, a row a part."""
     table = _table("Part", next(iter(parts.values())))
-    for part, figures in parts.items():
-        table.add_row(part, *(f"{value:.4f}" for value in figures.values()))
+    for part, metrics in parts.items():
+        table.add_row(part, *("–" if math.isnan(value) else f"{value:.4f}" for value in metrics.values()))
     return table
 
 

@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from graphspec.training.metrics.names import by_part
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EvaluateReport:
@@ -52,6 +54,11 @@ class TrainReport:
     samples_per_second: float
     evaluation: EvaluateReport | None
     advice: str = ""
+
+    @property
+    def validated(self) -> bool:
+        """Whether there was a validation part to choose the best weights by."""
+        return any("validation" in by_part(row) for row in self.history)
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:

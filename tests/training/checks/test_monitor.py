@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphspec.cli import metric_tables
 from graphspec.diagnostics import GraphspecWarning
 
 
@@ -66,3 +67,12 @@ def test_what_has_a_value_is_monitored(rare: Any, fit: Any) -> None:
     report, messages = said(fit, rare(monitor="accuracy"))
     assert not messages
     assert report.monitor == "accuracy"
+
+
+@pytest.mark.parametrize(
+    ("validation", "said_of_it"), [(0.3, "by validation accuracy"), (0, "the last one: there is no")]
+)
+def test_what_chose_the_best_epoch_is_shown(validation: float, said_of_it: str, rare: Any, fit: Any) -> None:
+    spec = rare(metrics=["accuracy"])
+    spec["data"]["validation"] = validation
+    assert said_of_it in " ".join(str(line) for line in metric_tables.trained(fit(spec)))
