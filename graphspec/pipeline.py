@@ -203,9 +203,7 @@ def verify(bundle: Bundle | Folder, *, runtimes: Sequence[str] = (), file: Folde
         return verifying.verify_bundle(network.module, network.shaped, opened, runtimes=runtimes)
     if not Path(file).is_file():
         raise fail("no-such-file", f'there is no file "{file}"')
-    return verifying.verify_onnx(
-        network.module, network.shaped, Path(file), sample=verifying.golden_sample(opened)
-    )  # fmt: skip
+    return verifying.verify_onnx(network.module, network.shaped, Path(file), opened)
 
 
 def predict(

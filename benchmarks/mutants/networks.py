@@ -147,3 +147,53 @@ mean = { type = "mean", dim = 1 }
 fc   = { type = "Linear", out_features = 3 }
 """,
 }
+
+#: Networks of which changes are hidden: few rows of a table are drawn, units are off, bounds are far.
+HIDDEN = {
+    "table": """
+ids = { shape = ["N", "T"], dtype = "int64" }
+[layers]
+rows = { type = "Embedding", num_embeddings = 5000, embedding_dim = 8 }
+mean = { type = "mean", dim = 1 }
+out  = { type = "Linear", out_features = 5 }
+""",
+    "dead": """
+x = ["N", 16]
+[layers]
+up    = { type = "Linear", out_features = 8 }
+level = { type = "Buffer", data = [1000.0, 1000.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0] }
+low   = { type = "sub", from = ["up", "level"], broadcast = true }
+act   = "ReLU"
+out   = { type = "Linear", out_features = 5 }
+""",
+    "bounded": """
+x = ["N", 16]
+[layers]
+a    = { type = "Linear", out_features = 32 }
+hard = { type = "Hardtanh", min_val = -100.0, max_val = 100.0 }
+b    = { type = "Linear", out_features = 16 }
+six  = "ReLU6"
+out  = { type = "Linear", out_features = 3 }
+""",
+    "pictures": """
+image = ["N", 1, "H", "W"]
+[layers]
+conv1 = { type = "Conv2d", out_channels = 6, kernel_size = 3, padding = 1, bias = false }
+bn    = "BatchNorm2d"
+relu  = "ReLU"
+pool  = { type = "AvgPool2d", kernel_size = 3, stride = 1, padding = 1, count_include_pad = true }
+conv2 = { type = "Conv2d", out_channels = 4, kernel_size = 3, padding = 1 }
+leaky = { type = "LeakyReLU", negative_slope = 0.1 }
+mean  = { type = "mean", dim = [2, 3] }
+fc    = { type = "Linear", out_features = 3 }
+""",
+    "series": """
+x = ["N", "T", 6]
+[layers]
+lstm = { type = "LSTM", hidden_size = 5, batch_first = true }
+norm = { type = "LayerNorm", from = "lstm.output" }
+fc   = { type = "Linear", out_features = 4 }
+gelu = "GELU"
+out  = { type = "Linear", out_features = 3 }
+""",
+}

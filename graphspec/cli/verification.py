@@ -30,9 +30,10 @@ def verified(verification: Mapping[str, Any]) -> Table:
 
 
 def limits(verification: Mapping[str, Any]) -> list[Text]:
-    """A line for each optional runtime that did not run everything, with the first reason."""
+    """A line for each optional runtime that did not run everything, with the first reason; and what numbers decide."""
     rows = verification["runtimes"].items()
-    return [Text(f"{name}: {row['limits'][0]}") for name, row in rows if row.get("limits")]
+    found = [Text(f"{name}: {row['limits'][0]}") for name, row in rows if row.get("limits")]
+    return found + [Text(f"not accounted for, only run: {what}") for what in verification.get("unaccounted", ())]
 
 
 def _verdict(row: Mapping[str, Any]) -> str:

@@ -20,8 +20,8 @@ def check_values(path: Path, expected: Mapping[str, Any], opset_version: int | N
     import onnx
 
     try:
-        onnx.checker.check_model(str(path), full_check=True)
         model = onnx.load(str(path), load_external_data=False)
+        _check(path, model)
     except Exception as error:  # protobuf's and onnx's own errors: all mean that this is no ONNX model
         return [f"{path.name} is no valid ONNX model: {str(error).strip().splitlines()[0]}"]
     found = {"inputs": list(map(_value, model.graph.input)), "outputs": list(map(_value, model.graph.output))}
@@ -33,6 +33,21 @@ def check_values(path: Path, expected: Mapping[str, Any], opset_version: int | N
     if opset_version is not None and opset != opset_version:
         faults.append(f"{path.name} has opset {opset} instead of {opset_version}")
     return faults
+
+
+def _check(path: Path, model: Any) -> None:
+    """onnx's own check; that nodes are in another order, as onnxruntime's converters leave them, is no fault."""
+    import onnx
+    import onnx_ir as ir
+
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+    except onnx.checker.ValidationError as error:
+        if "topologically sorted" not in str(error):
+            raise
+        ordered = ir.from_proto(model)
+        ordered.graph.sort()
+        onnx.checker.check_model(ir.to_proto(ordered), full_check=True)
 
 
 def _value(value: Any) -> dict[str, Any]:

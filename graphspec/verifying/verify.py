@@ -14,9 +14,13 @@ from torch import Tensor, nn
 
 from graphspec.diagnostics import Diagnostic, VerificationError
 from graphspec.exporting.bundle.bundle import Bundle
+from graphspec.exporting.capture import capture, first_line
+from graphspec.exporting.onnx import write_onnx
 from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.shapes.shaped import ShapedGraph
+from graphspec.verifying.accounting import Account, account
+from graphspec.verifying.agreement import agreement
 from graphspec.verifying.blame.onnx_blame import blame_onnx, blame_unloadable
 from graphspec.verifying.blame.torch_blame import blame_values, blame_weights
 from graphspec.verifying.cases import Case, cases, further_cases, is_costly
@@ -73,19 +77,26 @@ def _untrusted(bundle: Bundle, run: Iterable[Runtime]) -> list[RuntimeReport]:
     return [RuntimeReport(runtime.name, failure=reason.format(runtime.name), optional=True) for runtime in left]
 
 
-def verify_onnx(
-    module: nn.Module, shaped: ShapedGraph, path: Path, *, sample: Mapping[str, Tensor] | None = None
-) -> VerifyReport:
+def verify_onnx(module: nn.Module, shaped: ShapedGraph, path: Path, bundle: Bundle | None = None) -> VerifyReport:
     """Judge an ONNX file of whatever origin (optimised, converted, quantised) by `module`.
 
+    What is in it is accounted for beside the network's own file first; then it is run. One in lower precision is judged
+    by how well it agrees.
+
     Args:
-        sample: a real batch by input name, judged beside the made-up inputs.
+        bundle: an export of the network: its real batch is asked too, and its ONNX file is the network's own; that is
+            written anew where there is none.
 
     Raises:
         VerificationError: as :func:`verify_bundle`.
     """
+    sample = golden_sample(bundle) if bundle else None
     with Judge(module, Runner(shaped, Workers(("onnx",))), sample) as judge:
-        return judge.files({UNOPTIMISED: path, ONNXRUNTIME: path}, None)
+        if bundle and "onnx" in bundle.formats:
+            return judge.against(bundle.path("onnx"), path)
+        own = judge.runner.scratch / "own.onnx"
+        write_onnx(capture(module, shaped), own, shaped.spec.export.opset_version, {})
+        return judge.against(own, path)
 
 
 class Judge:
@@ -110,15 +121,18 @@ class Judge:
             raise
         self.preparation = time.perf_counter() - start
 
-    def files(self, files: Mapping[Runtime, Path], opset_version: int | None) -> VerifyReport:
-        """Run each file in its runtime; ONNX files are examined for names, dims and opset as well."""
+    def files(self, files: Mapping[Runtime, Path], opset_version: int | None, precision: str = "") -> VerifyReport:
+        """Run each file in its runtime; ONNX files are examined for names, dims and opset as well.
+
+        Files whose weights have lower `precision` only have to agree.
+        """
         start = time.perf_counter()
-        reports = tuple(self.run(runtime, path) for runtime, path in files.items())
+        reports = tuple(self.run(runtime, path, precision) for runtime, path in files.items())
         onnx_files = {path for runtime, path in files.items() if runtime.format == "onnx"}
         faults = [fault for path in onnx_files for fault in check_onnx(path, self.shaped, opset_version)]
         faults += [fault for runtime, path in files.items() for fault in self._unrefused(runtime, path)]
         seconds = {"reference": self.preparation, "runtimes": time.perf_counter() - start}
-        unseen = next(self._unseen(files, reports), None)
+        unseen = None if precision else next(self._unseen(files, reports), None)
         blame, failing = self._blame(reports, dict(zip((r.name for r in files), files.values(), strict=True)))
         if unseen:
             faults.append(f"{unseen[0].name}: {unseen[1].detail}, which no output shows")
@@ -126,15 +140,28 @@ class Judge:
         inputs = {name: as_array(tensor) for name, tensor in failing.inputs.items()} if failing else {}
         return VerifyReport(reports, tuple(faults), blame, inputs, seconds)
 
+    def against(self, own: Path, path: Path) -> VerifyReport:
+        """Account for what is in the ONNX file at `path` beside the network's `own` file, and run it."""
+        try:
+            found = account(own, path)
+        except Exception as error:  # protobuf's and onnx's own errors, of a file that no runtime will take
+            found = Account(unaccounted=(f"the file, which cannot be read: {first_line(error)}",))
+        report = self.files({UNOPTIMISED: path, ONNXRUNTIME: path}, None, found.precision)
+        faults = (*(f"{path.name}: {difference}" for difference in found.differences), *report.faults)
+        layer = next((layer for layer in self.shaped.layers if layer.name == found.layer), None)
+        blame = Blame(layer.name, layer.at, found.differences[0]) if layer else None
+        return dataclasses.replace(report, faults=faults, unaccounted=found.unaccounted, blame=report.blame or blame)
+
     def _unseen(self, files: Mapping[Runtime, Path], reports: Sequence[RuntimeReport]) -> Iterator[tuple[Path, Blame]]:
         """The files that pass with another layer than the network's, of which the outputs tell nothing."""
         passed = {report.runtime for report in reports if report.passed}
         left = {r: path for r, path in files.items() if r.name in passed and r.layered}
         blind = blind_layers(self._oracle.reference, self.shaped, self.truths, self._costly) if left else set()
-        for runtime, path in left.items() if blind else ():
-            blame = self._blame_file(runtime, path, self.truths[0].case, blind)
-            if blame:
-                yield path, blame
+        for runtime, path in left.items():
+            if blind or runtime is not UNOPTIMISED:  # of the others, all weights can be asked for
+                blame = self._blame_file(runtime, path, self.truths[0].case, blind)
+                if blame:
+                    yield path, blame
 
     def _unrefused(self, runtime: Runtime, path: Path) -> list[str]:
         if not runtime.machine_code:
@@ -148,7 +175,7 @@ class Judge:
         runtimes, faults = (*report.runtimes, *found), (*report.faults, *wrong)
         return dataclasses.replace(report, runtimes=runtimes, faults=faults, blame=report.blame or blame)
 
-    def run(self, runtime: Runtime, path: Path) -> RuntimeReport:
+    def run(self, runtime: Runtime, path: Path, precision: str = "") -> RuntimeReport:
         """Run the file at `path` in `runtime` on all cases, judge every output; a crash or a hang is its failure."""
         start = time.perf_counter()
         report = RuntimeReport(runtime.name, optional=runtime.optional)
@@ -158,7 +185,7 @@ class Judge:
             outputs = self.runner.run(runtime, path, self._cases)
         except WorkerError as error:
             return dataclasses.replace(report, failure=str(error), seconds=time.perf_counter() - start)
-        compared = compare(self.truths, outputs)
+        compared = agreement(self.truths, outputs, precision) if precision else compare(self.truths, outputs)
         return dataclasses.replace(report, comparisons=compared, seconds=time.perf_counter() - start)
 
     def _blame(self, reports: tuple[RuntimeReport, ...], paths: Mapping[str, Path]) -> tuple[Blame | None, Case | None]:

@@ -123,13 +123,17 @@ class RuntimeReport:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """The whole verification. ``faults`` are those of the files themselves, before any is run."""
+    """The whole verification. ``faults`` are those of the files themselves, before any is run.
+
+    ``unaccounted`` is what a file has otherwise than the network's own, and of which numbers alone decide.
+    """
 
     runtimes: tuple[RuntimeReport, ...]
     faults: tuple[str, ...] = ()
     blame: Blame | None = None
     failing_input: Mapping[str, NDArray[Any]] = dataclasses.field(default_factory=dict)
     seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    unaccounted: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -153,6 +157,7 @@ class VerifyReport:
     def as_dict(self) -> dict[str, Any]:
         """As data, for ``--json`` and the manifest; the same for every run on one machine."""
         row: dict[str, Any] = {"passed": self.passed, "scaled_error": _finite(self.worst), "faults": list(self.faults)}
+        row |= {"unaccounted": list(self.unaccounted)} if self.unaccounted else {}
         row["first_divergent_layer"] = self.first_divergent_layer
         return row | {"runtimes": {runtime.runtime: runtime.as_dict() for runtime in self.runtimes}}
 

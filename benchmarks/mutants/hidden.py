@@ -1,0 +1,79 @@
+"""Changes that drawn inputs hardly show, beside changes that mean nothing, judged by ``verify FILE --against EXPORT``.
+
+    python benchmarks/mutants/hidden.py [--networks dead bounded …]
+
+One line a family: how many changes there are and how many were refused; then the harmless ones and the files that tools
+made, of which none may be. What was missed, or refused though it is right, stands below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+from changes import changes
+from harmless import harmless, made_by_tools
+from networks import HEAD, HIDDEN
+
+from graphspec import pipeline
+from graphspec.exporting.capture import capture
+from graphspec.exporting.onnx import write_onnx
+from graphspec.verifying import Workers
+from graphspec.verifying.runner import Runner
+from graphspec.verifying.verify import Judge
+
+
+def cases(own: Path, folder: Path) -> Iterator[tuple[bool, str, str, Path]]:
+    """Whether it is to be refused, family, site and file."""
+    model = onnx.load(own)
+    for wrong, made in ((True, changes), (False, harmless)):
+        for change in made(model):
+            path = folder / "changed.onnx"
+            onnx.save(change.of(model), path)
+            yield wrong, change.family, change.site, path
+    for name, path in made_by_tools(own, folder):
+        yield False, name, "", path
+
+
+def main() -> int:
+    """Run everything; exit code 1 where something was missed or refused wrongly."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", nargs="+", default=list(HIDDEN), choices=list(HIDDEN))
+    chosen = parser.parse_args()
+    warnings.simplefilter("ignore")
+    counts: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+    right: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+    remarks = []
+    for name in chosen.networks:
+        start = time.perf_counter()
+        shaped = pipeline.shape(pipeline.load(f"{HEAD}{HIDDEN[name]}"))
+        module = pipeline.build(shaped, seed=1)
+        with tempfile.TemporaryDirectory() as place, Judge(module, Runner(shaped, Workers(("onnx",)))) as judge:
+            folder = Path(place)
+            write_onnx(capture(module, shaped), folder / "own.onnx", 20, {})
+            for wrong, family, site, path in cases(folder / "own.onnx", folder):
+                report = judge.against(folder / "own.onnx", path)
+                counts[wrong][family] += 1
+                right[wrong][family] += report.passed != wrong
+                if report.passed == wrong:
+                    said = "; ".join([*report.faults, *(f for r in report.runtimes for f in r.faults)])
+                    remarks.append(f"{'missed' if wrong else 'false alarm'}: {name}: {family}: {site}: {said[:300]}")
+        print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    for wrong, title in ((True, "| change | files | refused |"), (False, "| harmless | files | passed |")):
+        print(f"\n{title}\n|---|---:|---:|")
+        for family, count in counts[wrong].items():
+            print(f"| {family} | {count} | {right[wrong][family]} |")
+        print(f"| all | {counts[wrong].total()} | {right[wrong].total()} |")
+    print("\n".join(["", *remarks]))
+    return 1 if remarks else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

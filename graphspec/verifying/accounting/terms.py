@@ -1,0 +1,127 @@
+"""An ONNX graph as terms: what each value is, written out to the inputs, without names.
+
+Two files compute the same function where their outputs are the same terms. Terms are made by :class:`Terms`, which
+gives the same object for the same operator on the same inputs, so that a graph stays a graph.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Attributes = tuple[tuple[str, Hashable], ...]
+#: Operators that only arrange elements: whether they do it right, shows at any size.
+LAYOUT = frozenset(("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand"))
+#: Operators whose first two inputs may be exchanged.
+COMMUTATIVE = frozenset(("Add", "Mul", "And", "Or", "Xor", "Equal", "Max", "Min"))
+
+
+@dataclasses.dataclass(frozen=True, eq=False, slots=True)
+class Constant:
+    """A tensor of the file. ``derived``: computed from several, in float64, so that it is off by rounding.
+
+    ``step`` is the distance of two neighbours that it could have, where it was quantised: its values are off by half
+    of that.
+    """
+
+    array: Array
+    name: str = ""
+    derived: bool = False
+    step: Array | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, slots=True)
+class Term:
+    """A value: output `index` of `op` on `inputs`.
+
+    ``op`` has its domain before it where that is not ONNX's own; ``const`` (with `constant`), ``input`` (with its name
+    as attribute) and ``none``, an input left out, have no inputs. ``number`` grows from inputs to outputs.
+    ``signature`` is the same for terms that differ in numbers and arrangement alone. ``layer`` is that of the node.
+    ``plain`` is what the file has, where this is what was folded of it.
+    """
+
+    op: str
+    inputs: tuple[Term, ...]
+    attributes: Attributes
+    index: int
+    number: int
+    signature: int
+    constant: Constant | None = None
+    layer: str = ""
+    plain: Term | None = None
+
+    @property
+    def array(self) -> Array | None:
+        """The numbers of a constant; None of any other term."""
+        return None if self.constant is None else self.constant.array
+
+    def attribute(self, name: str, default: Hashable = None) -> Hashable:
+        """An attribute, or `default`."""
+        return next((value for key, value in self.attributes if key == name), default)
+
+
+class Terms:
+    """Makes terms; the same one for the same value."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, Term] = {}
+        self._count = 0
+        self.none = self._new("none", (), (), 0, hash("none"))
+
+    def constant(
+        self, array: Array, name: str = "", derived: bool = False, step: Array | None = None, layer: str = ""
+    ) -> Term:
+        """A new constant."""
+        shape = tuple(sorted(size for size in array.shape if size != 1))
+        signature = hash(("const", "f" if array.dtype.kind == "f" else "i", shape))
+        return self._new("const", (), (), 0, signature, Constant(array, name, derived, step), layer)
+
+    def number(self, value: float) -> Term:
+        """A single float32 as a constant."""
+        return self.constant(np.array(value, np.float32))
+
+    def term(
+        self, op: str, inputs: Sequence[Term], attributes: Attributes = (), index: int = 0, layer: str = ""
+    ) -> Term:
+        """Output `index` of `op`."""
+        key = (op, tuple(map(id, inputs)), attributes, index)
+        if key not in self._made:
+            self._made[key] = self._new(
+                op, tuple(inputs), attributes, index, _signature(op, inputs, index), None, layer
+            )
+        return self._made[key]
+
+    def folded(self, term: Term, plain: Term) -> Term:
+        """`term` as what was folded of `plain`."""
+        return self._new(term.op, term.inputs, term.attributes, term.index, term.signature, None, term.layer, plain)
+
+    def _new(
+        self, op: str, inputs: tuple[Term, ...], attributes: Attributes, index: int, signature: int,
+        constant: Constant | None = None, layer: str = "", plain: Term | None = None,
+    ) -> Term:  # fmt: skip
+        self._count += 1
+        return Term(op, inputs, attributes, index, self._count, signature, constant, layer, plain)
+
+
+def _signature(op: str, inputs: Sequence[Term], index: int) -> int:
+    parts = [term.signature for term in inputs]
+    if op in LAYOUT and parts:
+        return parts[0]
+    return hash((op, index, *(sorted(parts) if op in COMMUTATIVE else parts)))
+
+
+def reachable(outputs: Sequence[Term]) -> list[Term]:
+    """Every term below `outputs`, themselves among them, each before those that read it."""
+    found: dict[int, Term] = {}
+    waiting = list(outputs)
+    while waiting:
+        term = waiting.pop()
+        if term.number not in found:
+            found[term.number] = term
+            waiting.extend(term.inputs)
+    return [found[number] for number in sorted(found)]

@@ -1,0 +1,84 @@
+"""What an ONNX file has otherwise than the network's own is said; what means nothing is not."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from graphspec import pipeline
+from graphspec.exporting.capture import capture
+from graphspec.exporting.onnx import write_onnx
+from graphspec.verifying import Workers
+from graphspec.verifying.accounting import account
+from graphspec.verifying.runner import Runner
+from graphspec.verifying.verify import Judge
+
+MUTANTS = Path(__file__).parents[3] / "benchmarks" / "mutants"
+sys.path.insert(0, str(MUTANTS))
+from changes import changes  # noqa: E402
+from harmless import harmless, made_by_tools  # noqa: E402
+from networks import HEAD, HIDDEN  # noqa: E402
+
+sys.path.remove(str(MUTANTS))
+
+NETWORKS = ("table", "dead", "bounded", "pictures", "series")
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def own(request, tmp_path_factory):
+    """A network's own file."""
+    shaped = pipeline.shape(pipeline.load(f"{HEAD}{HIDDEN[request.param]}"))
+    module = pipeline.build(shaped, seed=1)
+    path = tmp_path_factory.mktemp(request.param) / "own.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write_onnx(capture(module, shaped), path, 20, {})
+    return path, module, shaped
+
+
+def test_every_change_is_seen_and_no_harmless_one_is(own, tmp_path):
+    path, _, _ = own
+    model, target = onnx.load(path), tmp_path / "changed.onnx"
+    for wrong, made in ((True, changes), (False, harmless)):
+        for change in made(model):
+            onnx.save(change.of(model), target)
+            found = account(path, target)
+            assert bool(found.differences) == wrong, (change.family, change.site, found)
+    assert account(path, path).differences == account(path, path).unaccounted == ()
+
+
+@pytest.mark.slow
+def test_files_that_tools_made_pass(own, tmp_path):
+    path, module, shaped = own
+    with Judge(module, Runner(shaped, Workers(("onnx",)))) as judge:
+        for name, made in made_by_tools(path, tmp_path):
+            report = judge.against(path, made)
+            assert report.passed, (name, report.faults, [runtime.faults[:1] for runtime in report.runtimes])
+
+
+def test_what_differs_is_said_before_the_numbers_are(small, judge, damaged):
+    def change(graph):
+        tensor = next(tensor for tensor in graph.initializer if tensor.name == "fc.weight")
+        array = onnx.numpy_helper.to_array(tensor).copy()
+        array[1, 7] *= np.float32(1.0001)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+
+    report = judge.against(small.bundle.path("onnx"), damaged(change))
+    assert report.faults[0] == 'damaged.onnx: layer "fc": fc.weight differs in 1 of 768 values'
+    assert (report.passed, report.first_divergent_layer) == (False, "fc")
+
+
+def test_what_is_not_accounted_for_is_said_and_run(small, judge, damaged):
+    def change(graph):
+        node = next(node for node in reversed(graph.node) if node.op_type == "Reshape")
+        node.op_type = "Flatten"
+        del node.input[1:], node.attribute[:]
+
+    report = judge.against(small.bundle.path("onnx"), damaged(change))
+    assert report.passed
+    assert report.unaccounted == ("the arrangement of elements at Reshape of layer flatten",)
