@@ -76,10 +76,22 @@ def _check_shape(name: str, wanted: TensorType, field: str, data: DataSet) -> No
     )
     if not fits:
         given, asked = (" × ".join(map(str, shape)) or "a number" for shape in (sample, sizes))
-        hint = "" if len(sample) != 3 or len(sizes) != 3 else "a Resize or Grayscale transform changes images"
+        hint = _shape_hint(sample, sizes)
         raise fail(
             "shape-mismatch",
             f"a sample of {data.name} is {given}, the input {quoted(name)} {asked}",
             ("inputs", name),
             hint,
         )
+
+
+def _shape_hint(sample: tuple[Any, ...], sizes: tuple[Any, ...]) -> str:
+    """What brings images to the input: channels that stand last go first, a layer flattens, a transform resizes."""
+    if len(sample) != 3:
+        return ""
+    if len(sizes) == 1:
+        return 'the layer "Flatten" makes rows of images'
+    turned = (sample[2], *sample[:2])
+    if len(sizes) == 3 and all(not isinstance(b, int) or a == b for a, b in zip(turned, sizes, strict=True)):
+        return "the channels stand last, they go first: N × C × H × W"
+    return "a Resize or Grayscale transform changes images" if len(sizes) == 3 else ""

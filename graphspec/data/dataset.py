@@ -24,7 +24,7 @@ from graphspec.data.sources.paths import check_inside
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.split import split_indices
 from graphspec.data.transforms import Normalize, SizeTransforms, size_transforms, transforms_by_input
-from graphspec.diagnostics import fail
+from graphspec.diagnostics import fail, printable
 from graphspec.spec.data import DataSpec
 
 Part = Literal["train", "validation", "test"]
@@ -144,9 +144,14 @@ def load(spec: DataSpec, place: DataLike = None, *, seed: int = 0, dtypes: Mappi
     settled = Settled(values, dtypes or {}, source.columns)
     return DataSet(
         spec.dataset.type, settled(training, "training"), validation and settled(validation, "validation"),
-        SealedPart(test and (lambda: settled(test(), "test"))), source.labels, sizes, values, augment, mix,
+        SealedPart(test and (lambda: settled(test(), "test"))), _readable(source.labels), sizes, values, augment, mix,
         spec.batch_size, spec.drop_last, seed, kinds, source.columns,
     )  # fmt: skip
+
+
+def _readable(labels: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The names of classes as they are shown everywhere: control characters, and what is no UTF-8, escaped."""
+    return {target: tuple(map(printable, names)) for target, names in labels.items()}
 
 
 def _resized(source: Source, sizes: SizeTransforms) -> Source:

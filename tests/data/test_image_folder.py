@@ -237,3 +237,12 @@ def test_what_would_take_too_much_is_refused_before_a_picture_is_changed(tmp_pat
     colours(tmp_path / "set", 5)
     with pytest.raises(GraphspecError, match=expected):
         parts(tmp_path, **data)
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred\x07", "two\nlines", os.fsdecode(b"\xff\xfe")])
+def test_names_of_classes_have_no_control_characters_and_are_utf_8(tmp_path, name):
+    colours(tmp_path / "set", 5)
+    os.rename(tmp_path / "set" / "dog", tmp_path / "set" / name)
+    (label,) = set(parts(tmp_path).classes) - {"cat"}
+    assert label.isprintable()
+    assert label.encode()

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from graphspec.compiler import Network
 from graphspec.data import DataSet, load
+from graphspec.data.binding import bind
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.data import DataSpec
 
@@ -136,3 +138,22 @@ def test_an_npy_file_is_no_npz(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros(3))
     with pytest.raises(GraphspecError, match="holds one array"):
         read(tmp_path, {"type": "npz", "file": "a.npy"})
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted", "hint"),
+    [
+        ((8, 8, 3), [3, 8, 8], "the channels stand last, they go first"),
+        ((8, 6, 1), [1, "H", "W"], "the channels stand last"),
+        ((1, 8, 8), [64], 'the layer "Flatten"'),
+        ((3, 9, 9), [3, 8, 8], "a Resize"),
+    ],
+)
+def test_images_of_another_shape_are_refused_with_what_helps(
+    shape: Any, wanted: Any, hint: str, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "a.npz", image=np.zeros((6, *shape), np.uint8), y=np.arange(6) % 2)
+    spec = {"graphspec": 1, "inputs": {"image": ["N", *wanted]}, "layers": {"relu": "ReLU"}}
+    data = {"dataset": {"type": "npz", "file": "a.npz"}, "validation": 0, "test": 0}
+    with pytest.raises(GraphspecError, match=hint):
+        bind(Network.open({**spec, "data": data}).shaped, read(tmp_path, data["dataset"]))
