@@ -133,8 +133,13 @@ def accepted(place: str) -> Iterator[list[str]]:
 
 
 def check(place: str, names: list[str]) -> None:
+    """:func:`check_network` of the network whose things at `place` have these names."""
+    check_network(PLACES[place](names))
+
+
+def check_network(spec: dict[str, Any]) -> None:
     """Build, call, emit, export and verify the network; an error of any kind where one of them differs."""
-    network = load(PLACES[place](names))
+    network = load({"name": "m", "export": {"formats": FORMATS}} | spec)
     module = network.build().eval()
     inputs = network.shaped.inputs
     sizes = [[size if isinstance(size, int) else 3 for size in kind.shape] for kind in inputs.values()]

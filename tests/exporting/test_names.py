@@ -30,6 +30,31 @@ def test_some_names_work_in_every_format(place: str) -> None:
     names.check(place, [name for name in sorted(FEW) if names.refusal(place, name) is None])
 
 
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        {"relu": "b", "relu_value": "c_"},
+        {"relu_value": "a", "relu": "c_", "relu_value_1": "b"},
+        {"linear": "c_", "addmm": "b", "val_0": "a"},
+        {"p": "p", "a": "a", "b": "b"},
+    ],
+)
+def test_outputs_may_have_the_names_of_inner_values(outputs: dict[str, str]) -> None:
+    """Inner values yield, to a name that nothing has."""
+    layers = {
+        "a": "ReLU",
+        "b": {"type": "Linear", "out_features": 3},
+        "c_": {"type": "Linear", "out_features": 2, "from": "a"},
+        "p": {"type": "Parameter", "shape": [3], "init": "ones_"},
+        "q": {"type": "add", "from": ["b", "p"], "broadcast": True},
+    }
+    used = {"q": "q"} if "p" not in outputs else {}
+    network = {"graphspec": 1, "inputs": {"x": ["N", 4]}, "layers": layers, "outputs": outputs | used}
+    if "p" in outputs:
+        del layers["q"], layers["c_"]
+    names.check_network(network)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("place", names.PLACES)
 def test_every_name_that_compile_takes_works_in_every_format(place: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import warnings
 from collections.abc import Mapping
@@ -135,10 +136,11 @@ def _name_values(model: ir.Model, capture: Capture) -> None:
             graph.append(copy)
             graph.outputs[k] = copy.outputs[0]
     taken = {*outputs, *capture.input_names}
-    inner = [value for node in graph for value in node.outputs]
-    for value in [*inner, *graph.inputs]:
+    inner = [*(value for node in graph for value in node.outputs), *graph.inputs, *graph.initializers.values()]
+    used = taken | {value.name for value in inner if value.name}
+    for value in inner:
         if value.name in taken:
-            value.name = f"{value.name}_value"
+            value.name = _free(f"{value.name}_value", used)
     for value, name in zip(graph.inputs, capture.input_names, strict=True):
         value.name = name
     for value, name in zip(graph.outputs, outputs, strict=True):
@@ -147,6 +149,14 @@ def _name_values(model: ir.Model, capture: Capture) -> None:
         value.metadata_props.clear()
     by_name = dict(zip(outputs, graph.outputs, strict=True))
     graph.outputs[:] = [by_name[name] for name in capture.shaped.outputs]
+
+
+def _free(name: str, used: set[str]) -> str:
+    """`name`, or with a number behind it where something is called so; it is in use from then on."""
+    numbered = (f"{name}_{number}" for number in itertools.count(1))
+    found = next(text for text in itertools.chain([name], numbered) if text not in used)
+    used.add(found)
+    return found
 
 
 def _name_dims(model: ir.Model, capture: Capture) -> None:
