@@ -19,6 +19,8 @@ from graphspec.spec.names import fault_in
 from graphspec.spec.parse import type_name
 from graphspec.spec.scope import Bindings
 
+#: Values that layers take, on average, where there are as many layers as can be.
+WIRES_PER_LAYER = 40
 #: What the output is called where no [outputs] says it.
 DEFAULT_OUTPUT = "output"
 
@@ -50,6 +52,7 @@ class Expansion:
         self.aliases: dict[str, dict[str, Ref]] = {}
         self.used_blocks: set[str] = set()
         self.calls = 0
+        self.wires = 0
         self.meter = Meter()
         #: what blocks see of the file's variables
         self.variables = Bindings(spec.vars, meter=self.meter)
@@ -288,6 +291,7 @@ class Expansion:
             ]
             if None not in refs:
                 found[key] = tuple(refs) if isinstance(names_, tuple) else refs[0]  # type: ignore[arg-type, assignment]
+            self.count_wires(len(refs), where)
         if chained and last and found:
             found[next(iter(found))] = last
         return found
@@ -348,6 +352,13 @@ class Expansion:
         if len(self.nodes) >= self.most or self.calls > 2 * self.most:
             message = f"the network has more than {self.most:,} layers, counting those that an `if` may leave out"
             raise GraphspecError([*self.faults, Diagnostic("too-many-layers", message, at)])
+
+    def count_wires(self, count: int, at: Path) -> None:
+        """Stop where all layers together take very many values: each costs time, and copies of a line have them all."""
+        self.wires += count
+        if self.wires > WIRES_PER_LAYER * self.most:
+            most = WIRES_PER_LAYER * self.most
+            raise GraphspecError([*self.faults, Diagnostic("too-large", f"layers take more than {most:,} values", at)])
 
     def fault(self, code: Code, message: str, at: Path, hint: str = "") -> None:
         """Note one fault and go on, so that all of them come at once."""

@@ -13,6 +13,7 @@ from graphspec.diagnostics import MOST_SHOWN, GraphspecError
 
 HEAD = 'graphspec = 1\n[inputs]\nx = ["N", 8]\n[layers]\n'
 USES_P = 'y = { type = "add", from = ["x", "p"], broadcast = true }\n'
+TIMES_X = "'x', "
 TIMES_A = "'${a}', "
 NESTED = "".join(f'[blocks.B{n}.layers]\nb = {{ type = "B{n + 1}", repeat = 10 }}\n' for n in range(1, 13))
 #: Name → text, the codes that may come of it, seconds of processor time (the machine may be slow and busy).
@@ -81,6 +82,9 @@ TEXTS: dict[str, tuple[str, str, float]] = {
     ),
     "a Parameter of 1,001 dims": (
         f'{HEAD}p = {{ type = "Parameter", shape = [{", ".join(["1"] * 1001)}] }}\n{USES_P}', "too-large", 1,
+    ),
+    "10,000 layers of 300 inputs": (
+        HEAD + f'r = {{ type = "ReLU", from = [{TIMES_X * 300}], repeat = 10000 }}\n', "too-large", 3,
     ),
     "a value of 100 dims": (
         HEAD + "".join(f'u{n} = {{ type = "unsqueeze", dim = 0 }}\n' for n in range(100)), "too-large", 3,
