@@ -86,11 +86,15 @@ def tables(shaped: ShapedGraph, whole: bool = False) -> Iterator[RenderableType]
 
 
 def _totals(shaped: ShapedGraph, rows: Sequence[Row], at: str) -> Iterator[Text]:
+    from graphspec.shapes.dims import range_text
+
     leaves = [row for row in rows if not row.block]
     parameters = sum(row.parameters for row in leaves)
     frozen = sum(layer.parameter_count for layer in shaped.layers if layer.freeze)
     outputs = ", ".join(f"{name}: {type_}" for name, type_ in shaped.output_types.items())
     yield Text(f"Outputs     {outputs}")
+    if bounded := [range_text(name, *ends) for name, ends in shaped.dims.items() if ends != (1, None)]:
+        yield Text(f"Sizes       {', '.join(bounded)}")
     yield Text(
         f"Parameters  {parameters:,} ({size(4 * parameters)} in float32{f', {frozen:,} frozen' if frozen else ''})"
     )

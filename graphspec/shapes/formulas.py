@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 from torch.utils._sympy.functions import FloorDiv, Max, Min
 
-from graphspec.shapes.conditions import LONGEST_PERIOD, Ranges, find, is_linear, period_of
+from graphspec.shapes.conditions import LONGEST_PERIOD, Ranges, find, is_linear, negated, period_of
 from graphspec.shapes.dims import Dim, canonical
 from graphspec.shapes.evaluate import Unreadable, value_at, values
 
@@ -68,7 +68,8 @@ def _candidates(formulas: Sequence[Any], cases: Sequence[Case], ranges: Ranges) 
     for a, b in itertools.combinations(formulas, 2):
         yield Min(a, b)
         yield Max(a, b)
-    yield from _by_condition(formulas, cases)
+    if (chosen := _by_condition(cases, ranges)) is not None:
+        yield chosen
 
 
 def _fitted(formulas: Sequence[Any], cases: Sequence[Case], ranges: Ranges) -> Any:
@@ -105,10 +106,16 @@ def _at(symbol: sympy.Symbol, size: int, cases: Sequence[Case]) -> int | None:
     return None
 
 
-def _by_condition(formulas: Sequence[Any], cases: Sequence[Case]) -> Iterator[Any]:
-    """Two formulas, chosen by one of the conditions."""
-    if len(formulas) != 2:
-        return
+def _by_condition(cases: Sequence[Case], ranges: Ranges) -> Any:
+    """The cases' formulas, chosen by conditions, each of which holds in some cases and in none of the others."""
+    if len({own for _, own in cases}) == 1:
+        return cases[0][1]
     for condition in dict.fromkeys(condition for conditions, _ in cases for condition in conditions):
-        yield sympy.Piecewise((formulas[0], condition), (formulas[1], True))
-        yield sympy.Piecewise((formulas[1], condition), (formulas[0], True))
+        inside = [case for case in cases if find([*case[0], negated(condition)], ranges) is None]
+        outside = [case for case in cases if find([*case[0], condition], ranges) is None]
+        if not inside or not outside or len(inside) + len(outside) != len(cases):
+            continue
+        there, elsewhere = _by_condition(inside, ranges), _by_condition(outside, ranges)
+        if there is not None and elsewhere is not None:
+            return sympy.Piecewise((there, condition), (elsewhere, True))
+    return None

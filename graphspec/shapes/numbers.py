@@ -19,8 +19,9 @@ from graphspec.shapes.call import Answer, FrozenDim, Refused, Run, Types, call
 from graphspec.shapes.dims import Dim, tidy
 from graphspec.shapes.shaped import TensorType
 
-#: Sizes that stand for the dynamic dims; larger than most numbers of a network, so that neither is taken for the other.
-PRIMES = (1009, 2003, 3001, 4001, 5003, 6007, 7001, 8009, 9001, 10007, 11003, 12007)
+#: Sizes that stand for the dynamic dims. A number of a network that one of them divides is told from it by the second
+#: run; larger ones would overflow where a layer multiplies many.
+PRIMES = (101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157)
 #: Sizes at which a layer that makes numbers of them is tried besides.
 TRIED = (*range(1, 18), 31, 32, 33, 63, 64, 65, 100, 128, 224, 256, 500)
 

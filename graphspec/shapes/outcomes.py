@@ -92,6 +92,8 @@ def _required(outcome: Outcome, equal: Sequence[Any], ranges: Ranges) -> Iterato
 
 
 def _unequal(equation: Any) -> str:
+    if not equation.args:
+        return "its values are of different sizes"
     left, right = (dim_text(tidy(side)) for side in equation.args)
     return f"a size is {left} in one value and {right} in another"
 

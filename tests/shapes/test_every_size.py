@@ -50,6 +50,8 @@ HOLDING: dict[str, tuple[dict[str, Any], Layers, str, dict[str, tuple[int, int |
     "the last ones": (ROWS, {"y": {"type": "slice", "dim": 1, "start": -8}}, "N × min(T, 8) × 4", {}),
     "a start, an end and a step": (ROWS, {"y": {"type": "slice", "dim": 1, "start": 1, "end": 20, "step": 3}},
                                    "N × min((T + 1)//3, 7) × 4", {"T": (2, None)}),
+    "from the end to a place": (ROWS, {"y": {"type": "slice", "dim": 1, "start": -4, "end": 11, "step": 2}},
+                                "N × ((-T//2 + 8 if T >= 11 else 2) if T >= 4 else (T + 1)//2) × 4", {"T": (1, 14)}),
     "positions, cut": (ROWS, {"p": TABLE, "r": {"type": "slice", "dim": 1, "end": LENGTH},
                               "y": {"type": "add", "from": ["x", "r"], "broadcast": True}},
                        "N × T × 4", {"T": (1, 64)}),
