@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -17,9 +17,13 @@ from torch.export import Dim, ExportedProgram, export
 from torch.utils import _pytree as pytree
 
 from graphspec.diagnostics import GraphspecError, fail
-from graphspec.exporting.open_recurrent import open_sequences
+from graphspec.exporting.guards import loosen, suspect
+from graphspec.exporting.open_shapes import OpenPools, open_sequences
 from graphspec.exporting.sampler import Sampler, accepts
 from graphspec.shapes.shaped import ShapedGraph
+
+#: Sizes at which every program is tried, and those at which one is that has guards.
+SMALL, MANY = (1, 2, 3), (*range(1, 10), 12, 17)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,12 +78,7 @@ def _widest(module: nn.Module, shaped: ShapedGraph, sampler: Sampler) -> Exporte
     torch guards a program by what it saw while tracing: a plain trace refuses a feature map of 1 after a strided
     convolution, which one oblivious to ones accepts. Most networks need one trace.
     """
-    trials = [
-        sampler.draw({**sampler.sizes, name: least + step})
-        for name, (least, greatest) in shaped.dims.items()
-        for step in (0, 1, 2)
-        if greatest is None or least + step <= greatest
-    ]
+    trials = [sampler.draw(sizes) for sizes in _alone(shaped, sampler, SMALL)]
     found: list[tuple[int, bool, ExportedProgram]] = []
     problem: Exception | None = None
     for oblivious in (False, True):
@@ -88,6 +87,8 @@ def _widest(module: nn.Module, shaped: ShapedGraph, sampler: Sampler) -> Exporte
         except Exception as error:  # torch.export raises many types; whichever it is, another way may do
             problem = problem or error
             continue
+        if suspect(program):
+            loosen(program, module, [inputs for inputs in _many_sizes(shaped, sampler) if accepts(module, inputs)])
         runnable = program.module()
         refused = sum(not accepts(runnable, inputs) and accepts(module, inputs) for inputs in trials)
         found.append((refused, oblivious, program))
@@ -99,12 +100,30 @@ def _widest(module: nn.Module, shaped: ShapedGraph, sampler: Sampler) -> Exporte
     return min(found, key=lambda entry: entry[:2])[2]
 
 
+def _many_sizes(shaped: ShapedGraph, sampler: Sampler) -> list[dict[str, Tensor]]:
+    """Inputs whose dims, one after another and all together, have every remainder of small numbers."""
+    together = [
+        {name: least if greatest is not None and size > greatest else max(size, least) for name, (least, greatest) in
+         shaped.dims.items()}
+        for size in MANY
+    ]  # fmt: skip
+    return [sampler.draw(sizes) for sizes in (*_alone(shaped, sampler, MANY), *together)]
+
+
+def _alone(shaped: ShapedGraph, sampler: Sampler, steps: Sequence[int]) -> Iterator[dict[str, int]]:
+    """The ordinary sizes but for one dim, which is the first, second, … of its range."""
+    for name, (least, greatest) in shaped.dims.items():
+        for step in steps:
+            if greatest is None or least + step - 1 <= greatest:
+                yield {**sampler.sizes, name: least + step - 1}
+
+
 def _trace(module: nn.Module, shaped: ShapedGraph, sampler: Sampler, oblivious: bool) -> ExportedProgram:
     from torch.fx.experimental import _config
 
     inputs = tuple(sampler.draw().values())
     sizes_of_one = _config.patch(backed_size_oblivious=oblivious)  # type: ignore[attr-defined]
-    with warnings.catch_warnings(), open_sequences(), without_stack_traces(), sizes_of_one:
+    with warnings.catch_warnings(), open_sequences(), OpenPools(), without_stack_traces(), sizes_of_one:
         warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
         return export(module, inputs, dynamic_shapes=_dynamic(shaped), strict=False)
 

@@ -7,13 +7,15 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
+from torch import nn
 
-from graphspec.diagnostics import fail, warn
+from graphspec.diagnostics import GraphspecError, fail, warn
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape, zero_tensors
 from graphspec.exporting.capture import Capture, first_line
+from graphspec.exporting.script_forms import scriptable
 
 if TYPE_CHECKING:
     from graphspec.exporting.order import Order
@@ -57,14 +59,31 @@ def write_torchscript(capture: Capture, path: Path, extra_files: Mapping[str, st
         raise fail("not-exportable", message, at=("export", "formats"), hint='use "pt2" or "onnx" instead')
     warn("deprecated", "torch has deprecated TorchScript since 2.11", at=("export", "formats"), hint='"pt2" follows it')
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # said once above
-            scripted = torch.jit.script(capture.module)
+        scripted = _script(scriptable(capture.module))
     except Exception as error:  # torch.jit raises RuntimeError, OSError, NotSupportedError and others
-        message = f"torch.jit.script refuses the network: {first_line(error)}"
-        raise fail("not-exportable", message, at=("export", "formats")) from error
+        raise _refused(capture, error) from error
     whole = io.BytesIO(scripted.save_to_buffer(_extra_files=dict(extra_files)))
     path.write_bytes(_without_debug(whole))  # torch's own writing of files ends the process where the disk is full
+
+
+def _script(module: nn.Module) -> torch.jit.ScriptModule:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said once by the caller
+        return cast(torch.jit.ScriptModule, torch.jit.script(module))
+
+
+def _refused(capture: Capture, error: Exception) -> GraphspecError:
+    """`error` as a diagnostic at the first layer that is refused by itself, else at the formats."""
+    for layer in capture.shaped.layers:
+        if layer.op.is_leaf:
+            continue
+        try:
+            _script(scriptable(capture.module.get_submodule(layer.module)))
+        except Exception as own:  # whatever it is, it is this layer's
+            message = f'layer "{layer.name}" ({layer.type}) cannot be written as TorchScript: {first_line(own)}'
+            return fail("not-exportable", message, at=layer.at)
+    message = f"the network cannot be written as TorchScript: {first_line(error)}"
+    return fail("not-exportable", message, at=("export", "formats"))
 
 
 def _without_debug(archive: io.BytesIO) -> bytes:

@@ -15,7 +15,7 @@ import torch
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting.capture import Capture, first_line, without_stack_traces
 from graphspec.exporting.layer_map import layers_of_nodes
-from graphspec.exporting.open_recurrent import open_sequences
+from graphspec.exporting.open_shapes import open_sequences
 from graphspec.shapes.dims import dim_text
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 

@@ -1,30 +1,49 @@
-"""Recurrent layers whose sequence length stays open while torch traces them.
+"""Layers whose sizes stay open while torch traces them, where torch itself would freeze them to the sample's.
 
 ``lstm``, ``gru`` and ``rnn`` are single operators, but torch infers their shapes by running their loop over the
-sequence, which freezes its length to that of the sample. Their shapes are simple: say them instead.
+sequence, which freezes its length to that of the sample. Their shapes are simple: say them instead. ``max_pool1d`` asks
+for its sizes as numbers; the same function that gives indices too does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+
+class OpenPools(TorchFunctionMode):
+    """Inside, ``max_pool1d`` keeps an open length."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func is functional.max_pool1d:
+            return functional.max_pool1d_with_indices(*args, **(kwargs or {}))[0]
+        return func(*args, **(kwargs or {}))
 
 
 @contextmanager
 def open_sequences() -> Iterator[None]:
-    """Inside, tracing a recurrent operator keeps its sequence dim symbolic.
+    """Inside, tracing a recurrent operator keeps its sequence dim symbolic, and so does taking the program apart.
 
-    An operator's Python kernels are private to torch; where they are gone, the length is frozen and refused as such.
+    torch asks an operator's Python kernels while it traces, and its table of decompositions while it takes a program
+    apart; where the kernels, private to torch, are gone, the length is frozen and refused as such.
     """
+    from torch._decomp import decomposition_table
+
     aten = torch.ops.aten
     fakes: dict[Any, Any] = dict.fromkeys((aten.gru.input, aten.rnn_tanh.input, aten.rnn_relu.input), _fake)
+    fakes[aten.lstm.input] = _fake_lstm
     with ExitStack() as stack:
-        for operator, fake in (fakes | {aten.lstm.input: _fake_lstm}).items():
+        stack.enter_context(patch.dict(decomposition_table, fakes))
+        for operator, fake in fakes.items():
             kernels = getattr(operator, "py_kernels", {})
             stack.enter_context(patch.dict(kernels, dict.fromkeys(kernels, fake)))
             stack.callback(_forget_dispatch, operator)

@@ -1,0 +1,18 @@
+"""torch operators that torch's own exporter writes wrongly, or not at all, in ONNX: one file a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphspec.exporting.onnx.translations import activations, attention, pools, recurrent, resize
+
+Translations = dict[Any, Callable[..., Any]]
+
+
+def translations() -> Translations:
+    """torch operator → the function that writes it."""
+    found: Translations = {}
+    for kind in (activations, attention, pools, recurrent, resize):
+        found |= kind.translations()
+    return found

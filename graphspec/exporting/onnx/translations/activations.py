@@ -1,0 +1,57 @@
+"""Activations that stay exact where torch's own translation underflows or is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import torch
+
+from graphspec.exporting.onnx.translations.values import constant, op
+
+
+def translations() -> dict[Any, Callable[..., Any]]:
+    """torch operator → the function that writes it."""
+    aten = torch.ops.aten
+    return {
+        aten.log_sigmoid.default: _log_sigmoid,
+        aten.softplus.default: _softplus,
+        aten.rrelu.default: _rrelu,
+        aten.rrelu_with_noise_functional.default: _rrelu_with_noise,
+    }
+
+
+def _log_sigmoid(values: Any) -> Any:
+    """−softplus(−x); the logarithm of a sigmoid is −∞ below −104."""
+    return op.Neg(_exact_softplus(op.Neg(values)))
+
+
+def _softplus(values: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """log(1 + exp(βx)) / β, and x itself where βx is above `threshold`."""
+    scaled = values if beta == 1 else op.Mul(values, op.CastLike(constant(beta, np.float32), values))
+    soft = _exact_softplus(scaled)
+    soft = soft if beta == 1 else op.Div(soft, op.CastLike(constant(beta, np.float32), values))
+    return op.Where(op.Greater(scaled, op.CastLike(constant(threshold, np.float32), values)), values, soft)
+
+
+def _exact_softplus(values: Any) -> Any:
+    """onnxruntime has Softplus in float32 alone; in float64, max(x, 0) + log(1 + exp(−|x|))."""
+    if values.dtype != ir.DataType.DOUBLE:
+        return op.Softplus(values)
+    one, zero = constant(1, np.float64), constant(0, np.float64)
+    return op.Add(op.Max(values, zero), op.Log(op.Add(one, op.Exp(op.Neg(op.Abs(values))))))
+
+
+def _rrelu(
+    values: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None
+) -> Any:
+    """In evaluation the slope is the middle of the bounds."""
+    return op.LeakyRelu(values, alpha=(lower + upper) / 2)
+
+
+def _rrelu_with_noise(
+    values: Any, noise: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None
+) -> tuple[Any, Any]:
+    return _rrelu(values, lower, upper), op.Identity(noise)

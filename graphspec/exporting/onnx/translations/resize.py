@@ -1,0 +1,179 @@
+"""Interpolation as torch computes it: which pixel an output pixel looks at is decided in torch's own arithmetic.
+
+ONNX's Resize takes the size from the factor rounded to float32 (5 × 1.8 gives 8), and knows nothing of torch's rule
+that a dim whose size stays is copied and one that doubles takes each pixel twice. It is used where both agree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import torch
+
+from graphspec.exporting.onnx.translations.values import constant, fixed, op, positions, rank, size, vector
+
+#: Output positions over which a whole factor is checked to give the same pixels in ONNX as in torch.
+LOOKED_AT = 4096
+
+
+def translations() -> dict[Any, Callable[..., Any]]:
+    """torch operator → the function that writes it."""
+    aten = torch.ops.aten
+    return {
+        aten.upsample_nearest1d.vec: _nearest,
+        aten.upsample_nearest2d.vec: _nearest,
+        aten.upsample_nearest3d.vec: _nearest,
+        aten._upsample_nearest_exact1d.vec: _nearest_exact,
+        aten._upsample_nearest_exact2d.vec: _nearest_exact,
+        aten._upsample_nearest_exact3d.vec: _nearest_exact,
+        aten.upsample_linear1d.vec: _linear,
+        aten.upsample_bilinear2d.vec: _linear,
+        aten.upsample_trilinear3d.vec: _linear,
+        aten.upsample_bicubic2d.vec: _cubic,
+    }
+
+
+def _nearest(value: Any, output_size: Sequence[Any] | None, scale_factors: Sequence[float] | None) -> Any:
+    if scale_factors is not None and all(map(_whole, scale_factors)):
+        scales = constant([1, 1, *scale_factors], np.float32)
+        return op.Resize(
+            value, None, scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
+        )
+    return _by_pixels(value, output_size, scale_factors, exact=False)
+
+
+def _nearest_exact(value: Any, output_size: Sequence[Any] | None, scale_factors: Sequence[float] | None) -> Any:
+    return _by_pixels(value, output_size, scale_factors, exact=True)
+
+
+def _whole(factor: float) -> bool:
+    """Whether a whole number of pixels comes of each, in torch's float32 arithmetic too."""
+    if factor != int(factor) or factor < 1:
+        return False
+    place = np.arange(LOOKED_AT)
+    return bool((np.floor(place.astype(np.float32) * np.float32(1 / factor)) == place // int(factor)).all())
+
+
+def _by_pixels(
+    value: Any, output_size: Sequence[Any] | None, scale_factors: Sequence[float] | None, exact: bool
+) -> Any:
+    """One lookup an axis: the pixel at ⌊k · scale⌋, or at ⌊(k + 1/2) · scale⌋ where `exact`, scale in float32."""
+    for axis in range(2, rank(value)):
+        factor = scale_factors[axis - 2] if scale_factors is not None else None
+        old, new = fixed(value, axis), output_size[axis - 2] if output_size is not None else None
+        if old is not None and (factor is not None or isinstance(new, int)):
+            index = constant(_torch_s_pixels(old, new, factor, exact), np.int64)
+        else:
+            index = _pixels(size(value, axis), _new_size(value, axis, new, factor), factor, exact)
+        value = op.Gather(value, index, axis=axis)
+    return value
+
+
+def _torch_s_pixels(old: int, new: int | None, factor: float | None, exact: bool) -> Any:
+    """The pixels that torch itself takes of a row of `old`."""
+    row = torch.arange(old, dtype=torch.float32)[None, None]
+    mode = "nearest-exact" if exact else "nearest"
+    return torch.nn.functional.interpolate(row, size=new, scale_factor=factor, mode=mode)[0, 0].to(torch.int64).numpy()
+
+
+def _pixels(old: Any, new: Any, factor: float | None, exact: bool) -> Any:
+    scale = constant(np.float32(1 / factor), np.float32) if factor else op.Div(_real(old), _real(new))
+    place = positions(new)
+    real = op.Add(_real(place), constant(0.5, np.float32)) if exact else _real(place)
+    index = op.Cast(op.Floor(op.Mul(real, scale)), to=ir.DataType.INT64)
+    index = op.Min(index, op.Sub(old, constant(1, np.int64)))
+    if exact:
+        return index
+    twice = op.Equal(new, op.Mul(old, constant(2, np.int64)))
+    index = op.Where(twice, op.Div(place, constant(2, np.int64)), index)
+    return op.Where(op.Equal(new, old), place, index)
+
+
+def _linear(
+    value: Any, output_size: Sequence[Any] | None, align_corners: bool, scale_factors: Sequence[float] | None
+) -> Any:
+    if scale_factors is None or align_corners:
+        new = [
+            _new_size(value, axis, output_size and output_size[axis - 2], scale_factors and scale_factors[axis - 2])
+            for axis in range(2, rank(value))
+        ]
+        return _resized(value, "linear", align_corners, sizes=new)
+    if all(factor == int(factor) and factor >= 1 for factor in scale_factors):
+        return _resized(value, "linear", align_corners, scales=scale_factors)
+    for axis, factor in enumerate(scale_factors, 2):
+        value = _linear_along(value, axis, factor)
+    return value
+
+
+def _linear_along(value: Any, axis: int, factor: float) -> Any:
+    """x[⌊p⌋] (1 − λ) + x[⌊p⌋ + 1] λ with p = max((k + 1/2) / factor − 1/2, 0), and the axis itself where it stays."""
+    kind = np.float64 if value.dtype == ir.DataType.DOUBLE else np.float32
+    old, new = size(value, axis), _new_size(value, axis, None, factor)
+    half, zero = constant(0.5, kind), constant(0, kind)
+    place = positions(new)
+    real = op.Sub(op.Mul(op.Add(_real(place, kind), half), constant(1 / factor, kind)), half)
+    real = op.Where(op.Equal(new, old), _real(place, kind), op.Max(real, zero))
+    last = op.Sub(old, constant(1, np.int64))
+    before = op.Min(op.Cast(op.Floor(real), to=ir.DataType.INT64), last)
+    after = op.Min(op.Add(before, constant(1, np.int64)), last)
+    share = op.Min(op.Max(op.Sub(real, _real(before, kind)), zero), constant(1, kind))
+    if axis < rank(value) - 1:
+        share = op.Unsqueeze(share, constant(list(range(1, rank(value) - axis)), np.int64))
+    share = op.CastLike(share, value)
+    one = op.CastLike(constant(1, np.float32), value)
+    kept = op.Mul(op.Gather(value, before, axis=axis), op.Sub(one, share))
+    return op.Add(kept, op.Mul(op.Gather(value, after, axis=axis), share))
+
+
+def _cubic(
+    value: Any, output_size: Sequence[Any] | None, align_corners: bool, scale_factors: Sequence[float] | None
+) -> Any:
+    """torch copies a picture whose sizes stay; any other it samples by the factor, equal sizes or not."""
+    old = [size(value, axis) for axis in (2, 3)]
+    sizes = [
+        _new_size(value, axis, output_size and output_size[axis - 2], scale_factors and scale_factors[axis - 2])
+        for axis in (2, 3)
+    ]
+    if scale_factors is None or align_corners:
+        return _resized(value, "cubic", align_corners, sizes=sizes)
+    same = op.And(*(op.Equal(one, other) for one, other in zip(old, sizes, strict=True)))
+    raised = [_not_below(factor) for factor in scale_factors]
+    scales = op.Where(same, constant([1, 1, 1, 1], np.float32), constant([1, 1, *raised], np.float32))
+    return _resized(value, "cubic", align_corners, scales=scales)
+
+
+def _not_below(factor: float) -> float:
+    """`factor` in float32, rounded up: a size that it gives exactly is not rounded down."""
+    rounded = np.float32(factor)
+    return float(rounded if rounded >= factor else np.nextafter(rounded, np.float32(math.inf)))
+
+
+def _resized(value: Any, mode: str, align_corners: bool, sizes: Sequence[Any] = (), scales: Any = None) -> Any:
+    transform = "align_corners" if align_corners else "half_pixel"
+    attributes = {"mode": mode, "coordinate_transformation_mode": transform, "cubic_coeff_a": -0.75}
+    if sizes:
+        shape = op.Concat(op.Shape(value, start=0, end=2), *map(vector, sizes), axis=0)
+        return op.Resize(value, None, None, shape, **attributes)
+    if isinstance(scales, Sequence):
+        scales = constant([1, 1, *scales], np.float32)
+    return op.Resize(value, None, scales, **attributes)
+
+
+def _new_size(value: Any, axis: int, new: Any, factor: float | None) -> Any:
+    """The size asked for, or ⌊size × factor⌋ in float64, as Python computes it; an int64 scalar."""
+    if new is not None:
+        return constant(new, np.int64) if isinstance(new, int) else op.Squeeze(new) if rank(new) else new
+    assert factor is not None
+    old = fixed(value, axis)
+    if old is not None:
+        return constant(int(old * factor), np.int64)
+    product = op.Mul(_real(size(value, axis), np.float64), constant(factor, np.float64))
+    return op.Cast(op.Floor(product), to=ir.DataType.INT64)
+
+
+def _real(value: Any, kind: Any = np.float32) -> Any:
+    return op.Cast(value, to=ir.DataType.from_numpy(np.dtype(kind)))

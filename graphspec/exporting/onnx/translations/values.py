@@ -1,0 +1,66 @@
+"""Small steps that several translations take: sizes, ranges, constants."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from onnxscript import opset18
+
+op: Any = opset18
+
+
+def constant(value: Any, dtype: Any) -> Any:
+    """A constant of numpy's `dtype`."""
+    return op.Constant(value=ir.tensor(np.asarray(value, dtype=dtype)))
+
+
+def rank(value: Any) -> int:
+    """The number of dims."""
+    return len(value.shape)
+
+
+def fixed(value: Any, axis: int) -> int | None:
+    """The size along `axis`, None where it is open."""
+    size = value.shape[axis]
+    return size if isinstance(size, int) else None
+
+
+def size(value: Any, axis: int) -> Any:
+    """The size along `axis` (counted from 0) as an int64 scalar, a constant where it is fixed."""
+    known = fixed(value, axis)
+    return constant(known, np.int64) if known is not None else op.Squeeze(op.Shape(value, start=axis, end=axis + 1))
+
+
+def positions(count: Any) -> Any:
+    """0, 1, … below the int64 scalar `count`."""
+    return op.Range(constant(0, np.int64), count, constant(1, np.int64))
+
+
+def vector(scalar: Any) -> Any:
+    """An int64 scalar, or a number, as a vector of one element."""
+    if isinstance(scalar, int):
+        return constant([scalar], np.int64)
+    return op.Reshape(scalar, constant([1], np.int64))
+
+
+def pieces(value: Any, axis: int, starts: Sequence[Any], ends: Sequence[Any]) -> list[Any]:
+    """`value` from each start to its end along `axis`."""
+    at = constant([axis], np.int64)
+    return [op.Slice(value, vector(start), vector(end), at) for start, end in zip(starts, ends, strict=True)]
+
+
+def as_list(numbers: Any, count: int) -> list[int]:
+    """torch's shorthand for an argument of `count` numbers: one for all, or each."""
+    found = [numbers] if isinstance(numbers, int) else list(numbers)
+    return found * count if len(found) == 1 else found
+
+
+def lowest(dtype: Any) -> float:
+    """The least finite number of an ONNX `dtype`."""
+    return {ir.DataType.FLOAT16: -65504.0, ir.DataType.DOUBLE: -math.ldexp(2 - 2**-52, 1023)}.get(
+        dtype, -math.ldexp(2 - 2**-23, 127)
+    )

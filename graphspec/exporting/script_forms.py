@@ -1,0 +1,109 @@
+"""Modules that ``torch.jit.script`` refuses, in a form that it takes and that computes the same in evaluation."""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.pooling import _MaxUnpoolNd
+
+
+def scriptable(module: nn.Module) -> nn.Module:
+    """A copy of `module`, which is in eval mode, whose state_dict has the same names, and zeros for absent biases."""
+    clone = copy.deepcopy(module)
+    for name, child in list(clone.named_modules()):
+        if form := next((form for kind, form in _forms().items() if isinstance(child, kind)), None):
+            parent, _, leaf = name.rpartition(".")
+            setattr(clone.get_submodule(parent), leaf, form(child))
+        elif isinstance(child, nn.MultiheadAttention | nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
+            _fill_biases(child)
+    if isinstance(clone, fx.GraphModule):
+        _unwrap_weights(clone)
+    return clone
+
+
+def _forms() -> dict[type[nn.Module], Callable[[Any], nn.Module]]:
+    from torchvision.ops import DropBlock2d, DropBlock3d
+
+    return {nn.SyncBatchNorm: Normalized, _MaxUnpoolNd: Unpool, DropBlock2d: _identity, DropBlock3d: _identity}
+
+
+def _identity(_: nn.Module) -> nn.Module:
+    return nn.Identity()
+
+
+class Normalized(nn.Module):
+    """``SyncBatchNorm`` in evaluation, which has nothing to synchronise."""
+
+    def __init__(self, of: _BatchNorm) -> None:
+        super().__init__()
+        for name, parameter in of._parameters.items():
+            self.register_parameter(name, parameter)
+        for name, buffer in of._buffers.items():
+            self.register_buffer(name, buffer)
+        self.own_statistics, self.eps = of.running_mean is None, of.eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As ``SyncBatchNorm.forward``."""
+        mean, var = self.running_mean, self.running_var
+        return functional.batch_norm(x, mean, var, self.weight, self.bias, self.own_statistics, 0.0, self.eps)
+
+
+class Unpool(nn.Module):
+    """``MaxUnpool1d``, ``2d`` and ``3d``: torch's own helper for the output's size confuses the script compiler."""
+
+    def __init__(self, of: _MaxUnpoolNd) -> None:
+        super().__init__()
+        self.dims = int(type(of).__name__[-2])
+        sizes = (of.kernel_size, of.stride, of.padding)
+        self.kernel_size, self.stride, self.padding = (
+            [size] * self.dims if isinstance(size, int) else list(size) for size in sizes
+        )
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """As ``MaxUnpoolNd.forward``."""
+        size: list[int] = []
+        if output_size is not None:
+            size = output_size[len(output_size) - self.dims :]
+        else:
+            for k in range(self.dims):
+                whole = (input.size(input.dim() - self.dims + k) - 1) * self.stride[k]
+                size.append(whole - 2 * self.padding[k] + self.kernel_size[k])
+        if self.dims == 1:
+            flat = torch.ops.aten.max_unpool2d(input.unsqueeze(-1), indices.unsqueeze(-1), [size[0], 1])
+            return flat.squeeze(-1)
+        if self.dims == 2:
+            return torch.ops.aten.max_unpool2d(input, indices, size)
+        return torch.ops.aten.max_unpool3d(input, indices, size, self.stride, self.padding)
+
+
+def _fill_biases(module: nn.Module) -> None:
+    """The fast paths of attention ask a bias for its dtype whether there is one or not: add zeros."""
+    for part in module.modules():
+        if isinstance(part, nn.MultiheadAttention) and part.in_proj_bias is None:
+            part.in_proj_bias = _zeros(3 * part.embed_dim, part.out_proj.weight)
+        if isinstance(part, nn.Linear | nn.LayerNorm) and part.bias is None and part.weight is not None:
+            part.bias = _zeros(part.weight.shape[0], part.weight)
+
+
+def _zeros(count: int, like: Tensor) -> nn.Parameter:
+    return nn.Parameter(torch.zeros(count, dtype=like.dtype), requires_grad=False)
+
+
+def _unwrap_weights(module: fx.GraphModule) -> None:
+    """What attention looked at may be None to the script compiler: say that it is not."""
+    for node in list(module.graph.nodes):
+        if node.op != "call_function" or node.target is not operator.getitem or node.args[1] != 1:
+            continue
+        source = node.args[0]
+        if source.op == "call_module" and isinstance(module.get_submodule(source.target), nn.MultiheadAttention):
+            with module.graph.inserting_after(node):
+                sure = module.graph.call_function(torch.jit._unwrap_optional, (node,))
+            node.replace_all_uses_with(sure, delete_user_cb=lambda user, sure=sure: user is not sure)
+    module.recompile()
