@@ -26,9 +26,14 @@ def variants(manifest: Mapping[str, Any]) -> Iterator[Table | Text]:
     table.add_column("Remarks", overflow="fold")
     for row in rows:
         figures = [f"{other:.4f} ({own:.4f})" for own, other in map(row["metrics"].__getitem__, names[-1:])]
-        shares = f"{row['size']:.2f} ×", f"{row['latency']:.2f} ×", f"{row['agreement']:.2%}"
+        shares = f"{row['size']:.2f} ×", f"{row['latency']:.2f} ×", _agreement(row)
         table.add_row(row["file"], *shares, *figures, "; ".join(row["notes"]))
     first = next(iter(rows))
     yield Text()
     yield table
     yield Text(f"Measured on {first['samples']} samples ({first['part']}); time of one sample with one thread.")
+
+
+def _agreement(row: Mapping[str, Any]) -> str:
+    """A share of classes, or the R² of values."""
+    return f"{row['agreement']:.2%}" if row.get("of_classes", True) else f"R² {row['agreement']:.4f}"

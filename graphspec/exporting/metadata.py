@@ -12,6 +12,7 @@ from torch import Tensor
 from graphspec.data import DataSet
 from graphspec.data.binding import bind
 from graphspec.data.place import DataPlace
+from graphspec.data.samples import Samples
 from graphspec.diagnostics import fail
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.preprocessing.preprocessing import Preprocessing
@@ -26,7 +27,8 @@ class Facts:
     """What is known; None where it is not.
 
     ``labels`` are the class names in the order of the output's classes, ``transforms`` those of ``[data]`` with their
-    numbers, ``sample`` a real batch by input name as the network takes it, ``raw`` one as ``preprocessing`` takes it.
+    numbers, ``stored`` the dtypes of raw samples by input name, ``sample`` a real batch by input name as the network
+    takes it, ``raw`` one as ``preprocessing`` takes it.
     """
 
     labels: Sequence[str] | None = None
@@ -34,6 +36,7 @@ class Facts:
     sample: Mapping[str, Tensor] | None = None
     preprocessing: Preprocessing | None = None
     raw: Tensor | None = None
+    stored: Mapping[str, str] | None = None
 
 
 def facts_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, place: DataPlace = DataPlace()) -> Facts:
@@ -47,12 +50,18 @@ def facts_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, place: DataPlac
     part = data.train if data.validation is None else data.validation
     batch = data.batch(COUNT, "train" if data.validation is None else "validation")
     sample = dict(zip(shaped.inputs, fields.inputs_of(batch), strict=True))
-    facts = Facts(data.classes, data.transforms, sample)
+    facts = Facts(data.classes, data.transforms, sample, stored=_stored(shaped, part))
     if not pipeline:
         return facts
     preprocessing = Preprocessing.of(shaped, data, place)
     (stored,) = part.inputs.values()
     return dataclasses.replace(facts, preprocessing=preprocessing, raw=_raw(stored[:COUNT], preprocessing))
+
+
+def _stored(shaped: ShapedGraph, part: Samples) -> dict[str, str]:
+    """The dtypes of raw samples by the network's inputs; of several, those that the data call by the same name."""
+    dtypes = {name: str(values.dtype).removeprefix("torch.") for name, values in part.inputs.items()}
+    return dict(zip(shaped.inputs, dtypes.values(), strict=True)) if len(dtypes) == 1 == len(shaped.inputs) else dtypes
 
 
 def _check_classes(shaped: ShapedGraph, data: DataSet) -> None:

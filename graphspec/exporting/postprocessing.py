@@ -64,6 +64,16 @@ class Postprocessing:
         return self.reading is not None and self.reading.two_sided(self.columns)
 
     @property
+    def decision(self) -> dict[str, Any] | None:
+        """How the output decides for a class, for the manifest; None where it does not."""
+        if self.reading is None or self.classes is None:
+            return None
+        found: dict[str, Any] = {"output": self.outputs[0]["name"]}
+        if not self.two_sided:
+            return found | {"rule": "least" if self.reading.lowest else "greatest"}
+        return found | {"rule": "below" if self.reading.lowest else "above", "threshold": self.reading.threshold}
+
+    @property
     def signature(self) -> list[dict[str, Any]]:
         """The answers in order: name, shape and dtype. The network's own outputs stay where nothing replaces them."""
         own = self.outputs[0]

@@ -155,6 +155,8 @@ def _about(shaped: ShapedGraph, facts: Facts, weights: Origin) -> dict[str, Any]
     }
     about["labels"] = None if facts.labels is None else list(facts.labels)
     about["transforms"] = None if facts.transforms is None else list(facts.transforms)
+    about["stored"] = None if facts.stored is None else dict(facts.stored)
+    about["decision"] = Postprocessing.of(shaped, facts.labels).decision
     if facts.preprocessing is not None:
         (name,) = shaped.inputs
         after = Postprocessing.of(shaped, facts.labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphspec.exporting.bundle.data_readme import data_section
 from graphspec.exporting.bundle.snippets import Signature, Sizes
 from graphspec.formats import Format
 from graphspec.shapes.dims import range_text
@@ -24,6 +25,7 @@ def readme(name: str, signature: Signature, sizes: Sizes, formats: Sequence[Form
         " the measured errors and the hash of each file, and `python check.py` repeats the check with numpy and"
         " onnxruntime alone. `weights.safetensors` and `spec.toml` are the network itself.\n"
     )
+    parts += data_section(signature)
     parts += [section for format in formats for section in format.writer.sections(signature, sizes)]
     return "\n".join(parts)
 

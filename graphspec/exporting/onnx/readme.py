@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from graphspec.exporting.bundle.data_readme import decided, imports, prepared
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape
 
 #: numpy's and JavaScript's words for a dtype.
@@ -22,14 +23,14 @@ def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
 
 
 def _python(signature: Signature, sizes: Sizes) -> Iterator[str]:
-    lines = ["import numpy as np", "import onnxruntime", "", 'session = onnxruntime.InferenceSession("model.onnx")']
-    lines += ["inputs = {"]
+    lines = ["import numpy as np", "import onnxruntime", *imports(signature), ""]
+    lines += ['session = onnxruntime.InferenceSession("model.onnx")', "inputs = {}"]
     for value in signature["inputs"]:
-        dtype = _NUMPY.get(value["dtype"], value["dtype"])
-        lines.append(f'    "{value["name"]}": np.zeros({tuple(example_shape(value, sizes))}, dtype=np.{dtype}),')
-    lines += ["}", "outputs = dict(zip([value.name for value in session.get_outputs()], session.run(None, inputs)))"]
+        lines += prepared(signature, value, example_shape(value, sizes))
+        lines.append(f'inputs["{value["name"]}"] = raw')
+    lines += ["outputs = dict(zip([value.name for value in session.get_outputs()], session.run(None, inputs)))"]
     yield "## Python, onnxruntime\n"
-    yield code("python", lines)
+    yield code("python", lines + decided(signature))
 
 
 def _feeds(signature: Signature, sizes: Sizes) -> Iterator[str]:

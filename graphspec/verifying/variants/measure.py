@@ -70,12 +70,17 @@ class Agreement:
                 self._sums += np.array(sums)
 
     @property
+    def of_classes(self) -> bool:
+        """Whether classes are compared; else values are."""
+        return self._reading.classes is not None
+
+    @property
     def share(self) -> float:
         """1 where nothing differs."""
         if not self.finite:
             return 0.0
         count, total, squares, off = self._sums
-        if self._reading.classes is not None:
+        if self.of_classes:
             return float(self._same / count)
         spread = squares - total**2 / count
         return float(1 - off / spread) if spread > 0 else float(off == 0)

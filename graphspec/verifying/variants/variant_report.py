@@ -20,7 +20,8 @@ class VariantReport:
     """A variant beside float32.
 
     ``size`` and ``latency`` are shares of float32's, ``milliseconds`` a run on one sample with one thread.
-    ``agreement`` is over ``samples`` samples of ``part``: the share with the same class, or the R² of the values.
+    ``agreement`` is over ``samples`` samples of ``part``: the share with the same class, where the output decides
+    between some (``of_classes``), else the R² of the values.
     ``metrics`` are (float32's, the variant's) figures of that part.
     """
 
@@ -34,6 +35,7 @@ class VariantReport:
     samples: int
     part: str
     metrics: Mapping[str, tuple[float, float]]
+    of_classes: bool = True
 
     @property
     def notes(self) -> list[str]:
@@ -53,8 +55,17 @@ class VariantReport:
         """Why it is not published; empty where it is."""
         if self.agreement >= LEAST_AGREEMENT:
             return ""
-        measured = f"agrees with float32 on {self.agreement:.1%} of {self.samples} samples ({self.part})"
-        return f"{self.file} {measured}, at least {LEAST_AGREEMENT:.0%} are asked"
+        where = f"{self.samples} samples ({self.part})"
+        if self.of_classes:
+            measured = f"gives float32's class for {self.agreement:.1%} of {where}"
+            return f"{self.file} {measured}, at least {LEAST_AGREEMENT:.0%} are asked"
+        measured = f"gives values whose R² against float32's is {self.agreement:.3f} over {where}"
+        return f"{self.file} {measured}, at least {LEAST_AGREEMENT} is asked"
+
+    @property
+    def measured(self) -> str:
+        """The agreement in words."""
+        return f"{self.agreement:.2%} of classes" if self.of_classes else f"R² {self.agreement:.4f}"
 
     def as_dict(self) -> dict[str, Any]:
         """As data, for ``--json`` and the manifest."""
@@ -82,6 +93,6 @@ def readme_section(reports: Iterable[VariantReport]) -> str:
     for report in reports:
         lines.append(
             f"| `{report.file}` | {report.size:.2f} × | {report.latency:.2f} × |"
-            f" {report.agreement:.2%} of {report.samples} samples ({report.part}) | {'; '.join(report.notes) or '—'} |"
+            f" {report.measured}, {report.samples} samples ({report.part}) | {'; '.join(report.notes) or '—'} |"
         )
     return "\n".join([*lines, ""])

@@ -84,7 +84,7 @@ def _compare(
     size = target.stat().st_size
     return VariantReport(
         precision, target.name, size, size / reference.stat().st_size, 1000 * seconds, ratio, agreement.share,
-        samples.count, samples.part, {name: (right[name], found[name]) for name in right},
+        samples.count, samples.part, {name: (right[name], found[name]) for name in right}, agreement.of_classes,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from graphspec.exporting.onnx.translations.values import (
     positions,
     rank,
     size,
+    told,
     vector,
 )
 
@@ -118,7 +119,8 @@ def _adaptive_maximum(value: Any, output_size: Sequence[int]) -> tuple[Any, Any]
             ]
             found = [op.Add(op.Mul(outer, stride), part) for outer, part in zip(found, inner, strict=True)]
         greatest = [op.ReduceMax(part, at, keepdims=1) for part in parts]
-        value, index = (op.Concat(*each, axis=axis) if len(each) > 1 else each[0] for each in (greatest, found))
+        joined, index = (op.Concat(*each, axis=axis) if len(each) > 1 else each[0] for each in (greatest, found))
+        value = told(joined, value, axis, output_size[axis - first])
         stride = sizes[axis - first] if stride is None else op.Mul(stride, sizes[axis - first])
     return value, index
 
@@ -146,14 +148,15 @@ def _sum_over(value: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: boo
     behind = [p + (s - 1 if ceil_mode else 0) for p, s in zip(padding, stride, strict=True)]
     axes = list(range(rank(value) - dims, rank(value)))
     amounts, at = constant([*padding, *behind], np.int64), constant(axes, np.int64)
+    sizes = [size(value, axis) for axis in axes]
     padded = op.Pad(value, amounts, op.CastLike(constant(0, np.float32), value), at)
     mean = op.AveragePool(padded, kernel_shape=kernel, strides=stride)
     scale = float(np.prod(kernel)) / divisor
     total = op.Mul(mean, op.CastLike(constant(scale, np.float64), value))
     if not ceil_mode:
         return total
-    for axis, s, p in zip(axes, stride, padding, strict=True):
-        begun = op.Add(size(value, axis), constant(p + s - 1, np.int64))
+    for axis, length, s, p in zip(axes, sizes, stride, padding, strict=True):
+        begun = op.Add(length, constant(p + s - 1, np.int64))
         most = op.Div(begun, constant(s, np.int64))
         total = op.Slice(total, constant([0], np.int64), vector(most), constant([axis], np.int64))
     return total

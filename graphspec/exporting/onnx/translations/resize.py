@@ -6,7 +6,6 @@ that a dim whose size stays is copied and one that doubles takes each pixel twic
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 import torch
 
-from graphspec.exporting.onnx.translations.values import constant, fixed, op, positions, rank, size, vector
+from graphspec.exporting.onnx.translations.values import constant, fixed, op, positions, rank, size, told, vector
 
 #: Output positions over which a whole factor is checked to give the same pixels in ONNX as in torch.
 LOOKED_AT = 4096
@@ -66,10 +65,11 @@ def _by_pixels(
         factor = scale_factors[axis - 2] if scale_factors is not None else None
         old, new = fixed(value, axis), output_size[axis - 2] if output_size is not None else None
         if old is not None and (factor is not None or isinstance(new, int)):
-            index = constant(_torch_s_pixels(old, new, factor, exact), np.int64)
+            pixels = _torch_s_pixels(old, new, factor, exact)
+            index, length = constant(pixels, np.int64), len(pixels)
         else:
-            index = _pixels(size(value, axis), _new_size(value, axis, new, factor), factor, exact)
-        value = op.Gather(value, index, axis=axis)
+            index, length = _pixels(size(value, axis), _new_size(value, axis, new, factor), factor, exact), None
+        value = told(op.Gather(value, index, axis=axis), value, axis, length)
     return value
 
 
@@ -124,32 +124,60 @@ def _linear_along(value: Any, axis: int, factor: float) -> Any:
     if axis < rank(value) - 1:
         share = op.Unsqueeze(share, constant(list(range(1, rank(value) - axis)), np.int64))
     share = op.CastLike(share, value)
+    length = fixed(value, axis)
     one = op.CastLike(constant(1, np.float32), value)
     kept = op.Mul(op.Gather(value, before, axis=axis), op.Sub(one, share))
-    return op.Add(kept, op.Mul(op.Gather(value, after, axis=axis), share))
+    mixed = op.Add(kept, op.Mul(op.Gather(value, after, axis=axis), share))
+    return told(mixed, value, axis, None if length is None else int(length * factor))
 
 
 def _cubic(
     value: Any, output_size: Sequence[Any] | None, align_corners: bool, scale_factors: Sequence[float] | None
 ) -> Any:
-    """torch copies a picture whose sizes stay; any other it samples by the factor, equal sizes or not."""
-    old = [size(value, axis) for axis in (2, 3)]
-    sizes = [
-        _new_size(value, axis, output_size and output_size[axis - 2], scale_factors and scale_factors[axis - 2])
-        for axis in (2, 3)
-    ]
     if scale_factors is None or align_corners:
+        sizes = [
+            _new_size(value, axis, output_size and output_size[axis - 2], scale_factors and scale_factors[axis - 2])
+            for axis in (2, 3)
+        ]
         return _resized(value, "cubic", align_corners, sizes=sizes)
-    same = op.And(*(op.Equal(one, other) for one, other in zip(old, sizes, strict=True)))
-    raised = [_not_below(factor) for factor in scale_factors]
-    scales = op.Where(same, constant([1, 1, 1, 1], np.float32), constant([1, 1, *raised], np.float32))
-    return _resized(value, "cubic", align_corners, scales=scales)
+    if all(factor == int(factor) and factor >= 1 for factor in scale_factors):
+        return _resized(value, "cubic", align_corners, scales=scale_factors)
+    for axis, factor in enumerate(scale_factors, 2):
+        value = _cubic_along(value, axis, factor)
+    return value
 
 
-def _not_below(factor: float) -> float:
-    """`factor` in float32, rounded up: a size that it gives exactly is not rounded down."""
-    rounded = np.float32(factor)
-    return float(rounded if rounded >= factor else np.nextafter(rounded, np.float32(math.inf)))
+def _cubic_along(value: Any, axis: int, factor: float) -> Any:
+    """Keys' convolution with a = −3/4 of the four pixels around p = (k + 1/2) / factor − 1/2.
+
+    onnxruntime copies a picture whose sizes stay, whatever the factor; torch samples it.
+    """
+    kind = np.float64 if value.dtype == ir.DataType.DOUBLE else np.float32
+    old, new = size(value, axis), _new_size(value, axis, None, factor)
+    half, zero = constant(0.5, kind), constant(0, np.int64)
+    real = op.Sub(op.Mul(op.Add(_real(positions(new), kind), half), constant(1 / factor, kind)), half)
+    floor, last = op.Floor(real), op.Sub(old, constant(1, np.int64))
+    share, whole = op.Sub(real, floor), op.Cast(floor, to=ir.DataType.INT64)
+    total = None
+    for step in (-1, 0, 1, 2):
+        pixel = op.Min(op.Max(op.Add(whole, constant(step, np.int64)), zero), last)
+        weight = _keys(op.Abs(op.Sub(share, constant(step, kind))), near=step in (0, 1), kind=kind)
+        if axis < rank(value) - 1:
+            weight = op.Unsqueeze(weight, constant(list(range(1, rank(value) - axis)), np.int64))
+        part = op.Mul(op.Gather(value, pixel, axis=axis), op.CastLike(weight, value))
+        total = part if total is None else op.Add(total, part)
+    length = fixed(value, axis)
+    return told(total, value, axis, None if length is None else int(length * factor))
+
+
+def _keys(x: Any, near: bool, kind: Any) -> Any:
+    """((a + 2) x − (a + 3)) x² + 1 where x is at most 1 (`near`), else ((x − 5) x + 8) a x − 4 a."""
+    a = -0.75
+    if near:
+        inner = op.Sub(op.Mul(x, constant(a + 2, kind)), constant(a + 3, kind))
+        return op.Add(op.Mul(inner, op.Mul(x, x)), constant(1, kind))
+    outer = op.Add(op.Mul(op.Sub(x, constant(5, kind)), x), constant(8, kind))
+    return op.Mul(op.Sub(op.Mul(outer, x), constant(4, kind)), constant(a, kind))
 
 
 def _resized(value: Any, mode: str, align_corners: bool, sizes: Sequence[Any] = (), scales: Any = None) -> Any:

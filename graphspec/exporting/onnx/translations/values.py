@@ -29,6 +29,14 @@ def fixed(value: Any, axis: int) -> int | None:
     return size if isinstance(size, int) else None
 
 
+def told(result: Any, like: Any, axis: int, length: int | None) -> Any:
+    """`result`, told that it is as `like` but for its size along `axis`: nothing infers the shapes of new nodes."""
+    dims: list[Any] = list(like.shape)
+    dims[axis] = length
+    result.shape, result.type = ir.Shape(dims), like.type
+    return result
+
+
 def size(value: Any, axis: int) -> Any:
     """The size along `axis` (counted from 0) as an int64 scalar, a constant where it is fixed."""
     known = fixed(value, axis)

@@ -1,0 +1,92 @@
+"""The part of the bundle's README on the data: from a raw sample to an input, and from an output to a class.
+
+The lines of Python are those of every snippet: run on raw rows or pictures, they give what training saw.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from graphspec.exporting.bundle.snippets import Signature
+
+_NORMALIZE = "Normalize"
+
+
+def data_section(about: Signature) -> Iterator[str]:
+    """What is done to a raw sample and what the outputs' columns mean; nothing where no data are known."""
+    if about.get("transforms"):
+        rows = [f"{k}. {_in_words(step)}" for k, step in enumerate(about["transforms"], 1)]
+        yield "\n".join([
+            "## Preprocessing\n",
+            "The network takes samples as training saw them. Raw ones, as the data set holds them, go through this,"
+            " in this order; the Python below does it.\n",
+            *(["0. Pixels from 0 to 255 become floats from 0 to 1."] if "uint8" in _stored(about).values() else []),
+            *rows,
+            "",
+        ])  # fmt: skip
+    if about.get("labels"):
+        names = ", ".join(f"{k} {label}" for k, label in enumerate(about["labels"]))
+        yield f"## Classes\n\n{names}\n"
+
+
+def prepared(about: Signature, value: Mapping[str, Any], shape: Sequence[int]) -> list[str]:
+    """Lines of Python that turn ``raw``, zeros of `shape` for real samples to take their place, into input `value`."""
+    steps = [step for step in about.get("transforms") or () if step.get("input", value["name"]) == value["name"]]
+    stored = _stored(about).get(value["name"], value["dtype"])
+    dtype = {"bool": "bool_"}.get(stored, stored)
+    lines = [f"raw = np.zeros({tuple(shape)}, dtype=np.{dtype})  # samples as the data set holds them"]
+    sizes = [step for step in steps if step["type"] != _NORMALIZE]
+    if sizes:
+        made = ", ".join(f"v2.{step['type']}({_arguments(step)})" for step in sizes)
+        lines += [f"raw = v2.Compose([{made}])(torch.from_numpy(raw)).numpy()"]
+    if stored == "uint8":
+        lines.append("raw = raw.astype(np.float32) / 255")
+    for step in steps:
+        if step["type"] == _NORMALIZE:
+            mean, std = (f"np.float32({step[key]})" for key in ("mean", "std"))
+            by_channel = f".reshape({(1, -1, *[1] * (len(shape) - 2))})" if len(shape) > 2 else ""
+            lines.append(f"raw = (raw - {mean}{by_channel}) / {std}{by_channel}")
+    return lines
+
+
+def imports(about: Signature) -> list[str]:
+    """What :func:`prepared` needs beside numpy."""
+    if any(step["type"] != _NORMALIZE for step in about.get("transforms") or ()):
+        return ["import torch", "from torchvision.transforms import v2"]
+    return []
+
+
+def decided(about: Signature) -> list[str]:
+    """Lines of Python that print the classes which ``outputs`` decide for; none where there are none."""
+    decision = about.get("decision")
+    if not decision or not about.get("labels"):
+        return []
+    scores = f"outputs[{json.dumps(decision['output'])}]"
+    if decision["rule"] in ("greatest", "least"):
+        chosen = f"{scores}.{'argmax' if decision['rule'] == 'greatest' else 'argmin'}(1)"
+    else:
+        sign = ">" if decision["rule"] == "above" else "<"
+        chosen = f"({scores}[:, 0] {sign} {decision['threshold']}).astype(int)"
+    if len(about["outputs"][0]["shape"]) > 2:
+        return [f"print({chosen})  # the number of a class at each position"]
+    labels = json.dumps(about["labels"], ensure_ascii=False)
+    return [f"labels = {labels}", f"print([labels[k] for k in {chosen}])"]
+
+
+def _stored(about: Signature) -> dict[str, str]:
+    return dict(about.get("stored") or {})
+
+
+def _arguments(step: Mapping[str, Any]) -> str:
+    given = {key: value for key, value in step.items() if key not in ("type", "input")}
+    words = {key: f'v2.InterpolationMode("{value}")' for key, value in given.items() if key == "interpolation"}
+    return ", ".join(f"{key}={words.get(key, repr(value))}" for key, value in given.items())
+
+
+def _in_words(step: Mapping[str, Any]) -> str:
+    of = f" (of `{step['input']}`)" if "input" in step else ""
+    if step["type"] == _NORMALIZE:
+        return f"Normalize{of}: (x − mean) / std for each feature or channel; mean {step['mean']}, std {step['std']}"
+    return f"{step['type']}{of}: {_arguments(step) or 'as torchvision has it'}"
