@@ -51,8 +51,10 @@ class Normalized(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """As ``SyncBatchNorm.forward``."""
-        mean, var = self.running_mean, self.running_var
-        return functional.batch_norm(x, mean, var, self.weight, self.bias, self.own_statistics, 0.0, self.eps)
+        return functional.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias,  # type: ignore[arg-type]
+            self.own_statistics, 0.0, self.eps,
+        )  # fmt: skip
 
 
 class Unpool(nn.Module):
@@ -61,7 +63,7 @@ class Unpool(nn.Module):
     def __init__(self, of: _MaxUnpoolNd) -> None:
         super().__init__()
         self.dims = int(type(of).__name__[-2])
-        sizes = (of.kernel_size, of.stride, of.padding)
+        sizes: tuple[Any, ...] = (of.kernel_size, of.stride, of.padding)
         self.kernel_size, self.stride, self.padding = (
             [size] * self.dims if isinstance(size, int) else list(size) for size in sizes
         )
@@ -104,6 +106,6 @@ def _unwrap_weights(module: fx.GraphModule) -> None:
         source = node.args[0]
         if source.op == "call_module" and isinstance(module.get_submodule(source.target), nn.MultiheadAttention):
             with module.graph.inserting_after(node):
-                sure = module.graph.call_function(torch.jit._unwrap_optional, (node,))
+                sure = module.graph.call_function(torch.jit._unwrap_optional, (node,))  # type: ignore[attr-defined]
             node.replace_all_uses_with(sure, delete_user_cb=lambda user, sure=sure: user is not sure)
     module.recompile()

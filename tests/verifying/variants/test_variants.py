@@ -138,8 +138,10 @@ def test_one_that_is_slower_or_worse_says_so(changed, words):
 def test_one_that_answers_otherwise_is_refused():
     assert diagnostics([report()]) == []
     (found,) = diagnostics([report(agreement=0.9)])
-    assert "model.int8.onnx agrees with float32 on 90.0% of 100 samples" in found.message
+    assert "model.int8.onnx gives float32's class for 90.0% of 100 samples" in found.message
     assert found.at == ("export", "precisions")
+    (found,) = diagnostics([report(agreement=-0.001, of_classes=False)])
+    assert "gives values whose R² against float32's is -0.001 over 100 samples" in found.message
 
 
 def reading(labels):

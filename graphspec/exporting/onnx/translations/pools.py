@@ -16,6 +16,7 @@ from graphspec.exporting.onnx.translations.values import (
     pieces,
     positions,
     rank,
+    scalar,
     size,
     told,
     vector,
@@ -43,7 +44,7 @@ def _torch_s(name: str) -> Callable[..., Any]:
     """torch's own translation."""
     from onnxscript.function_libs.torch_lib.ops import core, nn
 
-    return getattr(nn, name, None) or getattr(core, name)  # type: ignore[no-any-return]
+    return getattr(nn, name, None) or getattr(core, name)
 
 
 def _windows(value: Any, axis: int, count: int) -> tuple[list[Any], list[Any]]:
@@ -72,20 +73,19 @@ def _adaptive_mean(value: Any, output_size: Sequence[Any]) -> Any:
         if isinstance(count, int) and count == fixed(value, axis):
             continue
         if isinstance(count, int) and count <= MOST_WINDOWS:
-            at = constant([axis], np.int64)
-            means = [
-                op.ReduceMean(piece, at, keepdims=1) for piece in pieces(value, axis, *_windows(value, axis, count))
-            ]
-            value = op.Concat(*means, axis=axis) if count > 1 else means[0]
+            at, parts = constant([axis], np.int64), pieces(value, axis, *_windows(value, axis, count))
+            means = [op.ReduceMean(part, at, keepdims=1) for part in parts]
+            mean = op.Concat(*means, axis=axis) if count > 1 else means[0]
         else:
-            value = _matrix_mean(value, axis, count)
+            mean = _matrix_mean(value, axis, count)
+        value = told(mean, value, axis, count if isinstance(count, int) else None)
     return value
 
 
 def _matrix_mean(value: Any, axis: int, count: Any) -> Any:
     """The same along `axis` by a matrix, output × input, for many windows or a number of them that is open."""
     length = size(value, axis)
-    of = constant(count, np.int64) if isinstance(count, int) else op.Squeeze(count) if rank(count) else count
+    of = scalar(count)
     rows, columns = (op.Unsqueeze(positions(n), constant([k], np.int64)) for k, n in ((1, of), (0, length)))
     start = op.Div(op.Mul(rows, length), of)
     one = constant(1, np.int64)

@@ -13,7 +13,17 @@ import numpy as np
 import onnx_ir as ir
 import torch
 
-from graphspec.exporting.onnx.translations.values import constant, fixed, op, positions, rank, size, told, vector
+from graphspec.exporting.onnx.translations.values import (
+    constant,
+    fixed,
+    op,
+    positions,
+    rank,
+    scalar,
+    size,
+    told,
+    vector,
+)
 
 #: Output positions over which a whole factor is checked to give the same pixels in ONNX as in torch.
 LOOKED_AT = 4096
@@ -61,32 +71,39 @@ def _by_pixels(
     value: Any, output_size: Sequence[Any] | None, scale_factors: Sequence[float] | None, exact: bool
 ) -> Any:
     """One lookup an axis: the pixel at ⌊k · scale⌋, or at ⌊(k + 1/2) · scale⌋ where `exact`, scale in float32."""
+    flat = rank(value) == 4
     for axis in range(2, rank(value)):
-        factor = scale_factors[axis - 2] if scale_factors is not None else None
-        old, new = fixed(value, axis), output_size[axis - 2] if output_size is not None else None
+        factor, old, new = _of(scale_factors, axis), fixed(value, axis), _of(output_size, axis)
         if old is not None and (factor is not None or isinstance(new, int)):
-            pixels = _torch_s_pixels(old, new, factor, exact)
+            pixels = _torch_s_pixels(old, new, factor, exact, flat)
             index, length = constant(pixels, np.int64), len(pixels)
         else:
-            index, length = _pixels(size(value, axis), _new_size(value, axis, new, factor), factor, exact), None
+            sizes = size(value, axis), _new_size(value, axis, new, factor)
+            index, length = _pixels(*sizes, factor, exact, flat), None
         value = told(op.Gather(value, index, axis=axis), value, axis, length)
     return value
 
 
-def _torch_s_pixels(old: int, new: int | None, factor: float | None, exact: bool) -> Any:
-    """The pixels that torch itself takes of a row of `old`."""
-    row = torch.arange(old, dtype=torch.float32)[None, None]
-    mode = "nearest-exact" if exact else "nearest"
-    return torch.nn.functional.interpolate(row, size=new, scale_factor=factor, mode=mode)[0, 0].to(torch.int64).numpy()
+def _torch_s_pixels(old: int, new: int | None, factor: float | None, exact: bool, flat: bool) -> Any:
+    """The pixels that torch itself takes of a row of `old`, in a picture where `flat`."""
+    mode, row = "nearest-exact" if exact else "nearest", torch.arange(old, dtype=torch.float32)[None, None]
+    if not flat:
+        found = torch.nn.functional.interpolate(row, size=new, scale_factor=factor, mode=mode)
+    else:
+        sizes = {"size": (new, 1)} if new is not None else {"scale_factor": (factor, 1.0)}
+        found = torch.nn.functional.interpolate(row[..., None], mode=mode, **sizes)
+    return found.flatten().to(torch.int64).numpy()
 
 
-def _pixels(old: Any, new: Any, factor: float | None, exact: bool) -> Any:
+def _pixels(old: Any, new: Any, factor: float | None, exact: bool, flat: bool) -> Any:
+    """The same for sizes known only when the file runs: of a picture alone, a dim that stays is copied, and one that
+    doubles takes each pixel twice (UpSample.h, nearest_idx)."""
     scale = constant(np.float32(1 / factor), np.float32) if factor else op.Div(_real(old), _real(new))
     place = positions(new)
     real = op.Add(_real(place), constant(0.5, np.float32)) if exact else _real(place)
     index = op.Cast(op.Floor(op.Mul(real, scale)), to=ir.DataType.INT64)
     index = op.Min(index, op.Sub(old, constant(1, np.int64)))
-    if exact:
+    if exact or not flat:
         return index
     twice = op.Equal(new, op.Mul(old, constant(2, np.int64)))
     index = op.Where(twice, op.Div(place, constant(2, np.int64)), index)
@@ -98,8 +115,7 @@ def _linear(
 ) -> Any:
     if scale_factors is None or align_corners:
         new = [
-            _new_size(value, axis, output_size and output_size[axis - 2], scale_factors and scale_factors[axis - 2])
-            for axis in range(2, rank(value))
+            _new_size(value, axis, _of(output_size, axis), _of(scale_factors, axis)) for axis in range(2, rank(value))
         ]
         return _resized(value, "linear", align_corners, sizes=new)
     if all(factor == int(factor) and factor >= 1 for factor in scale_factors):
@@ -135,10 +151,7 @@ def _cubic(
     value: Any, output_size: Sequence[Any] | None, align_corners: bool, scale_factors: Sequence[float] | None
 ) -> Any:
     if scale_factors is None or align_corners:
-        sizes = [
-            _new_size(value, axis, output_size and output_size[axis - 2], scale_factors and scale_factors[axis - 2])
-            for axis in (2, 3)
-        ]
+        sizes = [_new_size(value, axis, _of(output_size, axis), _of(scale_factors, axis)) for axis in (2, 3)]
         return _resized(value, "cubic", align_corners, sizes=sizes)
     if all(factor == int(factor) and factor >= 1 for factor in scale_factors):
         return _resized(value, "cubic", align_corners, scales=scale_factors)
@@ -191,10 +204,15 @@ def _resized(value: Any, mode: str, align_corners: bool, sizes: Sequence[Any] = 
     return op.Resize(value, None, scales, **attributes)
 
 
+def _of(numbers: Sequence[Any] | None, axis: int) -> Any:
+    """The one of an axis, where there are any."""
+    return None if numbers is None else numbers[axis - 2]
+
+
 def _new_size(value: Any, axis: int, new: Any, factor: float | None) -> Any:
     """The size asked for, or ⌊size × factor⌋ in float64, as Python computes it; an int64 scalar."""
     if new is not None:
-        return constant(new, np.int64) if isinstance(new, int) else op.Squeeze(new) if rank(new) else new
+        return scalar(new)
     assert factor is not None
     old = fixed(value, axis)
     if old is not None:

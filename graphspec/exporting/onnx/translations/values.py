@@ -48,11 +48,14 @@ def positions(count: Any) -> Any:
     return op.Range(constant(0, np.int64), count, constant(1, np.int64))
 
 
-def vector(scalar: Any) -> Any:
-    """An int64 scalar, or a number, as a vector of one element."""
-    if isinstance(scalar, int):
-        return constant([scalar], np.int64)
-    return op.Reshape(scalar, constant([1], np.int64))
+def scalar(count: Any) -> Any:
+    """A number, or an int64 value of one element, as an int64 scalar."""
+    return constant(count, np.int64) if isinstance(count, int) else op.Reshape(count, constant([], np.int64))
+
+
+def vector(count: Any) -> Any:
+    """The same as a vector of one element."""
+    return constant([count], np.int64) if isinstance(count, int) else op.Reshape(count, constant([1], np.int64))
 
 
 def pieces(value: Any, axis: int, starts: Sequence[Any], ends: Sequence[Any]) -> list[Any]:
