@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphspec.exporting import onnx
 from graphspec.exporting.bundle.pipeline_readme import pipeline_section
 from graphspec.exporting.onnx import save
 from graphspec.exporting.postprocessing import Postprocessing
@@ -44,7 +45,7 @@ def sections(about: Mapping[str, Any], sizes: Mapping[str, int]) -> Iterator[str
 
 def cannot_hold(layer: ShapedLayer) -> str:
     """Why ONNX has no form for `layer`; empty where it has one."""
-    return ""
+    return onnx.cannot_hold(layer)
 
 
 def wrap(model: ir.Model, before: Preprocessing, after: Postprocessing) -> None:

@@ -29,4 +29,6 @@ def sections(about: Mapping[str, Any], sizes: Mapping[str, int]) -> Iterator[str
 
 def cannot_hold(layer: ShapedLayer) -> str:
     """Why ONNX has no form for `layer`; empty where it has one."""
+    if layer.type == "LSTM" and layer.arguments.get("proj_size"):
+        return "ONNX's LSTM has no projection (proj_size)"
     return ""

@@ -19,12 +19,17 @@ GOLDENS = {"model.onnx": "golden.npz", "pipeline.onnx": "pipeline_golden.npz"}
 
 def changed_files(folder: Path) -> Iterator[str]:
     """What is wrong with the files of `folder`, by the hashes in its manifest."""
-    text = (folder / "manifest.json").read_text(encoding="utf-8")
-    manifest = json.loads(text)
-    own = manifest.pop("manifest_sha256", None)
+    try:
+        text = (folder / "manifest.json").read_text(encoding="utf-8")
+        manifest = json.loads(text)
+        own = manifest.pop("manifest_sha256", None)
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        yield f"manifest.json is damaged: {error}"
+        return
     canonical = json.dumps(manifest, indent=2, ensure_ascii=False)
     if own != hashlib.sha256(canonical.encode()).hexdigest():
         yield "manifest.json was changed"
+        return  # what it says of the others is not to be relied on
     if text != json.dumps({**manifest, "manifest_sha256": own}, indent=2, ensure_ascii=False) + "\n":
         yield "manifest.json was rewritten"
     for name, entry in manifest["files"].items():
