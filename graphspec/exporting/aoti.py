@@ -17,13 +17,13 @@ import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 import torch
 
 from graphspec.diagnostics import fail
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, zero_tensors
 from graphspec.exporting.capture import Capture, first_line
+from graphspec.system.torch_private import archive_reader, archive_writer, replaced, sizes_of_one
 
 if TYPE_CHECKING:
     from graphspec.exporting.order import Order
@@ -75,19 +75,17 @@ def write_aoti(capture: Capture, path: Path, extra: Mapping[str, str]) -> None:
 
 
 def _compile(capture: Capture, package: Path, folder: Path, extra: Mapping[str, str]) -> None:
-    from torch._inductor import aoti_compile_and_package
-    from torch._inductor.utils import fresh_cache
-    from torch.fx.experimental import _config
+    from graphspec.system.torch_private.inductor import aoti_compile_and_package, fresh_cache
 
     # a convolution's choice of kernel by the sample's batch would else become a limit: "expected to be <= 15"
-    any_batch = _config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+    any_batch = sizes_of_one(True)
     configs: dict[str, Any] = {
         "aot_inductor.metadata": dict(extra),
         "aot_inductor.check_lowerbound": False,  # it refuses a dim of 1, which verification finds right or wrong
         "aot_inductor.enable_line_tables": False,
     }
     said = logging.getLogger("torch.utils.cpp_extension")  # that a CUDA build of torch finds no CUDA
-    quiet = patch.object(said, "disabled", True)
+    quiet = replaced(said, "disabled", True)
     with warnings.catch_warnings(), quiet, fresh_cache(dir=str(folder)), _awake(), any_batch:
         warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
         aoti_compile_and_package(capture.program, package_path=str(package), inductor_configs=configs)
@@ -99,16 +97,15 @@ def _awake() -> Iterator[None]:
 
     The generator is private to torch; where it changed, verification finds an input of another size unrefused.
     """
-    from torch._inductor.codegen.cpp_wrapper_cpu import CppWrapperCpu
+    from graphspec.system.torch_private.inductor import CHECKS, CppWrapperCpu, rewrite_prefix
 
-    generate = CppWrapperCpu.generate_input_output_runtime_checks
+    generate = vars(CppWrapperCpu)[CHECKS]
 
     def generate_awake(self: Any) -> None:
         generate(self)
-        lines = self.prefix._lines
-        lines[:] = [line.replace(_SLEEPING, _AWAKE) if isinstance(line, str) else line for line in lines]
+        rewrite_prefix(self, lambda line: line.replace(_SLEEPING, _AWAKE))
 
-    with patch.object(CppWrapperCpu, "generate_input_output_runtime_checks", generate_awake):
+    with replaced(CppWrapperCpu, CHECKS, generate_awake):
         yield
 
 
@@ -116,8 +113,8 @@ def _copy(source: Path, target: Path, folder: Path) -> None:
     """Copy the archive but for its C++ sources, without this machine's paths: they stand in the code's own messages."""
     torch_s, made = os.fsencode(Path(torch.__file__).parent), os.fsencode(folder)
     paths = re.compile(re.escape(torch_s) + b"|" + re.escape(made) + rb"/[^/\0]*")
-    reader = torch._C.PyTorchFileReader(str(source))
-    writer = torch._C.PyTorchFileWriter(str(target))
+    reader = archive_reader(str(source))
+    writer = archive_writer(str(target))
     for name in reader.get_all_records():
         if name.endswith(".cpp") or name in ("version", "byteorder", ".data/serialization_id"):
             continue

@@ -7,20 +7,19 @@ import dataclasses
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from unittest.mock import patch
 
 import sympy
 import torch
 import torch.fx.config
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram, export
-from torch.utils import _pytree as pytree
 
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting.guards import loosen, suspect
 from graphspec.exporting.open_shapes import OpenPools, open_sequences
 from graphspec.exporting.sampler import Sampler, accepts
 from graphspec.shapes.shaped import ShapedGraph
+from graphspec.system.torch_private import pytree, replaced, sizes_of_one
 
 #: Sizes at which every program is tried, and those at which one is that has guards.
 SMALL, MANY = (1, 2, 3), (*range(1, 10), 12, 17)
@@ -119,18 +118,15 @@ def _alone(shaped: ShapedGraph, sampler: Sampler, steps: Sequence[int]) -> Itera
 
 
 def _trace(module: nn.Module, shaped: ShapedGraph, sampler: Sampler, oblivious: bool) -> ExportedProgram:
-    from torch.fx.experimental import _config
-
     inputs = tuple(sampler.draw().values())
-    sizes_of_one = _config.patch(backed_size_oblivious=oblivious)  # type: ignore[attr-defined]
-    with warnings.catch_warnings(), open_sequences(), OpenPools(), without_stack_traces(), sizes_of_one:
+    with warnings.catch_warnings(), open_sequences(), OpenPools(), without_stack_traces(), sizes_of_one(oblivious):
         warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
         return export(module, inputs, dynamic_shapes=_dynamic(shaped), strict=False)
 
 
 def without_stack_traces() -> Any:
     """Inside, torch notes no source lines of the nodes it traces: a third of its time, and no file may hold them."""
-    return patch.object(torch.fx.config, "do_not_emit_stack_traces", True, create=True)
+    return replaced(torch.fx.config, "do_not_emit_stack_traces", True)
 
 
 def _dynamic(shaped: ShapedGraph) -> tuple[dict[int, Any], ...]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+
+from graphspec.system.torch_private import decompositions_replaced, kernels_replaced
 
 
 class OpenPools(TorchFunctionMode):
@@ -36,24 +37,14 @@ def open_sequences() -> Iterator[None]:
     torch asks an operator's Python kernels while it traces, and its table of decompositions while it takes a program
     apart; where the kernels, private to torch, are gone, the length is frozen and refused as such.
     """
-    from torch._decomp import decomposition_table
-
     aten = torch.ops.aten
     fakes: dict[Any, Any] = dict.fromkeys((aten.gru.input, aten.rnn_tanh.input, aten.rnn_relu.input), _fake)
     fakes[aten.lstm.input] = _fake_lstm
     with ExitStack() as stack:
-        stack.enter_context(patch.dict(decomposition_table, fakes))
+        stack.enter_context(decompositions_replaced(fakes))
         for operator, fake in fakes.items():
-            kernels = getattr(operator, "py_kernels", {})
-            stack.enter_context(patch.dict(kernels, dict.fromkeys(kernels, fake)))
-            stack.callback(_forget_dispatch, operator)
-            _forget_dispatch(operator)
+            stack.enter_context(kernels_replaced(operator, fake))
         yield
-
-
-def _forget_dispatch(operator: Any) -> None:
-    """Make `operator` look at its kernels again."""
-    getattr(operator, "_dispatch_cache", {}).clear()
 
 
 def _fake(

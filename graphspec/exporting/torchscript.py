@@ -16,6 +16,7 @@ from graphspec.diagnostics import GraphspecError, fail, warn
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape, zero_tensors
 from graphspec.exporting.capture import Capture, first_line
 from graphspec.exporting.script_forms import scriptable
+from graphspec.system.torch_private import archive_reader, archive_writer
 
 if TYPE_CHECKING:
     from graphspec.exporting.order import Order
@@ -88,9 +89,9 @@ def _refused(capture: Capture, error: Exception) -> GraphspecError:
 
 def _without_debug(archive: io.BytesIO) -> bytes:
     """The archive but for its ``.debug_pkl`` records: they hold the paths of the Python sources."""
-    reader = torch._C.PyTorchFileReader(archive)
+    reader = archive_reader(archive)
     rest = io.BytesIO()
-    writer = torch._C.PyTorchFileWriter(rest)
+    writer = archive_writer(rest)
     written_by_writer = ("version", "byteorder", ".data/serialization_id")
     for name in reader.get_all_records():
         if not name.endswith(".debug_pkl") and name not in written_by_writer:

@@ -12,7 +12,6 @@ from typing import Any
 import sympy
 import torch
 from torch import Tensor, fx, nn
-from torch.utils._sympy.functions import FloorDiv, Mod
 
 from graphspec.diagnostics import fail, quoted
 from graphspec.module.weights import load_into
@@ -20,6 +19,7 @@ from graphspec.ops.initializers import initialize
 from graphspec.shapes.dims import SizeExpr, multiple_of
 from graphspec.shapes.parameters import FROM_FILE
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
+from graphspec.system.torch_private import FloorDiv, Mod
 
 #: What a size is computed with.
 _FUNCTIONS = {sympy.Add: operator.add, sympy.Mul: operator.mul, FloorDiv: operator.floordiv, Mod: operator.mod}

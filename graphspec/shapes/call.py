@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from graphspec.ops import Op
 from graphspec.shapes.dims import Dim, SizeExpr
 from graphspec.shapes.shaped import TensorType, ValueRef
+from graphspec.system.torch_private import TorchDispatchMode
 
 #: The types of the values that a layer is given.
 Types = Mapping[ValueRef, TensorType]

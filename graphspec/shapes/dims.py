@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import sympy
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
-from torch.utils._sympy.functions import FloorDiv, Max, Min, Mod
 
 from graphspec.spec.expressions import ExpressionError
+from graphspec.system.torch_private import FloorDiv, Max, Min, Mod
 
 #: A size: a number, or an expression over the named dynamic dims (``N``, ``(H + 1)//2``).
 Dim: TypeAlias = int | sympy.Expr

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import sympy
-from torch.utils._sympy.functions import FloorDiv, Max, Min
 
 from graphspec.shapes.conditions import LONGEST_PERIOD, Ranges, find, is_linear, negated, period_of
 from graphspec.shapes.dims import Dim, canonical
 from graphspec.shapes.evaluate import Unreadable, value_at, values
+from graphspec.system.torch_private import FloorDiv, Max, Min
 
 #: A size far behind whatever a network's numbers make special.
 _FAR = 1 << 24

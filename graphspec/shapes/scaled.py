@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import sympy
-from torch.utils._sympy.functions import FloorDiv
 
 from graphspec.shapes.dims import Dim, dim_text
 from graphspec.spec.dims import GREATEST
+from graphspec.system.torch_private import FloorDiv
 
 #: Sizes that are gone through where rounding may be off.
 _TRIED = 1 << 20

@@ -16,9 +16,6 @@ from typing import Any
 
 import sympy
 import torch
-from torch._dispatch.python import enable_python_dispatcher
-from torch._dynamo.source import ConstantSource
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv
 
 from graphspec.ops import Op
@@ -27,6 +24,7 @@ from graphspec.shapes.conditions import positive
 from graphspec.shapes.dims import Dim, tidy
 from graphspec.shapes.scaled import NotScaled, without_floats
 from graphspec.shapes.shaped import TensorType
+from graphspec.system.torch_private.fake import ConstantSource, FakeTensorMode, enable_python_dispatcher
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

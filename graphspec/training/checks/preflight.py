@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphspec.data import Batches, DataSet
 from graphspec.data.checks import shared_samples
 from graphspec.diagnostics import fail, quoted, warn
 from graphspec.losses import Targets
+from graphspec.system.torch_private import AnyBatchNorm, AnyInstanceNorm
 from graphspec.training.learner import Learner
 from graphspec.training.optim.objective import Term, Values, pick
 
@@ -94,7 +95,7 @@ def _check_loss(term: Term, output: Values, target: Values) -> None:
 def _check_last_batch(learner: Learner, batches: Batches) -> None:
     """BatchNorm cannot train on one sample without spatial size; a last batch of one would say so an epoch late."""
     single = batches.batch_size == 1 or (len(batches.samples) % batches.batch_size == 1 and not batches.drop_last)
-    norms = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
+    norms = (AnyBatchNorm, AnyInstanceNorm)
     if not single or not any(isinstance(layer, norms) and layer.training for layer in learner.module.modules()):
         return
     batch = next(batches.in_order(1))

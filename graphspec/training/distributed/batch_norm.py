@@ -8,7 +8,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd import Function
-from torch.nn.modules.batchnorm import _BatchNorm
+
+from graphspec.system.torch_private import AnyBatchNorm
 
 
 class _Sum(Function):
@@ -27,14 +28,14 @@ class _Sum(Function):
         return total
 
 
-class SharedBatchNorm(_BatchNorm):
+class SharedBatchNorm(AnyBatchNorm):
     """BatchNorm whose statistics in training are those of all processes' samples, on any device.
 
     ``nn.SyncBatchNorm`` is the same for CUDA alone. Parameters and buffers are those of the layer that it stands for.
     """
 
     @classmethod
-    def of(cls, layer: _BatchNorm) -> SharedBatchNorm:
+    def of(cls, layer: AnyBatchNorm) -> SharedBatchNorm:
         """One with the parameters and buffers of `layer`, in its mode."""
         made = cls(
             layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats, device="meta"

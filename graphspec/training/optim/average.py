@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from graphspec.system.torch_private import foreach_lerp_
+
 
 class WeightAverage:
     """After each update ``average ← decay · average + (1 - decay) · weights``; buffers are the newest ones."""
@@ -25,7 +27,7 @@ class WeightAverage:
             return
         learned = [name for name, _ in self.module.named_parameters()]
         averages, values = [self.weights[name] for name in learned], [own[name] for name in learned]
-        torch._foreach_lerp_(averages, values, 1 - self.decay)
+        foreach_lerp_(averages, values, 1 - self.decay)
         for name in own.keys() - learned:
             self.weights[name].copy_(own[name])
 

@@ -1,12 +1,14 @@
 """Every private name of torch that graphspec uses: why, and what happens with a torch that lacks it.
 
-torch promises nothing of these names. A test reads the sources: they stand here and nowhere else, but for the workers
-of ``verifying/runtimes``, which import nothing of graphspec. Names whose import takes long, or brings torch.compile,
-are behind functions. Those imported here at the top are needed: with a torch that has moved one, the import says so.
+torch promises nothing of these names. A test reads the sources: they stand in this room and nowhere else, but for the
+workers of ``verifying/runtimes``, which import nothing of graphspec. Names whose import takes long stand in files of
+their own. Those imported here at the top are needed: with a torch that has moved one, the import says so.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -26,7 +28,12 @@ from torch.optim.optimizer import _global_optimizer_pre_hooks as before_any_step
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["AnyBatchNorm", "AnyInstanceNorm", "TorchDispatchMode", "pytree"]  # besides what is defined here
+# arithmetic of sizes that are symbols, as torch writes it
+from torch.utils._sympy.functions import FloorDiv, Max, Min, Mod
+
+__all__ = [  # besides what is defined here
+    "AnyBatchNorm", "AnyInstanceNorm", "FloorDiv", "Max", "Min", "Mod", "TorchDispatchMode", "pytree",
+]  # fmt: skip
 
 #: The kernel behind ``nn.functional.log_softmax`` and that of its gradient, which no public name calls.
 log_softmax: Any = torch._log_softmax
@@ -87,3 +94,71 @@ def has_step_hooks(optimizer: torch.optim.Optimizer) -> bool:
     """Whether something runs before or behind ``optimizer.step()``, of this optimiser or of all."""
     found = [vars(optimizer).get(name, True) for name in _OPTIMIZER_HOOKS]
     return any([*found, before_any_step, behind_any_step])
+
+
+#: Archives of TorchScript and of AOTInductor's packages, record by record: no public name reads or writes one.
+archive_reader: Any = torch._C.PyTorchFileReader
+archive_writer: Any = torch._C.PyTorchFileWriter
+
+
+def sizes_of_one(oblivious: bool) -> contextlib.AbstractContextManager[Any]:
+    """Inside, `oblivious` or not, whether a size is 1 decides nothing while torch traces.
+
+    There is no public name for it. Without one, capture would refuse sizes of 1 that the module takes.
+    """
+    from torch.fx.experimental import _config
+
+    patch: contextlib.AbstractContextManager[Any] = _config.patch(backed_size_oblivious=oblivious)  # type: ignore[attr-defined]
+    return patch
+
+
+@contextlib.contextmanager
+def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Inside, the attribute `name` of `owner` is `value`; behind it what it was, or nothing where there was none."""
+    own = vars(owner)
+    there, before = name in own, own.get(name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        if there:
+            setattr(owner, name, before)
+        else:
+            delattr(owner, name)
+
+
+@contextlib.contextmanager
+def kernels_replaced(operator: Any, fake: Any) -> Iterator[None]:
+    """Inside, every Python kernel of `operator` is `fake`.
+
+    Where torch has no such tables any more nothing is replaced: a sequence's length is frozen, and refused as such.
+    """
+    kernels, known = getattr(operator, "py_kernels", {}), getattr(operator, "_dispatch_cache", {})
+    before = dict(kernels)
+    kernels.update(dict.fromkeys(kernels, fake))
+    known.clear()  # so that it looks at its kernels again
+    try:
+        yield
+    finally:
+        kernels.update(before)
+        known.clear()
+
+
+@contextlib.contextmanager
+def decompositions_replaced(fakes: Mapping[Any, Any]) -> Iterator[None]:
+    """Inside, an operator of `fakes` is taken apart into its fake, while torch takes a program apart.
+
+    torch has a public copy of the table, and reads its own. Without one, the length is frozen, as above.
+    """
+    from torch._decomp import decomposition_table
+
+    before = {operator: decomposition_table.get(operator) for operator in fakes}
+    decomposition_table.update(fakes)
+    try:
+        yield
+    finally:
+        for operator, kernel in before.items():
+            if kernel is None:
+                decomposition_table.pop(operator, None)
+            else:
+                decomposition_table[operator] = kernel
