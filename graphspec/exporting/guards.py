@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
-from torch.utils import _pytree as pytree
 
 from graphspec.exporting.sampler import REFUSALS
+from graphspec.system.torch_private import guards_of, keep_guards, pytree
 
 Inputs = Mapping[str, Tensor]
 #: That a dim is the same in two inputs, which is what one name for both means.
@@ -27,18 +27,18 @@ _FAILED = "Guard failed: "
 
 def suspect(program: ExportedProgram) -> bool:
     """Whether `program` has guards that its inputs' named dims do not explain."""
-    return any(not _SAME_SIZE.fullmatch(guard) for guard in program._guards_code)
+    return any(not _SAME_SIZE.fullmatch(guard) for guard in guards_of(program))
 
 
 def loosen(program: ExportedProgram, module: nn.Module, trials: Sequence[Inputs]) -> None:
     """Take from `program` the guards that one of `trials`, which `module` takes, breaks without cause."""
-    kept, whole = list(program._guards_code), list(program._guards_code)
+    kept, whole = guards_of(program), guards_of(program)
     for inputs in trials:
         while guard := _broken(program, inputs, kept):
             kept.remove(guard)
-            program._guards_code = list(kept)
+            keep_guards(program, kept)
     if kept != whole and not all(_equal(program, module, inputs) for inputs in trials):
-        program._guards_code = whole
+        keep_guards(program, whole)
 
 
 def _broken(program: ExportedProgram, inputs: Inputs, guards: Sequence[str]) -> str | None:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.pooling import _MaxUnpoolNd
+
+from graphspec.system.torch_private import AnyBatchNorm, AnyMaxUnpool, unwrap_optional
 
 
 def scriptable(module: nn.Module) -> nn.Module:
@@ -31,7 +31,7 @@ def scriptable(module: nn.Module) -> nn.Module:
 def _forms() -> dict[type[nn.Module], Callable[[Any], nn.Module]]:
     from torchvision.ops import DropBlock2d, DropBlock3d
 
-    return {nn.SyncBatchNorm: Normalized, _MaxUnpoolNd: Unpool, DropBlock2d: _identity, DropBlock3d: _identity}
+    return {nn.SyncBatchNorm: Normalized, AnyMaxUnpool: Unpool, DropBlock2d: _identity, DropBlock3d: _identity}
 
 
 def _identity(_: nn.Module) -> nn.Module:
@@ -41,7 +41,7 @@ def _identity(_: nn.Module) -> nn.Module:
 class Normalized(nn.Module):
     """``SyncBatchNorm`` in evaluation, which has nothing to synchronise."""
 
-    def __init__(self, of: _BatchNorm) -> None:
+    def __init__(self, of: AnyBatchNorm) -> None:
         super().__init__()
         for name, parameter in of._parameters.items():
             self.register_parameter(name, parameter)
@@ -60,7 +60,7 @@ class Normalized(nn.Module):
 class Unpool(nn.Module):
     """``MaxUnpool1d``, ``2d`` and ``3d``: torch's own helper for the output's size confuses the script compiler."""
 
-    def __init__(self, of: _MaxUnpoolNd) -> None:
+    def __init__(self, of: AnyMaxUnpool) -> None:
         super().__init__()
         self.dims = int(type(of).__name__[-2])
         sizes: tuple[Any, ...] = (of.kernel_size, of.stride, of.padding)
@@ -106,6 +106,6 @@ def _unwrap_weights(module: fx.GraphModule) -> None:
         source = node.args[0]
         if source.op == "call_module" and isinstance(module.get_submodule(source.target), nn.MultiheadAttention):
             with module.graph.inserting_after(node):
-                sure = module.graph.call_function(torch.jit._unwrap_optional, (node,))  # type: ignore[attr-defined]
+                sure = module.graph.call_function(unwrap_optional, (node,))
             node.replace_all_uses_with(sure, delete_user_cb=lambda user, sure=sure: user is not sure)
     module.recompile()

@@ -8,17 +8,19 @@ their own. Those imported here at the top are needed: with a torch that has move
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 from torch.fx import Graph
 from torch.nn.modules import module as module_hooks
 
 # every kind of BatchNorm and InstanceNorm; public are only those for one number of dims each
 from torch.nn.modules.batchnorm import _BatchNorm as AnyBatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm as AnyInstanceNorm
+from torch.nn.modules.pooling import _MaxUnpoolNd as AnyMaxUnpool
 
 # what is called at every step of every optimiser
 from torch.optim.optimizer import _global_optimizer_post_hooks as behind_any_step
@@ -32,9 +34,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._sympy.functions import FloorDiv, Max, Min, Mod
 
 __all__ = [  # besides what is defined here
-    "AnyBatchNorm", "AnyInstanceNorm", "FloorDiv", "Max", "Min", "Mod", "TorchDispatchMode", "pytree",
+    "AnyBatchNorm", "AnyInstanceNorm", "AnyMaxUnpool", "FloorDiv", "Max", "Min", "Mod", "TorchDispatchMode", "pytree",
 ]  # fmt: skip
 
+#: What TorchScript calls an Optional that is known to hold something; ``torch.jit`` has no public name for it.
+unwrap_optional: Any = torch.jit._unwrap_optional  # type: ignore[attr-defined]
 #: The kernel behind ``nn.functional.log_softmax`` and that of its gradient, which no public name calls.
 log_softmax: Any = torch._log_softmax
 log_softmax_backward: Any = torch._log_softmax_backward_data
@@ -110,6 +114,16 @@ def sizes_of_one(oblivious: bool) -> contextlib.AbstractContextManager[Any]:
 
     patch: contextlib.AbstractContextManager[Any] = _config.patch(backed_size_oblivious=oblivious)  # type: ignore[attr-defined]
     return patch
+
+
+def guards_of(program: ExportedProgram) -> list[str]:
+    """The lines that refuse sizes in an exported program; nothing public reads them."""
+    return list(program._guards_code)
+
+
+def keep_guards(program: ExportedProgram, guards: Sequence[str]) -> None:
+    """Leave `program` with these guards alone."""
+    program._guards_code = list(guards)
 
 
 @contextlib.contextmanager
