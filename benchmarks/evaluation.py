@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Subset
 from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.training.evaluate.measure import measure
 from graphspec.training.metrics.scores import per_class
 from graphspec.training.prepare import load_data, make_learner
@@ -51,10 +51,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    shaped = pipeline.shape(pipeline.load(SPEC, overrides=["data.validation=0"]))
+    shaped = compiler.shape(compiler.load(SPEC, overrides=["data.validation=0"]))
     data = load_data(shaped.spec, options.data)
     samples = data.train.take(torch.arange(options.samples))
-    module = pipeline.build(shaped)
+    module = compiler.build(shaped)
     images = datasets.FashionMNIST(options.data, transform=Compose([ToTensor(), Normalize((0.5,), (0.5,))]))
     loader: DataLoader[Any] = DataLoader(Subset(images, range(options.samples)), batch_size=32)
 

@@ -24,7 +24,7 @@ from unittest.mock import patch
 
 import torch
 
-from graphspec import exporting, pipeline, verifying
+from graphspec import compiler, exporting, verifying
 from graphspec.exporting.bundle import bundle as stage
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.runtimes.runtime import RUNTIMES
@@ -108,8 +108,8 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    shaped = pipeline.shape(pipeline.load(asked.spec))
-    module = pipeline.build(shaped)
+    shaped = compiler.shape(compiler.load(asked.spec))
+    module = compiler.build(shaped)
     times: Times = defaultdict(list)
     totals: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder:

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.training.engine.equip import equip
 from graphspec.training.engine.threads import Threads
 from graphspec.training.loop import train_step
@@ -44,11 +44,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
-    shaped = pipeline.shape(pipeline.load(SPEC, overrides=["data.validation=0"]))
+    shaped = compiler.shape(compiler.load(SPEC, overrides=["data.validation=0"]))
     data = load_data(shaped.spec, options.data)
     batches = data.batches("train")
     some = list(itertools.islice(batches.shuffled(0), options.steps))
-    start = pipeline.build(shaped)
+    start = compiler.build(shaped)
     loss_function = nn.CrossEntropyLoss()
 
     def measured(module: nn.Module) -> int:

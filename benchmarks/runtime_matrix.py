@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting import write_bundle
 from graphspec.verifying.runner import Runner
@@ -37,8 +37,8 @@ MOST = 160
 def reports(path: Path, variant: str | None, formats: tuple[str, ...], seconds: float) -> dict[str, RuntimeReport]:
     """What each runtime gives for the spec at `path`."""
     variants = tomllib.loads(path.read_text(encoding="utf-8")).get("variants", {})
-    shaped = pipeline.shape(pipeline.load(path, variant=variant if variant in variants else None))
-    module = pipeline.build(shaped)
+    shaped = compiler.shape(compiler.load(path, variant=variant if variant in variants else None))
+    module = compiler.build(shaped)
     opset = shaped.spec.export.opset_version
     found: dict[str, RuntimeReport] = {}
     with tempfile.TemporaryDirectory() as name, Judge(module, Runner(shaped, Workers(()), seconds)) as judge:

@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, Subset
 from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.data import DataSet
 from graphspec.shapes import ShapedGraph
 from graphspec.training.engine.equip import equip
@@ -140,12 +140,12 @@ def main() -> None:
     torch.set_num_threads(options.threads)
 
     shaped = {
-        engine: pipeline.shape(pipeline.load(SPEC, overrides=["data.validation=0", f'train.engine="{engine}"']))
+        engine: compiler.shape(compiler.load(SPEC, overrides=["data.validation=0", f'train.engine="{engine}"']))
         for engine in ("default", "traced")
     }
     data = load_data(shaped["default"].spec, options.data)
     data = dataclasses.replace(data, train=data.train.take(torch.arange(options.samples)))
-    start = pipeline.build(shaped["default"])
+    start = compiler.build(shaped["default"])
     images = datasets.FashionMNIST(options.data, transform=Compose([ToTensor(), Normalize((0.5,), (0.5,))]))
     order = data.batches("train").order(0).tolist()
     loader: DataLoader[Any] = DataLoader(Subset(images, order), batch_size=32)

@@ -23,7 +23,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from data import MEAN, STD, Pictures
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.training.engine.equip import equip
 from graphspec.training.loop import train_step
 from graphspec.training.prepare import load_data, make_learner
@@ -105,9 +105,9 @@ def main() -> None:
     labels = random.integers(0, 10, options.samples)
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / "pixels.npz", image=pixels, label=labels)
-        shaped = pipeline.shape(pipeline.load(SPEC))
+        shaped = compiler.shape(compiler.load(SPEC))
         data = load_data(shaped.spec, Path(folder))
-    start = pipeline.build(shaped)
+    start = compiler.build(shaped)
     loader: DataLoader[Any] = DataLoader(
         Pictures(torch.from_numpy(pixels), torch.from_numpy(labels)), batch_size=BATCH, shuffle=True
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from graphspec.checking import check
-from graphspec.compiler import Network, Reading, Source, build, graph, is_path, load, shape  # noqa: F401
+from graphspec.compiler import Network, Reading, Source, is_path, load
 from graphspec.diagnostics import fail
 from graphspec.found import expect
 

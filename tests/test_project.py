@@ -1,9 +1,11 @@
 """What holds for the whole project: cheap imports, no code run from text, every public name documented."""
 
 import ast
+import graphlib
 import inspect
 import subprocess
 import sys
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import pytest
@@ -162,3 +164,32 @@ def unsafe(node: ast.AST) -> str | None:
 def _is_unsafe(alias: ast.alias) -> bool:
     """Whether an import is of a module that runs bytes; pickle may be imported for the errors that torch raises."""
     return alias.name.split(".")[0] in UNSAFE_MODULES and (alias.name != "pickle" or alias.asname is not None)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Imports inside functions count; those for types alone do not."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES
+    }
+    graph = {name: set(imported(tree(path), modules)) - {name} for name, path in modules.items()}
+    assert list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which names them
+
+
+def imported(module: ast.Module, known: Container[str]) -> Iterator[str]:
+    """The modules among `known` that a module imports."""
+    types = {
+        id(inner)
+        for node in ast.walk(module)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(module):
+        if id(node) in types:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                if full in known or node.module in known:
+                    yield full if full in known else node.module

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.spec.train import TrainSpec
 from graphspec.training import TrainReport, train
 from graphspec.training.run import checkpoint
@@ -70,8 +70,8 @@ def fit(spec: dict[str, Any], run: Path, resume: bool = False, reporter: Reporte
     torch.set_num_threads(1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        shaped = pipeline.shape(pipeline.load(spec))
-        module = pipeline.build(shaped)
+        shaped = compiler.shape(compiler.load(spec))
+        module = compiler.build(shaped)
         return train(module, shaped, run=run, resume=resume, reporter=reporter or Silent(), device="cpu")
 
 

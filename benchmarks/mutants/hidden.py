@@ -22,7 +22,7 @@ from changes import changes
 from harmless import harmless, made_by_tools
 from networks import HEAD, HIDDEN
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.exporting.capture import capture
 from graphspec.exporting.onnx import write_onnx
 from graphspec.verifying import Workers
@@ -53,8 +53,8 @@ def main() -> int:
     remarks = []
     for name in chosen.networks:
         start = time.perf_counter()
-        shaped = pipeline.shape(pipeline.load(f"{HEAD}{HIDDEN[name]}"))
-        module = pipeline.build(shaped, seed=1)
+        shaped = compiler.shape(compiler.load(f"{HEAD}{HIDDEN[name]}"))
+        module = compiler.build(shaped, seed=1)
         with tempfile.TemporaryDirectory() as place, Judge(module, Runner(shaped, Workers(("onnx",)))) as judge:
             folder = Path(place)
             write_onnx(capture(module, shaped), folder / "own.onnx", 20, {})

@@ -26,7 +26,7 @@ from mutations import Mutant, mutants
 from networks import HEAD, NETWORKS
 from peers import RULES, verdicts
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.exporting.capture import capture
 from graphspec.exporting.onnx import write_onnx
 from graphspec.exporting.sampler import Sampler
@@ -59,8 +59,8 @@ class Tally:
 
 def built(name: str, seed: int):
     """A network with weights as after training: normalisation statistics and affine weights away from 0 and 1."""
-    shaped = pipeline.shape(pipeline.load(f"{HEAD}{NETWORKS[name]}"))
-    module = pipeline.build(shaped, seed=seed)
+    shaped = compiler.shape(compiler.load(f"{HEAD}{NETWORKS[name]}"))
+    module = compiler.build(shaped, seed=seed)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for key, value in module.state_dict().items():

@@ -13,7 +13,8 @@ from typing import Any
 import sympy
 
 from graphspec.shapes.call import Run, Types
-from graphspec.shapes.dims import Dim, SizeExpr, canonical, dim_text, symbol
+from graphspec.shapes.dims import Dim, SizeExpr, dim_text, symbol
+from graphspec.shapes.formulas import canonical
 from graphspec.shapes.shaped import TensorType, ValueRef
 
 

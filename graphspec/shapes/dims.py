@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any, TypeAlias
 
 import sympy
@@ -93,21 +92,6 @@ def tidy(expr: sympy.Expr | int) -> Dim:
             base, divisor = rest.args
             return FloorDiv(sympy.expand(base + number * divisor), divisor)
     return expr
-
-
-@functools.lru_cache(maxsize=1 << 14)
-def canonical(expr: sympy.Expr | int) -> Dim:
-    """`expr` with each part over one dim as ``(a*H + c)//p`` where it is that: equal sizes then look equal."""
-    from graphspec.shapes.formulas import as_floor
-
-    found = tidy(expr)
-    if isinstance(found, int) or found.is_Symbol:
-        return found
-    if isinstance(found, sympy.Piecewise):
-        return sympy.Piecewise(*((canonical(value), condition) for value, condition in found.args))
-    if len(found.free_symbols) == 1 and (short := as_floor(found)) is not None:
-        return short
-    return tidy(found.func(*(canonical(part) if part.free_symbols else part for part in found.args)))
 
 
 def multiple_of(dim: Dim, symbol: sympy.Symbol) -> int:

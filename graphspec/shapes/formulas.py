@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 import sympy
 
 from graphspec.shapes.conditions import LONGEST_PERIOD, Ranges, find, is_linear, negated, period_of
-from graphspec.shapes.dims import Dim, canonical
+from graphspec.shapes.dims import Dim, tidy
 from graphspec.shapes.evaluate import Unreadable, value_at, values
 from graphspec.system.torch_private import FloorDiv, Max, Min
 
@@ -45,6 +46,19 @@ def as_floor(expr: sympy.Expr) -> Dim | None:
     if found != expr and find([sympy.Ne(found, expr)], {str(symbol): (1, None)}):
         return None
     return int(found) if found.is_Integer else found
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def canonical(expr: sympy.Expr | int) -> Dim:
+    """`expr` with each part over one dim as ``(a*H + c)//p`` where it is that: equal sizes then look equal."""
+    found = tidy(expr)
+    if isinstance(found, int) or found.is_Symbol:
+        return found
+    if isinstance(found, sympy.Piecewise):
+        return sympy.Piecewise(*((canonical(value), condition) for value, condition in found.args))
+    if len(found.free_symbols) == 1 and (short := as_floor(found)) is not None:
+        return short
+    return tidy(found.func(*(canonical(part) if part.free_symbols else part for part in found.args)))
 
 
 def unify(cases: Sequence[Case], ranges: Ranges) -> Dim | None:

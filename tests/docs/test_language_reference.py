@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 import graphspec
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.data.augment import BATCHED
 from graphspec.data.sources.builtin import SOURCES
 from graphspec.data.transforms import SIZE_TRANSFORMS, VALUE_TRANSFORMS
@@ -42,7 +42,7 @@ def model(tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("error::graphspec.GraphspecWarning")
 def test_an_example_compiles(model, language, example):
     path = model(example, language)
-    for variant in [None, *pipeline.load(path).spec.variants]:
+    for variant in [None, *compiler.load(path).spec.variants]:
         assert graphspec.compile(path, variant=variant).graph
 
 
@@ -75,6 +75,6 @@ def test_every_name_is_there(names):
 @pytest.mark.parametrize("section", ["data", "train", "export", "tune"])
 def test_every_key_of_a_section_is_there(section):
     example = next(example for _, example in RIGHT if f"[{section}]" in example)
-    model = pipeline.load(f"graphspec = 1\n{example}").spec
+    model = compiler.load(f"graphspec = 1\n{example}").spec
     keys = type(getattr(model, section)).model_fields
     assert not [key for key in keys if f"{section}.{key}`" not in TEXT and f"\n{key} " not in example]

@@ -9,7 +9,7 @@ import pytest
 from torch import Tensor, nn
 
 import graphspec
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.diagnostics import GraphspecError
 from graphspec.draw import mermaid, svg
 from graphspec.draw.layout import LABEL, LINE, TITLE, layout
@@ -42,7 +42,7 @@ def shaped():
 
     def of(spec):
         if spec not in found:
-            found[spec] = pipeline.shape(pipeline.load(spec))
+            found[spec] = compiler.shape(compiler.load(spec))
         return found[spec]
 
     return of
@@ -182,7 +182,7 @@ class Shout(nn.Module):
 
 def test_a_hostile_text_stays_a_text():
     spec = {"graphspec": 1, "inputs": {"x": ["N", 8]}, "layers": {"shout": {"type": "Shout", "words": HOSTILE}}}
-    shaped = pipeline.shape(pipeline.load(spec))
+    shaped = compiler.shape(compiler.load(spec))
     text = svg(shaped)
     root = ET.fromstring(text)
     assert not [element for element in root.iter() if element.tag.endswith("script")]
@@ -212,7 +212,7 @@ def test_blocks_that_wait_for_each_other_are_drawn_all_the_same():
     first = { type = "ReLU", from = "a" }
     second = { type = "Sigmoid", from = "b" }
     """
-    shaped = pipeline.shape(pipeline.load(spec))
+    shaped = compiler.shape(compiler.load(spec))
     drawn = layout(levels(picture(shaped, 0)))
     assert sorted(stroke.head for stroke in drawn.strokes if stroke.head) == ["down", "down", "down", "up"]
     assert ET.fromstring(svg(shaped, None)) is not None
@@ -227,7 +227,7 @@ def test_two_values_between_the_same_boxes_are_two_edges():
     halves = { type = "chunk", chunks = 2, dim = 1 }
     sum = { type = "add", from = ["halves.0", "halves.1"] }
     """
-    drawn = layout(levels(picture(pipeline.shape(pipeline.load(spec)), 0)))
+    drawn = layout(levels(picture(compiler.shape(compiler.load(spec)), 0)))
     assert sum(stroke.head == "down" for stroke in drawn.strokes) == 4
     assert [label.text for label in drawn.labels].count("N × 2") == 3
 
@@ -235,7 +235,7 @@ def test_two_values_between_the_same_boxes_are_two_edges():
 def test_too_many_bends_are_refused():
     layers = {"l0": {"type": "ReLU", "from": "x"}}
     layers |= {f"l{n}": {"type": "add", "from": [f"l{n - 1}", f"l{n * 7919 % max(1, n - 1)}"]} for n in range(1, 900)}
-    shaped = pipeline.shape(pipeline.load({"graphspec": 1, "inputs": {"x": ["N", 8]}, "layers": layers}))
+    shaped = compiler.shape(compiler.load({"graphspec": 1, "inputs": {"x": ["N", 8]}, "layers": layers}))
     with pytest.raises(GraphspecError, match="more than 50,000 bends"):
         svg(shaped)
     assert mermaid(shaped)

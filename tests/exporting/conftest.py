@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.exporting import Facts, write_bundle
 
 RESIDUAL = """
@@ -49,8 +49,8 @@ FORMATS = ("onnx", "torchscript", "pt2")
 
 
 def built(text):
-    shaped = pipeline.shape(pipeline.load(text))
-    module = pipeline.build(shaped, seed=1)
+    shaped = compiler.shape(compiler.load(text))
+    module = compiler.build(shaped, seed=1)
     for name, buffer in module.named_buffers():
         if buffer.is_floating_point():  # batch statistics as after training
             buffer.uniform_(0.5, 1.5, generator=torch.Generator().manual_seed(len(name)))

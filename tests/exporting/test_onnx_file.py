@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 import torch
 
-from graphspec import pipeline
+from graphspec import compiler, pipeline
 from graphspec.diagnostics import VerificationError
 from graphspec.exporting.capture import capture
 from graphspec.exporting.onnx import onnx_model, save
@@ -40,8 +40,8 @@ BEFORE = Preprocessing(
 
 
 def captured():
-    shaped = pipeline.shape(pipeline.load(IMAGES))
-    module = pipeline.build(shaped).eval()
+    shaped = compiler.shape(compiler.load(IMAGES))
+    module = compiler.build(shaped).eval()
     return shaped, module, capture(module, shaped)
 
 

@@ -17,7 +17,7 @@ from onnx.reference import ReferenceEvaluator
 from PIL import Image
 from torchvision.transforms import v2
 
-from graphspec import pipeline
+from graphspec import compiler, pipeline
 from graphspec.data import data_of
 from graphspec.data.transforms import size_transforms
 from graphspec.diagnostics import GraphspecError
@@ -148,7 +148,7 @@ scores = "{"end" if end else "fc"}"
 [train]
 loss = "{loss}"
 """
-    shaped = pipeline.shape(pipeline.load(spec))
+    shaped = compiler.shape(compiler.load(spec))
     labels = None if classes is None else [str(k) for k in range(classes)]
     after = Postprocessing.of(shaped, labels)
     op, kind = Nodes("t"), ir.TensorType(ir.DataType.FLOAT)

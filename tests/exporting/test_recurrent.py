@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.exporting import write_bundle
 from graphspec.verifying import verify_bundle
 
@@ -19,8 +19,8 @@ LAYERS = {
 @pytest.mark.parametrize("layer", [pytest.param(line, id=name) for name, line in LAYERS.items()])
 def test_onnx_agrees_at_every_batch_size_and_sequence_length(layer, tmp_path):
     text = f'graphspec = 1\n[inputs]\nx = ["A", "B", 3]\n[layers]\nr = {layer}\n[outputs]\ny = "r"\nlast = "r.h_n"\n'
-    shaped = pipeline.shape(pipeline.load(text))
-    module = pipeline.build(shaped)
+    shaped = compiler.shape(compiler.load(text))
+    module = compiler.build(shaped)
     report = verify_bundle(module, shaped, write_bundle(module, shaped, tmp_path, formats=["onnx"], opset_version=20))
     report.raise_if_failed()
     cases = {comparison.case for comparison in report.runtimes[0].comparisons}

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from graphspec import layer, pipeline
+from graphspec import compiler, layer
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting import write_bundle
 
@@ -49,10 +49,10 @@ third  = "ReLU"
     ],
 )
 def test_the_layer_in_the_way_is_named_with_its_line(type_, words, tmp_path):
-    network = pipeline.load(spec(type_))
-    shaped = pipeline.shape(network)
+    network = compiler.load(spec(type_))
+    shaped = compiler.shape(network)
     with pytest.raises(GraphspecError) as caught:
-        write_bundle(pipeline.build(shaped), shaped, tmp_path, formats=["onnx"], opset_version=20)
+        write_bundle(compiler.build(shaped), shaped, tmp_path, formats=["onnx"], opset_version=20)
     diagnostic = caught.value.diagnostics[0]
     assert (diagnostic.code, diagnostic.at) == ("not-exportable", ("layers", "second"))
     assert diagnostic.message.startswith(words)

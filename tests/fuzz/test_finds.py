@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graphspec import pipeline
+from graphspec import compiler, pipeline
 from graphspec.diagnostics import GraphspecError
 
 HEAD = {"graphspec": 1, "inputs": {"x": ["N", 8]}}
@@ -46,6 +46,6 @@ TEXTS = {
 def test_a_text_with_several_faults_is_a_diagnostic(name: str) -> None:
     """The parser stops at the key that stands twice; its places are looked up in a tree of what is broken below."""
     with pytest.raises(GraphspecError) as caught:
-        pipeline.load(TEXTS[name] + "\n")
+        compiler.load(TEXTS[name] + "\n")
     found = caught.value.diagnostics[0]
     assert found.code == "duplicate-key", str(found)

@@ -14,7 +14,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from torch import Tensor
 
-from graphspec import pipeline
+from graphspec import compiler, pipeline
 from graphspec.diagnostics import GraphspecError
 
 from .strategies import Spec, changed_specs, valid_specs
@@ -36,8 +36,8 @@ def drawn(spec: Spec, count: int) -> list[Tensor]:
 
 def compiles_and_scripts(spec: Spec) -> None:
     """The module answers at two batch sizes with the shape that was inferred, scripted too."""
-    shaped = pipeline.shape(pipeline.load(spec))
-    module = pipeline.build(shaped).eval()
+    shaped = compiler.shape(compiler.load(spec))
+    module = compiler.build(shaped).eval()
     scripted = torch.jit.script(module)
     (kind,) = shaped.output_types.values()
     for count in (1, 3):
@@ -68,9 +68,9 @@ def ends_in_order(spec: Spec) -> None:
     """A graph with shapes or diagnostics, soon, and in words that can be printed."""
 
     def compile_it() -> None:
-        shaped = pipeline.shape(pipeline.load(json.dumps(spec)))
+        shaped = compiler.shape(compiler.load(json.dumps(spec)))
         if sum(layer.parameter_count for layer in shaped.layers) < 10**6:
-            pipeline.build(shaped)
+            compiler.build(shaped)
 
     started = time.process_time()
     fault = fault_of(compile_it)

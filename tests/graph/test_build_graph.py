@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import graphspec
+from graphspec.compiler import graph
 from graphspec.diagnostics import GraphspecError
-from graphspec.pipeline import graph
 
 BLOCKS = """
 [blocks.Half]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.module.build import class_name
 from graphspec.module.emit import python
 
@@ -84,8 +84,8 @@ def inputs_of(shaped, batch: int = 2) -> list[torch.Tensor]:
 
 
 def check_equal(spec, folder: Path) -> None:
-    shaped = pipeline.shape(pipeline.load(spec))
-    module, twin = pipeline.build(shaped), emitted(shaped, folder)
+    shaped = compiler.shape(compiler.load(spec))
+    module, twin = compiler.build(shaped), emitted(shaped, folder)
     assert list(twin.state_dict()) == list(module.state_dict())
     assert [p.requires_grad for p in twin.parameters()] == [p.requires_grad for p in module.parameters()]
     twin.load_state_dict(module.state_dict(), strict=True)
@@ -116,13 +116,13 @@ def test_reuse_ties_tuples_and_run_time_sizes(text: str, tmp_path: Path) -> None
 
 
 def test_a_tied_parameter_is_one_tensor(tmp_path: Path) -> None:
-    twin = emitted(pipeline.shape(pipeline.load(TWO_OUTPUTS)), tmp_path)
+    twin = emitted(compiler.shape(compiler.load(TWO_OUTPUTS)), tmp_path)
     assert twin.tied.weight is twin.embed.weight
 
 
 @pytest.mark.parametrize("name", ["digits", "zoo/resnet18", "zoo/googlenet", "zoo/densenet121"])
 def test_the_file_imports_only_torch(name: str) -> None:
-    text = python(pipeline.shape(pipeline.load(SPECS / f"{name}.toml")))
+    text = python(compiler.shape(compiler.load(SPECS / f"{name}.toml")))
     nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {n.module if isinstance(n, ast.ImportFrom) else alias.name for n in nodes for alias in n.names}
     assert names <= {"torch", "torch.nn.functional"}
@@ -130,7 +130,7 @@ def test_the_file_imports_only_torch(name: str) -> None:
 
 def test_the_file_runs_where_there_is_no_graphspec(tmp_path: Path) -> None:
     file = tmp_path / "digits.py"
-    file.write_text(python(pipeline.shape(pipeline.load(SPECS / "digits.toml"))), encoding="utf-8")
+    file.write_text(python(compiler.shape(compiler.load(SPECS / "digits.toml"))), encoding="utf-8")
     program = "import torch, digits; assert 'graphspec' not in sys.modules; "
     program += "print(digits.Digits()(torch.ones(3, 1, 8, 8)).shape)"
     done = subprocess.run(
@@ -148,7 +148,7 @@ def test_the_file_is_formatted(name: str, tmp_path: Path) -> None:
     if ruff is None:
         pytest.skip("ruff is not installed")
     file = tmp_path / "net.py"
-    file.write_text(python(pipeline.shape(pipeline.load(SPECS / f"{name}.toml"))), encoding="utf-8")
+    file.write_text(python(compiler.shape(compiler.load(SPECS / f"{name}.toml"))), encoding="utf-8")
     done = subprocess.run(
         [ruff, "format", "--isolated", "--line-length", "120", "--diff", file], capture_output=True, text=True
     )
@@ -156,7 +156,7 @@ def test_the_file_is_formatted(name: str, tmp_path: Path) -> None:
 
 
 def test_blocks_become_classes_whose_differing_numbers_are_arguments() -> None:
-    text = python(pipeline.shape(pipeline.load(SPECS / "zoo" / "resnet18.toml")))
+    text = python(compiler.shape(compiler.load(SPECS / "zoo" / "resnet18.toml")))
     assert "class BasicBlock(nn.Module):" in text
     assert "nn.Sequential(BasicBlock(in_channels=64), BasicBlock(in_channels=64))" in text
     assert "# N × 512 × 7 × 7" in text

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 import graphspec
-from graphspec import pipeline
+from graphspec import compiler, pipeline
 from graphspec.exporting import Bundle
 from graphspec.exporting.bundle import manifest
 from graphspec.verifying import OnnxFunction
@@ -108,7 +108,7 @@ def test_dropout_and_batch_norm_are_exported_as_they_evaluate(bundle_of_spec: Pa
     assert module.training
     with torch.no_grad():
         expected = module.eval()(x)
-    with OnnxFunction(bundle_of_spec / "model.onnx", pipeline.shape(pipeline.load(SPEC))) as run:
+    with OnnxFunction(bundle_of_spec / "model.onnx", compiler.shape(compiler.load(SPEC))) as run:
         for _ in range(2):
             (answer,) = run([x]).values()
             torch.testing.assert_close(torch.as_tensor(answer), expected)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.diagnostics import CODES, GraphspecError, GraphspecWarning
 
 FLAT, IMAGE = 'x = ["N", 8]', 'x = ["N", 8, 8, 8]'
@@ -199,7 +199,7 @@ def answer(text: str) -> tuple[str, str]:
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always", GraphspecWarning)
         try:
-            pipeline.build(pipeline.shape(pipeline.load(text)))
+            compiler.build(compiler.shape(compiler.load(text)))
         except GraphspecError as error:
             return error.diagnostics[0].code, str(error)
     said = [warning.message for warning in found if isinstance(warning.message, GraphspecWarning)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.spec import limits
 
 from .conftest import Command
@@ -34,7 +34,7 @@ def test_a_mistake_behind_a_link_is_reported_where_it_is(command: Command, tmp_p
 def test_a_network_is_called_as_the_user_calls_it(command: Command) -> None:
     Path("real.toml").write_text('graphspec = 1\n[inputs]\nx = ["N", 8]\n[layers]\na = "ReLU"\n')
     Path("link.toml").symlink_to("real.toml")
-    assert pipeline.load("link.toml").name == "link"
+    assert compiler.load("link.toml").name == "link"
 
 
 def test_the_user_raises_the_limit_of_layers_for_one_command(command: Command) -> None:
@@ -57,10 +57,10 @@ def test_no_key_of_a_spec_does(key: str, command: Command) -> None:
 READ = """
 import sys, time
 from pathlib import Path
-from graphspec import graph, pipeline
+from graphspec import compiler, graph
 from graphspec.spec import limits
 with limits.raised(100_000):
-    found = graph.build(pipeline.load(Path(sys.argv[1])).spec)
+    found = graph.build(compiler.load(Path(sys.argv[1])).spec)
 (most,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))  # getrusage has the parent's too
 print(len(found.nodes), time.process_time(), most.split()[1])
 """

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from graphspec.compiler import load, shape
 from graphspec.diagnostics import GraphspecError
-from graphspec.pipeline import load, shape
 
 
 def _spec(kind: str, dims: list, **arguments) -> dict:

@@ -174,7 +174,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_allocated(
 
 def test_the_budget_is_of_all_parameters_together() -> None:
     layers = {f"fc{n}": {"type": "Linear", "out_features": 100, "bias": False} for n in range(10)}
-    graph = graphspec.pipeline.graph(graphspec.load({"graphspec": 1, "inputs": {"x": ["N", 100]}, "layers": layers}))
+    graph = graphspec.compiler.graph(graphspec.load({"graphspec": 1, "inputs": {"x": ["N", 100]}, "layers": layers}))
     assert len(infer(graph, Budget(10 * 40_000)).layers) == 10
     with pytest.raises(GraphspecError, match=r'up to layer "fc9" need 400 kB, and this machine has 400 kB'):
         infer(graph, Budget(10 * 40_000 - 1))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.training import TrainReport, train
 from graphspec.training.run.reporter import Silent
 
@@ -43,9 +43,9 @@ def fit_in_silence(
     spec: Any, run: Path, variant: str | None = None, overrides: Any = (), **arguments: Any
 ) -> TrainReport:
     """Compile and train `spec` (a dict or a path) on the CPU; `arguments` are train's."""
-    shaped = pipeline.shape(pipeline.load(spec, variant=variant, overrides=overrides))
+    shaped = compiler.shape(compiler.load(spec, variant=variant, overrides=overrides))
     arguments = {"reporter": Silent(), "device": "cpu"} | arguments
-    return train(pipeline.build(shaped), shaped, run=run, **arguments)
+    return train(compiler.build(shaped), shaped, run=run, **arguments)
 
 
 @pytest.fixture(autouse=True)

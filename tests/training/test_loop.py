@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Subset
 from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from graphspec import pipeline
+from graphspec import compiler, pipeline
 from graphspec.data import load
 from graphspec.diagnostics import GraphspecError
 from graphspec.training import train
@@ -53,8 +53,8 @@ class Losses(Silent):
 
 def test_losses_and_weights_are_those_of_the_textbook_loop(fashion_root: Path, tmp_path: Path) -> None:
     """torchvision's set → PIL → ToTensor → Normalize → DataLoader → forward, loss, backward, step; same order."""
-    shaped = pipeline.shape(pipeline.load(SPEC))
-    module = pipeline.build(shaped)
+    shaped = compiler.shape(compiler.load(SPEC))
+    module = compiler.build(shaped)
     textbook = copy.deepcopy(module)
     reporter = Losses()
     train(module, shaped, run=tmp_path / "run", data=fashion_root, reporter=reporter, device="cpu")
@@ -94,9 +94,9 @@ def test_losses_may_be_looked_at_every_few_steps(digits: dict[str, Any]) -> None
     del digits["train"]["scheduler"]
     found = {}
     for every in (1, 4):
-        shaped = pipeline.shape(pipeline.load(digits))
+        shaped = compiler.shape(compiler.load(digits))
         data = load_data(shaped.spec)
-        learner = make_learner(pipeline.build(shaped), shaped, data, torch.device("cpu"), epochs=1)
+        learner = make_learner(compiler.build(shaped), shaped, data, torch.device("cpu"), epochs=1)
         learner.watch.every = every
         seen = [train_step(learner, batch) for batch in data.batches("train").shuffled(0)][:8]
         learner.look_at_losses()
@@ -122,7 +122,7 @@ def test_lbfgs_asks_for_the_loss_several_times(fit: Any, tmp_path: Path) -> None
         "train": {"epochs": 3, "loss": "MSELoss", "optimizer": {"type": "LBFGS", "lr": 1.0}},
     }
     report = fit(spec)
-    data = load_data(pipeline.load(spec).spec).train
+    data = load_data(compiler.load(spec).spec).train
     x, y = data.inputs["x"].double(), data.targets["y"].double()
     ones = torch.cat([x, torch.ones_like(x)], 1)
     least = (ones @ torch.linalg.lstsq(ones, y).solution - y).square().mean().item()
@@ -139,9 +139,9 @@ def test_the_caller_keeps_random_state_and_threads(digits: dict[str, Any], fit: 
 def test_the_test_part_is_opened_only_after_training(fashion_root: Path, tmp_path: Path) -> None:
     """With a test file that cannot be read, training runs to its last step and fails in evaluation."""
     (fashion_root / "FashionMNIST/raw/t10k-labels-idx1-ubyte").write_bytes(b"")
-    shaped = pipeline.shape(pipeline.load(SPEC))
+    shaped = compiler.shape(compiler.load(SPEC))
     with pytest.raises(GraphspecError, match="bad-data"):
-        train(pipeline.build(shaped), shaped, run=tmp_path / "run", data=fashion_root, reporter=Silent())
+        train(compiler.build(shaped), shaped, run=tmp_path / "run", data=fashion_root, reporter=Silent())
     assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 4
 
 
@@ -184,8 +184,8 @@ def test_weights_that_are_not_finite_are_never_saved(digits: dict[str, Any], fit
     del digits["train"]["scheduler"]
     fit(digits, epochs=2)
     before = {path.name: path.read_bytes() for path in run.glob("**/*") if path.is_file()}
-    shaped = pipeline.shape(pipeline.load(digits))
-    module = pipeline.build(shaped)
+    shaped = compiler.shape(compiler.load(digits))
+    module = compiler.build(shaped)
 
     class Overflow(Silent):
         def epoch(self, row: Any, epochs: int) -> None:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.training.engine.equip import equip
 from graphspec.training.evaluate.measure import measure
 from graphspec.training.loop import halving_step, train_step
@@ -56,9 +56,9 @@ def whole(name: str, learner: Any, data: Any) -> torch.Tensor:
 
 
 def made(spec: Any) -> tuple[Any, Any]:
-    shaped = pipeline.shape(pipeline.load(spec))
+    shaped = compiler.shape(compiler.load(spec))
     data = load_data(shaped.spec)
-    return make_learner(pipeline.build(shaped), shaped, data, CPU, 1), data
+    return make_learner(compiler.build(shaped), shaped, data, CPU, 1), data
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -113,7 +113,7 @@ def test_a_loss_without_weights_takes_the_way_it_took(unequal: Any) -> None:
     assert not learner.objective.weighed
     assert not made(unequal({"type": "BCEWithLogitsLoss", "weight": [1.0, 2.0, 3.0]}))[0].objective.weighed
     batches = data.batches("train")
-    equip(learner, pipeline.load(unequal("CrossEntropyLoss")).spec.train, batches, 1000)
+    equip(learner, compiler.load(unequal("CrossEntropyLoss")).spec.train, batches, 1000)
     assert learner.recorded is not None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from graphspec import pipeline
+from graphspec import compiler, pipeline
 from graphspec.diagnostics import GraphspecError
 from graphspec.tuning.tune_report import TuneReport
 
@@ -26,7 +26,7 @@ def test_what_a_search_leaves(iris: dict[str, Any], tune: Tune, tmp_path: Path) 
     assert min(Image.open(folder / "study.png").size) > 300
     best = report.trials[report.best]
     assert best.value == max(trial.value for trial in report.trials)
-    assert pipeline.load(folder / "spec.toml").spec.model_dump() == pipeline.load(iris).spec.model_dump()
+    assert compiler.load(folder / "spec.toml").spec.model_dump() == compiler.load(iris).spec.model_dump()
     assert sum(report.importances.values()) == pytest.approx(1)
 
 
@@ -34,7 +34,7 @@ def test_values_go_where_set_puts_them_and_the_best_spec_has_them(
     iris: dict[str, Any], tune: Tune, tmp_path: Path
 ) -> None:
     report = tune(iris)
-    best = pipeline.load(tmp_path / "study" / "best.toml").spec
+    best = compiler.load(tmp_path / "study" / "best.toml").spec
     values = report.trials[report.best].values
     assert best.tune is None
     assert best.vars["width"] == values["vars.width"]
@@ -208,7 +208,7 @@ def test_a_search_needs_a_validation_part(iris: dict[str, Any], tune: Tune) -> N
 
 
 def test_tune_is_not_compiled_but_checked(iris: dict[str, Any]) -> None:
-    assert pipeline.load(iris).spec.tune.trials == 4
+    assert compiler.load(iris).spec.tune.trials == 4
     iris["tune"]["trils"] = 3
     with pytest.raises(GraphspecError, match=r'did you mean "trials"\?'):
-        pipeline.load(iris)
+        compiler.load(iris)

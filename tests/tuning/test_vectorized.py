@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from graphspec import pipeline
+from graphspec import compiler, pipeline
 from graphspec.tuning.tune_report import TuneReport
 
 Tune = Callable[..., TuneReport]
@@ -73,7 +73,7 @@ def test_a_trial_of_a_pass_is_a_run(search: dict[str, Any], tune: Tune, tmp_path
     )
     weights = load_file(report.best_run / "best.safetensors")
     assert weights.keys() == pipeline.compile(search).state_dict().keys()
-    assert pipeline.load(report.best_run / "spec.toml").spec.train.optimizer.args == {
+    assert compiler.load(report.best_run / "spec.toml").spec.train.optimizer.args == {
         "lr": report.trials[report.best].values["train.optimizer.lr"]
     }
 

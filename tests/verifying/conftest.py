@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import onnx
 import pytest
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.exporting import write_bundle
 from graphspec.verifying import Workers
 from graphspec.verifying.runner import Runner
@@ -30,8 +30,8 @@ fc      = { type = "Linear", out_features = 3 }
 
 
 def built(text):
-    shaped = pipeline.shape(pipeline.load(text))
-    return shaped, pipeline.build(shaped, seed=1)
+    shaped = compiler.shape(compiler.load(text))
+    return shaped, compiler.build(shaped, seed=1)
 
 
 @pytest.fixture(scope="session")

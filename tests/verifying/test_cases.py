@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.exporting import write_bundle
 from graphspec.exporting.sampler import Sampler
 from graphspec.verifying import cases as inputs
@@ -38,13 +38,13 @@ fc    = { type = "Linear", out_features = 3 }
 
 
 def shaped_as(text):
-    return pipeline.shape(pipeline.load(text))
+    return compiler.shape(compiler.load(text))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_truth_is_the_network_s_own_answer_to_that_case_alone(name):
     shaped = shaped_as(f'graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\n{NETWORKS[name]}\n')
-    oracle = Oracle(pipeline.build(shaped, seed=1), shaped)
+    oracle = Oracle(compiler.build(shaped, seed=1), shaped)
     made = cases(shaped, Sampler.of(oracle.reference.single, shaped), None)
     truths = oracle.truths(made)
     assert [truth.case.name for truth in truths] == [case.name for case in made]
@@ -94,7 +94,7 @@ def test_a_dim_that_an_input_has_twice_is_no_batch_of_which_rows_could_be_taken(
 def test_a_costly_network_passes_and_a_wrong_weight_of_it_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(inputs, "COSTLY_FLOPS", 0.0)
     shaped = shaped_as(COSTLY.replace("256", "8"))
-    module = pipeline.build(shaped, seed=1)
+    module = compiler.build(shaped, seed=1)
     other = copy.deepcopy(module)
     with torch.no_grad():
         other.conv2.weight[5, 7, 1, 1] *= 1.5

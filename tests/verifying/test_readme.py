@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.exporting import write_bundle
 from graphspec.exporting.bundle.readme import readme
 from graphspec.formats import chosen
@@ -43,8 +43,8 @@ answer = "add"
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    shaped = pipeline.shape(pipeline.load(NETWORK))
-    module = pipeline.build(shaped, seed=3).eval()
+    shaped = compiler.shape(compiler.load(NETWORK))
+    module = compiler.build(shaped, seed=3).eval()
     folder = tmp_path_factory.mktemp("taste")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

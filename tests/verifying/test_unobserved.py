@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.exporting import write_bundle
 from graphspec.verifying import Workers
 from graphspec.verifying.runner import Runner
@@ -45,8 +45,8 @@ def faint(tmp_path_factory):
 
     A layer that works in place must not change what was recorded of the one before it.
     """
-    shaped = pipeline.shape(pipeline.load(SPEC))
-    module = changed(pipeline.build(shaped, seed=1), "faint.weight", 1e-9)
+    shaped = compiler.shape(compiler.load(SPEC))
+    module = changed(compiler.build(shaped, seed=1), "faint.weight", 1e-9)
     with Judge(module, Runner(shaped, Workers(("onnx", "pt2")))) as judge:
         yield SimpleNamespace(shaped=shaped, module=module, judge=judge, folder=tmp_path_factory.mktemp("faint"))
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.exporting import write_bundle
 from graphspec.verifying import Workers
 from graphspec.verifying.runner import Runner
@@ -62,8 +62,8 @@ def damaged(path, shape):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_it_is_published_and_a_wrong_file_is_not(name, tmp_path):
     text, shape = NETWORKS[name]
-    shaped = pipeline.shape(pipeline.load(f"graphspec = 1\n{text}\n"))
-    module = pipeline.build(shaped)
+    shaped = compiler.shape(compiler.load(f"graphspec = 1\n{text}\n"))
+    module = compiler.build(shaped)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = write_bundle(module, shaped, tmp_path, formats=["onnx"], opset_version=20).path("onnx")

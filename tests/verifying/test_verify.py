@@ -10,7 +10,7 @@ import onnx
 import pytest
 import torch
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.diagnostics import GraphspecError, VerificationError
 from graphspec.exporting import Bundle
 from graphspec.verifying import Workers, verify_bundle, verify_onnx
@@ -148,15 +148,15 @@ def test_a_changed_file_is_refused_before_it_is_run(small, tmp_path):
 
 
 def test_another_module_s_export_is_refused(small):
-    other = pipeline.build(small.shaped, seed=2)
+    other = compiler.build(small.shaped, seed=2)
     report = verify_onnx(other, small.shaped, small.bundle.path("onnx"))
     assert (report.passed, report.first_divergent_layer) == (False, "conv1")
 
 
 def network(*layers):
     lines = "\n".join(f'l{k} = {{ type = "Linear", out_features = 3 }}\nf{k} = "{f}"' for k, f in enumerate(layers))
-    shaped = pipeline.shape(pipeline.load(f'graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\n{lines}\n'))
-    return shaped, pipeline.build(shaped)
+    shaped = compiler.shape(compiler.load(f'graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\n{lines}\n'))
+    return shaped, compiler.build(shaped)
 
 
 def verdict(module, shaped, tmp_path):
@@ -213,8 +213,8 @@ norm = { type = "InstanceNorm2d", affine = true }
 silu = "SiLU"
 mean = { type = "mean", dim = [2, 3] }
 """
-    shaped = pipeline.shape(pipeline.load(f'graphspec = 1\n[inputs]\nx = ["N", 3, 9, 9]\n[layers]{layers}'))
-    module = pipeline.build(shaped)
+    shaped = compiler.shape(compiler.load(f'graphspec = 1\n[inputs]\nx = ["N", 3, 9, 9]\n[layers]{layers}'))
+    module = compiler.build(shaped)
     with torch.no_grad():
         module.conv.bias.fill_(1.7)
     verdict(module, shaped, tmp_path).raise_if_failed()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import graphspec
-from graphspec import pipeline
+from graphspec import compiler
 
 ZOO = Path(__file__).parents[2] / "specs" / "zoo"
 SPECS = sorted(path.stem for path in ZOO.glob("*.toml"))
@@ -76,14 +76,14 @@ def _small(spec: str) -> tuple[nn.Module, list[Tensor]]:
     """The model in eval mode at the least size its file has a variant for, and inputs for it."""
     known = [variant for name, variant in VARIANTS if name == spec]
     variant = next((name for name in ("small", "digits") if name in known), None)
-    shaped = pipeline.shape(pipeline.load(ZOO / f"{spec}.toml", variant=variant))
+    shaped = compiler.shape(compiler.load(ZOO / f"{spec}.toml", variant=variant))
     torch.manual_seed(0)
     sizes = {"N": 3, "T": 12}
     values = []
     for kind in shaped.inputs.values():
         shape = [dim if isinstance(dim, int) else sizes[str(dim)] for dim in kind.shape]
         values.append(torch.randn(shape) if kind.dtype.is_floating_point else torch.randint(100, shape))
-    return pipeline.build(shaped).eval(), values
+    return compiler.build(shaped).eval(), values
 
 
 def _outputs(module: nn.Module, values: list[Tensor]) -> dict[str, Tensor]:

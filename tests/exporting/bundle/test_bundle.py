@@ -187,13 +187,14 @@ warnings.simplefilter("ignore")
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from conftest import RESIDUAL, exported
-from graphspec import exporting, pipeline
+import graphspec
+from graphspec import compiler, exporting
 exported(RESIDUAL, Path(sys.argv[1]))
 line = "graphspec = 1\\n[inputs]\\nx = ['N', 1]\\n[layers]\\nfc = {{ type = 'Linear', out_features = 1 }}\\n"
 line += "[data]\\ndataset = 'line'\\ntransforms = ['StandardScaler']\\n[train]\\nloss = 'MSELoss'\\n"
-shaped = pipeline.shape(pipeline.load(line))
-facts = exporting.facts_of(shaped, pipeline.data(line), pipeline=True)
-exporting.write_bundle(pipeline.build(shaped), shaped, Path(sys.argv[1]) / "line",
+shaped = compiler.shape(compiler.load(line))
+facts = exporting.facts_of(shaped, graphspec.data(line), pipeline=True)
+exporting.write_bundle(compiler.build(shaped), shaped, Path(sys.argv[1]) / "line",
                        formats=["pipeline"], opset_version=20, facts=facts)
 """
 

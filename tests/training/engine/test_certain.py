@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from graphspec import pipeline
+from graphspec import compiler, pipeline
 from graphspec.ops.table import layer
 from graphspec.training.engine.certain import own_code, uncertain
 from graphspec.training.engine.equip import equip
@@ -166,8 +166,8 @@ CHANGES = [
 
 
 def learned(spec: dict[str, Any], engine: str, change: Callable[[nn.Module], None] | None = None) -> tuple[Any, Any]:
-    shaped = pipeline.shape(pipeline.load(spec))
-    data, module = load_data(shaped.spec), pipeline.build(shaped)
+    shaped = compiler.shape(compiler.load(spec))
+    data, module = load_data(shaped.spec), compiler.build(shaped)
     if change is not None:
         change(module)
     learner, batches = make_learner(module, shaped, data, torch.device("cpu"), 1), data.batches("train")

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.training.engine.equip import equip
 from graphspec.training.loop import train_step
 from graphspec.training.prepare import load_data, make_learner
@@ -84,8 +84,8 @@ def random_network(chance: random.Random) -> dict[str, Any]:
 @pytest.mark.filterwarnings("ignore::graphspec.GraphspecWarning")
 @pytest.mark.parametrize("seed", [*range(30), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(30, 300))])
 def test_of_any_dense_network_by_default_too(seed: int) -> None:
-    shaped = pipeline.shape(pipeline.load(random_network(random.Random(seed))))
-    data, start = load_data(shaped.spec), pipeline.build(shaped)
+    shaped = compiler.shape(compiler.load(random_network(random.Random(seed))))
+    data, start = load_data(shaped.spec), compiler.build(shaped)
     assert shaped.spec.train is not None
     found = []
     for engine in ("eager", "default"):
@@ -114,9 +114,9 @@ def test_traced_stays_within_a_millionth(fit: Any, tmp_path: Path) -> None:
      ("traced", 10, True, True)],
 )  # fmt: skip
 def test_what_an_engine_takes(engine: str, steps: int, records: bool, direct: bool) -> None:
-    shaped = pipeline.shape(pipeline.load(SPEC, overrides=[f'train.engine="{engine}"']))
+    shaped = compiler.shape(compiler.load(SPEC, overrides=[f'train.engine="{engine}"']))
     data = load_data(shaped.spec)
-    learner = make_learner(pipeline.build(shaped), shaped, data, torch.device("cpu"), 1)
+    learner = make_learner(compiler.build(shaped), shaped, data, torch.device("cpu"), 1)
     assert shaped.spec.train is not None
     equip(learner, shaped.spec.train, data.batches("train"), steps)
     assert (learner.recorded is not None) == records

@@ -15,7 +15,7 @@ from PIL import Image
 from sklearn import metrics as theirs
 from sklearn.calibration import calibration_curve
 
-from graphspec import GraphspecWarning, pipeline
+from graphspec import GraphspecWarning, compiler, pipeline
 from graphspec.training import load_weights, read_weights
 from graphspec.training.evaluate.measure import measure
 from graphspec.training.metrics.scores import reliability_bins
@@ -28,8 +28,8 @@ CPU = torch.device("cpu")
 
 def answers(spec: Any, run: Path, part: str = "test") -> tuple[torch.Tensor, torch.Tensor]:
     """Outputs and targets of the best weights on a part, computed by hand."""
-    shaped = pipeline.shape(pipeline.load(spec))
-    module = pipeline.build(shaped).eval()
+    shaped = compiler.shape(compiler.load(spec))
+    module = compiler.build(shaped).eval()
     load_weights(module, read_weights(run))
     batch = load_data(shaped.spec).batch(10**6, part)  # type: ignore[arg-type]
     with torch.no_grad():
@@ -49,8 +49,8 @@ def test_figures_by_class_are_scikit_learns(digits: dict[str, Any], fit: Fit, tm
 
 
 def test_every_sample_is_measured_once_and_the_mode_is_kept(digits: dict[str, Any]) -> None:
-    shaped = pipeline.shape(pipeline.load(digits))
-    data, module = load_data(shaped.spec), pipeline.build(shaped)
+    shaped = compiler.shape(compiler.load(digits))
+    data, module = load_data(shaped.spec), compiler.build(shaped)
     learner = make_learner(module, shaped, data, CPU, epochs=1)
     found = measure(learner, data.batches("train"), keep=True)
     assert module.training

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.training.optim.frozen import frozen_layers, train_mode
 
 BLOCKS = {
@@ -47,8 +47,8 @@ def test_running_statistics_stay(train: dict[str, Any], fit: Any, tmp_path: Any)
 
 
 def test_dropout_goes_on() -> None:
-    shaped = pipeline.shape(pipeline.load(spec()))
-    module = pipeline.build(shaped)
+    shaped = compiler.shape(compiler.load(spec()))
+    module = compiler.build(shaped)
     train_mode(module, frozen_layers(shaped))
     modes = {name: layer.training for name, layer in module.named_modules() if not list(layer.children())}
     assert {name for name, training in modes.items() if not training} == {"base.bn"}

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from graphspec import pipeline
+from graphspec import compiler, pipeline
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
 from graphspec.training import train
 from graphspec.training.run import checkpoint
@@ -36,9 +36,9 @@ SPEC: Spec = {
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one epoch that could go on to three."""
-    shaped = pipeline.shape(pipeline.load(SPEC))
+    shaped = compiler.shape(compiler.load(SPEC))
     folder = tmp_path_factory.mktemp("form") / "run"
-    train(pipeline.build(shaped), shaped, run=folder, epochs=1, device="cpu", reporter=Silent())
+    train(compiler.build(shaped), shaped, run=folder, epochs=1, device="cpu", reporter=Silent())
     return folder
 
 

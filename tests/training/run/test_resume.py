@@ -105,7 +105,7 @@ KILLED = """
 import json, os, signal, sys
 from pathlib import Path
 import torch
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.training import train
 from graphspec.training.run.reporter import Silent
 
@@ -117,8 +117,8 @@ class Kill(Silent):
             os.kill(os.getpid(), signal.SIGKILL)
 
 torch.set_num_threads(1)
-shaped = pipeline.shape(pipeline.load(json.loads(sys.argv[1])))
-train(pipeline.build(shaped), shaped, run=Path(sys.argv[2]), reporter=Kill(), device="cpu")
+shaped = compiler.shape(compiler.load(json.loads(sys.argv[1])))
+train(compiler.build(shaped), shaped, run=Path(sys.argv[2]), reporter=Kill(), device="cpu")
 """
 
 

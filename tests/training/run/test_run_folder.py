@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
-from graphspec import pipeline
+from graphspec import compiler, pipeline
 from graphspec.diagnostics import GraphspecError
 from graphspec.training.run.run_folder import RunFolder
 
@@ -29,7 +29,7 @@ def test_what_a_run_leaves(digits: dict[str, Any], fit: Fit, tmp_path: Path) -> 
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert float(rows[-1]["validation_accuracy"]) == report.history[-1]["validation_accuracy"]
     assert load_file(run / "best.safetensors").keys() == pipeline.compile(digits).state_dict().keys()
-    assert pipeline.load(run / "spec.toml").spec.model_dump() == pipeline.load(digits).spec.model_dump()
+    assert compiler.load(run / "spec.toml").spec.model_dump() == compiler.load(digits).spec.model_dump()
     assert json.loads((run / "environment.json").read_text())["versions"].keys() >= {"python", "torch", "graphspec"}
     for picture in run.glob("*.png"):
         assert min(Image.open(picture).size) > 300

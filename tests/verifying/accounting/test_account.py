@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.exporting.capture import capture
 from graphspec.exporting.onnx import write_onnx
 from graphspec.verifying import Workers
@@ -32,8 +32,8 @@ NETWORKS = ("table", "dead", "bounded", "pictures", "series")
 @pytest.fixture(scope="module", params=NETWORKS)
 def own(request, tmp_path_factory):
     """A network's own file."""
-    shaped = pipeline.shape(pipeline.load(f"{HEAD}{HIDDEN[request.param]}"))
-    module = pipeline.build(shaped, seed=1)
+    shaped = compiler.shape(compiler.load(f"{HEAD}{HIDDEN[request.param]}"))
+    module = compiler.build(shaped, seed=1)
     path = tmp_path_factory.mktemp(request.param) / "own.onnx"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

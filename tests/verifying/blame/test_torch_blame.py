@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.exporting import write_bundle
 from graphspec.verifying import Workers
 from graphspec.verifying.runner import Runner
@@ -43,8 +43,8 @@ RUNTIME = {runtime.name: runtime for runtime in RUNTIMES if runtime.name in ("to
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
-    shaped = pipeline.shape(pipeline.load(SPEC))
-    module = pipeline.build(shaped, seed=1)
+    shaped = compiler.shape(compiler.load(SPEC))
+    module = compiler.build(shaped, seed=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         folder = tmp_path_factory.mktemp("mixed")

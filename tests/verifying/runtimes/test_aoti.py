@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.diagnostics import GraphspecError, VerificationError
 from graphspec.exporting import Bundle, aoti, write_bundle
 from graphspec.verifying import verify_bundle
@@ -35,8 +35,8 @@ features = "flatten"
 
 
 def exported(folder):
-    shaped = pipeline.shape(pipeline.load(SPEC))
-    module = pipeline.build(shaped, seed=1)
+    shaped = compiler.shape(compiler.load(SPEC))
+    module = compiler.build(shaped, seed=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         bundle = write_bundle(module, shaped, folder, formats=("onnx", "aoti"), opset_version=20)
@@ -80,7 +80,7 @@ def test_a_changed_file_is_refused_before_it_is_run(compiled, tmp_path):
 
 @pytest.mark.slow
 def test_another_network_s_machine_code_is_refused(compiled):
-    other = pipeline.build(compiled.shaped, seed=2)
+    other = compiler.build(compiled.shaped, seed=2)
     report = verify_bundle(other, compiled.shaped, compiled.bundle, runtimes=["aoti"])
     assert report.runtimes[-1].faults
 

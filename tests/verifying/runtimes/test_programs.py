@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 import pytest
 
-from graphspec import pipeline
+from graphspec import compiler
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting import write_bundle
 from graphspec.verifying import Workers, verify_bundle
@@ -63,8 +63,8 @@ def installed(name):
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory):
-    shaped = pipeline.shape(pipeline.load(MIXED))
-    module = pipeline.build(shaped, seed=1)
+    shaped = compiler.shape(compiler.load(MIXED))
+    module = compiler.build(shaped, seed=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         folder = tmp_path_factory.mktemp("mixed")

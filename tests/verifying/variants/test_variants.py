@@ -11,7 +11,8 @@ import onnxruntime
 import pytest
 import torch
 
-from graphspec import pipeline
+import graphspec
+from graphspec import compiler, pipeline
 from graphspec.diagnostics import GraphspecError, VerificationError
 from graphspec.exporting.bundle.manifest import sha256
 from graphspec.exporting.postprocessing import Postprocessing
@@ -72,7 +73,7 @@ def test_the_arithmetic_is_what_was_asked_for(bundle):
 
 
 def test_every_figure_is_in_the_manifest_and_is_what_a_user_would_measure(bundle):
-    test = pipeline.data(SPEC).test.open()
+    test = graphspec.data(SPEC).test.open()
     images, labels = next(iter(test.inputs.values())), next(iter(test.targets.values())).numpy()
     float32 = onnxruntime.InferenceSession(bundle.path("onnx")).run(None, {"image": images.numpy()})[0]
     for precision, row in bundle.manifest["variants"].items():
@@ -146,7 +147,7 @@ def test_one_that_answers_otherwise_is_refused():
 
 def reading(labels):
     text = SPEC.replace("out_features = 10", "out_features = 3")
-    return Postprocessing.of(pipeline.shape(pipeline.load(text)), labels)
+    return Postprocessing.of(compiler.shape(compiler.load(text)), labels)
 
 
 def test_agreement_counts_classes_where_there_are_some():
@@ -194,7 +195,7 @@ def test_a_variant_that_does_not_run_is_refused(bundle, tmp_path):
     words = r"model\.fp16\.onnx in onnxruntime: cannot load the file"
     inputs = {"image": np.zeros((1, 1, 8, 8), np.float32)}
     with (
-        Runner(pipeline.shape(pipeline.load(SPEC)), Workers(())) as runner,
+        Runner(compiler.shape(compiler.load(SPEC)), Workers(())) as runner,
         pytest.raises(VerificationError, match=words),
     ):
         check_that_it_runs(tmp_path / "model.fp16.onnx", inputs, runner)
