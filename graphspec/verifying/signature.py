@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graphspec.exporting.bundle.manifest import signature
+from graphspec.exporting.capture import first_line
 from graphspec.shapes.shaped import ShapedGraph
 
 
@@ -22,9 +23,9 @@ def check_values(path: Path, expected: Mapping[str, Any], opset_version: int | N
     try:
         model = onnx.load(str(path), load_external_data=False)
         _check(path, model)
+        found = {"inputs": list(map(_value, model.graph.input)), "outputs": list(map(_value, model.graph.output))}
     except Exception as error:  # protobuf's and onnx's own errors: all mean that this is no ONNX model
-        return [f"{path.name} is no valid ONNX model: {str(error).strip().splitlines()[0]}"]
-    found = {"inputs": list(map(_value, model.graph.input)), "outputs": list(map(_value, model.graph.output))}
+        return [f"{path.name} is no valid ONNX model: {first_line(error)}"]
     faults = []
     for key, values in found.items():
         if values != expected[key]:
@@ -53,6 +54,8 @@ def _check(path: Path, model: Any) -> None:
 def _value(value: Any) -> dict[str, Any]:
     import onnx
 
+    if not value.type.HasField("tensor_type"):
+        raise ValueError(f"{value.name} is no tensor")
     tensor = value.type.tensor_type
     shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
     dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import zipfile
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from graphspec.diagnostics import Diagnostic, VerificationError
+from graphspec.diagnostics import Diagnostic, VerificationError, quoted
 from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.exporting.capture import capture, first_line
 from graphspec.exporting.onnx import write_onnx
 from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
-from graphspec.shapes.shaped import ShapedGraph
+from graphspec.shapes.shaped import ShapedGraph, TensorType
+from graphspec.system.regular_file import open_regular
 from graphspec.verifying.accounting import Account, account
 from graphspec.verifying.agreement import agreement
 from graphspec.verifying.blame.onnx_blame import blame_onnx, blame_unloadable
@@ -34,6 +38,9 @@ from graphspec.verifying.signature import check_onnx, check_values
 from graphspec.verifying.size_refusals import unrefused
 from graphspec.verifying.unobserved import blind_layers
 from graphspec.verifying.verify_report import Blame, RuntimeReport, VerifyReport
+
+#: Bytes that the goldens may have unpacked.
+MOST_GOLDEN = 1 << 28
 
 
 def verify_bundle(
@@ -64,7 +71,7 @@ def verify_bundle(
     bundle.check_hashes()
     files = {runtime: bundle.path(runtime.format) for runtime in chosen(bundle, runtimes)}
     runner = Runner(shaped, workers or Workers(bundle.formats), seconds)
-    with Judge(module, runner, golden_sample(bundle)) as judge:
+    with Judge(module, runner, golden_sample(bundle, shaped)) as judge:
         report = judge.files(files, bundle.manifest["opset_version"])
         report = dataclasses.replace(report, runtimes=(*report.runtimes, *_untrusted(bundle, files)))
         return judge.with_pipeline(report, bundle) if "pipeline" in bundle.formats else report
@@ -90,7 +97,7 @@ def verify_onnx(module: nn.Module, shaped: ShapedGraph, path: Path, bundle: Bund
     Raises:
         VerificationError: as :func:`verify_bundle`.
     """
-    sample = golden_sample(bundle) if bundle else None
+    sample = golden_sample(bundle, shaped) if bundle else None
     with Judge(module, Runner(shaped, Workers(("onnx",))), sample) as judge:
         if bundle and "onnx" in bundle.formats:
             return judge.against(bundle.path("onnx"), path)
@@ -250,9 +257,37 @@ def _unobserved(truths: list[Truth]) -> bool:
     return bool(RuntimeReport("perfect", compare(truths, Outputs(perfect, {}))).unobserved)
 
 
-def golden_sample(bundle: Bundle) -> dict[str, Tensor] | None:
-    """The real batch among the bundle's goldens, if there is one."""
-    with np.load(bundle.folder / "golden.npz", allow_pickle=False) as file:
-        prefix = "2.input."
-        found = {key.removeprefix(prefix): torch.from_numpy(file[key]) for key in file if key.startswith(prefix)}
-    return found or None
+def golden_sample(bundle: Bundle, shaped: ShapedGraph) -> dict[str, Tensor] | None:
+    """The real batch among the bundle's goldens, if there is one.
+
+    Raises:
+        VerificationError: ``tampered`` where the file is none that graphspec wrote for `shaped`.
+    """
+    path, prefix = bundle.folder / "golden.npz", "2.input."
+    try:
+        with open_regular(path, links=False) as file, zipfile.ZipFile(file) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MOST_GOLDEN:
+                raise ValueError(f"it holds more than {MOST_GOLDEN:,} bytes")
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
+        if not found:
+            return None
+        return {name: _fitting(name, found.pop(name), kind) for name, kind in shaped.inputs.items()} | _none_left(found)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        message = f"{quoted(str(path))} is none that graphspec wrote: {first_line(error)}"
+        raise VerificationError([Diagnostic("tampered", message, hint="export it again")]) from error
+
+
+def _fitting(name: str, array: NDArray[Any], kind: TensorType) -> Tensor:
+    sizes = zip(array.shape, kind.shape, strict=False)
+    alike = array.ndim == len(kind.shape) and all(size == dim for size, dim in sizes if isinstance(dim, int))
+    narrow = {"bfloat16": "float32"}.get(wanted := str(kind.dtype).removeprefix("torch."), wanted)
+    if not alike or array.dtype.name != narrow or not array.dtype.isnative:
+        raise ValueError(f"{name} is {array.shape} {array.dtype}")
+    return torch.from_numpy(array).to(kind.dtype)
+
+
+def _none_left(arrays: Mapping[str, object]) -> dict[str, Tensor]:
+    if arrays:
+        raise ValueError(f"it holds {', '.join(sorted(arrays))}, which are no inputs")
+    return {}

@@ -58,7 +58,7 @@ class Bundle:
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
             formats = manifest["graphspec_export"], manifest["files"], manifest["formats"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise _tampered([f'"{path}" is damaged: {error}']) from error
         if formats[0] != manifests.FORMAT_VERSION:
             raise fail("format-version", f'"{path}" has format version {formats[0]}, not {manifests.FORMAT_VERSION}')

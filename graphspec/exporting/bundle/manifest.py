@@ -10,6 +10,7 @@ from typing import Any
 
 from graphspec.shapes.dims import dim_text
 from graphspec.shapes.shaped import ShapedGraph, TensorType
+from graphspec.system.regular_file import require_regular
 
 NAME = "manifest.json"
 FORMAT_VERSION = 1
@@ -65,10 +66,18 @@ def changed_files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
         return  # what it says of the others is not to be relied on
     for name, entry in manifest["files"].items():
         path = folder / name
-        if not path.is_file():
+        if Path(name).name != name:
+            yield f"{name!r} is no name of a file in the folder"
+            continue
+        try:
+            require_regular(path, links=False)
+        except FileNotFoundError:
             yield f"{name} is missing"
-        elif sha256(path) != entry["sha256"]:
-            yield f"{name} was changed"
+        except OSError as error:
+            yield f"{name} cannot be read: {error.strerror}"
+        else:
+            if sha256(path) != entry["sha256"]:
+                yield f"{name} was changed"
 
 
 def _text(manifest: Mapping[str, Any]) -> str:

@@ -40,7 +40,10 @@ def blame_onnx(
     """
     import onnx
 
-    shaped, model = runner.shaped, onnx.load(str(path))
+    try:
+        shaped, model = runner.shaped, onnx.load(str(path))
+    except Exception:  # protobuf's own error, or one of external data: no layers are known
+        return None
     layers = _layers(model)
     leaving = values_leaving(model.graph, layers)
     present = {value.name for value in model.graph.output}
@@ -80,7 +83,10 @@ def _wrong_shape(model: Any, leaving: Mapping[str, Sequence[str]], shaped: Shape
     """The first layer with a value whose inferred shape is none of those that the layer has."""
     import onnx
 
-    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    try:
+        graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    except Exception:  # onnx's own error: its shapes contradict each other
+        return None
     shapes = {
         value.name: value.type.tensor_type.shape.dim for value in graph.value_info if value.type.tensor_type.elem_type
     }
