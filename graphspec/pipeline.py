@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from graphspec.checking import check
 from graphspec.compiler import Network, Reading, Source, is_path, load
-from graphspec.diagnostics import fail
+from graphspec.diagnostics import GraphspecError, VerificationError, fail
 from graphspec.found import expect
 
 if TYPE_CHECKING:
@@ -199,11 +199,15 @@ def verify(bundle: Bundle | Folder, *, runtimes: Sequence[str] = (), file: Folde
     opened.check_hashes()
     network = Network.open(opened.folder)
     network.warn_if_untrained("this verifies")
-    if file is None:
-        return verifying.verify_bundle(network.module, network.shaped, opened, runtimes=runtimes)
-    if not Path(file).is_file():
+    if file is not None and not Path(file).is_file():
         raise fail("no-such-file", f'there is no file "{file}"')
-    return verifying.verify_onnx(network.module, network.shaped, Path(file), opened)
+    try:
+        module = network.module
+    except GraphspecError as error:  # weights of another network, damaged ones: the export is wrong
+        raise VerificationError(error.diagnostics) from error
+    if file is None:
+        return verifying.verify_bundle(module, network.shaped, opened, runtimes=runtimes)
+    return verifying.verify_onnx(module, network.shaped, Path(file), opened)
 
 
 def predict(

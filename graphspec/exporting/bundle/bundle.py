@@ -28,6 +28,8 @@ from graphspec.spec.dump import digest, dump
 
 NOTHING_KNOWN = Facts()
 
+#: Files that every bundle has, beside those of its formats.
+_ALWAYS = ("spec.toml", "weights.safetensors", "golden.npz")
 #: What every manifest says.
 _KEYS = ("name", "spec_sha256", "inputs", "outputs", "labels", "opset_version", "versions", "layers")
 
@@ -82,9 +84,12 @@ class Bundle:
         try:
             faults = [f'"{self.folder}": {fault}' for fault in manifests.changed_files(self.folder, self.manifest)]
             odd = [key for key in _KEYS if key not in self.manifest] + list({*self.formats} - FORMATS.keys())
+            models = (FORMATS[format].file for format in self.formats if format in FORMATS)
+            unlisted = [name for name in (*_ALWAYS, *models) if name not in self.manifest["files"]]
         except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
             raise _tampered([f'"{self.folder}": {manifests.NAME} is damaged: {error!r}']) from error
         faults = faults or [f'"{self.folder}": {manifests.NAME} is none that graphspec wrote: {key}' for key in odd]
+        faults = faults or [f'"{self.folder}": {manifests.NAME} does not list {name}' for name in unlisted]
         if faults:
             raise _tampered(faults)
 
