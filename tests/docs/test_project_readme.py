@@ -77,6 +77,13 @@ def test_the_lines_of_python_run(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_is_named_exists(page):
+    """By its path from the top, in the code of this repository."""
+    named = re.findall(r"`((?:graphspec|tests|benchmarks|docs|specs)/[\w./]+)`", page.read_text(encoding="utf-8"))
+    assert not [name for name in named if not {"NAME", "CODE"} & set(re.split(r"[/.]", name)) and not (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_to_a_file(page):
     links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
     links += re.findall(r'src="([^"]+)"', page.read_text(encoding="utf-8"))
