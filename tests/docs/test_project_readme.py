@@ -80,7 +80,9 @@ def test_the_lines_of_python_run(tmp_path, monkeypatch):
 def test_every_file_that_is_named_exists(page):
     """By its path from the top, in the code of this repository."""
     named = re.findall(r"`((?:graphspec|tests|benchmarks|docs|specs)/[\w./]+)`", page.read_text(encoding="utf-8"))
-    assert not [name for name in named if not {"NAME", "CODE"} & set(re.split(r"[/.]", name)) and not (ROOT / name).exists()]
+    assert not [
+        name for name in named if not {"NAME", "CODE"} & set(re.split(r"[/.]", name)) and not (ROOT / name).exists()
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -80,7 +80,7 @@ def test_a_wrong_range_is_refused_at_its_place(dims: dict[str, Any], code: str, 
 
 
 def test_shapes_know_multiples_and_ranges() -> None:
-    from graphspec.pipeline import shape
+    from graphspec.compiler import shape
 
     layers = {"patches": {"type": "Conv1d", "out_channels": 8, "kernel_size": 16, "stride": 16}}
     shaped = shape(load(spec(layers=layers, dims={"H": {"min": 2, "max": 64}})))
