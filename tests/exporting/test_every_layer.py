@@ -54,9 +54,9 @@ def test_a_layer_is_what_torch_computes_at_every_size(format, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
-def test_every_layer_in_every_format(name):
-    """Right, or refused with the layer's place."""
+@pytest.mark.parametrize("name", list(CASES)[::25])
+def test_a_layer_is_right_in_every_format_or_refused(name):
+    """One case in 25, refusals with the layer's place; ``benchmarks/campaigns/layers.py`` runs all."""
     for format, verdict in judge(CASES[name], ["torchscript", "pt2", "onnx"]):
         assert verdict == "right" or verdict.startswith("refused:") or format == "compile", verdict
 
