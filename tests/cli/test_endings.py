@@ -183,7 +183,7 @@ def test_whatever_a_command_is_started_with_it_ends_with_one_error_or_serves(spe
     assert done.returncode == code
     assert "Traceback" not in said
     assert says in said
-    assert len(said.splitlines()) <= 1
+    assert len([line for line in said.splitlines() if "warning[untrained]" not in line]) <= 1
     assert [path.name for path in tmp_path.iterdir()] == ["base.toml"]
 
 
