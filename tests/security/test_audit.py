@@ -167,7 +167,11 @@ class Watch:
         if event.startswith("socket.") and event != "socket.gethostname":
             return f"{event} {arguments!r:.100}"
         if event == "subprocess.Popen":
-            ours = arguments[0] == sys.executable and Path(str(arguments[1][2:3])[2:-2]).name == "worker.py"
+            line = [str(word) for word in arguments[1]]
+            scripts = [Path(word).name for word in line if word.endswith(".py")]
+            # the launcher sets limits, and becomes the worker
+            ours = arguments[0] == sys.executable and scripts in (["worker.py"], ["launch.py", "worker.py"])
+            ours = ours and {word for word in line if "python" in Path(word).name} == {sys.executable}
             return "" if ours else f"process {arguments[1]!r:.200}"
         if event in self.PROCESSES:
             return f"{event} {arguments!r:.100}"
