@@ -162,6 +162,8 @@ class Watch:
     def fault(self, event: str, arguments: tuple[Any, ...]) -> str:
         """What is wrong with one event, or an empty string."""
         if event in ("compile", "exec", "import", "pickle.find_class", "ctypes.dlopen", "cpython.run_command"):
+            if event == "compile" and arguments[1] == "<unknown>":
+                return ""  # ast.parse, which makes a tree; what is run is seen as exec
             texts = [arguments[0].co_consts, arguments[0].co_names] if event == "exec" else arguments
             return f"{event} of {arguments!r:.200}" if MARK in repr(texts) else ""
         if event.startswith("socket.") and event != "socket.gethostname":
