@@ -20,15 +20,16 @@ from graphspec.exporting.bundle.publish import publish, staging
 from graphspec.system import durable
 
 FAULTS = {"disk full": errno.ENOSPC, "disk broken": errno.EIO, "not allowed": errno.EACCES}
-#: Lock, then (mode, flush) for three files and the folder, exchange, flush of the parent.
-STEPS = 1 + 2 * 4 + 2
+FILES = ["golden.npz", "model.onnx", "spec.toml", "weights.safetensors"]  # what the manifest of any export lists
+#: Lock, then (mode, flush) for these, the manifest and the folder, exchange, flush of the parent.
+STEPS = 1 + 2 * (len(FILES) + 2) + 2
 #: Without an exchange: what refuses it, and three renames.
 STEPS_APART = STEPS + 3
 
 
 def fill(folder: Path, version: str) -> None:
-    """A bundle of two files that say `version`, and their manifest."""
-    for name in ("model.onnx", "model.onnx.data"):
+    """A bundle whose files say `version`, and their manifest."""
+    for name in FILES:
         (folder / name).write_text(version * 1000)
     manifest = {"graphspec_export": manifests.FORMAT_VERSION, "formats": ["onnx"], "name": version}
     manifest |= dict.fromkeys("spec_sha256 inputs outputs labels opset_version versions layers".split())
@@ -46,7 +47,7 @@ def version_of(target: Path) -> str:
     """Which set the target holds; every file is that set's."""
     bundle = Bundle.open(target)
     bundle.check_hashes()
-    assert sorted(os.listdir(target)) == ["manifest.json", "model.onnx", "model.onnx.data"]
+    assert sorted(os.listdir(target)) == sorted(["manifest.json", *FILES])
     return str(bundle.manifest["name"])
 
 
