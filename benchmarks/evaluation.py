@@ -51,7 +51,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    shaped = compiler.shape(compiler.load(SPEC, overrides=["data.validation=0"]))
+    network = compiler.load(SPEC, overrides=["data.validation=0"])
+    shaped = network.shaped
     data = load_data(shaped.spec, options.data)
     samples = data.train.take(torch.arange(options.samples))
     module = compiler.build(shaped)
@@ -59,7 +60,7 @@ def main() -> None:
     loader: DataLoader[Any] = DataLoader(Subset(images, range(options.samples)), batch_size=32)
 
     def ours() -> list[list[int]]:
-        learner = make_learner(module, shaped, data, CPU, epochs=1)
+        learner = make_learner(network.with_module(module), data, CPU, epochs=1)
         found = measure(learner, dataclasses.replace(data, train=samples).batches("train"), keep=True)
         counts: Tensor = next(iter(found.predictions.values())).confusion()
         per_class(counts)

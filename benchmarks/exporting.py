@@ -25,8 +25,8 @@ from unittest.mock import patch
 import torch
 
 from graphspec import compiler, exporting, verifying
+from graphspec.compiler import Network
 from graphspec.exporting.bundle import bundle as stage
-from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.runtimes.runtime import RUNTIMES
 from graphspec.verifying.runtimes.workers import Workers
 
@@ -71,13 +71,13 @@ def ready() -> Workers:
     return workers
 
 
-def ours(module: torch.nn.Module, shaped: ShapedGraph, folder: Path, times: Times) -> float:
+def ours(network: Network, folder: Path, times: Times) -> float:
     """Seconds of one export with its verification."""
     workers = ready()
     start = time.perf_counter()
     with clocks(times):
-        bundle = exporting.write_bundle(module, shaped, folder, formats=FORMATS, opset_version=20)
-        report = verifying.verify_bundle(module, shaped, bundle, workers=workers)
+        bundle = exporting.write_bundle(network, folder, formats=FORMATS, opset_version=20)
+        report = verifying.verify_bundle(network, bundle, workers=workers)
     seconds = time.perf_counter() - start
     report.raise_if_failed()
     times["verify: the network's own answers"].append(report.seconds["reference"])
@@ -86,8 +86,9 @@ def ours(module: torch.nn.Module, shaped: ShapedGraph, folder: Path, times: Time
     return seconds
 
 
-def theirs(module: torch.nn.Module, shaped: ShapedGraph, path: Path) -> float:
+def theirs(network: Network, path: Path) -> float:
     """Seconds of torch.onnx.export alone."""
+    module, shaped = network.module, network.shaped
     sizes = {name: [dim if isinstance(dim, int) else 2 for dim in kind.shape] for name, kind in shaped.inputs.items()}
     inputs = tuple(torch.zeros(size, dtype=shaped.inputs[name].dtype) for name, size in sizes.items())
     dynamic = tuple(
@@ -108,8 +109,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    shaped = compiler.shape(compiler.load(asked.spec))
-    module = compiler.build(shaped)
+    network = compiler.load(asked.spec)
     times: Times = defaultdict(list)
     totals: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -117,8 +117,8 @@ def main() -> None:
             if k == 1:  # the first round was for the imports
                 times.clear()
                 totals.clear()
-            alone = theirs(module, shaped, Path(folder) / f"{k}.onnx")
-            totals.append((alone, ours(module, shaped, Path(folder) / str(k), times)))
+            alone = theirs(network, Path(folder) / f"{k}.onnx")
+            totals.append((alone, ours(network, Path(folder) / str(k), times)))
     show(times, totals)
 
 

@@ -44,7 +44,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
-    shaped = compiler.shape(compiler.load(SPEC, overrides=["data.validation=0"]))
+    network = compiler.load(SPEC, overrides=["data.validation=0"])
+    shaped = network.shaped
     data = load_data(shaped.spec, options.data)
     batches = data.batches("train")
     some = list(itertools.islice(batches.shuffled(0), options.steps))
@@ -70,7 +71,7 @@ def main() -> None:
         return clock(run)
 
     def ours() -> Seconds:
-        learner = make_learner(copy.deepcopy(start), shaped, data, torch.device("cpu"), epochs=1)
+        learner = make_learner(network.with_module(copy.deepcopy(start)), data, torch.device("cpu"), epochs=1)
 
         def run() -> None:
             torch.set_num_threads(measured(learner.module))

@@ -37,14 +37,14 @@ MOST = 160
 def reports(path: Path, variant: str | None, formats: tuple[str, ...], seconds: float) -> dict[str, RuntimeReport]:
     """What each runtime gives for the spec at `path`."""
     variants = tomllib.loads(path.read_text(encoding="utf-8")).get("variants", {})
-    shaped = compiler.shape(compiler.load(path, variant=variant if variant in variants else None))
-    module = compiler.build(shaped)
+    network = compiler.load(path, variant=variant if variant in variants else None)
+    shaped = network.shaped
     opset = shaped.spec.export.opset_version
     found: dict[str, RuntimeReport] = {}
-    with tempfile.TemporaryDirectory() as name, Judge(module, Runner(shaped, Workers(()), seconds)) as judge:
+    with tempfile.TemporaryDirectory() as name, Judge(network, Runner(shaped, Workers(()), seconds)) as judge:
         for format in formats:
             try:
-                bundle = write_bundle(module, shaped, Path(name) / format, formats=[format], opset_version=opset)
+                bundle = write_bundle(network, Path(name) / format, formats=[format], opset_version=opset)
             except GraphspecError as error:
                 reason = error.diagnostics[0].message
                 found |= {r.name: RuntimeReport(r.name, failure=reason) for r in RUNTIMES if r.format == format}

@@ -29,8 +29,8 @@ from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
 
 from graphspec import compiler
+from graphspec.compiler import Network
 from graphspec.data import DataSet
-from graphspec.shapes import ShapedGraph
 from graphspec.training.engine.equip import equip
 from graphspec.training.loop import train_step
 from graphspec.training.prepare import load_data, make_learner
@@ -71,17 +71,20 @@ class Lecture:
 class Graphspec:
     """The same samples through graphspec's loop, set-up of the engine included, without files and pictures."""
 
-    def __init__(self, shaped: ShapedGraph, data: DataSet, start: nn.Module) -> None:
-        self.shaped, self.data, self.start = shaped, data, start
+    def __init__(self, network: Network, data: DataSet, start: nn.Module) -> None:
+        self.network, self.data, self.start = network, data, start
 
     def __call__(self) -> Seconds:
         self.module, self.losses = copy.deepcopy(self.start), []
         return clock(self.epoch)
 
     def epoch(self) -> None:
-        learner, batches = make_learner(self.module, self.shaped, self.data, CPU, 1), self.data.batches("train")
-        assert self.shaped.spec.train is not None
-        equip(learner, self.shaped.spec.train, batches, steps=len(batches))
+        learner, batches = (
+            make_learner(self.network.with_module(self.module), self.data, CPU, 1),
+            self.data.batches("train"),
+        )
+        assert self.network.spec.train is not None
+        equip(learner, self.network.spec.train, batches, steps=len(batches))
         self.losses = [train_step(learner, batch) for batch in batches.shuffled(0)]
         learner.metrics.compute()
 
@@ -139,19 +142,19 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
 
-    shaped = {
-        engine: compiler.shape(compiler.load(SPEC, overrides=["data.validation=0", f'train.engine="{engine}"']))
+    networks = {
+        engine: compiler.load(SPEC, overrides=["data.validation=0", f'train.engine="{engine}"'])
         for engine in ("default", "traced")
     }
-    data = load_data(shaped["default"].spec, options.data)
+    data = load_data(networks["default"].spec, options.data)
     data = dataclasses.replace(data, train=data.train.take(torch.arange(options.samples)))
-    start = compiler.build(shaped["default"])
+    start = networks["default"].build()
     images = datasets.FashionMNIST(options.data, transform=Compose([ToTensor(), Normalize((0.5,), (0.5,))]))
     order = data.batches("train").order(0).tolist()
     loader: DataLoader[Any] = DataLoader(Subset(images, order), batch_size=32)
 
     lecture = Lecture(loader, start)
-    ours = {engine: Graphspec(graph, data, start) for engine, graph in shaped.items()}
+    ours = {engine: Graphspec(network, data, start) for engine, network in networks.items()}
     contestants: dict[str, Callable[[], Seconds]] = {"the lecture's loop": lecture}
     contestants |= {f"graphspec, {engine}": run for engine, run in ours.items()}
     if importlib.util.find_spec("keras"):

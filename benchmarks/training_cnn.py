@@ -105,7 +105,8 @@ def main() -> None:
     labels = random.integers(0, 10, options.samples)
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / "pixels.npz", image=pixels, label=labels)
-        shaped = compiler.shape(compiler.load(SPEC))
+        network = compiler.load(SPEC)
+        shaped = network.shaped
         data = load_data(shaped.spec, Path(folder))
     start = compiler.build(shaped)
     loader: DataLoader[Any] = DataLoader(
@@ -116,7 +117,7 @@ def main() -> None:
         module = copy.deepcopy(start)
 
         def epoch() -> None:
-            learner, batches = make_learner(module, shaped, data, CPU, 1), data.batches("train")
+            learner, batches = make_learner(network.with_module(module), data, CPU, 1), data.batches("train")
             assert shaped.spec.train is not None
             equip(learner, shaped.spec.train, batches, steps=len(batches))
             for batch in batches.shuffled(0):

@@ -52,7 +52,7 @@ class Network:
     """A spec, and what each stage of the compiler makes of it, when it is first asked for.
 
     ``seed`` draws the weights, unless ``state`` reads others; ``folder`` is the run or the export that it lies in.
-    Nothing here is changed by training: :meth:`build` gives a module of its own to whoever changes it.
+    Nothing here is changed by training: :meth:`copy` and :meth:`build` give a module of its own to whoever changes it.
     """
 
     spec: NetworkSpec
@@ -134,10 +134,14 @@ class Network:
         return twin
 
     def with_module(self, module: nn.Module, origin: Origin = "file") -> Network:
-        """The same network with `module` for its own."""
+        """The same network with `module`, one of this graph, for its own."""
         twin = self.with_state(module.state_dict, origin)
         vars(twin)["module"] = module
         return twin
+
+    def copy(self) -> Network:
+        """The same network with a new module of its own, which whoever asks for it may change."""
+        return self.with_module(self.build(), self.weights)
 
     def located(self) -> contextlib.AbstractContextManager[None]:
         """Inside this context every diagnostic gets its place in the spec."""

@@ -75,7 +75,7 @@ def train(
     folder = Path(run or f"runs/{network.name}")
     with network.located():
         return training.train(
-            network.build(), network.shaped, run=folder, resume=resume, epochs=epochs, device=device,
+            network, run=folder, resume=resume, epochs=epochs, device=device,
             data=DataPlace.of(data), init=Path(init) if init else None, parallel=parallel, evaluated=evaluated,
             reporter=beside(reporter, folder) if tensorboard else reporter,
         )  # fmt: skip
@@ -125,7 +125,7 @@ def find_lr(
 
     network, drawn = load(spec, **reading), Path(picture) if picture else None
     with network.located():
-        return find_lr(network.module, network.shaped, picture=drawn, device=device, place=DataPlace.of(data))
+        return find_lr(network, picture=drawn, device=device, place=DataPlace.of(data))
 
 
 def overfit_batch(
@@ -137,7 +137,7 @@ def overfit_batch(
 
     network = load(spec, **reading)
     with network.located():
-        return overfit_batch(network.module, network.shaped, device=device, place=DataPlace.of(data))
+        return overfit_batch(network, device=device, place=DataPlace.of(data))
 
 
 def evaluate(run: Folder | TrainReport, *, device: str = "auto", data: DataLike = None) -> EvaluateReport:
@@ -148,9 +148,7 @@ def evaluate(run: Folder | TrainReport, *, device: str = "auto", data: DataLike 
     folder = _folder(run, "run")
     network = Network.open(folder)
     with network.located():
-        return training.evaluate(
-            network.build(), network.shaped, folder, device=device, place=DataPlace.of(data)
-        )  # fmt: skip
+        return training.evaluate(network, folder, device=device, place=DataPlace.of(data))
 
 
 def export(
@@ -202,12 +200,12 @@ def verify(bundle: Bundle | Folder, *, runtimes: Sequence[str] = (), file: Folde
     if file is not None and not Path(file).is_file():
         raise fail("no-such-file", f'there is no file "{file}"')
     try:
-        module = network.module
+        _ = network.module
     except GraphspecError as error:  # weights of another network, damaged ones: the export is wrong
         raise VerificationError(error.diagnostics) from error
     if file is None:
-        return verifying.verify_bundle(module, network.shaped, opened, runtimes=runtimes)
-    return verifying.verify_onnx(module, network.shaped, Path(file), opened)
+        return verifying.verify_bundle(network, opened, runtimes=runtimes)
+    return verifying.verify_onnx(network, Path(file), opened)
 
 
 def predict(
@@ -223,9 +221,7 @@ def predict(
 
     folder, paths = _folder(source, "run", "export"), [Path(file) for file in files]
     with predicting.function_of(folder) as function:
-        return predicting.predict(
-            function.shaped, function.run, paths, labels=function.labels, count=count, place=DataPlace.of(data)
-        )  # fmt: skip
+        return predicting.predict(function, paths, count=count, place=DataPlace.of(data))
 
 
 def _folder(source: Folder | TrainReport, *wanted: Literal["run", "export"]) -> Path:

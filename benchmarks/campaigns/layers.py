@@ -108,17 +108,17 @@ def judge(case: Case, formats: list[str]) -> Iterator[tuple[str, str]]:
     """The verdict on each of `formats`; "compile" or "capture" alone where the case does not get so far."""
     warnings.simplefilter("ignore")
     try:
-        shaped = graphspec.shape(graphspec.load(case.spec))
-        module = graphspec.build(shaped)
+        network = graphspec.load(case.spec)
+        _ = network.shaped
     except GraphspecError as refusal:
         yield "compile", f"refused: {refusal.diagnostics[0].message}"
         return
     try:
-        captured = capture(module, shaped)
+        captured = capture(network)
     except GraphspecError as refusal:
         yield "capture", _refusal(refusal)
         return
-    reference = Reference(captured.module, list(shaped.outputs))
+    reference = Reference(captured.network)
     samples = list(_samples(captured.sampler, captured.shaped, reference))
     with tempfile.TemporaryDirectory() as folder:
         for format in formats:

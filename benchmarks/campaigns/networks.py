@@ -70,9 +70,8 @@ def fit(spec: dict[str, Any], run: Path, resume: bool = False, reporter: Reporte
     torch.set_num_threads(1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        shaped = compiler.shape(compiler.load(spec))
-        module = compiler.build(shaped)
-        return train(module, shaped, run=run, resume=resume, reporter=reporter or Silent(), device="cpu")
+        network = compiler.load(spec)
+        return train(network, run=run, resume=resume, reporter=reporter or Silent(), device="cpu")
 
 
 def digest(state: dict[str, Any]) -> str:

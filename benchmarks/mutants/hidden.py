@@ -53,11 +53,11 @@ def main() -> int:
     remarks = []
     for name in chosen.networks:
         start = time.perf_counter()
-        shaped = compiler.shape(compiler.load(f"{HEAD}{HIDDEN[name]}"))
-        module = compiler.build(shaped, seed=1)
-        with tempfile.TemporaryDirectory() as place, Judge(module, Runner(shaped, Workers(("onnx",)))) as judge:
+        network = compiler.load(f"{HEAD}{HIDDEN[name]}", seed=1)
+        shaped = network.shaped
+        with tempfile.TemporaryDirectory() as place, Judge(network, Runner(shaped, Workers(("onnx",)))) as judge:
             folder = Path(place)
-            write_onnx(capture(module, shaped), folder / "own.onnx", 20, {})
+            write_onnx(capture(network), folder / "own.onnx", 20, {})
             for wrong, family, site, path in cases(folder / "own.onnx", folder):
                 report = judge.against(folder / "own.onnx", path)
                 counts[wrong][family] += 1

@@ -59,24 +59,24 @@ class Tally:
 
 def built(name: str, seed: int):
     """A network with weights as after training: normalisation statistics and affine weights away from 0 and 1."""
-    shaped = compiler.shape(compiler.load(f"{HEAD}{NETWORKS[name]}"))
-    module = compiler.build(shaped, seed=seed)
+    network = compiler.load(f"{HEAD}{NETWORKS[name]}", seed=seed)
+    module = network.module
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for key, value in module.state_dict().items():
             if value.is_floating_point() and value.ndim == 1:
                 spread = 0.5 + torch.rand(value.shape, generator=generator)
                 value.mul_(spread) if "bias" in key and value.any() else value.copy_(spread)
-    return shaped, module
+    return network
 
 
 def clean_cases(name: str, seed: int, folder: Path, tally: Tally) -> None:
     """One right export in every runtime; an ONNX file's verdict by the other rules too."""
-    shaped, module = built(name, seed)
-    captured = capture(module, shaped)
+    network = built(name, seed)
+    captured = capture(network)
     write_onnx(captured, folder / "model.onnx", 20, {})
     write_torchscript(captured, folder / "model.pt", {})
-    with Judge(module, Runner(shaped, Workers(("onnx", "torchscript")))) as judge:
+    with Judge(network, Runner(network.shaped, Workers(("onnx", "torchscript")))) as judge:
         for runtime in (UNOPTIMISED, ONNXRUNTIME, TORCHSCRIPT):
             report = judge.run(runtime, folder / ("model.pt" if runtime is TORCHSCRIPT else "model.onnx"))
             tally.clean += 1
@@ -85,17 +85,19 @@ def clean_cases(name: str, seed: int, folder: Path, tally: Tally) -> None:
                 tally.remarks.append(
                     f"false alarm: {name}, seed {seed}, {runtime.name}: {report.faults[:1]}{report.inconclusive}"
                 )
-    answers = verdicts(captured.module, captured.sampler, folder / "model.onnx", list(shaped.outputs), seed)
+    answers = verdicts(
+        captured.network.module, captured.sampler, folder / "model.onnx", list(network.shaped.outputs), seed
+    )
     tally.alarms.update(rule for rule, accepted in answers.items() if not accepted)
 
 
 def damaged_cases(name: str, folder: Path, tally: Tally) -> None:
     """Every mutant of one network's file."""
-    shaped, module = built(name, seed=100)
-    captured = capture(module, shaped)
+    network = built(name, seed=100)
+    captured = capture(network)
     write_onnx(captured, folder / "right.onnx", 20, {})
-    outputs = list(shaped.outputs)
-    with Judge(module, Runner(shaped, Workers(("onnx",)))) as judge:
+    outputs = list(network.shaped.outputs)
+    with Judge(network, Runner(network.shaped, Workers(("onnx",)))) as judge:
         for mutant in mutants(onnx.load(folder / "right.onnx")):
             path = folder / "mutant.onnx"
             onnx.save(mutant.model, path)
@@ -103,7 +105,7 @@ def damaged_cases(name: str, folder: Path, tally: Tally) -> None:
                 tally.equivalent += 1
                 continue
             tally.damaged += 1
-            accepted = verdicts(captured.module, captured.sampler, path, outputs, 1)
+            accepted = verdicts(captured.network.module, captured.sampler, path, outputs, 1)
             accepted[OWN] = judged(judge, path, name, mutant, tally)
             tally.kinds[mutant.kind]["cases"] += 1
             for rule, passed in accepted.items():

@@ -3,6 +3,6 @@
 from graphspec.exporting.bundle.bundle import Bundle, seal, write_bundle
 from graphspec.exporting.bundle.publish import publish, staging
 from graphspec.exporting.holdable import check_formats
-from graphspec.exporting.metadata import Facts, facts_of
+from graphspec.exporting.metadata import Metadata, metadata_of
 
-__all__ = ["Bundle", "Facts", "check_formats", "facts_of", "publish", "seal", "staging", "write_bundle"]
+__all__ = ["Bundle", "Metadata", "check_formats", "metadata_of", "publish", "seal", "staging", "write_bundle"]

@@ -36,7 +36,7 @@ _AT = ("export", "formats")
 
 def write(order: Order, path: Path) -> None:
     """Write ``model.aoti.pt2``."""
-    write_aoti(order.capture, path, order.metadata)
+    write_aoti(order.capture, path, order.properties)
 
 
 def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:

@@ -14,6 +14,7 @@ import torch.fx.config
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram, export
 
+from graphspec.compiler import Network
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting.guards import loosen, suspect
 from graphspec.exporting.open_shapes import OpenPools, open_sequences
@@ -27,13 +28,17 @@ SMALL, MANY = (1, 2, 3), (*range(1, 10), 12, 17)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Capture:
-    """``module`` is the copy that was captured, ``symbols`` maps torch's symbol names to the spec's dim names."""
+    """``network`` has the copy that was captured, ``symbols`` maps torch's symbol names to the spec's dim names."""
 
-    module: nn.Module
-    shaped: ShapedGraph
+    network: Network
     sampler: Sampler
     program: ExportedProgram
     symbols: Mapping[str, str]
+
+    @property
+    def shaped(self) -> ShapedGraph:
+        """The network's graph."""
+        return self.network.shaped
 
     @property
     def input_names(self) -> list[str]:
@@ -58,31 +63,37 @@ def eval_copy(module: nn.Module, dtype: torch.dtype | None = None) -> nn.Module:
     return clone.to(dtype) if dtype else clone
 
 
-def capture(module: nn.Module, shaped: ShapedGraph) -> Capture:
-    """Capture `module` with the dynamic dims of `shaped`.
+def eval_network(network: Network) -> Network:
+    """`network` with such a copy of its module."""
+    return network.with_module(eval_copy(network.module), network.weights)
+
+
+def capture(network: Network) -> Capture:
+    """Capture a copy of the network's module, with its dynamic dims.
 
     Raises:
         GraphspecError: ``not-exportable``, with the layer and its line, where torch cannot capture the module or
             freezes a dim that the spec leaves open.
     """
-    clone = eval_copy(module)
-    sampler = Sampler.of(clone, shaped)
-    program = _widest(clone, shaped, sampler)
-    return Capture(clone, shaped, sampler, _without_paths(program), _symbols(program, shaped))
+    own = eval_network(network)
+    sampler = Sampler.of(own)
+    program = _widest(own, sampler)
+    return Capture(own, sampler, _without_paths(program), _symbols(program, own.shaped))
 
 
-def _widest(module: nn.Module, shaped: ShapedGraph, sampler: Sampler) -> ExportedProgram:
+def _widest(network: Network, sampler: Sampler) -> ExportedProgram:
     """The program that accepts most of the sizes that the module accepts.
 
     torch guards a program by what it saw while tracing: a plain trace refuses a feature map of 1 after a strided
     convolution, which one oblivious to ones accepts. Most networks need one trace.
     """
+    module, shaped = network.module, network.shaped
     trials = [sampler.draw(sizes) for sizes in _alone(shaped, sampler, SMALL)]
     found: list[tuple[int, bool, ExportedProgram]] = []
     problem: Exception | None = None
     for oblivious in (False, True):
         try:
-            program = _trace(module, shaped, sampler, oblivious)
+            program = _trace(network, sampler, oblivious)
         except Exception as error:  # torch.export raises many types; whichever it is, another way may do
             problem = problem or error
             continue
@@ -95,7 +106,7 @@ def _widest(module: nn.Module, shaped: ShapedGraph, sampler: Sampler) -> Exporte
             break
     if not found:
         assert problem is not None
-        raise _refused(module, shaped, sampler.draw(), problem) from problem
+        raise _refused(network, sampler.draw(), problem) from problem
     return min(found, key=lambda entry: entry[:2])[2]
 
 
@@ -117,11 +128,11 @@ def _alone(shaped: ShapedGraph, sampler: Sampler, steps: Sequence[int]) -> Itera
                 yield {**sampler.sizes, name: least + step - 1}
 
 
-def _trace(module: nn.Module, shaped: ShapedGraph, sampler: Sampler, oblivious: bool) -> ExportedProgram:
+def _trace(network: Network, sampler: Sampler, oblivious: bool) -> ExportedProgram:
     inputs = tuple(sampler.draw().values())
     with warnings.catch_warnings(), open_sequences(), OpenPools(), without_stack_traces(), sizes_of_one(oblivious):
         warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
-        return export(module, inputs, dynamic_shapes=_dynamic(shaped), strict=False)
+        return export(network.module, inputs, dynamic_shapes=_dynamic(network.shaped), strict=False)
 
 
 def without_stack_traces() -> Any:
@@ -172,9 +183,10 @@ def _without_paths(program: ExportedProgram) -> ExportedProgram:
     return program
 
 
-def _refused(module: nn.Module, shaped: ShapedGraph, inputs: Mapping[str, Tensor], error: Exception) -> GraphspecError:
+def _refused(network: Network, inputs: Mapping[str, Tensor], error: Exception) -> GraphspecError:
     """`error` as a diagnostic at the layer that torch was tracing."""
     entered: list[str] = []
+    module, shaped = network.module, network.shaped
     handles = [
         child.register_forward_pre_hook(lambda _module, _args, name=name: entered.append(name))
         for name, child in module.named_modules()

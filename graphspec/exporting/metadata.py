@@ -23,7 +23,7 @@ COUNT = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Facts:
+class Metadata:
     """What is known; None where it is not.
 
     ``labels`` are the class names in the order of the output's classes, ``transforms`` those of ``[data]`` with their
@@ -39,23 +39,23 @@ class Facts:
     stored: Mapping[str, str] | None = None
 
 
-def facts_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, place: DataPlace = DataPlace()) -> Facts:
+def metadata_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, place: DataPlace = DataPlace()) -> Metadata:
     """What `data`, which lie at `place`, tell; what ``pipeline.onnx`` needs only with `pipeline`.
 
     Raises:
         GraphspecError: where the data do not fit the network, or the network takes no pipeline.
     """
-    fields = bind(shaped, data)
+    binding = bind(shaped, data)
     _check_classes(shaped, data)
     part = data.train if data.validation is None else data.validation
     batch = data.batch(COUNT, "train" if data.validation is None else "validation")
-    sample = dict(zip(shaped.inputs, fields.inputs_of(batch), strict=True))
-    facts = Facts(data.classes, data.transforms, sample, stored=_stored(shaped, part))
+    sample = dict(zip(shaped.inputs, binding.inputs_of(batch), strict=True))
+    metadata = Metadata(data.classes, data.transforms, sample, stored=_stored(shaped, part))
     if not pipeline:
-        return facts
+        return metadata
     preprocessing = Preprocessing.of(shaped, data, place)
     (stored,) = part.inputs.values()
-    return dataclasses.replace(facts, preprocessing=preprocessing, raw=_raw(stored[:COUNT], preprocessing))
+    return dataclasses.replace(metadata, preprocessing=preprocessing, raw=_raw(stored[:COUNT], preprocessing))
 
 
 def _stored(shaped: ShapedGraph, part: Samples) -> dict[str, str]:

@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from graphspec.exporting.capture import Capture
-from graphspec.exporting.metadata import Facts
+from graphspec.exporting.metadata import Metadata
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
 
 class Order:
-    """One export. ``known`` is what is known of the data, ``metadata`` what every file holds of it, by key."""
+    """One export. ``metadata`` is what is known of the data, ``properties`` what every file holds of it, by key."""
 
-    def __init__(self, capture: Capture, opset_version: int, about: Mapping[str, Any], known: Facts) -> None:
+    def __init__(self, capture: Capture, opset_version: int, about: Mapping[str, Any], metadata: Metadata) -> None:
         self.capture = capture
         self.opset_version = opset_version
-        self.known = known
-        self.metadata = {f"graphspec.{key}": json.dumps(value) for key, value in about.items()}
+        self.metadata = metadata
+        self.properties = {f"graphspec.{key}": json.dumps(value) for key, value in about.items()}
         self._model: ir.Model | None = None
 
     def onnx_model(self) -> ir.Model:
@@ -39,5 +39,5 @@ class Order:
         from graphspec.exporting.onnx import onnx_model
 
         if self._model is None:
-            self._model = onnx_model(self.capture, self.opset_version, self.metadata)
+            self._model = onnx_model(self.capture, self.opset_version, self.properties)
         return self._model

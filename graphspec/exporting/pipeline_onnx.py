@@ -31,10 +31,10 @@ ENTERING, LEAVING = "network.input", "network.output"
 
 def write(order: Order, path: Path) -> None:
     """Write ``pipeline.onnx``."""
-    preprocessing = order.known.preprocessing
+    preprocessing = order.metadata.preprocessing
     assert preprocessing is not None  # of_data: it was read for this format
     model = order.onnx_model()
-    wrap(model, preprocessing, Postprocessing.of(order.capture.shaped, order.known.labels))
+    wrap(model, preprocessing, Postprocessing.of(order.capture.shaped, order.metadata.labels))
     save(model, path)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def write(order: Order, path: Path) -> None:
     """Write ``model.pt2``."""
-    write_pt2(order.capture, path, order.metadata)
+    write_pt2(order.capture, path, order.properties)
 
 
 def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from graphspec.compiler import Network
 from graphspec.exporting.capture import eval_copy
+from graphspec.shapes.shaped import ShapedGraph
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -27,12 +29,21 @@ class Answer:
 
 
 class Reference:
-    """The module in both precisions, on the CPU in eval mode. Calling it runs both; inputs are by name, in order."""
+    """A network's module in both precisions, on the CPU in eval mode.
 
-    def __init__(self, module: nn.Module, output_names: list[str]) -> None:
-        self.single = eval_copy(module)
-        self.double = eval_copy(module, torch.float64)
-        self.output_names = output_names
+    Calling it runs both; inputs are by name, in order.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.single = eval_copy(network.module)
+        self.double = eval_copy(network.module, torch.float64)
+        self.network = network.with_module(self.single, network.weights)
+        self.output_names = list(network.shaped.outputs)
+
+    @property
+    def shaped(self) -> ShapedGraph:
+        """The network's graph."""
+        return self.network.shaped
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> Answer:
         """Run both modules on `inputs`."""

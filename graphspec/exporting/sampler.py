@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from graphspec.compiler import Network
 from graphspec.diagnostics import fail
 from graphspec.shapes.dims import Dim
 from graphspec.shapes.shaped import ShapedGraph, TensorType
@@ -37,8 +38,9 @@ class Sampler:
     limits: Mapping[str, int]
 
     @classmethod
-    def of(cls, module: nn.Module, shaped: ShapedGraph) -> Sampler:
-        """Ask `module` (in eval mode, on the CPU) which sizes and ids it accepts, by running it on small inputs."""
+    def of(cls, network: Network) -> Sampler:
+        """Ask a network, whose module is in eval mode on the CPU, which sizes and ids it accepts: it is run on few."""
+        module, shaped = network.module, network.shaped
         inputs = shaped.inputs
         ones = dict.fromkeys(inputs, 1)
         sizes = next((s for s in _candidates(shaped) if accepts(module, cls(inputs, s, ones).draw(s))), None)

@@ -35,7 +35,7 @@ _CPP = {
 
 def write(order: Order, path: Path) -> None:
     """Write ``model.pt``."""
-    write_torchscript(order.capture, path, order.metadata)
+    write_torchscript(order.capture, path, order.properties)
 
 
 def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
@@ -60,7 +60,7 @@ def write_torchscript(capture: Capture, path: Path, extra_files: Mapping[str, st
         raise fail("not-exportable", message, at=("export", "formats"), hint='use "pt2" or "onnx" instead')
     warn("deprecated", "torch has deprecated TorchScript since 2.11", at=("export", "formats"), hint='"pt2" follows it')
     try:
-        scripted = _script(scriptable(capture.module))
+        scripted = _script(scriptable(capture.network.module))
     except Exception as error:  # torch.jit raises RuntimeError, OSError, NotSupportedError and others
         raise _refused(capture, error) from error
     whole = io.BytesIO(scripted.save_to_buffer(_extra_files=dict(extra_files)))
@@ -79,7 +79,7 @@ def _refused(capture: Capture, error: Exception) -> GraphspecError:
         if layer.op.is_leaf:
             continue
         try:
-            _script(scriptable(capture.module.get_submodule(layer.module)))
+            _script(scriptable(capture.network.module.get_submodule(layer.module)))
         except Exception as own:  # whatever it is, it is this layer's
             message = f'layer "{layer.name}" ({layer.type}) cannot be written as TorchScript: {first_line(own)}'
             return fail("not-exportable", message, at=layer.at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphspec.predicting.function import function_of
-from graphspec.predicting.predict import Prediction, module_function, predict
+from graphspec.predicting.function import Function, function_of, module_function
+from graphspec.predicting.predict import Prediction, predict
 
-__all__ = ["Prediction", "function_of", "module_function", "predict"]
+__all__ = ["Function", "Prediction", "function_of", "module_function", "predict"]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+import torch
+from torch import Tensor, nn
 
 from graphspec.compiler import Network
 from graphspec.diagnostics import fail, quoted
 from graphspec.exporting import Bundle
 from graphspec.found import kind_of
-from graphspec.predicting.predict import Run, module_function
-from graphspec.shapes import ShapedGraph
 from graphspec.verifying import OnnxFunction
 from graphspec.verifying.publication import run_labels
+
+#: Forward's inputs in order to the outputs by name.
+Run = Callable[[Sequence[Tensor]], dict[str, Tensor]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,8 +26,20 @@ class Function:
     """What is run, and what is known of it: the network that it computes, and the names of the classes."""
 
     run: Run
-    shaped: ShapedGraph
+    network: Network
     labels: Sequence[str] | None
+
+
+def module_function(module: nn.Module, names: Sequence[str]) -> Run:
+    """`module` in eval mode without gradients, its outputs called `names`."""
+    module.eval()
+
+    @torch.inference_mode()
+    def run(values: Sequence[Tensor]) -> dict[str, Tensor]:
+        found = module(*values)
+        return found if isinstance(found, dict) else {names[0]: found}
+
+    return run
 
 
 @contextlib.contextmanager
@@ -36,7 +52,7 @@ def function_of(folder: Path) -> Iterator[Function]:
     if kind_of(folder) == "run":
         network = Network.open(folder)
         run = module_function(network.build(), list(network.shaped.outputs))
-        yield Function(run, network.shaped, run_labels(folder))
+        yield Function(run, network, run_labels(folder))
         return
     bundle = Bundle.open(folder)
     bundle.check_hashes()
@@ -44,6 +60,5 @@ def function_of(folder: Path) -> Iterator[Function]:
         raise fail("not-exportable", f"{quoted(folder)} has no ONNX file", hint="export it with --format onnx")
     network = Network.open(folder)
     network.warn_if_untrained("this predicts with")
-    shaped = network.shaped
-    with OnnxFunction(bundle.path("onnx"), shaped) as model:
-        yield Function(model, shaped, bundle.manifest["labels"])
+    with OnnxFunction(bundle.path("onnx"), network.shaped) as model:
+        yield Function(model, network, bundle.manifest["labels"])

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphspec.data import DataSet
 from graphspec.data.binding import bind
@@ -22,14 +21,12 @@ from graphspec.diagnostics import fail, quoted
 from graphspec.losses import Reading
 from graphspec.predicting.files import TABLES as FILES
 from graphspec.predicting.files import read_samples
+from graphspec.predicting.function import Function
 from graphspec.predicting.pictures import say_if_unlike, say_what_was_done
 from graphspec.shapes import ShapedGraph, TensorType
 from graphspec.shapes.producer import producers
 from graphspec.spec.base import Component
 from graphspec.training import load_data
-
-#: The function computed: forward's inputs in order to the outputs by name.
-Run = Callable[[Sequence[Tensor]], dict[str, Tensor]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,48 +47,30 @@ class Prediction:
         return dataclasses.asdict(self)
 
 
-def module_function(module: nn.Module, names: Sequence[str]) -> Run:
-    """`module` in eval mode without gradients, its outputs called `names`."""
-    module.eval()
-
-    @torch.inference_mode()
-    def run(values: Sequence[Tensor]) -> dict[str, Tensor]:
-        found = module(*values)
-        return found if isinstance(found, dict) else {names[0]: found}
-
-    return run
-
-
 def predict(
-    shaped: ShapedGraph,
-    run: Run,
-    files: Sequence[Path] = (),
-    *,
-    labels: Sequence[str] | None = None,
-    count: int = 8,
-    place: DataPlace = DataPlace(),
+    function: Function, files: Sequence[Path] = (), *, count: int = 8, place: DataPlace = DataPlace()
 ) -> list[Prediction]:
     """Predict `files` or, without any, the first `count` samples of the test part, whose truth is known.
 
-    `labels` are the class names; where the data are read they come from there.
+    Where the data are read, the names of the classes come from there.
     """
+    shaped = function.network.shaped
     known = functools.cache(lambda: load_data(shaped.spec, place))
     if files:
-        return [prediction for path in files for prediction in _of_file(shaped, run, path, labels, known)]
+        return [prediction for path in files for prediction in _of_file(function, path, known)]
     data = known()
-    fields = bind(shaped, data)
+    binding = bind(shaped, data)
     batch = data.batch(count, "test")
-    target = fields.targets.get(next(iter(shaped.outputs)))
+    target = binding.targets.get(next(iter(shaped.outputs)))
     truths = [None] * len(batch) if target is None else batch.targets[target].tolist()
     classes = data.labels.get(target) if target else None
     truths = [truth if classes is None or truth is None else _name(classes, truth) for truth in truths]
     names = [f"test {number}" for number in range(len(batch))]
-    return list(_predictions(shaped, run(fields.inputs_of(batch)), names, classes, truths))
+    return list(_predictions(shaped, function.run(binding.inputs_of(batch)), names, classes, truths))
 
 
-def _of_file(
-    shaped: ShapedGraph, run: Run, path: Path, labels: Sequence[str] | None, known: Callable[[], DataSet]
-) -> Iterator[Prediction]:
+def _of_file(function: Function, path: Path, known: Callable[[], DataSet]) -> Iterator[Prediction]:
+    shaped = function.network.shaped
     if len(shaped.inputs) != 1:
         raise fail("arity", f"the network has {len(shaped.inputs)} inputs, a file is for one")
     ((name, kind),) = shaped.inputs.items()
@@ -108,7 +87,8 @@ def _of_file(
             say_if_unlike(path, to_float(size_transforms(components)(samples)), known())
     _check_whole(path, values, name, kind)
     names = [str(path)] if len(values) == 1 else [f"{path}:{row}" for row in range(1, len(values) + 1)]
-    yield from _predictions(shaped, run([values.to(kind.dtype)]), names, labels, [None] * len(values))
+    outputs = function.run([values.to(kind.dtype)])
+    yield from _predictions(shaped, outputs, names, function.labels, [None] * len(values))
 
 
 def _transformed(samples: Tensor, components: Sequence[Component], known: Callable[[], DataSet]) -> Tensor:

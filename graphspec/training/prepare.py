@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from graphspec.compiler import Network
 from graphspec.data import Batches, DataSet, load_data
 from graphspec.data.binding import bind
 from graphspec.data.dataset import Part
@@ -63,8 +64,9 @@ def own_random_state(device: torch.device) -> AbstractContextManager[None]:
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
-def make_learner(module: nn.Module, shaped: ShapedGraph, data: DataSet, device: torch.device, epochs: int) -> Learner:
-    """Everything that `module` is trained with, on `device`."""
+def make_learner(network: Network, data: DataSet, device: torch.device, epochs: int) -> Learner:
+    """Everything that the network's own module is trained with, on `device`; see :meth:`Network.copy`."""
+    module, shaped = network.module, network.shaped
     settings, binding, frozen = settings_of(shaped.spec), bind(shaped, data), frozen_layers(shaped)
     torch.manual_seed(settings.seed)
     train_mode(module.to(device).to(memory_format=binding.memory_format), frozen)
@@ -125,19 +127,20 @@ def missing_class(data: DataSet, target: str) -> str:
 
 
 @contextlib.contextmanager
-def prepared(
-    module: nn.Module, shaped: ShapedGraph, device: str, place: DataPlace = DataPlace()
-) -> Iterator[tuple[Learner, Batches]]:
-    """A learner for `module` with its training batches, checked as before a run; torch's state is restored after it."""
-    where, settings = choose_device(device), settings_of(shaped.spec)
-    data = load_data(shaped.spec, place)
+def prepared(network: Network, device: str, place: DataPlace = DataPlace()) -> Iterator[tuple[Learner, Batches]]:
+    """A learner for a copy of `network` with its training batches, checked as before a run.
+
+    torch's state is restored after it.
+    """
+    where, settings = choose_device(device), settings_of(network.spec)
+    data = load_data(network.spec, place)
     with (
         enough_memory("training"),
         restored_threads(),
         own_random_state(where),
         reproducible(settings.deterministic),
     ):
-        learner = make_learner(module, shaped, data, where, settings.epochs)
+        learner = make_learner(network.copy(), data, where, settings.epochs)
         batches = data.batches("train", where)
         preflight(learner, batches, data)
         if where.type == "cpu":

@@ -10,10 +10,10 @@ from typing import Literal
 import torch
 from torch import nn
 
+from graphspec.compiler import Network
 from graphspec.data import DataSet, load_data
 from graphspec.data.place import DataLike, DataPlace
 from graphspec.diagnostics import warn
-from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.train import TrainSpec
 from graphspec.system import processes
 from graphspec.system.canvas import Album
@@ -47,8 +47,7 @@ from graphspec.training.run.signals import stop_flag
 
 @enough_memory("training")
 def train(
-    module: nn.Module,
-    shaped: ShapedGraph,
+    network: Network,
     *,
     run: Path,
     resume: bool = False,
@@ -60,22 +59,21 @@ def train(
     evaluated: bool = True,
     reporter: Reporter | None = None,
 ) -> TrainReport:
-    """Train `module` as the spec of `shaped` says, into the folder `run`.
+    """Train a copy of `network` as its spec says, into the folder `run`.
 
     `epochs` replaces the spec's; with `resume` a run goes on where it stopped, bit-identical on the CPU at the same
     thread count. `device` is auto, cpu, cuda or mps. `data` says where what ``[data]`` names lies, or is that
-    itself. `init` is a file of weights, or a run folder, to start from in place of ``[train] init``. `module`
-    ends with the best weights. Without `evaluated` the run ends with its last checkpoint, and the test part stays
-    sealed. Where torchrun has started several
-    processes they train together, each with the whole module or, with `parallel` ``"fsdp"``, with a part of it.
+    itself. `init` is a file of weights, or a run folder, to start from in place of ``[train] init``. Without
+    `evaluated` the run ends with its last checkpoint, and the test part stays sealed. Where torchrun has started
+    several processes they train together, each with the whole module or, with `parallel` ``"fsdp"``, a part of it.
 
     Raises ``GraphspecError`` before the first step for everything that can be known by then; ``Interrupted`` or
     ``Terminated`` (exit codes 130 and 143) after a signal, with the state saved.
     """
-    spec, settings = shaped.spec, settings_of(shaped.spec)
+    spec, settings, module = network.spec, settings_of(network.spec), network.build()
     total, folder, reporter = epochs or settings.epochs, RunFolder(run), reporter or default_reporter()
     with contextlib.ExitStack() as stack:
-        where = _processes(choose_device(device), parallel, len(shaped.outputs), stack)
+        where = _processes(choose_device(device), parallel, len(network.shaped.outputs), stack)
         stack.enter_context(restored_threads())
         stack.enter_context(own_random_state(where.device))
         stack.enter_context(reproducible(settings.deterministic))
@@ -86,12 +84,12 @@ def train(
             _begin(module, settings, init, reporter)
 
         def make(module: nn.Module, device: torch.device) -> Learner:
-            return make_learner(module, shaped, samples, device, total)
+            return make_learner(network.with_module(module), samples, device, total)
 
         def check(learner: Learner) -> None:
             preflight(learner, batches, samples)
             say_what_is_monitored(learner, settings, samples)
-            check_memory(shaped, learner.optimizer, batches.batch_size, learner.device)
+            check_memory(network.shaped, learner.optimizer, batches.batch_size, learner.device)
 
         batches = samples.batches("train", where.device)
         learner, judge = where.learners(module, make, check, batches)
@@ -134,24 +132,17 @@ def _begin(module: nn.Module, settings: TrainSpec, init: Path | None, reporter: 
 
 
 @enough_memory("the network's predictions")
-def evaluate(
-    module: nn.Module,
-    shaped: ShapedGraph,
-    run: Path,
-    *,
-    device: str = "auto",
-    place: DataPlace = DataPlace(),
-) -> EvaluateReport:
-    """Measure the best weights of `run` on every part of the data, the test part included.
+def evaluate(network: Network, run: Path, *, device: str = "auto", place: DataPlace = DataPlace()) -> EvaluateReport:
+    """Measure the best weights of `run`, one of `network`, on every part of the data, the test part included.
 
-    Writes ``evaluation.json`` and the pictures into the run folder; `module` ends with those weights.
+    Writes ``evaluation.json`` and the pictures into the run folder.
     """
     where = choose_device(device)
     folder = RunFolder(run)
     folder.check(resume=True)
-    data = load_data(shaped.spec, place)
+    data = load_data(network.spec, place)
     with restored_threads(), own_random_state(where):
-        learner = make_learner(module, shaped, data, where, epochs=1)
+        learner = make_learner(network.copy(), data, where, epochs=1)
         return evaluate_run(learner, data, folder, whole=True)
 
 

@@ -44,7 +44,7 @@ class Trainer:
         data = self.data if self._is_of(network) else self._place
         with network.located(), self._once_warned():
             return train(
-                network.build(), network.shaped, run=folder, resume=resume, device=self._device, data=data,
+                network, run=folder, resume=resume, device=self._device, data=data,
                 evaluated=False, reporter=reporter,
             )  # fmt: skip
 
@@ -52,7 +52,7 @@ class Trainer:
         """Trials of these networks, which differ in their optimisers alone, as one; or why they cannot be."""
         optimizers = [network.spec.train.optimizer for network in networks if network.spec.train]
         device = choose_device(self._device)
-        return together(networks[0].build(), networks[0].shaped, self.data, optimizers, device)
+        return together(networks[0], self.data, optimizers, device)
 
     def _is_of(self, network: Network) -> bool:
         """Whether the data of the search are those of `network`, split alike."""

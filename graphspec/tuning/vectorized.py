@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.optim import Optimizer
 
+from graphspec.compiler import Network
 from graphspec.data import Batches, DataSet, Samples
 from graphspec.diagnostics import GraphspecError
 from graphspec.ops.components import choose, construct
-from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.base import Component
 from graphspec.spec.train import TrainSpec
 from graphspec.training.evaluate.measure import predicted
@@ -83,15 +83,15 @@ class Together:
 
     def __init__(
         self,
-        module: nn.Module,
-        shaped: ShapedGraph,
+        network: Network,
         data: DataSet,
         optimizers: Sequence[Component],
         device: torch.device,
     ) -> None:
-        assert shaped.spec.train is not None
-        self.settings, self.data, self.device = shaped.spec.train, data, device
-        self.learner: Learner = make_learner(module, shaped, data, device, self.settings.epochs)
+        assert network.spec.train is not None
+        self.settings, self.data, self.device = network.spec.train, data, device
+        self.learner: Learner = make_learner(network.copy(), data, device, self.settings.epochs)
+        module = self.learner.module
         count = len(optimizers)
         self.weights = {
             name: value.detach().expand(count, *value.shape).contiguous() for name, value in module.named_parameters()
@@ -218,12 +218,10 @@ def _of(values: Values, number: int) -> Values:
     return {name: value[number].detach() for name, value in values.items()}
 
 
-def together(
-    module: nn.Module, shaped: ShapedGraph, data: DataSet, optimizers: Sequence[Component], device: torch.device
-) -> Together | str:
+def together(network: Network, data: DataSet, optimizers: Sequence[Component], device: torch.device) -> Together | str:
     """The trials as one, or why they cannot be."""
     try:
-        return Together(module, shaped, data, optimizers, device)
+        return Together(network, data, optimizers, device)
     except GraphspecError as error:
         return error.diagnostics[0].message
     except (RuntimeError, NotImplementedError) as error:

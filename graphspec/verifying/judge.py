@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import fx
 
+from graphspec.compiler import Network
 from graphspec.diagnostics import fail
 from graphspec.exporting.capture import eval_copy, first_line
 from graphspec.exporting.reference import Answer, Arrays, Reference, as_array, as_float64, in_float64, noise
 from graphspec.exporting.sampler import REFUSALS
 from graphspec.exporting.tolerance import allowed_error, error
-from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.cases import Case
 from graphspec.verifying.rule import Status, judge, refused
 from graphspec.verifying.runner import Outputs
@@ -53,10 +53,10 @@ class Truth:
 
 
 class Oracle:
-    """Answers cases with the module itself."""
+    """Answers cases with the network's module itself."""
 
-    def __init__(self, module: torch.nn.Module, shaped: ShapedGraph) -> None:
-        self.reference = Reference(module, list(shaped.outputs))
+    def __init__(self, network: Network) -> None:
+        self.reference = Reference(network)
         self._damaged = eval_copy(self.reference.double)
         self._has_weights = _damage(self._damaged)
 

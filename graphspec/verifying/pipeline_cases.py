@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from graphspec.compiler import Network
 from graphspec.exporting.preprocessing.preprocessing import Preprocessing
 from graphspec.exporting.sampler import Sampler, accepts
-from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.cases import SCALES
 
 #: Heights and widths tried for images whose size is open; the first that fits is the ordinary one.
@@ -32,10 +32,10 @@ class RawCase:
     steps: Sequence[Tensor]
 
 
-def raw_cases(module: nn.Module, shaped: ShapedGraph, before: Preprocessing, real: Tensor | None) -> list[RawCase]:
-    """Every batch that training's transforms and then `module` take, in an order that never changes."""
-    ((name, kind),) = shaped.inputs.items()
-    sampler = Sampler.of(module, shaped)
+def raw_cases(network: Network, before: Preprocessing, real: Tensor | None) -> list[RawCase]:
+    """Every batch that training's transforms and then `network`, in eval mode, take, in an order that never changes."""
+    ((name, kind),) = network.shaped.inputs.items()
+    sampler = Sampler.of(network)
 
     def steps(raw: Tensor) -> list[Tensor]:
         """Empty where the transforms or the network do not take `raw`."""
@@ -43,7 +43,7 @@ def raw_cases(module: nn.Module, shaped: ShapedGraph, before: Preprocessing, rea
             found = before.steps(raw, kind.dtype)
         except (RuntimeError, ValueError):  # torchvision's and torch's words for a size that does not fit
             return []
-        return found if accepts(module, {name: found[-1]}) else []
+        return found if accepts(network.module, {name: found[-1]}) else []
 
     drawn = _pictures(before, sampler, steps) if before.dtype == "uint8" else _numbers(before, sampler, name)
     batches = [*drawn, *([("real data", "real data", real)] if real is not None else [])]

@@ -42,7 +42,7 @@ def judge_pipeline(bundle: Bundle, oracle: Oracle, runner: Runner) -> tuple[list
     shaped = runner.shaped
     before = Preprocessing.from_manifest(bundle.manifest)
     after = Postprocessing.of(shaped, bundle.manifest["labels"])
-    cases = raw_cases(oracle.reference.single, shaped, before, _real(bundle))
+    cases = raw_cases(oracle.reference.network, before, _real(bundle))
     (name,) = shaped.inputs
     truths = oracle.truths(Case(case.name, case.family, {name: case.steps[-1]}) for case in cases)
     inputs = runner.write("pipeline_inputs.npz", [{name: case.raw} for case in cases])

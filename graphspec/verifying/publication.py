@@ -11,7 +11,7 @@ from graphspec.compiler import Network, weights_of
 from graphspec.data import DataSet
 from graphspec.data.place import DataPlace
 from graphspec.diagnostics import GraphspecError, fail, quoted
-from graphspec.exporting import Bundle, Facts
+from graphspec.exporting import Bundle, Metadata
 from graphspec.found import kind_of
 from graphspec.training import load_data
 from graphspec.verifying.runtimes.workers import Workers
@@ -39,21 +39,20 @@ def publish_verified(
     if precisions and "onnx" not in formats:
         hint, at = 'add "onnx" to the formats', ("export", "precisions")
         raise fail("not-exportable", "the precisions are of model.onnx", at=at, hint=hint)
-    module, shaped = network.module, network.shaped
     if not overwrite:
         _keep_trained(network, target)
     network.warn_if_untrained("this exports")
     with exporting.staging(target) as folder, Workers(tuple(formats)) as workers:
         samples = _samples(network, "pipeline" in formats or "int8" in precisions, place)
-        facts = _facts(network, samples, "pipeline" in formats, bool(precisions), place)
+        metadata = _metadata(network, samples, "pipeline" in formats, bool(precisions), place)
         bundle = exporting.write_bundle(
-            module, shaped, folder / "bundle", formats=formats, opset_version=network.spec.export.opset_version,
-            facts=facts, weights=network.weights,
+            network, folder / "bundle", formats=formats, opset_version=network.spec.export.opset_version,
+            metadata=metadata,
         )  # fmt: skip
         own = [format for format in formats if format == "aoti"]  # machine code is run only if it is named
-        report = verify_bundle(module, shaped, bundle, runtimes=own, workers=workers)
+        report = verify_bundle(network, bundle, runtimes=own, workers=workers)
         report.raise_if_failed(target.with_name(f"{target.name}.failing-input.npz"))
-        variants = add_variants(bundle, module, shaped, precisions, samples) if precisions else {}
+        variants = add_variants(bundle, network, precisions, samples) if precisions else {}
         if not overwrite:
             _keep_trained(network, target)
         exporting.publish(exporting.seal(bundle, report.as_dict(), variants).folder, target)
@@ -83,15 +82,15 @@ def _samples(network: Network, needed: bool, place: DataPlace) -> DataSet | None
         return None
 
 
-def _facts(network: Network, samples: DataSet | None, pipeline: bool, strict: bool, place: DataPlace) -> Facts:
+def _metadata(network: Network, samples: DataSet | None, pipeline: bool, strict: bool, place: DataPlace) -> Metadata:
     """What an export says of the data; no more than the labels where they do not fit the network, unless `strict`."""
     if samples is not None:
         try:
-            return exporting.facts_of(network.shaped, samples, pipeline, place)
+            return exporting.metadata_of(network.shaped, samples, pipeline, place)
         except GraphspecError:
             if pipeline or strict:
                 raise
-    return Facts(labels=run_labels(network.folder))
+    return Metadata(labels=run_labels(network.folder))
 
 
 def run_labels(run: Path | None) -> list[str] | None:

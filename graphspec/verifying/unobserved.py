@@ -15,7 +15,6 @@ from torch import Tensor
 from graphspec.exporting.capture import within
 from graphspec.exporting.reference import Reference, as_float64, in_float64
 from graphspec.exporting.tolerance import allowed_error
-from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.judge import DAMAGE, Truth, family_noise
 
 #: Each costs a backward pass in float64; these are the ordinary magnitudes, and the greatest for a costly network.
@@ -23,7 +22,7 @@ MOST_FAMILIES = 3
 COSTLY_FAMILIES = 1
 
 
-def blind_layers(reference: Reference, shaped: ShapedGraph, truths: Sequence[Truth], costly: bool = False) -> set[str]:
+def unobserved_layers(reference: Reference, truths: Sequence[Truth], costly: bool = False) -> set[str]:
     """The layers with weights whose random relative change by `DAMAGE` moves no output by more than is allowed there.
 
     They are looked for in the first `MOST_FAMILIES` families of `truths` (in `COSTLY_FAMILIES` of them where the module
@@ -35,19 +34,19 @@ def blind_layers(reference: Reference, shaped: ShapedGraph, truths: Sequence[Tru
     """
     weights = {name: weight for name, weight in reference.double.named_parameters() if weight.is_floating_point()}
     weights = {name: weight for name, weight in weights.items() if weight.any()}
-    owners = [layer for layer in shaped.layers if layer.parameters and layer.module == layer.name]
-    blind = {layer.name for layer in owners if any(within(name, layer.module) for name in weights)}
+    owners = [layer for layer in reference.shaped.layers if layer.parameters and layer.module == layer.name]
+    unobserved = {layer.name for layer in owners if any(within(name, layer.module) for name in weights)}
     noise = family_noise(truths)
     families = {truth.case.family: truth for truth in truths if truth.case.family != "zeros"}
     tried = list(families.items())[:MOST_FAMILIES][::-1]  # most layers show on the greatest inputs
     for family, truth in tried[:COSTLY_FAMILIES] if costly else tried:
-        if not blind:
+        if not unobserved:
             break
         for output, changes in _movements(reference, truth, weights):
             allowed = allowed_error(truth.answer.double[output], noise[family, output])
             seen = [name for name, change in changes.items() if change > allowed]
-            blind -= {layer for layer in blind if any(within(name, layer) for name in seen)}
-    return blind
+            unobserved -= {layer for layer in unobserved if any(within(name, layer) for name in seen)}
+    return unobserved
 
 
 def _movements(

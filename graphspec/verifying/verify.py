@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from graphspec.compiler import Network
 from graphspec.diagnostics import Diagnostic, VerificationError, quoted
 from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.exporting.capture import capture, first_line
@@ -36,7 +37,7 @@ from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMI
 from graphspec.verifying.runtimes.workers import Workers
 from graphspec.verifying.signature import check_onnx, check_values
 from graphspec.verifying.size_refusals import unrefused
-from graphspec.verifying.unobserved import blind_layers
+from graphspec.verifying.unobserved import unobserved_layers
 from graphspec.verifying.verify_report import Blame, RuntimeReport, VerifyReport
 
 #: Bytes that the goldens may have unpacked.
@@ -44,19 +45,17 @@ MOST_GOLDEN = 1 << 28
 
 
 def verify_bundle(
-    module: nn.Module,
-    shaped: ShapedGraph,
+    network: Network,
     bundle: Bundle,
     *,
     runtimes: Sequence[str] = (),
     workers: Workers | None = None,
     seconds: float = TIME_LIMIT,
 ) -> VerifyReport:
-    """Judge every file of `bundle` by `module`, the network it claims to be.
+    """Judge every file of `bundle` by `network`, which it claims to be.
 
     Args:
-        module: the compiled network, any device, any mode; copies of it are run on the CPU.
-        shaped: its graph.
+        network: its module may be on any device and in any mode; copies of it are run on the CPU.
         bundle: the files, published or not.
         runtimes: optional runtimes beside the standard ones, by name, or "all"; see ``runtimes.RUNTIMES``. Machine code
             ("aoti") is run only if it is named.
@@ -70,8 +69,8 @@ def verify_bundle(
     """
     bundle.check_hashes()
     files = {runtime: bundle.path(runtime.format) for runtime in chosen(bundle, runtimes)}
-    runner = Runner(shaped, workers or Workers(bundle.formats), seconds)
-    with Judge(module, runner, golden_sample(bundle, shaped)) as judge:
+    runner = Runner(network.shaped, workers or Workers(bundle.formats), seconds)
+    with Judge(network, runner, golden_sample(bundle, network.shaped)) as judge:
         report = judge.files(files, bundle.manifest["opset_version"])
         report = dataclasses.replace(report, runtimes=(*report.runtimes, *_untrusted(bundle, files)))
         return judge.with_pipeline(report, bundle) if "pipeline" in bundle.formats else report
@@ -84,8 +83,8 @@ def _untrusted(bundle: Bundle, run: Iterable[Runtime]) -> list[RuntimeReport]:
     return [RuntimeReport(runtime.name, failure=reason.format(runtime.name), optional=True) for runtime in left]
 
 
-def verify_onnx(module: nn.Module, shaped: ShapedGraph, path: Path, bundle: Bundle | None = None) -> VerifyReport:
-    """Judge an ONNX file of whatever origin (optimised, converted, quantised) by `module`.
+def verify_onnx(network: Network, path: Path, bundle: Bundle | None = None) -> VerifyReport:
+    """Judge an ONNX file of whatever origin (optimised, converted, quantised) by `network`.
 
     What is in it is accounted for beside the network's own file first; then it is run. One in lower precision is judged
     by how well it agrees.
@@ -97,30 +96,29 @@ def verify_onnx(module: nn.Module, shaped: ShapedGraph, path: Path, bundle: Bund
     Raises:
         VerificationError: as :func:`verify_bundle`.
     """
-    sample = golden_sample(bundle, shaped) if bundle else None
-    with Judge(module, Runner(shaped, Workers(("onnx",))), sample) as judge:
+    sample = golden_sample(bundle, network.shaped) if bundle else None
+    with Judge(network, Runner(network.shaped, Workers(("onnx",))), sample) as judge:
         if bundle and "onnx" in bundle.formats:
             return judge.against(bundle.path("onnx"), path)
         own = judge.runner.scratch / "own.onnx"
-        write_onnx(capture(module, shaped), own, shaped.spec.export.opset_version, {})
+        write_onnx(capture(network), own, network.spec.export.opset_version, {})
         return judge.against(own, path)
 
 
 class Judge:
-    """A module's answers, computed once, by which any number of files are judged.
+    """A network's answers, computed once, by which any number of files are judged.
 
     Use as a context: the `runner` that it was given ends with it.
     """
 
-    def __init__(self, module: nn.Module, runner: Runner, sample: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(self, network: Network, runner: Runner, sample: Mapping[str, Tensor] | None = None) -> None:
         start = time.perf_counter()
-        self.runner, self.shaped = runner, runner.shaped
-        shaped = runner.shaped
+        self.runner, self.shaped = runner, network.shaped
         try:
-            self._oracle = Oracle(module, shaped)
-            sampler = Sampler.of(self._oracle.reference.single, shaped)
-            self._costly = is_costly(shaped, sampler.sizes)
-            self.truths = _truths(self._oracle, shaped, sampler, sample)
+            self._oracle = Oracle(network)
+            sampler = Sampler.of(self._oracle.reference.network)
+            self._costly = is_costly(self.shaped, sampler.sizes)
+            self.truths = _truths(self._oracle, sampler, sample)
             runner.limit_memory(truth.case.inputs for truth in self.truths)
             self._cases = runner.write("inputs.npz", [truth.case.inputs for truth in self.truths])
         except BaseException:
@@ -163,10 +161,10 @@ class Judge:
         """The files that pass with another layer than the network's, of which the outputs tell nothing."""
         passed = {report.runtime for report in reports if report.passed}
         left = {r: path for r, path in files.items() if r.name in passed and r.layered}
-        blind = blind_layers(self._oracle.reference, self.shaped, self.truths, self._costly) if left else set()
+        layers = unobserved_layers(self._oracle.reference, self.truths, self._costly) if left else set()
         for runtime, path in left.items():
-            if blind or runtime is not UNOPTIMISED:  # of the others, all weights can be asked for
-                blame = self._blame_file(runtime, path, self.truths[0].case, blind)
+            if layers or runtime is not UNOPTIMISED:  # of the others, all weights can be asked for
+                blame = self._blame_file(runtime, path, self.truths[0].case, layers)
                 if blame:
                     yield path, blame
 
@@ -242,8 +240,9 @@ class Judge:
         self.close()
 
 
-def _truths(oracle: Oracle, shaped: ShapedGraph, sampler: Sampler, sample: Mapping[str, Tensor] | None) -> list[Truth]:
+def _truths(oracle: Oracle, sampler: Sampler, sample: Mapping[str, Tensor] | None) -> list[Truth]:
     """The cases with their answers; more extreme cases where an output says nothing on the ordinary ones."""
+    shaped = oracle.reference.shaped
     made = cases(shaped, sampler, sample)
     if not oracle.is_deterministic(made[0]):
         raise VerificationError([Diagnostic("inconclusive", "the network itself gives two answers to one input")])

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from graphspec import compiler
-from graphspec.exporting import Facts, write_bundle
+from graphspec.exporting import Metadata, write_bundle
 
 RESIDUAL = """
 graphspec = 1
@@ -49,25 +49,22 @@ FORMATS = ("onnx", "torchscript", "pt2")
 
 
 def built(text):
-    shaped = compiler.shape(compiler.load(text))
-    module = compiler.build(shaped, seed=1)
-    for name, buffer in module.named_buffers():
+    network = compiler.load(text, seed=1)
+    for name, buffer in network.module.named_buffers():
         if buffer.is_floating_point():  # batch statistics as after training
             buffer.uniform_(0.5, 1.5, generator=torch.Generator().manual_seed(len(name)))
-    return shaped, module
+    return network
 
 
 TRANSFORMS = [{"type": "Normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}]
 
 
 def exported(text, folder, labels=None, transforms=None):
-    shaped, module = built(text)
+    network = built(text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        bundle = write_bundle(
-            module, shaped, folder, formats=FORMATS, opset_version=20, facts=Facts(labels, transforms)
-        )
-    return SimpleNamespace(shaped=shaped, module=module, bundle=bundle, folder=folder)
+        bundle = write_bundle(network, folder, formats=FORMATS, opset_version=20, metadata=Metadata(labels, transforms))
+    return SimpleNamespace(network=network, shaped=network.shaped, module=network.module, bundle=bundle, folder=folder)
 
 
 @pytest.fixture(scope="session")

@@ -40,9 +40,10 @@ BEFORE = Preprocessing(
 
 
 def captured():
-    shaped = compiler.shape(compiler.load(IMAGES))
-    module = compiler.build(shaped).eval()
-    return shaped, module, capture(module, shaped)
+    network = compiler.load(IMAGES)
+    shaped = network.shaped
+    module = network.module.eval()
+    return shaped, module, capture(network)
 
 
 def wrapped(taken, shaped, opset_version):

@@ -26,7 +26,7 @@ from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.preprocessing.image_nodes import IMAGE_TRANSFORMS
 from graphspec.exporting.preprocessing.nodes import Nodes
 from graphspec.losses import LOSSES, Targets
-from graphspec.predicting import predict
+from graphspec.predicting import Function, predict
 from graphspec.spec.base import Component
 
 SIZES = [(28, 28), (31, 57), (120, 33), (200, 310), (7, 9)]
@@ -148,9 +148,9 @@ scores = "{"end" if end else "fc"}"
 [train]
 loss = "{loss}"
 """
-    shaped = compiler.shape(compiler.load(spec))
+    network = compiler.load(spec)
     labels = None if classes is None else [str(k) for k in range(classes)]
-    after = Postprocessing.of(shaped, labels)
+    after = Postprocessing.of(network.shaped, labels)
     op, kind = Nodes("t"), ir.TensorType(ir.DataType.FLOAT)
     scores = ir.Value(name="scores", shape=ir.Shape(["N", columns]), type=kind)
     answers = after.write(op, scores, np.dtype(np.float32))
@@ -170,7 +170,7 @@ loss = "{loss}"
     for (name, wanted), value in zip(expected.items(), found, strict=False):
         assert np.allclose(value, wanted.numpy(), atol=1e-6), name
     np.save(tmp_path / "x.npy", values.numpy())
-    said = predict(shaped, lambda given: {"scores": given[0]}, [tmp_path / "x.npy"], labels=labels)
+    said = predict(Function(lambda given: {"scores": given[0]}, network, labels), [tmp_path / "x.npy"])
     if classes is None:
         assert all(each.label is each.probability is None for each in said)
         return

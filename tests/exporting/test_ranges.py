@@ -60,6 +60,6 @@ def test_a_multiple_of_a_dim_stands_in_the_file(tmp_path: Path) -> None:
 def test_the_ordinary_sizes_are_not_the_least_ones() -> None:
     """At the end of a range torch takes the size for a constant."""
     crop = {"crop": {"type": "narrow", "dim": 2, "start": 0, "length": 640}}
-    shaped = graphspec.shape(graphspec.load(spec(["N", 1, "H", "W"], crop, ["onnx"])))
-    assert shaped.dims["H"] == (640, None)
-    assert Sampler.of(graphspec.build(shaped), shaped).sizes["H"] > 640
+    network = graphspec.load(spec(["N", 1, "H", "W"], crop, ["onnx"]))
+    assert network.shaped.dims["H"] == (640, None)
+    assert Sampler.of(network).sizes["H"] > 640

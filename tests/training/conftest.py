@@ -43,9 +43,9 @@ def fit_in_silence(
     spec: Any, run: Path, variant: str | None = None, overrides: Any = (), **arguments: Any
 ) -> TrainReport:
     """Compile and train `spec` (a dict or a path) on the CPU; `arguments` are train's."""
-    shaped = compiler.shape(compiler.load(spec, variant=variant, overrides=overrides))
+    network = compiler.load(spec, variant=variant, overrides=overrides)
     arguments = {"reporter": Silent(), "device": "cpu"} | arguments
-    return train(compiler.build(shaped), shaped, run=run, **arguments)
+    return train(network, run=run, **arguments)
 
 
 @pytest.fixture(autouse=True)

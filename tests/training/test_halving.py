@@ -78,9 +78,8 @@ def run(folder: Path, spec: dict[str, Any], room: int = 0, step: int = 0) -> str
             warnings.simplefilter("always")
             try:
                 torch.set_num_threads(1)
-                shaped = compiler.shape(compiler.load(spec))
-                module = compiler.build(shaped)
-                train(module, shaped, run=folder, reporter=Limit(room, step), device="cpu", evaluated=False)
+                network = compiler.load(spec)
+                train(network, run=folder, reporter=Limit(room, step), device="cpu", evaluated=False)
             except BaseException as error:
                 file.write(str(error) if isinstance(error, GraphspecError) else traceback.format_exc())
             file.writelines(f"{warning.message}\n" for warning in found)
@@ -141,8 +140,8 @@ def test_where_one_sample_is_too_much_a_run_ends_and_goes_on_elsewhere(few: Path
     assert found is not None
     assert found["progress"]["step"] == 2
     assert run(few / "free", WIDE) == ""
-    shaped = compiler.shape(compiler.load(WIDE))
-    train(compiler.build(shaped), shaped, run=few / "tight", resume=True, device="cpu", reporter=Silent())
+    network = compiler.load(WIDE)
+    train(network, run=few / "tight", resume=True, device="cpu", reporter=Silent())
     weights = [(few / name / "last.safetensors").read_bytes() for name in ("free", "tight")]
     assert weights[0] == weights[1]
 

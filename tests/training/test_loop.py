@@ -15,6 +15,7 @@ from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
 
 from graphspec import compiler, pipeline
+from graphspec.compiler import Network
 from graphspec.data import load
 from graphspec.diagnostics import GraphspecError
 from graphspec.training import train
@@ -53,11 +54,12 @@ class Losses(Silent):
 
 def test_losses_and_weights_are_those_of_the_textbook_loop(fashion_root: Path, tmp_path: Path) -> None:
     """torchvision's set → PIL → ToTensor → Normalize → DataLoader → forward, loss, backward, step; same order."""
-    shaped = compiler.shape(compiler.load(SPEC))
-    module = compiler.build(shaped)
+    network = compiler.load(SPEC)
+    shaped = network.shaped
+    module = network.module
     textbook = copy.deepcopy(module)
     reporter = Losses()
-    train(module, shaped, run=tmp_path / "run", data=fashion_root, reporter=reporter, device="cpu")
+    train(network, run=tmp_path / "run", data=fashion_root, reporter=reporter, device="cpu")
 
     assert shaped.spec.data is not None
     order = load(shaped.spec.data, fashion_root).batches("train").order
@@ -94,9 +96,10 @@ def test_losses_may_be_looked_at_every_few_steps(digits: dict[str, Any]) -> None
     del digits["train"]["scheduler"]
     found = {}
     for every in (1, 4):
-        shaped = compiler.shape(compiler.load(digits))
+        network = compiler.load(digits)
+        shaped = network.shaped
         data = load_data(shaped.spec)
-        learner = make_learner(compiler.build(shaped), shaped, data, torch.device("cpu"), epochs=1)
+        learner = make_learner(network, data, torch.device("cpu"), epochs=1)
         learner.watch.every = every
         seen = [train_step(learner, batch) for batch in data.batches("train").shuffled(0)][:8]
         learner.look_at_losses()
@@ -139,9 +142,9 @@ def test_the_caller_keeps_random_state_and_threads(digits: dict[str, Any], fit: 
 def test_the_test_part_is_opened_only_after_training(fashion_root: Path, tmp_path: Path) -> None:
     """With a test file that cannot be read, training runs to its last step and fails in evaluation."""
     (fashion_root / "FashionMNIST/raw/t10k-labels-idx1-ubyte").write_bytes(b"")
-    shaped = compiler.shape(compiler.load(SPEC))
+    network = compiler.load(SPEC)
     with pytest.raises(GraphspecError, match="bad-data"):
-        train(compiler.build(shaped), shaped, run=tmp_path / "run", data=fashion_root, reporter=Silent())
+        train(network, run=tmp_path / "run", data=fashion_root, reporter=Silent())
     assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 4
 
 
@@ -178,19 +181,22 @@ def test_early_stopping(digits: dict[str, Any], fit: Any) -> None:
     assert report.metrics["validation"]["loss"] == best["validation_loss"] < report.history[-1]["validation_loss"]
 
 
-def test_weights_that_are_not_finite_are_never_saved(digits: dict[str, Any], fit: Any, tmp_path: Path) -> None:
+def test_weights_that_are_not_finite_are_never_saved(
+    digits: dict[str, Any], fit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An update can overflow though the loss before it was finite, and nobody computes another."""
     run = tmp_path / "run"
     del digits["train"]["scheduler"]
     fit(digits, epochs=2)
     before = {path.name: path.read_bytes() for path in run.glob("**/*") if path.is_file()}
-    shaped = compiler.shape(compiler.load(digits))
-    module = compiler.build(shaped)
+    network = compiler.load(digits)
+    module = network.build()
+    monkeypatch.setattr(Network, "build", lambda self: module)
 
     class Overflow(Silent):
         def epoch(self, row: Any, epochs: int) -> None:
             nn.init.constant_(module.get_parameter("logits.bias"), float("nan"))
 
     with pytest.raises(GraphspecError, match=r'non-finite.*"logits.bias" is not finite after step 33'):
-        train(module, shaped, run=run, resume=True, epochs=3, reporter=Overflow(), device="cpu")
+        train(network, run=run, resume=True, epochs=3, reporter=Overflow(), device="cpu")
     assert {path.name: path.read_bytes() for path in run.glob("**/*") if path.is_file()} == before

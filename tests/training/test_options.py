@@ -30,9 +30,10 @@ SPEC: dict[str, Any] = {
 
 def learner_of(**train: Any) -> Any:
     """A learner and the batches of its first epoch."""
-    shaped = compiler.shape(compiler.load(SPEC | {"train": SPEC["train"] | train}))
+    network = compiler.load(SPEC | {"train": SPEC["train"] | train})
+    shaped = network.shaped
     data = load_data(shaped.spec)
-    learner = make_learner(compiler.build(shaped), shaped, data, torch.device("cpu"), epochs=1)
+    learner = make_learner(network, data, torch.device("cpu"), epochs=1)
     return learner, list(data.batches("train").shuffled(0)), data
 
 
@@ -162,8 +163,9 @@ def test_deterministic_is_for_the_run_alone(fit: Any) -> None:
 
 def test_too_much_for_memory_is_said_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """The estimate counts weights, gradients, the optimiser's state and what the forward pass keeps."""
-    shaped = compiler.shape(compiler.load(SPEC))
-    module = compiler.build(shaped)
+    network = compiler.load(SPEC)
+    shaped = network.shaped
+    module = network.module
     weights = 4 * sum(parameter.numel() for parameter in module.parameters())
     per_sample = 4 * (64 + 16 + 16 + 16 + 10)
     sgd, adam = torch.optim.SGD(module.parameters()), torch.optim.Adam(module.parameters())

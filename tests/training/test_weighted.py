@@ -56,9 +56,10 @@ def whole(name: str, learner: Any, data: Any) -> torch.Tensor:
 
 
 def made(spec: Any) -> tuple[Any, Any]:
-    shaped = compiler.shape(compiler.load(spec))
+    network = compiler.load(spec)
+    shaped = network.shaped
     data = load_data(shaped.spec)
-    return make_learner(compiler.build(shaped), shaped, data, CPU, 1), data
+    return make_learner(network, data, CPU, 1), data
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -30,24 +30,23 @@ fc      = { type = "Linear", out_features = 3 }
 
 
 def built(text):
-    shaped = compiler.shape(compiler.load(text))
-    return shaped, compiler.build(shaped, seed=1)
+    return compiler.load(text, seed=1)
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
-    shaped, module = built(NETWORK)
+    network = built(NETWORK)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         formats = ("onnx", "torchscript", "pt2")
-        bundle = write_bundle(module, shaped, folder, formats=formats, opset_version=20)
-    return SimpleNamespace(shaped=shaped, module=module, bundle=bundle, folder=folder)
+        bundle = write_bundle(network, folder, formats=formats, opset_version=20)
+    return SimpleNamespace(network=network, shaped=network.shaped, module=network.module, bundle=bundle, folder=folder)
 
 
 @pytest.fixture(scope="session")
 def judge(small):
-    with Judge(small.module, Runner(small.shaped, Workers(("onnx",)))) as ready:
+    with Judge(small.network, Runner(small.shaped, Workers(("onnx",)))) as ready:
         yield ready
 
 

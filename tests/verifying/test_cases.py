@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 
 import numpy as np
@@ -43,9 +42,8 @@ def shaped_as(text):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_truth_is_the_network_s_own_answer_to_that_case_alone(name):
-    shaped = shaped_as(f'graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\n{NETWORKS[name]}\n')
-    oracle = Oracle(compiler.build(shaped, seed=1), shaped)
-    made = cases(shaped, Sampler.of(oracle.reference.single, shaped), None)
+    oracle = Oracle(compiler.load(f'graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\n{NETWORKS[name]}\n', seed=1))
+    made = cases(oracle.reference.shaped, Sampler.of(oracle.reference.network), None)
     truths = oracle.truths(made)
     assert [truth.case.name for truth in truths] == [case.name for case in made]
     for truth in truths:
@@ -93,16 +91,15 @@ def test_a_dim_that_an_input_has_twice_is_no_batch_of_which_rows_could_be_taken(
 
 def test_a_costly_network_passes_and_a_wrong_weight_of_it_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(inputs, "COSTLY_FLOPS", 0.0)
-    shaped = shaped_as(COSTLY.replace("256", "8"))
-    module = compiler.build(shaped, seed=1)
-    other = copy.deepcopy(module)
+    network = compiler.load(COSTLY.replace("256", "8"), seed=1)
+    other = network.copy()
     with torch.no_grad():
-        other.conv2.weight[5, 7, 1, 1] *= 1.5
-    for name, exported in {"right": module, "wrong": other}.items():
+        other.module.conv2.weight[5, 7, 1, 1] *= 1.5
+    for name, exported in {"right": network, "wrong": other}.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            bundle = write_bundle(exported, shaped, tmp_path / name, formats=("onnx",), opset_version=20)
-        report = verify_bundle(module, shaped, bundle)
-        expected = (True, None) if exported is module else (False, "conv2")
+            bundle = write_bundle(exported, tmp_path / name, formats=("onnx",), opset_version=20)
+        report = verify_bundle(network, bundle)
+        expected = (True, None) if exported is network else (False, "conv2")
         assert (report.passed, report.first_divergent_layer) == expected
         assert "normal × 1, N = 17" not in [comparison.case for comparison in report.runtimes[0].comparisons]

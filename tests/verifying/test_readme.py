@@ -43,12 +43,12 @@ answer = "add"
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    shaped = compiler.shape(compiler.load(NETWORK))
-    module = compiler.build(shaped, seed=3).eval()
+    network = compiler.load(NETWORK, seed=3)
+    module = network.module.eval()
     folder = tmp_path_factory.mktemp("taste")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        write_bundle(module, shaped, folder, formats=("onnx", "torchscript", "pt2"), opset_version=20)
+        write_bundle(network, folder, formats=("onnx", "torchscript", "pt2"), opset_version=20)
     sections = re.split(r"^## ", (folder / "README.md").read_text(encoding="utf-8"), flags=re.M)[1:]
     blocks = {
         section.splitlines()[0]: re.findall(r"^```(\w+)\n(.*?)^```", section, re.M | re.S) for section in sections

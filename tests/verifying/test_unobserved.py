@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from types import SimpleNamespace
 
@@ -14,7 +13,7 @@ from graphspec.exporting import write_bundle
 from graphspec.verifying import Workers
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMISED
-from graphspec.verifying.unobserved import blind_layers
+from graphspec.verifying.unobserved import unobserved_layers
 from graphspec.verifying.verify import Judge
 
 SPEC = """
@@ -32,10 +31,10 @@ second = { type = "Linear", out_features = 4 }
 FORMATS = {"onnx": UNOPTIMISED, **{r.name: r for r in RUNTIMES if r.name in ("torchscript", "pt2")}}
 
 
-def changed(module, name, factor):
-    other = copy.deepcopy(module)
+def changed(network, name, factor):
+    other = network.copy()
     with torch.no_grad():
-        other.get_parameter(name).mul_(factor)
+        other.module.get_parameter(name).mul_(factor)
     return other
 
 
@@ -45,49 +44,48 @@ def faint(tmp_path_factory):
 
     A layer that works in place must not change what was recorded of the one before it.
     """
-    shaped = compiler.shape(compiler.load(SPEC))
-    module = changed(compiler.build(shaped, seed=1), "faint.weight", 1e-9)
-    with Judge(module, Runner(shaped, Workers(("onnx", "pt2")))) as judge:
-        yield SimpleNamespace(shaped=shaped, module=module, judge=judge, folder=tmp_path_factory.mktemp("faint"))
+    network = changed(compiler.load(SPEC, seed=1), "faint.weight", 1e-9)
+    with Judge(network, Runner(network.shaped, Workers(("onnx", "pt2")))) as judge:
+        yield SimpleNamespace(network=network, judge=judge, folder=tmp_path_factory.mktemp("faint"))
 
 
-def judged(network, module, name):
-    """What is said of the three files of `module` by `network`."""
+def judged(faint, network, name):
+    """What is said of the three files of `network` by the one that fades."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        folder = network.folder / name
-        bundle = write_bundle(module, network.shaped, folder, formats=tuple(FORMATS), opset_version=20)
+        folder = faint.folder / name
+        bundle = write_bundle(network, folder, formats=tuple(FORMATS), opset_version=20)
     return {
-        format: network.judge.files({runtime: bundle.path(format)}, 20 if format == "onnx" else None)
+        format: faint.judge.files({runtime: bundle.path(format)}, 20 if format == "onnx" else None)
         for format, runtime in FORMATS.items()
     }
 
 
-def test_the_layers_before_a_faint_one_are_blind(faint):
+def test_the_layers_before_a_faint_one_are_unobserved(faint):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert blind_layers(faint.judge._oracle.reference, faint.shaped, faint.judge.truths) == {"first"}
+        assert unobserved_layers(faint.judge._oracle.reference, faint.judge.truths) == {"first"}
 
 
-def test_a_right_file_of_a_network_with_blind_layers_passes(faint):
-    for format, report in judged(faint, faint.module, "right").items():
+def test_a_right_file_of_a_network_with_unobserved_layers_passes(faint):
+    for format, report in judged(faint, faint.network, "right").items():
         assert (report.passed, report.faults, format) == (True, (), format)
 
 
 def test_a_fault_that_no_output_shows_is_found_and_its_layer_named(faint):
-    for format, report in judged(faint, changed(faint.module, "first.weight", 1.01), "wrong").items():
+    for format, report in judged(faint, changed(faint.network, "first.weight", 1.01), "wrong").items():
         assert all(runtime.passed for runtime in report.runtimes), format
         assert (report.passed, report.first_divergent_layer) == (False, "first")
         assert "which no output shows" in report.faults[0]
 
 
 def test_the_wrong_layer_of_any_file_is_named(faint):
-    for format, report in judged(faint, changed(faint.module, "second.bias", 1.01), "visible").items():
+    for format, report in judged(faint, changed(faint.network, "second.bias", 1.01), "visible").items():
         assert (report.passed, report.first_divergent_layer, format) == (False, "second", format)
         assert report.runtimes[0].faults
 
 
 def test_a_network_whose_outputs_show_every_layer_is_not_probed(small, judge):
-    assert blind_layers(judge._oracle.reference, small.shaped, judge.truths) == set()
+    assert unobserved_layers(judge._oracle.reference, judge.truths) == set()
     report = judge.files({UNOPTIMISED: small.bundle.path("onnx"), ONNXRUNTIME: small.bundle.path("onnx")}, 20)
     assert report.passed

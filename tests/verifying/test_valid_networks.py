@@ -62,12 +62,12 @@ def damaged(path, shape):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_it_is_published_and_a_wrong_file_is_not(name, tmp_path):
     text, shape = NETWORKS[name]
-    shaped = compiler.shape(compiler.load(f"graphspec = 1\n{text}\n"))
-    module = compiler.build(shaped)
+    network = compiler.load(f"graphspec = 1\n{text}\n")
+    shaped = network.shaped
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        path = write_bundle(module, shaped, tmp_path, formats=["onnx"], opset_version=20).path("onnx")
-    with Judge(module, Runner(shaped, Workers(("onnx",)))) as judge:
+        path = write_bundle(network, tmp_path, formats=["onnx"], opset_version=20).path("onnx")
+    with Judge(network, Runner(shaped, Workers(("onnx",)))) as judge:
         judge.files(dict.fromkeys((UNOPTIMISED, ONNXRUNTIME), path), 20).raise_if_failed()
         if shape is not None:
             wrong = damaged(path, shape)

@@ -25,7 +25,7 @@ BOTH = (UNOPTIMISED, ONNXRUNTIME)
 
 
 def test_a_right_export_passes_in_every_runtime_with_every_size_and_magnitude(small):
-    report = verify_bundle(small.module, small.shaped, small.bundle)
+    report = verify_bundle(small.network, small.bundle)
     assert [runtime.runtime for runtime in report.runtimes] == [
         "onnxruntime, unoptimised", "onnxruntime", "torchscript", "pt2",
     ]  # fmt: skip
@@ -144,61 +144,59 @@ def test_a_changed_file_is_refused_before_it_is_run(small, tmp_path):
     content[1000] ^= 1
     (folder / "model.pt").write_bytes(content)
     with pytest.raises(VerificationError, match=r"model\.pt was changed"):
-        verify_bundle(small.module, small.shaped, Bundle.open(folder))
+        verify_bundle(small.network, Bundle.open(folder))
 
 
 def test_another_module_s_export_is_refused(small):
-    other = compiler.build(small.shaped, seed=2)
-    report = verify_onnx(other, small.shaped, small.bundle.path("onnx"))
+    report = verify_onnx(compiler.load(small.network, seed=2), small.bundle.path("onnx"))
     assert (report.passed, report.first_divergent_layer) == (False, "conv1")
 
 
 def network(*layers):
     lines = "\n".join(f'l{k} = {{ type = "Linear", out_features = 3 }}\nf{k} = "{f}"' for k, f in enumerate(layers))
-    shaped = compiler.shape(compiler.load(f'graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\n{lines}\n'))
-    return shaped, compiler.build(shaped)
+    return compiler.load(f'graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\n{lines}\n')
 
 
-def verdict(module, shaped, tmp_path):
+def verdict(network, tmp_path):
     from graphspec.exporting import write_bundle
 
-    bundle = write_bundle(module, shaped, tmp_path, formats=["onnx"], opset_version=20)
-    return verify_bundle(module, shaped, bundle)
+    bundle = write_bundle(network, tmp_path, formats=["onnx"], opset_version=20)
+    return verify_bundle(network, bundle)
 
 
 def test_an_output_that_is_always_zero_proves_nothing(tmp_path):
-    shaped, module = network("ReLU")
-    torch.nn.init.constant_(module.l0.bias, -1e12)
-    report = verdict(module, shaped, tmp_path)
+    given = network("ReLU")
+    torch.nn.init.constant_(given.module.l0.bias, -1e12)
+    report = verdict(given, tmp_path)
     assert not report.passed
     assert {d.code for d in report.diagnostics()} == {"inconclusive"}
     assert "all zero" in str(report.diagnostics()[0])
 
 
 def test_an_output_that_is_never_a_number_proves_nothing(tmp_path):
-    shaped, module = network("ReLU")
-    torch.nn.init.constant_(module.l0.bias, torch.nan)
-    report = verdict(module, shaped, tmp_path)
+    given = network("ReLU")
+    torch.nn.init.constant_(given.module.l0.bias, torch.nan)
+    report = verdict(given, tmp_path)
     assert not report.passed
     assert {d.code for d in report.diagnostics()} == {"inconclusive"}
     assert "not a number" in str(report.diagnostics()[0])
 
 
 def test_a_network_that_saturates_on_ordinary_inputs_is_judged_on_smaller_ones(tmp_path):
-    shaped, module = network("Sigmoid")
+    given = network("Sigmoid")
     with torch.no_grad():
-        module.l0.weight.mul_(20_000)
-        module.l0.bias.zero_()
-    report = verdict(module, shaped, tmp_path)
+        given.module.l0.weight.mul_(20_000)
+        given.module.l0.bias.zero_()
+    report = verdict(given, tmp_path)
     passed = {c.case for c in report.runtimes[0].comparisons if c.judgement.status == "pass"}
     assert report.passed
     assert "normal × 0.001" in passed
 
 
 def test_an_output_that_does_not_depend_on_the_input_proves_nothing(tmp_path):
-    shaped, module = network("Tanh")
-    torch.nn.init.zeros_(module.l0.weight)
-    report = verdict(module, shaped, tmp_path)
+    given = network("Tanh")
+    torch.nn.init.zeros_(given.module.l0.weight)
+    report = verdict(given, tmp_path)
     assert {d.code for d in report.diagnostics()} == {"inconclusive"}
     assert "the same for every input" in str(report.diagnostics()[0])
 
@@ -213,19 +211,18 @@ norm = { type = "InstanceNorm2d", affine = true }
 silu = "SiLU"
 mean = { type = "mean", dim = [2, 3] }
 """
-    shaped = compiler.shape(compiler.load(f'graphspec = 1\n[inputs]\nx = ["N", 3, 9, 9]\n[layers]{layers}'))
-    module = compiler.build(shaped)
+    given = compiler.load(f'graphspec = 1\n[inputs]\nx = ["N", 3, 9, 9]\n[layers]{layers}')
     with torch.no_grad():
-        module.conv.bias.fill_(1.7)
-    verdict(module, shaped, tmp_path).raise_if_failed()
+        given.module.conv.bias.fill_(1.7)
+    verdict(given, tmp_path).raise_if_failed()
 
 
 @pytest.mark.parametrize("function", ["Softmax", "Tanh"])
 def test_some_saturated_cases_do_not_refuse_a_network_that_others_prove(function, tmp_path):
-    shaped, module = network(function)
+    given = network(function)
     with torch.no_grad():
-        module.l0.weight.mul_(100)
-    report = verdict(module, shaped, tmp_path)
+        given.module.l0.weight.mul_(100)
+    report = verdict(given, tmp_path)
     assert report.passed
     assert any("saturated" in c.judgement.reason for c in report.runtimes[0].comparisons)
 
@@ -236,7 +233,7 @@ def test_a_network_that_is_random_in_eval_mode_cannot_be_verified(small, tmp_pat
             return torch.rand(image.shape[0], 3)
 
     with pytest.raises(VerificationError, match="gives two answers to one input"):
-        Judge(Noisy(), Runner(small.shaped, Workers(())))
+        Judge(small.network.with_module(Noisy()), Runner(small.shaped, Workers(())))
 
 
 REQUEST = {
@@ -282,7 +279,7 @@ def test_an_optional_runtime_that_is_installed_agrees(judge, small, name):
 
 def test_a_runtime_that_does_not_exist_is_refused(small):
     with pytest.raises(GraphspecError, match=r'there is no runtime "openvin"; did you mean "openvino"\?'):
-        verify_bundle(small.module, small.shaped, small.bundle, runtimes=["openvin"])
+        verify_bundle(small.network, small.bundle, runtimes=["openvin"])
 
 
 ABSENT = Runtime("tvm", "onnx", "no_such_module", "apache-tvm", optional=True)
@@ -298,7 +295,7 @@ def test_a_missing_runtime_is_said_and_never_counted_as_passed(judge, small):
 
 def test_an_optional_runtime_that_takes_too_long_is_said_and_never_counted_as_passed(small):
     reference = next(runtime for runtime in RUNTIMES if runtime.name == "onnx.reference")
-    with Judge(small.module, Runner(small.shaped, Workers(()), seconds=0.001)) as judge:
+    with Judge(small.network, Runner(small.shaped, Workers(()), seconds=0.001)) as judge:
         found = judge.run(reference, small.bundle.path("onnx"))
     assert (found.limits, found.faults, found.passed) == (["no answer within 0.001 s"], [], False)
 

@@ -9,24 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from graphspec.compiler import Origin
+from graphspec.compiler import Network
 from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError, fail
 from graphspec.exporting.bundle import manifest as manifests
 from graphspec.exporting.bundle.golden import write_golden, write_pipeline_golden
 from graphspec.exporting.bundle.readme import readme
 from graphspec.exporting.bundle.weights import write_weights
 from graphspec.exporting.capture import Capture, capture
-from graphspec.exporting.metadata import Facts
+from graphspec.exporting.metadata import Metadata
 from graphspec.exporting.order import Order
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.reference import Reference
 from graphspec.formats import FORMATS, chosen
-from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.dump import digest, dump
 
-NOTHING_KNOWN = Facts()
+NOTHING_KNOWN = Metadata()
 
 #: Files that every bundle has, beside those of its formats.
 _ALWAYS = ("spec.toml", "weights.safetensors", "golden.npz")
@@ -100,38 +97,30 @@ def _tampered(messages: Iterable[str]) -> GraphspecError:
 
 
 def write_bundle(
-    module: nn.Module,
-    shaped: ShapedGraph,
-    folder: Path,
-    *,
-    formats: Sequence[str],
-    opset_version: int,
-    facts: Facts = NOTHING_KNOWN,
-    weights: Origin = "file",
+    network: Network, folder: Path, *, formats: Sequence[str], opset_version: int, metadata: Metadata = NOTHING_KNOWN
 ) -> Bundle:
     """Write every file of the export into `folder`, which is created; nothing is published by this.
 
     Args:
-        module: the compiled network; a CPU copy of it in eval mode is exported, it is left as it is.
-        shaped: its graph: names, shapes and dtypes of inputs and outputs, dynamic dims.
-        formats: some of ``FORMATS``; one that is ``of_data`` needs ``facts.preprocessing``.
+        network: a CPU copy of its module in eval mode is exported, it is left as it is. Where its weights come from
+            is kept in every file and said in the README.
+        formats: some of ``FORMATS``; one that is ``of_data`` needs ``metadata.preprocessing``.
         opset_version: ONNX's; refused where torch writes another.
-        facts: what is known of the data, kept in every file.
-        weights: where the module's weights come from, kept in every file and said in the README.
+        metadata: what is known of the data, kept in every file.
 
     Raises:
         GraphspecError: ``not-exportable``, naming the layer or transform and its line.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    captured, rows = capture(module, shaped), chosen(formats)
-    about = _about(shaped, facts, weights)
-    order = Order(captured, opset_version, about, facts)
+    captured, rows, spec = capture(network), chosen(formats), network.spec
+    about = _about(network, metadata)
+    order = Order(captured, opset_version, about, metadata)
     for format in rows:
         format.writer.write(order, folder / format.file)
-    write_weights(module, folder / "weights.safetensors")
-    (folder / "spec.toml").write_text(dump(shaped.spec), encoding="utf-8")
-    _write_goldens(captured, folder, facts)
-    text = readme(shaped.spec.name, about, captured.sampler.sizes, rows)
+    write_weights(network.module, folder / "weights.safetensors")
+    (folder / "spec.toml").write_text(dump(spec), encoding="utf-8")
+    _write_goldens(captured, folder, metadata)
+    text = readme(spec.name, about, captured.sampler.sizes, rows)
     (folder / "README.md").write_text(text, encoding="utf-8")
     shutil.copyfile(Path(__file__).parent / "files" / "check.py", folder / "check.py")
     manifest = {"graphspec_export": manifests.FORMAT_VERSION, **about, "formats": list(formats)}
@@ -151,31 +140,32 @@ def seal(bundle: Bundle, verification: Mapping[str, Any], variants: Mapping[str,
     return Bundle(bundle.folder, manifests.write_manifest(bundle.folder, manifest))
 
 
-def _about(shaped: ShapedGraph, facts: Facts, weights: Origin) -> dict[str, Any]:
+def _about(network: Network, metadata: Metadata) -> dict[str, Any]:
+    shaped = network.shaped
     about: dict[str, Any] = {
-        "name": shaped.spec.name,
-        "spec_sha256": digest(shaped.spec),
-        "weights": weights,
+        "name": network.name,
+        "spec_sha256": digest(network.spec),
+        "weights": network.weights,
         **manifests.signature(shaped),
     }
-    about["labels"] = None if facts.labels is None else list(facts.labels)
-    about["transforms"] = None if facts.transforms is None else list(facts.transforms)
-    about["stored"] = None if facts.stored is None else dict(facts.stored)
-    about["decision"] = Postprocessing.of(shaped, facts.labels).decision
-    if facts.preprocessing is not None:
+    about["labels"] = None if metadata.labels is None else list(metadata.labels)
+    about["transforms"] = None if metadata.transforms is None else list(metadata.transforms)
+    about["stored"] = None if metadata.stored is None else dict(metadata.stored)
+    about["decision"] = Postprocessing.of(shaped, metadata.labels).decision
+    if metadata.preprocessing is not None:
         (name,) = shaped.inputs
-        after = Postprocessing.of(shaped, facts.labels)
-        about["pipeline"] = {"inputs": [{"name": name, **facts.preprocessing.signature}], "outputs": after.signature}
+        after = Postprocessing.of(shaped, metadata.labels)
+        about["pipeline"] = {"inputs": [{"name": name, **metadata.preprocessing.signature}], "outputs": after.signature}
     return about
 
 
-def _write_goldens(captured: Capture, folder: Path, facts: Facts) -> None:
+def _write_goldens(captured: Capture, folder: Path, metadata: Metadata) -> None:
     shaped = captured.shaped
-    reference = Reference(captured.module, list(shaped.outputs))
-    write_golden(folder / "golden.npz", reference, captured.sampler, facts.sample)
-    if facts.preprocessing is None or facts.raw is None:
+    reference = Reference(captured.network)
+    write_golden(folder / "golden.npz", reference, captured.sampler, metadata.sample)
+    if metadata.preprocessing is None or metadata.raw is None:
         return
     ((name, kind),) = shaped.inputs.items()
-    after = Postprocessing.of(shaped, facts.labels)
+    after = Postprocessing.of(shaped, metadata.labels)
     path = folder / "pipeline_golden.npz"
-    write_pipeline_golden(path, reference, facts.preprocessing, after, {name: facts.raw}, kind.dtype)
+    write_pipeline_golden(path, reference, metadata.preprocessing, after, {name: metadata.raw}, kind.dtype)

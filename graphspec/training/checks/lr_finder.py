@@ -5,7 +5,6 @@ Smith, Cyclical Learning Rates for Training Neural Networks, 2017 (arXiv:1506.01
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import itertools
 import math
@@ -13,12 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
+from graphspec.compiler import Network
 from graphspec.data import Batches, Samples
 from graphspec.data.place import DataPlace
 from graphspec.diagnostics import GraphspecError, fail
-from graphspec.shapes.shaped import ShapedGraph
 from graphspec.system.canvas import Album
 from graphspec.training.loop import train_step
 from graphspec.training.plots import run_plots
@@ -45,8 +42,7 @@ class LrReport:
 
 
 def find_lr(
-    module: nn.Module,
-    shaped: ShapedGraph,
+    network: Network,
     *,
     lowest: float = 1e-6,
     highest: float = 10.0,
@@ -55,11 +51,11 @@ def find_lr(
     device: str = "auto",
     place: DataPlace = DataPlace(),
 ) -> LrReport:
-    """Train a copy of `module` for `steps` steps at rates from `lowest` to `highest`, and draw the loss to `picture`.
+    """Train a copy of `network` for `steps` steps at rates from `lowest` to `highest`, and draw the loss to `picture`.
 
     Nothing is kept of that training. Raises ``GraphspecError`` as :func:`graphspec.training.train` does.
     """
-    with prepared(copy.deepcopy(module), shaped, device, place) as (learner, batches):
+    with prepared(network, device, place) as (learner, batches):
         learner.schedule.warmup = 0
         rates: list[float] = []
         losses: list[float] = []

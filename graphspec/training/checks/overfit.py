@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from typing import Any
 
-from torch import nn
-
+from graphspec.compiler import Network
 from graphspec.data.place import DataPlace
 from graphspec.diagnostics import fail
-from graphspec.shapes.shaped import ShapedGraph
 from graphspec.training.loop import train_step
 from graphspec.training.prepare import prepared
 
@@ -35,18 +32,17 @@ class OverfitReport:
 
 
 def overfit_batch(
-    module: nn.Module,
-    shaped: ShapedGraph,
+    network: Network,
     *,
     steps: int = 300,
     device: str = "auto",
     place: DataPlace = DataPlace(),
 ) -> OverfitReport:
-    """Train a copy of `module` on the first batch alone, without augmentation, at the spec's learning rate.
+    """Train a copy of `network` on the first batch alone, without augmentation, at the spec's learning rate.
 
     Raises ``GraphspecError`` (``not-learning``) where its loss does not fall to half.
     """
-    with prepared(copy.deepcopy(module), shaped, device, place) as (learner, batches):
+    with prepared(network, device, place) as (learner, batches):
         learner.schedule.scheduler = None
         batch = next(batches.in_order())
         losses: list[float] = []

@@ -18,7 +18,7 @@ from torch import Tensor, fx
 from graphspec.exporting.onnx import LAYER_KEY
 from graphspec.exporting.reference import Arrays, Reference, as_array, as_float64, in_float64
 from graphspec.exporting.tolerance import error
-from graphspec.shapes.shaped import ShapedGraph
+from graphspec.shapes.shaped import ShapedGraph, ShapedLayer
 from graphspec.verifying.cases import Case
 from graphspec.verifying.judge import HALF_ULP, Rounded
 from graphspec.verifying.rule import Status, judge
@@ -140,7 +140,7 @@ def first_wrong(
         leaving: the names of each layer's values.
         found: what the file gave under those names.
     """
-    own = layer_values(reference, shaped, case)
+    own = layer_values(reference, case)
     for layer in shaped.layers:
         for name in leaving.get(layer.name, ()):
             reason = _wrong(found[name], own[layer.name])
@@ -163,15 +163,15 @@ def _wrong(candidate: NDArray[Any], values: Values) -> str:
     return min(judged, key=lambda judgement: judgement.error).reason if wrong else ""
 
 
-def layer_values(reference: Reference, shaped: ShapedGraph, case: Case) -> dict[str, Values]:
+def layer_values(reference: Reference, case: Case) -> dict[str, Values]:
     """Every layer's values on `case`, in both precisions."""
     inputs = list(case.inputs.values())
-    wide = list(map(as_float64, inputs))
+    wide, layers = list(map(as_float64, inputs)), reference.shaped.layers
     with torch.no_grad():
-        single = _recorded(reference.single, shaped, inputs, 0.0)
+        single = _recorded(reference.single, layers, inputs, 0.0)
         with in_float64():
-            double = _recorded(reference.double, shaped, wide, 0.0)
-            rounded = _recorded(reference.double, shaped, wide, HALF_ULP)
+            double = _recorded(reference.double, layers, wide, 0.0)
+            rounded = _recorded(reference.double, layers, wide, HALF_ULP)
     return {name: list(map(_with_noise, double[name], single[name], rounded[name])) for name in single}
 
 
@@ -182,12 +182,12 @@ def _with_noise(
 
 
 def _recorded(
-    module: torch.nn.Module, shaped: ShapedGraph, inputs: Sequence[Tensor], share: float
+    module: torch.nn.Module, layers: Sequence[ShapedLayer], inputs: Sequence[Tensor], share: float
 ) -> dict[str, list[NDArray[Any]]]:
     assert isinstance(module, fx.GraphModule)
     recorder = _Recorder(module, share)
     recorder.run(*inputs)
-    return {layer.name: values for layer, values in zip(shaped.layers, recorder.values, strict=True)}
+    return {layer.name: values for layer, values in zip(layers, recorder.values, strict=True)}
 
 
 class _Recorder(Rounded):

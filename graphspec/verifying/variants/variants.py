@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from graphspec.compiler import Network
 from graphspec.data import DataSet, Samples
 from graphspec.data.binding import bind
 from graphspec.data.dataset import Part
 from graphspec.diagnostics import Diagnostic, VerificationError, fail
 from graphspec.exporting.bundle.bundle import Bundle, variant_file
-from graphspec.exporting.capture import eval_copy
+from graphspec.exporting.capture import eval_network
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.exporting.sampler import Sampler
@@ -39,7 +39,7 @@ DRAWS = 64
 
 
 def add_variants(
-    bundle: Bundle, module: nn.Module, shaped: ShapedGraph, precisions: Sequence[str], data: DataSet | None
+    bundle: Bundle, network: Network, precisions: Sequence[str], data: DataSet | None
 ) -> dict[str, dict[str, Any]]:
     """Write ``model.PRECISION.onnx`` into `bundle`'s folder for each of `precisions`, and a word on them to its README.
 
@@ -50,8 +50,8 @@ def add_variants(
         GraphspecError: ``not-exportable`` where there are no data for int8, or nothing that it quantises.
         VerificationError: ``mismatch`` where a variant answers otherwise than float32.
     """
-    samples = _Data(shaped, module, data) if data is not None else _Draws(shaped, module)
-    reading = Postprocessing.of(shaped, bundle.manifest["labels"])
+    samples = _Data(network, data) if data is not None else _Draws(network)
+    reading = Postprocessing.of(network.shaped, bundle.manifest["labels"])
     reports = []
     for precision in precisions:
         target = bundle.folder / variant_file(precision)
@@ -59,7 +59,7 @@ def add_variants(
             write_fp16(bundle.path("onnx"), target)
         else:
             write_int8(bundle.path("onnx"), target, samples.calibration())
-        reports.append(_compare(bundle.path("onnx"), target, precision, shaped, reading, samples))
+        reports.append(_compare(bundle.path("onnx"), target, precision, network.shaped, reading, samples))
     if faults := diagnostics(reports):
         raise VerificationError(faults)
     with (bundle.folder / "README.md").open("a", encoding="utf-8") as file:
@@ -109,9 +109,9 @@ class _Draws:
     part = "seeded normals"
     count = DRAWS
 
-    def __init__(self, shaped: ShapedGraph, module: nn.Module) -> None:
-        self._sampler = Sampler.of(eval_copy(module), shaped)
-        ones = {dim: 1 if dim == batch_dim(shaped) else size for dim, size in self._sampler.sizes.items()}
+    def __init__(self, network: Network) -> None:
+        self._sampler = Sampler.of(eval_network(network))
+        ones = {dim: 1 if dim == batch_dim(network.shaped) else size for dim, size in self._sampler.sizes.items()}
         self._inputs = [self._sampler.draw(ones, seed=seed) for seed in range(DRAWS)]
 
     def calibration(self) -> list[Arrays]:
@@ -132,11 +132,11 @@ class _Draws:
 class _Data:
     """A part of the data set that training has not seen."""
 
-    def __init__(self, shaped: ShapedGraph, module: nn.Module, data: DataSet) -> None:
-        self._shaped, self._module, self._data = shaped, module, data
+    def __init__(self, network: Network, data: DataSet) -> None:
+        self._network, self._data = network, data
         unseen: Part = "validation" if data.validation is not None else "train"
         self._part: Part = "test" if data.test.exists else unseen
-        self._fields = bind(shaped, data)
+        self._binding = bind(network.shaped, data)
 
     @property
     def part(self) -> str:
@@ -160,18 +160,18 @@ class _Data:
         return next(self._by_name(self._data.batches(self._part).in_order(1)))
 
     def _by_name(self, batches: Iterator[Samples]) -> Iterator[Arrays]:
-        names = list(self._shaped.inputs)
+        names = list(self._network.shaped.inputs)
         for batch in batches:
-            values = map(as_array, self._fields.inputs_of(batch))
+            values = map(as_array, self._binding.inputs_of(batch))
             yield dict(zip(names, values, strict=True))
 
     def measure(self, module: nn.Module) -> dict[str, float]:
         """Loss and metrics of `module` on the part; without ``[train]`` it is only run."""
-        if self._shaped.spec.train is None:
+        if self._network.spec.train is None:
             for batch in self._data.batches(self._part).in_order():
-                module(*self._fields.inputs_of(batch))
+                module(*self._binding.inputs_of(batch))
             return {}
         with torch.random.fork_rng(devices=[]):
-            learner = make_learner(copy.deepcopy(self._module), self._shaped, self._data, torch.device("cpu"), epochs=1)
+            learner = make_learner(self._network.copy(), self._data, torch.device("cpu"), epochs=1)
         learner.module = module
         return measure(learner, self._data.batches(self._part)).metrics

@@ -192,10 +192,10 @@ from graphspec import compiler, exporting
 exported(RESIDUAL, Path(sys.argv[1]))
 line = "graphspec = 1\\n[inputs]\\nx = ['N', 1]\\n[layers]\\nfc = {{ type = 'Linear', out_features = 1 }}\\n"
 line += "[data]\\ndataset = 'line'\\ntransforms = ['StandardScaler']\\n[train]\\nloss = 'MSELoss'\\n"
-shaped = compiler.shape(compiler.load(line))
-facts = exporting.facts_of(shaped, graphspec.data(line), pipeline=True)
-exporting.write_bundle(compiler.build(shaped), shaped, Path(sys.argv[1]) / "line",
-                       formats=["pipeline"], opset_version=20, facts=facts)
+network = compiler.load(line)
+metadata = exporting.metadata_of(network.shaped, graphspec.data(line), pipeline=True)
+exporting.write_bundle(network, Path(sys.argv[1]) / "line",
+                       formats=["pipeline"], opset_version=20, metadata=metadata)
 """
 
 
@@ -212,7 +212,7 @@ def test_weights_that_do_not_fit_one_file_go_beside_it_and_are_hashed(residual, 
     from graphspec.exporting.bundle.manifest import files_of
     from graphspec.exporting.capture import capture
 
-    write_onnx(capture(residual.module, residual.shaped), tmp_path / "model.onnx", 20, {}, most_bytes=100)
+    write_onnx(capture(residual.network), tmp_path / "model.onnx", 20, {}, most_bytes=100)
     assert set(files_of(tmp_path)) == {"model.onnx", "model.onnx.data"}
     whole = onnx.load(residual.folder / "model.onnx").graph.initializer
     apart = {
@@ -225,12 +225,12 @@ def test_weights_that_do_not_fit_one_file_go_beside_it_and_are_hashed(residual, 
 def test_torchscript_is_refused_where_python_no_longer_has_it(residual, tmp_path, monkeypatch):
     monkeypatch.setattr("graphspec.exporting.torchscript.UNSUPPORTED", sys.version_info[:2])
     with pytest.raises(GraphspecError, match=r"TorchScript does not exist on Python .* use \"pt2\""):
-        write_bundle(residual.module, residual.shaped, tmp_path, formats=["torchscript"], opset_version=20)
+        write_bundle(residual.network, tmp_path, formats=["torchscript"], opset_version=20)
 
 
 def test_torchscript_s_deprecation_is_said_once_and_torch_s_repeats_are_not(residual, tmp_path):
     with pytest.warns() as caught:
-        write_bundle(residual.module, residual.shaped, tmp_path, formats=["torchscript"], opset_version=20)
+        write_bundle(residual.network, tmp_path, formats=["torchscript"], opset_version=20)
     assert [str(w.message) for w in caught] == [
         'warning[deprecated]: torch has deprecated TorchScript since 2.11; "pt2" follows it'
     ]

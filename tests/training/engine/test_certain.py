@@ -166,11 +166,12 @@ CHANGES = [
 
 
 def learned(spec: dict[str, Any], engine: str, change: Callable[[nn.Module], None] | None = None) -> tuple[Any, Any]:
-    shaped = compiler.shape(compiler.load(spec))
+    network = compiler.load(spec)
+    shaped = network.shaped
     data, module = load_data(shaped.spec), compiler.build(shaped)
     if change is not None:
         change(module)
-    learner, batches = make_learner(module, shaped, data, torch.device("cpu"), 1), data.batches("train")
+    learner, batches = make_learner(network.with_module(module), data, torch.device("cpu"), 1), data.batches("train")
     assert shaped.spec.train is not None
     equip(learner, shaped.spec.train.model_copy(update={"engine": engine}), batches, 1000)
     random.seed(0)

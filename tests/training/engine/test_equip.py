@@ -84,12 +84,13 @@ def random_network(chance: random.Random) -> dict[str, Any]:
 @pytest.mark.filterwarnings("ignore::graphspec.GraphspecWarning")
 @pytest.mark.parametrize("seed", [*range(30), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(30, 300))])
 def test_of_any_dense_network_by_default_too(seed: int) -> None:
-    shaped = compiler.shape(compiler.load(random_network(random.Random(seed))))
+    network = compiler.load(random_network(random.Random(seed)))
+    shaped = network.shaped
     data, start = load_data(shaped.spec), compiler.build(shaped)
     assert shaped.spec.train is not None
     found = []
     for engine in ("eager", "default"):
-        learner = make_learner(copy.deepcopy(start), shaped, data, torch.device("cpu"), 1)
+        learner = make_learner(network.with_module(copy.deepcopy(start)), data, torch.device("cpu"), 1)
         batches = data.batches("train")
         equip(learner, shaped.spec.train.model_copy(update={"engine": engine}), batches, 1000)
         torch.manual_seed(0)
@@ -114,9 +115,10 @@ def test_traced_stays_within_a_millionth(fit: Any, tmp_path: Path) -> None:
      ("traced", 10, True, True)],
 )  # fmt: skip
 def test_what_an_engine_takes(engine: str, steps: int, records: bool, direct: bool) -> None:
-    shaped = compiler.shape(compiler.load(SPEC, overrides=[f'train.engine="{engine}"']))
+    network = compiler.load(SPEC, overrides=[f'train.engine="{engine}"'])
+    shaped = network.shaped
     data = load_data(shaped.spec)
-    learner = make_learner(compiler.build(shaped), shaped, data, torch.device("cpu"), 1)
+    learner = make_learner(network, data, torch.device("cpu"), 1)
     assert shaped.spec.train is not None
     equip(learner, shaped.spec.train, data.batches("train"), steps)
     assert (learner.recorded is not None) == records

@@ -28,8 +28,9 @@ CPU = torch.device("cpu")
 
 def answers(spec: Any, run: Path, part: str = "test") -> tuple[torch.Tensor, torch.Tensor]:
     """Outputs and targets of the best weights on a part, computed by hand."""
-    shaped = compiler.shape(compiler.load(spec))
-    module = compiler.build(shaped).eval()
+    network = compiler.load(spec)
+    shaped = network.shaped
+    module = network.module.eval()
     load_weights(module, read_weights(run))
     batch = load_data(shaped.spec).batch(10**6, part)  # type: ignore[arg-type]
     with torch.no_grad():
@@ -49,9 +50,10 @@ def test_figures_by_class_are_scikit_learns(digits: dict[str, Any], fit: Fit, tm
 
 
 def test_every_sample_is_measured_once_and_the_mode_is_kept(digits: dict[str, Any]) -> None:
-    shaped = compiler.shape(compiler.load(digits))
+    network = compiler.load(digits)
+    shaped = network.shaped
     data, module = load_data(shaped.spec), compiler.build(shaped)
-    learner = make_learner(module, shaped, data, CPU, epochs=1)
+    learner = make_learner(network.with_module(module), data, CPU, epochs=1)
     found = measure(learner, data.batches("train"), keep=True)
     assert module.training
     assert found.metrics == measure(learner, data.batches("train")).metrics

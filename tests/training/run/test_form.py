@@ -36,9 +36,9 @@ SPEC: Spec = {
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one epoch that could go on to three."""
-    shaped = compiler.shape(compiler.load(SPEC))
+    network = compiler.load(SPEC)
     folder = tmp_path_factory.mktemp("form") / "run"
-    train(compiler.build(shaped), shaped, run=folder, epochs=1, device="cpu", reporter=Silent())
+    train(network, run=folder, epochs=1, device="cpu", reporter=Silent())
     return folder
 
 

@@ -117,8 +117,8 @@ class Kill(Silent):
             os.kill(os.getpid(), signal.SIGKILL)
 
 torch.set_num_threads(1)
-shaped = compiler.shape(compiler.load(json.loads(sys.argv[1])))
-train(compiler.build(shaped), shaped, run=Path(sys.argv[2]), reporter=Kill(), device="cpu")
+network = compiler.load(json.loads(sys.argv[1]))
+train(network, run=Path(sys.argv[2]), reporter=Kill(), device="cpu")
 """
 
 

@@ -32,17 +32,16 @@ NETWORKS = ("table", "dead", "bounded", "pictures", "series")
 @pytest.fixture(scope="module", params=NETWORKS)
 def own(request, tmp_path_factory):
     """A network's own file."""
-    shaped = compiler.shape(compiler.load(f"{HEAD}{HIDDEN[request.param]}"))
-    module = compiler.build(shaped, seed=1)
+    network = compiler.load(f"{HEAD}{HIDDEN[request.param]}", seed=1)
     path = tmp_path_factory.mktemp(request.param) / "own.onnx"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        write_onnx(capture(module, shaped), path, 20, {})
-    return path, module, shaped
+        write_onnx(capture(network), path, 20, {})
+    return path, network
 
 
 def test_every_change_is_seen_and_no_harmless_one_is(own, tmp_path):
-    path, _, _ = own
+    path, _ = own
     model, target = onnx.load(path), tmp_path / "changed.onnx"
     for wrong, made in ((True, changes), (False, harmless)):
         for change in made(model):
@@ -54,8 +53,8 @@ def test_every_change_is_seen_and_no_harmless_one_is(own, tmp_path):
 
 @pytest.mark.slow
 def test_files_that_tools_made_pass(own, tmp_path):
-    path, module, shaped = own
-    with Judge(module, Runner(shaped, Workers(("onnx",)))) as judge:
+    path, network = own
+    with Judge(network, Runner(network.shaped, Workers(("onnx",)))) as judge:
         for name, made in made_by_tools(path, tmp_path):
             report = judge.against(path, made)
             assert report.passed, (name, report.faults, [runtime.faults[:1] for runtime in report.runtimes])

@@ -44,13 +44,13 @@ RUNTIME = {runtime.name: runtime for runtime in RUNTIMES if runtime.name in ("to
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
-    shaped = compiler.shape(compiler.load(SPEC))
-    module = compiler.build(shaped, seed=1)
+    network = compiler.load(SPEC, seed=1)
+    shaped = network.shaped
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         folder = tmp_path_factory.mktemp("mixed")
-        bundle = write_bundle(module, shaped, folder, formats=tuple(RUNTIME), opset_version=20)
-    with Judge(module, Runner(shaped, Workers(("pt2",)))) as judge:
+        bundle = write_bundle(network, folder, formats=tuple(RUNTIME), opset_version=20)
+    with Judge(network, Runner(shaped, Workers(("pt2",)))) as judge:
         yield SimpleNamespace(bundle=bundle, judge=judge)
 
 

@@ -35,12 +35,11 @@ features = "flatten"
 
 
 def exported(folder):
-    shaped = compiler.shape(compiler.load(SPEC))
-    module = compiler.build(shaped, seed=1)
+    network = compiler.load(SPEC, seed=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        bundle = write_bundle(module, shaped, folder, formats=("onnx", "aoti"), opset_version=20)
-    return SimpleNamespace(shaped=shaped, module=module, bundle=bundle, folder=folder)
+        bundle = write_bundle(network, folder, formats=("onnx", "aoti"), opset_version=20)
+    return SimpleNamespace(network=network, shaped=network.shaped, module=network.module, bundle=bundle, folder=folder)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,7 @@ def compiled(tmp_path_factory):
 
 @pytest.mark.slow
 def test_it_is_judged_like_every_file_when_it_is_named(compiled):
-    report = verify_bundle(compiled.module, compiled.shaped, compiled.bundle, runtimes=["aoti"])
+    report = verify_bundle(compiled.network, compiled.bundle, runtimes=["aoti"])
     report.raise_if_failed()
     found = report.runtimes[-1]
     assert (found.runtime, found.passed, found.optional) == ("aoti", True, False)
@@ -61,7 +60,7 @@ def test_it_is_judged_like_every_file_when_it_is_named(compiled):
 @pytest.mark.slow
 @pytest.mark.parametrize("runtimes", [[], ["all"]])
 def test_it_is_not_run_unless_it_is_named_and_that_is_no_pass(compiled, runtimes):
-    report = verify_bundle(compiled.module, compiled.shaped, compiled.bundle, runtimes=runtimes)
+    report = verify_bundle(compiled.network, compiled.bundle, runtimes=runtimes)
     found = report.runtimes[-1]
     assert (found.runtime, found.passed, found.comparisons) == ("aoti", False, ())
     assert "name it with --runtime aoti" in found.limits[0]
@@ -75,13 +74,12 @@ def test_a_changed_file_is_refused_before_it_is_run(compiled, tmp_path):
     content[len(content) // 2] ^= 1
     (folder / "model.aoti.pt2").write_bytes(content)
     with pytest.raises(VerificationError, match=r"model\.aoti\.pt2 was changed"):
-        verify_bundle(compiled.module, compiled.shaped, Bundle.open(folder), runtimes=["aoti"])
+        verify_bundle(compiled.network, Bundle.open(folder), runtimes=["aoti"])
 
 
 @pytest.mark.slow
 def test_another_network_s_machine_code_is_refused(compiled):
-    other = compiler.build(compiled.shaped, seed=2)
-    report = verify_bundle(other, compiled.shaped, compiled.bundle, runtimes=["aoti"])
+    report = verify_bundle(compiler.load(compiled.network, seed=2), compiled.bundle, runtimes=["aoti"])
     assert report.runtimes[-1].faults
 
 
@@ -113,7 +111,7 @@ def test_it_holds_labels_and_signature_but_no_path_of_this_machine(compiled):
 def test_machine_code_that_takes_an_input_of_another_size_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(aoti, "_AWAKE", aoti._SLEEPING)
     sleeping = exported(tmp_path / "sleeping")
-    report = verify_bundle(sleeping.module, sleeping.shaped, sleeping.bundle, runtimes=["aoti"])
+    report = verify_bundle(sleeping.network, sleeping.bundle, runtimes=["aoti"])
     assert not report.passed
     assert 'model.aoti.pt2 takes an input "image" of shape (2, 1, 9, 8), which is none of its sizes' in report.faults
 

@@ -63,14 +63,14 @@ def installed(name):
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory):
-    shaped = compiler.shape(compiler.load(MIXED))
-    module = compiler.build(shaped, seed=1)
+    network = compiler.load(MIXED, seed=1)
+    shaped = network.shaped
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         folder = tmp_path_factory.mktemp("mixed")
-        bundle = write_bundle(module, shaped, folder, formats=("onnx", "torchscript"), opset_version=20)
-    with Judge(module, Runner(shaped, Workers(()))) as judge:
-        yield SimpleNamespace(shaped=shaped, module=module, bundle=bundle, judge=judge)
+        bundle = write_bundle(network, folder, formats=("onnx", "torchscript"), opset_version=20)
+    with Judge(network, Runner(shaped, Workers(()))) as judge:
+        yield SimpleNamespace(network=network, shaped=network.shaped, module=network.module, bundle=bundle, judge=judge)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -85,7 +85,7 @@ def test_a_program_that_is_installed_agrees_on_every_case(small, judge, mixed, n
 
 def test_a_program_is_asked_for_like_any_other_runtime(small):
     installed("onnxruntime-node")
-    report = verify_bundle(small.module, small.shaped, small.bundle, runtimes=["onnxruntime-node"])
+    report = verify_bundle(small.network, small.bundle, runtimes=["onnxruntime-node"])
     assert (report.passed, report.runtimes[-1].runtime, report.runtimes[-1].passed) == (True, "onnxruntime-node", True)
 
 
@@ -145,7 +145,7 @@ def test_a_missing_program_is_said_and_never_counted_as_passed(judge, small, mon
     found = judge.run(runtime, small.bundle.path(runtime.format))
     assert (found.passed, found.failure.startswith("not installed: "), words in found.failure) == (False, True, True)
     with pytest.raises(GraphspecError, match="is not installed") as caught:
-        verify_bundle(small.module, small.shaped, small.bundle, runtimes=[name])
+        verify_bundle(small.network, small.bundle, runtimes=[name])
     assert words in caught.value.diagnostics[0].hint
 
 
@@ -157,7 +157,7 @@ def test_a_missing_npm_package_comes_with_the_command_that_installs_its_pinned_v
 
 def test_a_runtime_for_a_format_that_the_export_has_not_is_refused(mixed):
     with pytest.raises(GraphspecError, match='the runtime "pt2" runs pt2 files, and the export has none'):
-        verify_bundle(mixed.module, mixed.shaped, mixed.bundle, runtimes=["pt2"])
+        verify_bundle(mixed.network, mixed.bundle, runtimes=["pt2"])
 
 
 def test_a_program_that_does_not_compile_says_why(monkeypatch, tmp_path):
