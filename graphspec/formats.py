@@ -25,6 +25,13 @@ class Writer(Protocol):
         """Why the format has no form for a ``ShapedLayer``; empty where it has one."""
 
 
+class DataWriter(Writer, Protocol):
+    """The code of a format that is ``of_data``."""
+
+    def faults(self, shaped: Any) -> Iterator[Any]:
+        """A ``Diagnostic`` for what of a ``ShapedGraph`` and of what is done to its data has no form here."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Format:
     """One kind of file. ``code`` is its module in ``graphspec.exporting``.

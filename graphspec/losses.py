@@ -12,11 +12,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 #: How far above 1 a probability may be that was computed.
 _ROUNDING = 1e-4
+#: ONNX's number for int64.
+_INT64 = 7
 
 
 class Targets(enum.Enum):
@@ -227,6 +230,13 @@ class Reading:
             return (first < self.threshold if self.lowest else first > self.threshold).to(torch.int64)
         return output.argmin(1) if self.lowest else output.argmax(1)
 
+    def predicted_nodes(self, op: Callable[..., Any], output: Any, columns: int | None, real: np.dtype[Any]) -> Any:
+        """:meth:`predicted` in ONNX operators, of an output of so many columns (None: of any number) and dtype."""
+        if columns != 1:
+            return op("ArgMin" if self.lowest else "ArgMax", output, axis=1, keepdims=0)
+        beyond = op("Less" if self.lowest else "Greater", output, np.array(self.threshold, dtype=real))
+        return op("Squeeze", op("Cast", beyond, to=_INT64), np.array([1]))
+
     def probabilities(self, output: Tensor) -> Tensor | None:
         """The probability of each class, over dimension 1; of each column where there are no classes."""
         columns = output.shape[1]
@@ -235,6 +245,16 @@ class Reading:
             return None
         share = probability.tensors(output)
         return torch.cat([1 - share, share], 1) if self.two_sided(columns) else share
+
+    def probability_nodes(self, op: Callable[..., Any], output: Any, columns: int | None, real: np.dtype[Any]) -> Any:
+        """:meth:`probabilities` in ONNX operators; None where there are none."""
+        probability = self.probability_of(columns)
+        if probability is None:
+            return None
+        share = probability.nodes(op, output)
+        if not self.two_sided(columns):
+            return op("Identity", share)
+        return op("Concat", op("Sub", np.array(1, dtype=real), share), share, axis=1)
 
     def sure(self, output: Tensor, chosen: Tensor) -> list[float | None]:
         """The probability of each sample's `chosen` class (``N``); None where there is none.

@@ -45,7 +45,7 @@ def read_rows(dataset: Any, name: str, resize: SizeTransforms) -> Samples:
     first = rows.sample(0)
     for (kind, field), value in first.items():
         if resize.steps and kind == "target" and value.ndim == 3:
-            step = resize.components[0].type
+            step = resize.names[0]
             message = f"{step} changes the images of {name} and not the target {quoted(field)}, which is one too"
             raise fail("bad-value", message, ("data", "transforms", 0), "change both in the data set's own code")
     needed = len(rows) * sum(value.nbytes for value in first.values())

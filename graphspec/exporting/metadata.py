@@ -15,7 +15,7 @@ from graphspec.data.place import DataPlace
 from graphspec.data.samples import Samples
 from graphspec.diagnostics import fail
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.preprocessing.preprocessing import Preprocessing
+from graphspec.exporting.preprocessing import Preprocessing
 from graphspec.shapes.shaped import ShapedGraph
 
 #: How many real samples are kept.
@@ -80,7 +80,8 @@ def _raw(stored: Tensor, preprocessing: Preprocessing) -> Tensor:
         return stored
     if not all(isinstance(size, int) for size in preprocessing.sizes):
         height, width = (int(size) for size in stored.shape[2:])
-        stored = torch.nn.functional.interpolate(stored, size=(height + height // 3, width + width // 3))
+        rows, columns = (torch.arange(size + size // 3) * size // (size + size // 3) for size in (height, width))
+        stored = stored[:, :, rows][:, :, :, columns]
     channels = preprocessing.channels
     if isinstance(channels, int) and channels != stored.shape[1]:
         stored = stored[:, :1].expand(-1, channels, -1, -1)

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphspec.diagnostics import Diagnostic
 from graphspec.exporting import onnx
 from graphspec.exporting.bundle.pipeline_readme import pipeline_section
 from graphspec.exporting.onnx import save
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.preprocessing.nodes import Nodes
-from graphspec.exporting.preprocessing.preprocessing import Preprocessing
+from graphspec.exporting.preprocessing import Preprocessing
+from graphspec.exporting.preprocessing import faults as preprocessing_faults
+from graphspec.exporting.tape import Taped
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
     from graphspec.exporting.order import Order
-    from graphspec.shapes.shaped import ShapedLayer
+    from graphspec.shapes.shaped import ShapedGraph, ShapedLayer
 
 #: Names inside the file: the batch behind transform k, and what the network is given and gives.
 STEP = "transforms.{k}"
@@ -48,21 +50,22 @@ def cannot_hold(layer: ShapedLayer) -> str:
     return onnx.cannot_hold(layer)
 
 
-def wrap(model: ir.Model, before: Preprocessing, after: Postprocessing) -> None:
-    """Put `before` in front of `model` and `after` behind it; its one input becomes a raw batch of the same name.
+def faults(shaped: ShapedGraph) -> Iterator[Diagnostic]:
+    """What of the preprocessing has no form in ONNX."""
+    return preprocessing_faults(shaped)
 
-    Raises:
-        GraphspecError: ``not-exportable``, naming the transform that has no form in ONNX here.
-    """
+
+def wrap(model: ir.Model, before: Preprocessing, after: Postprocessing) -> None:
+    """Put `before` in front of `model` and `after` behind it; its one input becomes a raw batch of the same name."""
     graph = model.graph
     _make_room(graph, after)
-    front, back = Nodes("before"), Nodes("after")
+    front, back = Taped("before"), Taped("after")
     _write_front(graph, front, before)
     if len(graph.outputs) == 1:
         _write_back(graph, back, after)
-    graph.insert_before(graph[0], front.nodes)
-    graph.extend(back.nodes)
-    for constant in (*front.constants, *back.constants):
+    graph.insert_before(graph[0], front.tape.nodes)
+    graph.extend(back.tape.nodes)
+    for constant in (*front.tape.initializers, *back.tape.initializers):
         graph.register_initializer(constant)
 
 
@@ -75,22 +78,21 @@ def _make_room(graph: ir.Graph, after: Postprocessing) -> None:
                 value.name = f"{value.name}_value"
 
 
-def _write_front(graph: ir.Graph, op: Nodes, before: Preprocessing) -> None:
+def _write_front(graph: ir.Graph, op: Taped, before: Preprocessing) -> None:
     import onnx_ir as ir
 
     (entering,) = graph.inputs
     raw = ir.Value(name=entering.name, shape=ir.Shape(before.shape), type=_type(before.dtype))
-    *steps, batch = before.write(op, raw)
+    assert entering.dtype is not None
+    *steps, batch = before.write(op, raw, entering.dtype.numpy())
     for k, step in enumerate(steps):
         step.name = STEP.format(k=k)
-    assert entering.dtype is not None
-    batch = op.cast(batch, entering.dtype.numpy())  # of the same dtype, as a rule: runtimes drop it
     batch.name, entering.name = ENTERING, f"{entering.name}_value"
     entering.replace_all_uses_with(batch, replace_graph_outputs=True)
     graph.inputs[:] = [raw]
 
 
-def _write_back(graph: ir.Graph, op: Nodes, after: Postprocessing) -> None:
+def _write_back(graph: ir.Graph, op: Taped, after: Postprocessing) -> None:
     import onnx_ir as ir
 
     (leaving,) = graph.outputs

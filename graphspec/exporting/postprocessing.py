@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from graphspec.exporting.bundle.manifest import signature
-from graphspec.exporting.preprocessing.nodes import Nodes
 from graphspec.exporting.reference import Arrays, as_array
+from graphspec.exporting.tape import Taped
 from graphspec.losses import Probability, Reading
 from graphspec.shapes.producer import producers
 from graphspec.shapes.shaped import ShapedGraph
@@ -104,19 +104,13 @@ class Postprocessing:
         answers = {name: as_array(value) for name, value in self.tensors(torch.from_numpy(output)).items()}
         return {entry["name"]: answers.get(entry["name"], output) for entry in self.signature}
 
-    def write(self, op: Nodes, output: ir.Value, real: np.dtype[Any]) -> dict[str, ir.Value]:
+    def write(self, op: Taped, output: ir.Value, real: np.dtype[Any]) -> dict[str, ir.Value]:
         """The same as :meth:`tensors`, as nodes behind `output`, which has the numpy dtype `real`."""
         found: dict[str, ir.Value] = {}
-        if self.reading is not None and self.classes is not None:
-            found[LABEL] = self._label(op, output, self.reading, real)
+        if self.reading is None:
+            return found
+        if self.classes is not None:
+            found[LABEL] = self.reading.predicted_nodes(op, output, self.columns, real)
         if self._probability is not None:
-            share = self._probability.nodes(op, output)
-            other = op("Sub", np.array(1, dtype=real), share) if self.two_sided else share
-            found[PROBABILITIES] = op("Concat", other, share, axis=1) if self.two_sided else op("Identity", share)
+            found[PROBABILITIES] = self.reading.probability_nodes(op, output, self.columns, real)
         return found
-
-    def _label(self, op: Nodes, output: ir.Value, reading: Reading, real: np.dtype[Any]) -> ir.Value:
-        if self.columns != 1:
-            return op("ArgMin" if reading.lowest else "ArgMax", output, axis=1, keepdims=0)
-        beyond = op("Less" if reading.lowest else "Greater", output, np.array(reading.threshold, dtype=real))
-        return op("Squeeze", op.cast(beyond, np.int64), np.array([1]))

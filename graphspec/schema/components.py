@@ -9,7 +9,7 @@ from typing import Any
 
 from graphspec.data.augment import BATCHED, FROM_V2, MIXING, PER_SAMPLE
 from graphspec.data.sources import sources
-from graphspec.data.transforms import SIZE_TRANSFORMS, VALUE_TRANSFORMS
+from graphspec.data.transforms import TRANSFORMS
 from graphspec.losses import loss_table
 from graphspec.schema.arguments import documented, untyped
 from graphspec.schema.pieces import EXPRESSION, Schema, list_of, name_or_table, named, or_expression, sentence
@@ -54,7 +54,7 @@ def _tables() -> Mapping[str, Table]:
 
     return {
         "dataset": sources(),
-        "transforms": {**{name: getattr(v2, name) for name in SIZE_TRANSFORMS}, **VALUE_TRANSFORMS},
+        "transforms": {name: cls.signature() for name, cls in TRANSFORMS.items()},
         "augment": {**{name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)}, **BATCHED, **MIXING},
         "loss": loss_table(),
         "optimizer": optimizer_table(),

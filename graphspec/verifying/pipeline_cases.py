@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphspec.compiler import Network
-from graphspec.exporting.preprocessing.preprocessing import Preprocessing
+from graphspec.exporting.preprocessing import Preprocessing
 from graphspec.exporting.sampler import Sampler, accepts
+from graphspec.ops.arguments import DTYPES
 from graphspec.verifying.cases import SCALES
 
 #: Heights and widths tried for images whose size is open; the first that fits is the ordinary one.
@@ -45,7 +46,8 @@ def raw_cases(network: Network, before: Preprocessing, real: Tensor | None) -> l
             return []
         return found if accepts(network.module, {name: found[-1]}) else []
 
-    drawn = _pictures(before, sampler, steps) if before.dtype == "uint8" else _numbers(before, sampler, name)
+    pictures = before.dtype == "uint8" or before.resizing.steps
+    drawn = _pictures(before, sampler, steps) if pictures else _numbers(before, sampler, name)
     batches = [*drawn, *([("real data", "real data", real)] if real is not None else [])]
     made = [RawCase(title, family, raw, steps(raw)) for title, family, raw in batches]
     return [case for case in made if case.steps]
@@ -62,7 +64,7 @@ def _numbers(before: Preprocessing, sampler: Sampler, name: str) -> Iterator[tup
 def _pictures(
     before: Preprocessing, sampler: Sampler, steps: Callable[[Tensor], Sequence[Tensor]]
 ) -> Iterator[tuple[str, str, Tensor]]:
-    """uint8 noise at several sizes, and other pictures at the ordinary one."""
+    """Noise at several sizes, and other pictures at the ordinary one, in the raw samples' dtype."""
     sides = [dim for dim in before.shape if isinstance(dim, str) and dim not in sampler.sizes]
     sizes = [{**sampler.sizes, **dict.fromkeys(sides, side)} for side in (SIDES if sides else SIDES[:1])]
     ordinary = next((found for found in sizes if steps(_draw(before, found, _noise))), sizes[0])
@@ -87,7 +89,9 @@ def _text(sizes: Mapping[str, int]) -> str:
 
 def _draw(before: Preprocessing, sizes: Mapping[str, int], draw: Callable[[Any, Sequence[int]], Any]) -> Tensor:
     shape = [dim if isinstance(dim, int) else sizes[dim] for dim in before.shape]
-    return torch.from_numpy(draw(np.random.default_rng(0), shape))
+    pixels = torch.from_numpy(draw(np.random.default_rng(0), shape))
+    dtype = DTYPES[before.dtype]
+    return pixels.to(dtype) / 255 if dtype.is_floating_point else pixels.to(dtype)
 
 
 def _noise(generator: np.random.Generator, shape: Sequence[int]) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from graphspec.diagnostics import Path as SpecPath
 from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.exporting.pipeline_onnx import ENTERING, LEAVING, STEP
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.preprocessing.preprocessing import AT, Preprocessing
+from graphspec.exporting.preprocessing import AT, Preprocessing
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.exporting.tolerance import MOST_SCALED, error, magnitude
 from graphspec.shapes.shaped import ShapedGraph
@@ -167,5 +167,5 @@ def _blame(reports: Sequence[RuntimeReport], before: Preprocessing) -> Blame | N
     for k, transform in enumerate(before.transforms):
         if STEP.format(k=k) in failed:
             at: SpecPath = (*AT, k)
-            return Blame(None, at, f"the transform {transform.type} is the first step that differs")
+            return Blame(None, at, f"the transform {transform} is the first step that differs")
     return None

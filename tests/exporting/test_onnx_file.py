@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from graphspec import compiler, pipeline
+from graphspec.data.transforms import resolved
 from graphspec.diagnostics import VerificationError
 from graphspec.exporting.capture import capture
 from graphspec.exporting.onnx import onnx_model, save
 from graphspec.exporting.pipeline_onnx import wrap
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.preprocessing.preprocessing import Preprocessing
+from graphspec.exporting.preprocessing import Preprocessing
 from graphspec.spec.base import Component
 
 IMAGES = """
@@ -31,11 +32,11 @@ epochs = 1
 """
 BEFORE = Preprocessing(
     "uint8", ("N", "height", "width", 3),
-    (
+    *resolved([
         Component.model_validate({"type": "Resize", "size": [14, 14], "interpolation": "bicubic"}),
         Component.model_validate({"type": "CenterCrop", "size": 12}),
         Component.model_validate({"type": "Normalize", "mean": [0.5], "std": [0.2]}),
-    ),
+    ]),
 )  # fmt: skip
 
 

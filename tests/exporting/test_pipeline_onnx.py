@@ -19,105 +19,12 @@ from torchvision.transforms import v2
 
 from graphspec import compiler, pipeline
 from graphspec.data import data_of
-from graphspec.data.transforms import size_transforms
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting.bundle.manifest import files_of, write_manifest
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.preprocessing.image_nodes import IMAGE_TRANSFORMS
-from graphspec.exporting.preprocessing.nodes import Nodes
+from graphspec.exporting.tape import Taped
 from graphspec.losses import LOSSES, Targets
 from graphspec.predicting import Function, predict
-from graphspec.spec.base import Component
-
-SIZES = [(28, 28), (31, 57), (120, 33), (200, 310), (7, 9)]
-
-
-def function_of(name, args, dtype):
-    """One transform as an ONNX model in onnxruntime: N × C × H × W in and out."""
-    import onnx_ir as ir
-
-    op, kind = Nodes("t"), ir.TensorType(ir.DataType.from_numpy(np.dtype(dtype)))
-    raw = ir.Value(name="raw", shape=ir.Shape(["N", 3, "H", "W"]), type=kind)
-    out = IMAGE_TRANSFORMS[name](op, raw, args, dtype == np.uint8, ("data", "transforms", 0))
-    out.type, out.shape = kind, ir.Shape([None] * 4)
-    graph = ir.Graph([raw], [out], nodes=op.nodes, initializers=op.constants, opset_imports={"": 20}, name="g")
-    model = ir.to_proto(ir.Model(graph, ir_version=10))
-    onnx.checker.check_model(model, full_check=True)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return model, lambda images: session.run(None, {"raw": images})[0]
-
-
-TRANSFORMS = [
-    ("Resize", {"size": [13, 17]}),
-    ("Resize", {"size": [64, 48], "interpolation": "bicubic"}),
-    ("Resize", {"size": 24}),
-    ("Resize", {"size": [24], "max_size": 30}),
-    ("Resize", {"size": None, "max_size": 40}),
-    ("Resize", {"size": [9], "interpolation": "nearest"}),
-    ("Resize", {"size": [19, 33], "interpolation": "nearest-exact"}),
-    ("CenterCrop", {"size": 20}),
-    ("CenterCrop", {"size": [5, 131]}),
-    ("Grayscale", {}),
-    ("Grayscale", {"num_output_channels": 3}),
-    ("Pad", {"padding": 3}),
-    ("Pad", {"padding": [1, 2], "fill": 7}),
-    ("Pad", {"padding": [1, 2, 3, 4], "padding_mode": "edge"}),
-    ("Pad", {"padding": [1, 2, 3, 4], "padding_mode": "reflect"}),
-]
-
-
-@pytest.mark.parametrize(("name", "args"), TRANSFORMS)
-def test_each_transform_s_pixels_are_torchvision_s_to_the_last_bit(name, args):
-    _, run = function_of(name, args, np.uint8)
-    training = size_transforms([Component.model_construct(type=name, args=args)])
-    generator = np.random.default_rng(0)
-    for height, width in SIZES:
-        noise = generator.integers(0, 256, (2, 3, height, width), dtype=np.uint8)
-        for images in (noise, np.where(noise > 127, np.uint8(255), np.uint8(0))):
-            expected = training(torch.from_numpy(images)).numpy()
-            assert np.array_equal(run(images), expected), (height, width)
-
-
-@pytest.mark.parametrize(("name", "args"), TRANSFORMS)
-def test_each_transform_of_float_images_is_torchvision_s(name, args):
-    _, run = function_of(name, args, np.float32)
-    training = size_transforms([Component.model_construct(type=name, args=args)])
-    generator = np.random.default_rng(0)
-    for height, width in SIZES:
-        images = generator.random((2, 3, height, width), dtype=np.float32)
-        expected = training(torch.from_numpy(images)).numpy()
-        assert np.abs(run(images) - expected).max() < 1e-6, (height, width)
-
-
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-def test_the_arithmetic_is_onnx_s_own_and_not_onnxruntime_s(interpolation):
-    model, run = function_of("Resize", {"size": [9, 11], "interpolation": interpolation}, np.uint8)
-    images = np.random.default_rng(0).integers(0, 256, (1, 3, 23, 40), dtype=np.uint8)
-    assert np.array_equal(ReferenceEvaluator(model).run(None, {"raw": images})[0], run(images))
-
-
-@pytest.mark.slow
-def test_every_colour_has_torchvision_s_grey():
-    _, run = function_of("Grayscale", {}, np.uint8)
-    green, blue = (plane.astype(np.uint8) for plane in np.indices((256, 256)))
-    for red in range(256):
-        images = np.stack([np.full_like(green, red), green, blue])[None]
-        assert np.array_equal(run(images), v2.Grayscale()(torch.from_numpy(images)).numpy()), red
-
-
-@pytest.mark.parametrize(("name", "args", "words"), [
-    ("Resize", {"size": 8, "interpolation": "lanczos"}, 'interpolation "lanczos" cannot be written as ONNX; these can'),
-    ("Resize", {"size": 8, "antialias": False}, "Resize without antialias cannot be written"),
-    ("Pad", {"padding": 1, "padding_mode": "symmetric"}, 'padding_mode "symmetric" and fill 0 cannot be written'),
-    ("Pad", {"padding": 1, "fill": [1, 2, 3]}, r"fill \[1, 2, 3\] cannot be written as ONNX"),
-])  # fmt: skip
-def test_what_cannot_be_the_same_to_the_pixel_is_refused_at_its_place(name, args, words):
-    with pytest.raises(GraphspecError, match=words) as caught:
-        function_of(name, args, np.uint8)
-    assert caught.value.diagnostics[0].at[:3] == ("data", "transforms", 0)
-
 
 #: What ends a network before a loss.
 ENDS = {"NLLLoss": "LogSoftmax", "KLDivLoss": "LogSoftmax", "BCELoss": "Sigmoid"}
@@ -151,7 +58,7 @@ loss = "{loss}"
     network = compiler.load(spec)
     labels = None if classes is None else [str(k) for k in range(classes)]
     after = Postprocessing.of(network.shaped, labels)
-    op, kind = Nodes("t"), ir.TensorType(ir.DataType.FLOAT)
+    op, kind = Taped("t"), ir.TensorType(ir.DataType.FLOAT)
     scores = ir.Value(name="scores", shape=ir.Shape(["N", columns]), type=kind)
     answers = after.write(op, scores, np.dtype(np.float32))
     for name, value in answers.items():
@@ -159,7 +66,9 @@ loss = "{loss}"
         value.name, value.shape = name, ir.Shape(entry["shape"])
         value.type = ir.TensorType(ir.DataType.from_numpy(np.dtype(entry["dtype"])))
     outputs = [*answers.values()] or [op("Identity", scores)]
-    graph = ir.Graph([scores], outputs, nodes=op.nodes, initializers=op.constants, opset_imports={"": 20}, name="g")
+    graph = ir.Graph(
+        [scores], outputs, nodes=op.tape.nodes, initializers=op.tape.initializers, opset_imports={"": 20}, name="g"
+    )
     values = 3 * torch.randn(20, columns, generator=torch.Generator().manual_seed(0))
     values = {"Sigmoid": torch.sigmoid, "LogSoftmax": lambda x: x.log_softmax(1)}.get(ENDS.get(loss), lambda x: x)(
         values

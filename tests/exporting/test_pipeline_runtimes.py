@@ -9,8 +9,9 @@ import onnx
 import pytest
 import torch
 
-from graphspec.exporting.preprocessing.nodes import Nodes
-from graphspec.exporting.preprocessing.preprocessing import Preprocessing
+from graphspec.data.transforms import resolved
+from graphspec.exporting.preprocessing import Preprocessing
+from graphspec.exporting.tape import Taped
 from graphspec.spec.base import Component
 from graphspec.verifying.runtimes.runtime import RUNTIMES
 
@@ -31,11 +32,15 @@ def test_raw_pixels_become_the_same_batch(name, chain, tmp_path):
 
     if not BY_NAME[name].installed:
         pytest.skip(f"{name} is not installed (extra: runtimes)")
-    before = Preprocessing("uint8", ("N", "height", "width", 3), tuple(map(Component.model_validate, CHAINS[chain])))
-    op, raw = Nodes("before"), ir.Value(name="raw", shape=ir.Shape(before.shape), type=ir.TensorType(ir.DataType.UINT8))
+    before = Preprocessing(
+        "uint8", ("N", "height", "width", 3), *resolved(list(map(Component.model_validate, CHAINS[chain])))
+    )
+    op, raw = Taped("before"), ir.Value(name="raw", shape=ir.Shape(before.shape), type=ir.TensorType(ir.DataType.UINT8))
     batch = before.write(op, raw)[-1]
     batch.name, batch.type, batch.shape = "batch", ir.TensorType(ir.DataType.FLOAT), ir.Shape([None] * 4)
-    graph = ir.Graph([raw], [batch], nodes=op.nodes, initializers=op.constants, opset_imports={"": 20}, name="g")
+    graph = ir.Graph(
+        [raw], [batch], nodes=op.tape.nodes, initializers=op.tape.initializers, opset_imports={"": 20}, name="g"
+    )
     onnx.save(ir.to_proto(ir.Model(graph, ir_version=10)), tmp_path / "before.onnx")
     images = np.random.default_rng(0).integers(0, 256, (1, 50, 61, 3), dtype=np.uint8)
     load = importlib.import_module(f"graphspec.verifying.runtimes.{BY_NAME[name].code}").load

@@ -143,7 +143,7 @@ def resized(samples: Samples, sizes: SizeTransforms) -> Samples:
     """`samples`, in memory, with their images brought to size, and targets that are images with them."""
     images = {name: value for name, value in samples.inputs.items() if value.ndim == 4}
     if not images:
-        raise fail("bad-value", f"{sizes.components[0].type} is for images", at=("data", "transforms", 0))
+        raise fail("bad-value", f"{sizes.names[0]} is for images", at=("data", "transforms", 0))
     for value in images.values():
         sizes.check(tuple(value.shape[1:]))
     kinds = image_targets(samples)
@@ -163,16 +163,16 @@ def _resized(name: str, target: Tensor, kind: Kind, sizes: SizeTransforms, image
     from torchvision import tv_tensors
 
     value: Any = tv_tensors.Mask(target) if kind == "mask" else tv_tensors.Image(target) if target.ndim == 4 else target
-    for i, (component, step) in enumerate(zip(sizes.components, sizes.steps, strict=True)):
+    for i, (step_name, step) in enumerate(zip(sizes.names, sizes.steps, strict=True)):
         at = ("data", "transforms", i)
-        if component.type == "Grayscale":
+        if step.colours:
             if kind == "image":
-                raise _left_behind(component.type, name, "whether its colours change too is not known", at)
+                raise _left_behind(step_name, name, "whether its colours change too is not known", at)
             continue
         if kind != "same" and images != {tuple(target.shape[-2:])}:
             listed = _listed(images)
             reason = f"it is {target.shape[-2]} × {target.shape[-1]} and the image {listed}"
-            raise _left_behind(component.type, name, reason, at)
+            raise _left_behind(step_name, name, reason, at)
         value = step(value)
     return value.as_subclass(Tensor) if isinstance(value, tv_tensors.TVTensor) else value
 

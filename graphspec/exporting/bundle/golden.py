@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.preprocessing.preprocessing import Preprocessing
+from graphspec.exporting.preprocessing import Preprocessing
 from graphspec.exporting.reference import Answer, Arrays, Reference, as_array, noise
 from graphspec.exporting.sampler import Sampler
 from graphspec.exporting.tolerance import MOST_SCALED, NOISE_FACTOR, magnitude

@@ -9,16 +9,14 @@ the last bit; ONNX's own Resize, in float32, rounds one pixel in some hundred to
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from graphspec.diagnostics import Path, fail
-from graphspec.exporting.preprocessing.nodes import Nodes
-
-if TYPE_CHECKING:
-    import onnx_ir as ir
+from graphspec.data.transforms.arguments import pair
+from graphspec.data.transforms.base import Operand, Operators, Pixels, Refusal, SizeTransform, size_of
 
 #: The filter's diameter in pixels, by interpolation.
 DIAMETER = {"bilinear": 2.0, "bicubic": 4.0}
@@ -27,30 +25,54 @@ NEAREST = ("nearest", "nearest-exact")
 MOST_WEIGHT, MOST_BITS = 1 << 15, 22
 
 
-def resize(op: Nodes, image: ir.Value, args: Mapping[str, Any], exact: bool, at: Path) -> ir.Value:
-    """``v2.Resize(**args)`` of `image` (N × C × H × W); `exact` where that is uint8, else it is float32.
+class Resize(SizeTransform):
+    """``v2.Resize``, antialiased, or nearest."""
 
-    Raises:
-        GraphspecError: ``not-exportable`` for an interpolation that has no form in ONNX operators here.
-    """
-    mode = args.get("interpolation", "bilinear")
-    if mode not in (*DIAMETER, *NEAREST):
-        known = ", ".join((*DIAMETER, *NEAREST))
-        message = f'Resize with interpolation "{mode}" cannot be written as ONNX'
-        raise fail("not-exportable", message, at=(*at, "interpolation"), hint=f"these can: {known}")
-    if mode in DIAMETER and args.get("antialias", True) is not True:
-        message = "Resize without antialias cannot be written as ONNX to the same pixels"
-        raise fail("not-exportable", message, at=(*at, "antialias"), hint="antialias is on when it is left out")
-    height, width = _sizes(op, op.size(image, 2), op.size(image, 3), args)
-    for axis, size in ((3, width), (2, height)):
-        if mode in NEAREST:
-            image = _nearest(op, image, axis, size, centred=mode == "nearest-exact")
-        else:
-            image = _filtered(op, image, axis, size, mode, exact)
-    return image
+    cases = (
+        {"size": [13, 17]},
+        {"size": [64, 48], "interpolation": "bicubic"},
+        {"size": 24},
+        {"size": [28, 28]},
+        {"size": [24], "max_size": 30},
+        {"size": None, "max_size": 40},
+        {"size": [9], "interpolation": "nearest"},
+        {"size": [19, 33], "interpolation": "nearest-exact"},
+    )
+    sizes = True
+
+    @property
+    def _mode(self) -> str:
+        return str(self.args.get("interpolation", "bilinear"))
+
+    def refusal(self) -> Refusal | None:
+        mode, known = self._mode, (*DIAMETER, *NEAREST)
+        if mode not in known:
+            message = f'Resize with interpolation "{mode}" cannot be written as ONNX'
+            return Refusal("interpolation", message, f"these can: {', '.join(known)}")
+        if mode in DIAMETER and self.args.get("antialias", True) is not True:
+            message = "Resize without antialias cannot be written as ONNX to the same pixels"
+            return Refusal("antialias", message, "antialias is on when it is left out")
+        return None
+
+    def nodes(self, op: Operators, images: Operand, pixels: Pixels) -> Operand:
+        """As torchvision does, in float32 where torch has no kernel for whole numbers."""
+        mode, exact = self._mode, pixels.dtype == np.uint8
+        height, width = _sizes(op, size_of(op, images, 2), size_of(op, images, 3), self.args)
+        found = op.cast(images, np.float32) if pixels.whole and not exact else images
+        for axis, size in ((3, width), (2, height)):
+            if mode in NEAREST:
+                found = _nearest(op, found, axis, size, centred=mode == "nearest-exact")
+            else:
+                found = _filtered(op, found, axis, size, mode, pixels.dtype)
+        return op.cast(op("Round", found), pixels.dtype) if pixels.whole and not exact else found
+
+    def after(self, pixels: Pixels) -> Pixels:
+        size = self.args.get("size")
+        least = (1, 1) if size is None or self.args.get("max_size") is not None else pair(size)
+        return dataclasses.replace(pixels, least=least)
 
 
-def _sizes(op: Nodes, height: ir.Value, width: ir.Value, args: Mapping[str, Any]) -> tuple[Any, Any]:
+def _sizes(op: Operators, height: Operand, width: Operand, args: Mapping[str, Any]) -> tuple[Any, Any]:
     """The output's height and width, as torchvision computes them: one number is the shorter side's."""
     size: Any = args.get("size")
     most: Any = args.get("max_size")
@@ -73,15 +95,15 @@ def _sizes(op: Nodes, height: ir.Value, width: ir.Value, args: Mapping[str, Any]
     return op("Where", upright, new_long, new_short), op("Where", upright, new_short, new_long)
 
 
-def _share(op: Nodes, whole: Any, part: Any, of: Any) -> ir.Value:
+def _share(op: Operators, whole: Any, part: Any, of: Any) -> Operand:
     """``int(whole * part / of)`` of positive int64 scalars, as Python computes it."""
     product = op.cast(op("Mul", whole, part), np.float64)
     return op.cast(op("Floor", op("Div", product, op.cast(of, np.float64))), np.int64)
 
 
-def _nearest(op: Nodes, image: ir.Value, axis: int, size: Any, centred: bool) -> ir.Value:
+def _nearest(op: Operators, image: Operand, axis: int, size: Any, centred: bool) -> Operand:
     """The pixel at ``floor(k * scale)``, or at ``floor((k + 0.5) * scale)``, in float32 as torch computes it."""
-    old = op.size(image, axis)
+    old = size_of(op, image, axis)
     scale = op("Div", op.cast(old, np.float32), op.cast(size, np.float32))
     place = op.cast(op("Range", np.int64(0), size, np.int64(1)), np.float32)
     if centred:
@@ -90,11 +112,12 @@ def _nearest(op: Nodes, image: ir.Value, axis: int, size: Any, centred: bool) ->
     return op("Gather", image, op("Min", index, op("Sub", old, np.int64(1))), axis=axis)
 
 
-def _filtered(op: Nodes, image: ir.Value, axis: int, size: Any, mode: str, exact: bool) -> ir.Value:
+def _filtered(op: Operators, image: Operand, axis: int, size: Any, mode: str, dtype: np.dtype[Any]) -> Operand:
     """One pass of the separable filter along `axis`; pixels around each output pixel stand along ``axis + 1``."""
-    index, weights = _weights(op, op.size(image, axis), size, mode, np.float64 if exact else np.float32)
+    real = np.float64 if dtype in (np.uint8, np.float64) else np.float32
+    index, weights = _weights(op, size_of(op, image, axis), size, mode, real)
     near = op("Gather", image, index, axis=axis)
-    if not exact:
+    if dtype != np.uint8:
         return _sum_of_taps(op, near, weights, axis)
     whole, one = _fixed_point(op, weights)
     total = _sum_of_taps(op, op.cast(near, np.int32), whole, axis)
@@ -103,13 +126,13 @@ def _filtered(op: Nodes, image: ir.Value, axis: int, size: Any, mode: str, exact
     return op.cast(op("Min", level, np.int32(255)), np.uint8)
 
 
-def _sum_of_taps(op: Nodes, near: ir.Value, weights: ir.Value, axis: int) -> ir.Value:
+def _sum_of_taps(op: Operators, near: Operand, weights: Operand, axis: int) -> Operand:
     if axis == 2:
         weights = op("Unsqueeze", weights, np.array([2]))  # the columns stand behind the taps
     return op("ReduceSum", op("Mul", near, weights), np.array([axis + 1]), keepdims=0)
 
 
-def _weights(op: Nodes, old: ir.Value, size: Any, mode: str, real: type[Any]) -> tuple[ir.Value, ir.Value]:
+def _weights(op: Operators, old: Operand, size: Any, mode: str, real: type[Any]) -> tuple[Operand, Operand]:
     """Which input pixels an output pixel sees and how much of each: output × taps, int64 and `real`.
 
     Output pixel k has its centre at c = (k + 1/2) · scale and sees the pixels from ⌊c − support + 1/2⌋ to
@@ -132,11 +155,11 @@ def _weights(op: Nodes, old: ir.Value, size: Any, mode: str, real: type[Any]) ->
     return index, weights
 
 
-def _triangle(op: Nodes, distance: ir.Value, real: type[Any]) -> ir.Value:
+def _triangle(op: Operators, distance: Operand, real: type[Any]) -> Operand:
     return op("Max", op("Sub", real(1), distance), real(0))
 
 
-def _cubic(op: Nodes, distance: ir.Value, real: type[Any]) -> ir.Value:
+def _cubic(op: Operators, distance: Operand, real: type[Any]) -> Operand:
     """Keys' cubic convolution with a = −1/2, as Pillow and torch's antialiased bicubic use it."""
     a = real(-0.5)
     square = op("Mul", distance, distance)
@@ -150,7 +173,7 @@ def _cubic(op: Nodes, distance: ir.Value, real: type[Any]) -> ir.Value:
 _FILTERS = {"bilinear": _triangle, "bicubic": _cubic}
 
 
-def _fixed_point(op: Nodes, weights: ir.Value) -> tuple[ir.Value, ir.Value]:
+def _fixed_point(op: Operators, weights: Operand) -> tuple[Operand, Operand]:
     """The weights in whole numbers, and what 1 is among them: the most bits that keep the greatest in 16."""
     powers = np.float64(2) ** np.arange(1, MOST_BITS + 1)
     scaled = op("Floor", op("Add", op("Mul", op("ReduceMax", weights, keepdims=0), powers), np.float64(0.5)))

@@ -1,1 +1,0 @@
-"""What stands before the network in an export: from a raw sample to what forward takes."""
