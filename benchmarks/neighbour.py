@@ -1,7 +1,7 @@
-"""Training beside a busy process: torch's default thread count against the one that graphspec measures.
+"""Training beside a busy process: torch's default thread count against the one of graphspec's rule.
 
 A process that only computes is bound to one core. The lecture's step on batches in memory then runs with as many
-threads as there are cores, which is torch's default, and with the count that graphspec chooses; the third is
+threads as there are cores, which is torch's default, and with the count that graphspec's rule gives; the third is
 graphspec's own step. Wall time is what suffers.
 
     python benchmarks/neighbour.py [--data data] [--steps 600] [--rounds 5]
@@ -21,8 +21,8 @@ import torch
 from torch import nn
 
 from graphspec import compiler
-from graphspec.training.engine.equip import equip
-from graphspec.training.engine.threads import Threads
+from graphspec.training.engine.choose import choose
+from graphspec.training.engine.threads import forward_flops, set_threads
 from graphspec.training.loop import train_step
 from graphspec.training.prepare import load_data, make_learner
 from rounds import Seconds, Table, clock, interleaved
@@ -52,17 +52,19 @@ def main() -> None:
     start = compiler.build(shaped)
     loss_function = nn.CrossEntropyLoss()
 
-    def measured(module: nn.Module) -> int:
+    def every() -> None:
         torch.set_num_threads(len(cores))
-        image, label = some[0].inputs["image"], some[0].targets["label"]
-        return Threads(module, lambda trial: loss_function(trial(image), label).backward()).choose()
 
-    def lecture(threads: Callable[[nn.Module], int]) -> Seconds:
+    def ruled() -> None:
+        torch.set_num_threads(len(cores))
+        set_threads(forward_flops(shaped, [some[0].inputs["image"]]))
+
+    def lecture(set_count: Callable[[], None]) -> Seconds:
         module = copy.deepcopy(start)
         optimizer = torch.optim.Adam(module.parameters(), lr=0.001)
 
         def run() -> None:
-            torch.set_num_threads(threads(module))
+            set_count()
             for batch in some:
                 optimizer.zero_grad()
                 loss_function(module(batch.inputs["image"]), batch.targets["label"]).backward()
@@ -74,9 +76,9 @@ def main() -> None:
         learner = make_learner(network.with_module(copy.deepcopy(start)), data, torch.device("cpu"), epochs=1)
 
         def run() -> None:
-            torch.set_num_threads(measured(learner.module))
+            ruled()
             assert shaped.spec.train is not None
-            equip(learner, shaped.spec.train, batches, steps=len(some))
+            learner.engine = choose(learner, shaped.spec.train, batches, len(some)).engine
             for batch in some:
                 train_step(learner, batch)
 
@@ -85,9 +87,9 @@ def main() -> None:
     neighbour = multiprocessing.get_context("spawn").Process(target=busy, args=(cores[-1],), daemon=True)
     neighbour.start()
     contestants = {
-        f"lecture's step, torch's default, {len(cores)} threads": lambda: lecture(lambda module: len(cores)),
-        "lecture's step, count measured at the start": lambda: lecture(measured),
-        "graphspec, count measured at the start": ours,
+        f"lecture's step, torch's default, {len(cores)} threads": lambda: lecture(every),
+        "lecture's step, count by the rule": lambda: lecture(ruled),
+        "graphspec, count by the rule": ours,
     }
     try:
         times = interleaved(contestants, options.rounds)

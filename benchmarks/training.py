@@ -31,7 +31,7 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 from graphspec import compiler
 from graphspec.compiler import Network
 from graphspec.data import DataSet
-from graphspec.training.engine.equip import equip
+from graphspec.training.engine.choose import choose
 from graphspec.training.loop import train_step
 from graphspec.training.prepare import load_data, make_learner
 from rounds import Seconds, Table, clock, interleaved
@@ -84,7 +84,7 @@ class Graphspec:
             self.data.batches("train"),
         )
         assert self.network.spec.train is not None
-        equip(learner, self.network.spec.train, batches, steps=len(batches))
+        learner.engine = choose(learner, self.network.spec.train, batches, len(batches)).engine
         self.losses = [train_step(learner, batch) for batch in batches.shuffled(0)]
         learner.metrics.compute()
 

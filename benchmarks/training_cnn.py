@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader
 
 from data import MEAN, STD, Pictures
 from graphspec import compiler
-from graphspec.training.engine.equip import equip
+from graphspec.training.engine.choose import choose
 from graphspec.training.loop import train_step
 from graphspec.training.prepare import load_data, make_learner
 from rounds import Seconds, Table, clock, interleaved
@@ -119,7 +119,7 @@ def main() -> None:
         def epoch() -> None:
             learner, batches = make_learner(network.with_module(module), data, CPU, 1), data.batches("train")
             assert shaped.spec.train is not None
-            equip(learner, shaped.spec.train, batches, steps=len(batches))
+            learner.engine = choose(learner, shaped.spec.train, batches, len(batches)).engine
             for batch in batches.shuffled(0):
                 train_step(learner, batch)
             learner.metrics.compute()

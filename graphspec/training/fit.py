@@ -11,7 +11,6 @@ from typing import Any
 
 from graphspec.data import Batches, Samples
 from graphspec.spec.train import TrainSpec
-from graphspec.training.engine.threads import Threads
 from graphspec.training.learner import Learner
 from graphspec.training.metrics.names import columns
 from graphspec.training.optim.objective import Share, share_of
@@ -31,7 +30,6 @@ class Fit:
     epochs: int
     settings: TrainSpec
     saver: Saver
-    threads: Threads
     flag: StopFlag
     reporter: Reporter
     step: Callable[[Learner, Samples, Share, bool], float]
@@ -74,8 +72,6 @@ class Fit:
             learner.trend.add(loss)
             now = time.perf_counter()
             learner.seconds += now - before
-            if self.threads.after_step(now - before):
-                self.reporter.note("steps have slowed down: one thread from here on")
             before = now
             self.reporter.step(loss)
             if update and (self.flag.signal is not None or self.saver.due(SAVE_SECONDS)):

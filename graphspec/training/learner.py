@@ -20,9 +20,8 @@ from graphspec.module.weights import load_weights
 from graphspec.system.out_of_memory import is_out_of_memory, too_little
 from graphspec.training.checks.advice import LossTrend
 from graphspec.training.checks.finite import STEPS_ON_A_GPU, LossWatch
-from graphspec.training.engine.recorded import Recorded
-from graphspec.training.engine.undecorated import undecorated
-from graphspec.training.engine.update import DirectUpdate
+from graphspec.training.engine.eager import Eager
+from graphspec.training.engine.protocol import Engine
 from graphspec.training.metrics.metric_set import MetricSet
 from graphspec.training.metrics.names import LOSS, MetricName
 from graphspec.training.optim.average import WeightAverage
@@ -63,8 +62,8 @@ class Learner:
 
     ``frozen`` are the layers that do not learn.
 
-    ``pieces`` is into how many parts a batch is cut where memory is too small for a whole one. ``forward`` is the
-    module or its compiled form; ``recorded`` and ``direct``, where there are any, are faster ways to the same step.
+    ``pieces`` is into how many parts a batch is cut where memory is too small for a whole one. ``engine`` computes the
+    steps: as they are written, until another is chosen.
     """
 
     module: nn.Module
@@ -79,9 +78,7 @@ class Learner:
     clip_grad_norm: float | None = None
     average: WeightAverage | None = None
     watch: LossWatch = dataclasses.field(init=False)
-    forward: Callable[..., Any] = dataclasses.field(init=False)
-    recorded: Recorded | None = None
-    direct: DirectUpdate | None = None
+    engine: Engine = dataclasses.field(init=False)
     frozen: tuple[str, ...] = ()
     trend: LossTrend = dataclasses.field(default_factory=LossTrend)
     pieces: int = 1
@@ -92,7 +89,7 @@ class Learner:
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.forward = self.module
+        self.engine = Eager(self.module, self.objective, self.optimizer, self.precision)
         self.watch = LossWatch(1 if self.device.type == "cpu" else STEPS_ON_A_GPU)
         self._parameters = list(self.module.parameters())
 
@@ -138,12 +135,7 @@ class Learner:
         if self.clip_grad_norm is not None:
             nn.utils.clip_grad_norm_(self._parameters, self.clip_grad_norm)
         with self.schedule.warmed(self.step):
-            if again is not None:
-                self.optimizer.step(again)  # type: ignore[arg-type]
-            elif self.direct is None:
-                self.precision.step(self.optimizer)
-            else:
-                self.direct()
+            self.engine.update(again)
 
     def look_at_losses(self) -> None:
         """Raise ``GraphspecError`` where one of the losses not looked at yet is not finite."""
@@ -166,11 +158,9 @@ class Learner:
 
     def state_dict(self) -> dict[str, Any]:
         """The state after the last step; a run that goes on from it is bit-identical to one that never stopped."""
-        if self.direct is not None:
-            self.direct.settle()
         return {
             "module": dict(self.module.state_dict()),
-            "optimizer": undecorated(self.optimizer.state_dict)(),
+            "optimizer": self.engine.state_dict(),
             "schedule": self.schedule.state_dict(),
             "precision": self.precision.state_dict(),
             "average": {} if self.average is None else self.average.weights,
@@ -202,9 +192,7 @@ class Learner:
         check_optimizer(self.optimizer, state["optimizer"], self.schedule.scheduler is not None)
         check_counts(state["progress"], state["best"], state["history"])
         load_weights(self.module, state["module"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.direct is not None:
-            self.direct.forget()
+        self.engine.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.precision.load_state_dict(state["precision"])
         if self.average is not None:

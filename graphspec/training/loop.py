@@ -25,15 +25,9 @@ def train_step(learner: Learner, batch: Samples, share: Share = 1.0, update: boo
     """
     inputs, target = learner.binding.inputs_of(batch), learner.binding.targets_of(batch)
 
-    if learner.recorded is not None and share == 1 and learner.recorded.fits(inputs, target):
-        loss, output = learner.recorded(inputs, target)  # feedforward, loss and backward, as below
-        value = learner.watch(loss, partial(_error, learner, inputs))
-    else:
-        with learner.precision.autocast():
-            output = learner.forward(*inputs)  # feedforward
-            loss, part = learner.objective.split(output, target, share)  # loss
-        value = learner.watch(loss, partial(_error, learner, inputs))
-        learner.precision.backward(part)  # backward
+    look = partial(learner.watch, error=partial(_error, learner, inputs))
+    # feedforward, loss and backward
+    loss, value, output = learner.engine.forward_and_backward(inputs, target, share, look)
     if update:
         learner.update(partial(_again, learner, inputs, target) if learner.asks_again else None)  # update
 
@@ -99,12 +93,10 @@ def _alone(share: Share) -> bool:
 
 
 def _again(learner: Learner, inputs: list[Tensor], target: Values) -> Tensor:
-    """Loss and gradients of the same batch at the weights of now."""
+    """Loss and gradients of the same batch at the weights of now, which are only tried."""
     learner.clear_gradients()
     with torch.enable_grad():
-        loss = learner.objective(learner.forward(*inputs), target)
-        loss.backward()
-    return loss
+        return learner.engine.forward_and_backward(inputs, target, 1.0, lambda loss: 0.0).loss
 
 
 def _detached(output: Values) -> Values:

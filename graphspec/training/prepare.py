@@ -22,7 +22,7 @@ from graphspec.spec.train import TrainSpec
 from graphspec.system.out_of_memory import enough_memory
 from graphspec.training.checks.preflight import preflight
 from graphspec.training.engine.reproducible import reproducible
-from graphspec.training.engine.threads import Threads, restored_threads
+from graphspec.training.engine.threads import forward_flops, restored_threads, set_threads
 from graphspec.training.learner import Best, Learner
 from graphspec.training.metrics.metric_set import MetricSet
 from graphspec.training.metrics.names import LOSS, MetricName
@@ -144,15 +144,13 @@ def prepared(network: Network, device: str, place: DataPlace = DataPlace()) -> I
         batches = data.batches("train", where)
         preflight(learner, batches, data)
         if where.type == "cpu":
-            thread_count(learner, batches).choose()
+            set_threads(flops_of_a_step(learner, network.shaped, batches))
         yield learner, batches
 
 
-def thread_count(learner: Learner, batches: Batches) -> Threads:
-    """Chooses how many threads a step of `learner` takes."""
-    batch = next(batches.in_order())
-    inputs, target = learner.binding.inputs_of(batch), learner.binding.targets_of(batch)
-    return Threads(learner.module, lambda trial: learner.objective(trial(*inputs), target).backward())
+def flops_of_a_step(learner: Learner, shaped: ShapedGraph, batches: Batches) -> int:
+    """FLOPs of the forward pass of a batch."""
+    return forward_flops(shaped, learner.binding.inputs_of(next(batches.in_order())))
 
 
 def _heads(shaped: ShapedGraph) -> dict[str, Head]:

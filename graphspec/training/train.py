@@ -29,11 +29,11 @@ from graphspec.training.learner import Learner
 from graphspec.training.plots import run_plots
 from graphspec.training.prepare import (
     choose_device,
+    flops_of_a_step,
     make_learner,
     own_random_state,
     say_what_is_monitored,
     settings_of,
-    thread_count,
 )
 from graphspec.training.run import checkpoint
 from graphspec.training.run.initial import named_by_spec, start_from
@@ -96,13 +96,18 @@ def train(
         validation = samples.batches("validation", where.device) if samples.validation is not None else None
         where.once(partial(stack.enter_context, folder))
         flag = where.stop_flag(stack.enter_context(stop_flag()))
-        threads = where.threads(learner, thread_count(learner, batches), resume)
-        saver = where.saver(learner, spec, samples, folder)
-        _start(where, learner, saver, resume)
-        where.equip(learner, settings, batches, (total - learner.epoch) * len(batches))
+        if not resume:  # a run that goes on takes up the count that it began with
+            where.threads(flops_of_a_step(learner, network.shaped, batches))
+        saver, reporter = where.saver(learner, spec, samples, folder), where.reporter(reporter)
+        new = not _taken_up(where, learner, saver, resume)
+        choice = where.choose(learner, settings, batches, (total - learner.epoch) * len(batches))
+        learner.engine = choice.engine
+        saver.say(choice, settings, reporter)
+        if new:
+            where.once(saver.begin)
         Fit(
-            learner, where.batches(batches), validation, total, settings, saver, threads, flag,
-            where.reporter(reporter), where.step, where.measure,
+            learner, where.batches(batches), validation, total, settings, saver, flag, reporter, where.step,
+            where.measure,
         ).run()  # fmt: skip
         where.leave()
         evaluation = _evaluation(learner, judge, samples, folder) if where.first and evaluated else None
@@ -146,15 +151,14 @@ def evaluate(network: Network, run: Path, *, device: str = "auto", place: DataPl
         return evaluate_run(learner, data, folder, whole=True)
 
 
-def _start(where: OneProcess, learner: Learner, saver: Saver, resume: bool) -> None:
-    """Write what a run is known by, or take up its newest checkpoint."""
+def _taken_up(where: OneProcess, learner: Learner, saver: Saver, resume: bool) -> bool:
+    """Take up the run's newest checkpoint where it is to go on; whether there was one."""
     state = checkpoint.load(saver.folder.checkpoints) if resume else None
     if state is not None:
         where.take_up(learner, state, saver)
-        return
-    if resume:
+    elif resume:
         warn("no-run", f"{saver.folder.path} was stopped before its first checkpoint; it starts from the beginning")
-    where.once(saver.begin)
+    return state is not None
 
 
 def _evaluation(learner: Learner, judge: Learner, data: DataSet, folder: RunFolder) -> EvaluateReport:

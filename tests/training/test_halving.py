@@ -23,7 +23,6 @@ from graphspec import compiler
 from graphspec.data import Samples
 from graphspec.diagnostics import GraphspecError
 from graphspec.training import train
-from graphspec.training.engine.threads import Threads, restored_threads
 from graphspec.training.evaluate.in_halves import in_halves
 from graphspec.training.run import checkpoint
 from graphspec.training.run.reporter import Silent
@@ -120,15 +119,6 @@ def test_what_fits_in_training_is_measured_too(tmp_path: Path) -> None:
     assert "out-of-memory" not in run(tmp_path / "free", small)
     assert run(tmp_path / "tight", small, room=25 * MB) == ""
     assert figures(tmp_path / "tight") == pytest.approx(figures(tmp_path / "free"), abs=1e-6)
-
-
-def test_where_a_trial_of_threads_takes_too_much_memory_all_of_them_work() -> None:
-    def step(module: torch.nn.Module) -> None:
-        raise MemoryError
-
-    with restored_threads():
-        torch.set_num_threads(2)
-        assert Threads(torch.nn.Linear(1, 1), step).choose() == torch.get_num_threads() == 2
 
 
 def test_where_one_sample_is_too_much_a_run_ends_and_goes_on_elsewhere(few: Path) -> None:

@@ -27,7 +27,7 @@ from graphspec.training.distributed.parallel import Parallel, replicate, shard, 
 from graphspec.training.distributed.shared_batches import SharedBatches
 from graphspec.training.distributed.shared_saver import SharedSaver, own_random_state
 from graphspec.training.distributed.shared_step import Agreement, distributed_step
-from graphspec.training.engine.threads import Threads
+from graphspec.training.engine.protocol import Choice
 from graphspec.training.evaluate.measure import measure
 from graphspec.training.learner import Learner
 from graphspec.training.optim.objective import Share
@@ -50,6 +50,7 @@ class Processes(OneProcess):
         self.first, self._group, self._parallel, self._leave = group.first, group, parallel, leave
         self._agreement = Agreement(StopFlag())
         self._saver: SharedSaver | None = None
+        self._forward: Callable[..., Any]
 
     @classmethod
     @contextlib.contextmanager
@@ -103,9 +104,8 @@ class Processes(OneProcess):
         self._agreement = Agreement(local)
         return self._agreement
 
-    def threads(self, learner: Learner, step: Threads, resume: bool) -> Threads:
+    def threads(self, flops: int) -> None:
         """As many as the launcher has set, and no others."""
-        return _SetThreads(learner.module, lambda trial: None)
 
     def saver(self, learner: Learner, spec: Any, data: DataSet, folder: RunFolder) -> Saver:
         """Each process draws numbers of its own from here on."""
@@ -118,16 +118,17 @@ class Processes(OneProcess):
         take_up(learner, own, saver.run)
         own_random_state(state, self._group)
 
-    def equip(self, learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -> None:
-        """DDP's or FSDP's forward pass."""
-        learner.forward = learner.module
+    def choose(self, learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -> Choice:
+        """Steps as they are written, over DDP's or FSDP's forward pass."""
+        self._forward = learner.module
         if self._parallel == "ddp":
-            learner.forward = replicate(learner.module, self._group, self._outputs > 1)
+            self._forward = replicate(learner.module, self._group, self._outputs > 1)
+        return Choice(learner.engine, "several processes train together")
 
     def step(self, learner: Learner, batch: Samples, share: Share, update: bool) -> float:
         assert self._saver is not None
         due = self._saver.wants(SAVE_SECONDS)
-        return distributed_step(learner, self._group, self._agreement, due, batch, share, update)
+        return distributed_step(learner, self._forward, self._group, self._agreement, due, batch, share, update)
 
     def measure(self, learner: Learner, batches: Batches) -> Mapping[str, float]:
         """The first process's: two GPUs may differ in last bits, and all must decide alike."""
@@ -164,10 +165,3 @@ def own_device(device: torch.device) -> torch.device:
     own = torch.device("cuda", processes.local_rank())
     torch.cuda.set_device(own)
     return own
-
-
-class _SetThreads(Threads):
-    """As many threads as the launcher has set, and no others."""
-
-    def after_step(self, seconds: float) -> bool:
-        return False

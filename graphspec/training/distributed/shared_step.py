@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,11 +28,12 @@ class Agreement(StopFlag):
 
 
 def distributed_step(
-    learner: Learner, group: Group, agreement: Agreement, due: bool, batch: Samples, share: Share, update: bool
-) -> float:
+    learner: Learner, forward: Callable[..., Any], group: Group, agreement: Agreement, due: bool, batch: Samples,
+    share: Share, update: bool,
+) -> float:  # fmt: skip
     """As :func:`graphspec.training.loop.train_step`, the batch being the parts of all processes together.
 
-    ``learner.forward`` is DDP's or FSDP's, which averages gradients over the processes: so each process computes its
+    `forward` is DDP's or FSDP's, which averages gradients over the processes: so each process computes its
     samples' part of the whole batch's loss, times the number of processes. `due` says that this one wants to save.
     """
     assert isinstance(batch, Part)
@@ -39,7 +42,7 @@ def distributed_step(
     shares = share if isinstance(share, tuple) else (share,) * len(learner.objective.terms)
 
     with learner.precision.autocast():
-        output = learner.forward(*inputs)  # feedforward
+        output = forward(*inputs)  # feedforward
         parts = parts_of_loss(learner.objective, output, target, whole, batch.own)  # loss
     loss = torch.stack(parts).sum()
     value, outputs = _exchange(group, agreement, due, loss, output, batch)

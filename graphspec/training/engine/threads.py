@@ -1,29 +1,24 @@
-"""How many threads torch uses for a step: measured, because its default is a trap.
+"""How many threads torch uses for a step: a rule of the network and its batch, because torch's default is a trap.
 
 With as many threads as cores, each operation waits for the slowest of them; beside one busy process that was 4 to 40
 times slower than one thread on the small networks of specs/. Thread counts also change the last bits of a sum (losses
-differ by about 1e-8), so the count is chosen once, written down, and taken up again by a resumed run.
+differ by about 1e-8). A rule that measures nothing gives two runs on one machine the same bits, whatever else it does;
+``benchmarks/threads.py`` compares it with what a measurement would choose.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
-import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor
 
-from graphspec.system.out_of_memory import is_out_of_memory
+from graphspec.shapes.dims import Dim
+from graphspec.shapes.shaped import ShapedGraph
 
-#: How much faster all threads must be than one to be used: they also take from other processes.
-WORTHWHILE = 1.25
-#: How much slower than usual steps must be, on a moving average, before the count is measured again.
-SLOWER = 2.0
-_ROUNDS = 3
-_ROUND_SECONDS = 0.02
+#: FLOPs of a batch's forward pass from which on all threads are worth what they take from other processes.
+ALL_THREADS = 2e8
 
 
 @contextlib.contextmanager
@@ -36,57 +31,23 @@ def restored_threads() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class Threads:
-    """Chooses the thread count for `step`, a pass of `module`, and looks again when steps slow down."""
+def set_threads(flops: int) -> int:
+    """One thread for a step of less than `ALL_THREADS`, else as many as torch has; gives the count."""
+    if flops < ALL_THREADS:
+        torch.set_num_threads(1)
+    return torch.get_num_threads()
 
-    def __init__(self, module: nn.Module, step: Callable[[nn.Module], None]) -> None:
-        self._module, self._step = module, step
-        self._most = torch.get_num_threads()
-        self._usual = self._recent = 0.0
 
-    def choose(self) -> int:
-        """The better of one thread and all, which is then set; torch's count is kept where it is one already.
+def forward_flops(shaped: ShapedGraph, inputs: Sequence[Tensor]) -> int:
+    """FLOPs of the layers on `inputs`, a batch in the network's order; layers whose count is not known add nothing."""
+    sizes: dict[Dim, int] = {}
+    for kind, value in zip(shaped.inputs.values(), inputs, strict=True):
+        for dim, size in zip(kind.shape, value.shape, strict=True):
+            if not isinstance(dim, int):
+                (symbol,) = dim.free_symbols
+                sizes[symbol] = size // int(dim.subs({symbol: 1}))  # a multiple, such as 16*H
+    return sum(_size(layer.flops, sizes) for layer in shaped.layers)
 
-        Measured on a copy, in turns, the median of three rounds after a warm-up; no generator is touched. Where memory
-        is too small for that, the step is a long one, and all threads are used.
-        """
-        if self._most == 1:
-            return 1
-        try:
-            seconds = self._measure()
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            torch.set_num_threads(self._most)
-            return self._most
-        chosen = self._most if seconds[1] > WORTHWHILE * seconds[self._most] else 1
-        torch.set_num_threads(chosen)
-        self._usual = self._recent = 0.0
-        return chosen
 
-    def after_step(self, seconds: float) -> bool:
-        """To be told how long each step took; true where the thread count was changed because steps had slowed down."""
-        if torch.get_num_threads() == 1:
-            return False
-        self._recent = 0.9 * self._recent + 0.1 * seconds if self._recent else seconds
-        self._usual = min(self._usual, self._recent) if self._usual else self._recent
-        if self._recent < SLOWER * self._usual:
-            return False
-        return self.choose() == 1
-
-    def _measure(self) -> dict[int, float]:
-        trial = copy.deepcopy(self._module)
-        found: dict[int, list[float]] = {1: [], self._most: []}
-        with torch.random.fork_rng(devices=[]):
-            self._step(trial)
-            started = time.perf_counter()
-            self._step(trial)
-            repeats = max(1, min(50, int(_ROUND_SECONDS / (time.perf_counter() - started))))
-            for _ in range(_ROUNDS):
-                for threads, seconds in found.items():
-                    torch.set_num_threads(threads)
-                    started = time.perf_counter()
-                    for _ in range(repeats):
-                        self._step(trial)
-                    seconds.append(time.perf_counter() - started)
-        return {threads: statistics.median(seconds) for threads, seconds in found.items()}
+def _size(dim: Dim, sizes: dict[Dim, int]) -> int:
+    return dim if isinstance(dim, int) else int(dim.subs(sizes))

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from graphspec.data import Batches, DataSet, Samples
 from graphspec.data.place import DataPlace
 from graphspec.spec.train import TrainSpec
-from graphspec.training.engine.equip import equip
-from graphspec.training.engine.threads import Threads
+from graphspec.training.engine.choose import choose
+from graphspec.training.engine.protocol import Choice
+from graphspec.training.engine.threads import set_threads
 from graphspec.training.evaluate.measure import measure
 from graphspec.training.learner import Learner
 from graphspec.training.loop import halving_step
@@ -77,11 +78,10 @@ class OneProcess:
         """Whether a signal has come to any of the processes."""
         return local
 
-    def threads(self, learner: Learner, step: Threads, resume: bool) -> Threads:
-        """How many threads torch uses; a run that goes on takes up the count that it began with."""
-        if self.device.type == "cpu" and not resume:
-            step.choose()
-        return step
+    def threads(self, flops: int) -> None:
+        """Set how many threads torch uses for steps of so many `flops`."""
+        if self.device.type == "cpu":
+            set_threads(flops)
 
     def saver(self, learner: Learner, spec: Any, data: DataSet, folder: RunFolder) -> Saver:
         """What writes the run."""
@@ -91,9 +91,9 @@ class OneProcess:
         """Put `learner` where the run was that saved `state`."""
         take_up(learner, state, saver.run)
 
-    def equip(self, learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -> None:
-        """Give `learner` the way in which a step is computed."""
-        equip(learner, settings, batches, steps)
+    def choose(self, learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -> Choice:
+        """The engine of the `steps` steps before `learner`."""
+        return choose(learner, settings, batches, steps)
 
     def step(self, learner: Learner, batch: Samples, share: Share, update: bool) -> float:
         """One step, see :func:`graphspec.training.loop.train_step`."""

@@ -9,12 +9,15 @@ from typing import Any
 from torch import Tensor
 
 from graphspec.data import DataSet
-from graphspec.diagnostics import fail, quoted
+from graphspec.diagnostics import fail, quoted, warn
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
+from graphspec.spec.train import TrainSpec
 from graphspec.system.durable import write_atomically
+from graphspec.training.engine.protocol import Choice
 from graphspec.training.learner import Learner
 from graphspec.training.run import checkpoint
+from graphspec.training.run.reporter import Reporter
 from graphspec.training.run.run_folder import RunFolder, environment
 
 #: A checkpoint is written when the time since the last one is this many times what writing it took.
@@ -36,6 +39,15 @@ class Saver:
         }
         self._saved = time.perf_counter()
         self._took = 0.0
+
+    def say(self, choice: Choice, settings: TrainSpec, reporter: Reporter) -> None:
+        """Say which engine computes the steps, once; a new run keeps it in ``environment.json``."""
+        self.environment["engine"] = {"name": choice.engine.name, "reason": choice.reason}
+        asked = settings.engine
+        if asked not in ("default", "eager") and choice.engine.name == "eager":
+            warn("not-recorded", f"{choice.reason}: every step runs as it is written", at=("train", "engine"))
+        elif asked == "default":
+            reporter.note(str(choice))
 
     def begin(self) -> None:
         """Write what a new run is known by: the environment as the mark of a run, and the resolved spec.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from graphspec import pipeline
 from graphspec.spec.base import Component
-from graphspec.training.engine.recorded import Recorded, record
+from graphspec.training.engine.recording import Recording, record
 from graphspec.training.optim.build_objective import Target, build_objective
 from graphspec.training.optim.objective import Objective
 
@@ -115,7 +115,7 @@ def test_a_recorded_pass_is_the_modules_own(name: str) -> None:
 def test_it_fits_batches_of_its_shapes_alone() -> None:
     module, objective = compiled("mlp"), cross_entropy()
     (inputs, target), *_ = batches(NETWORKS["mlp"][0])
-    recorded = Recorded(module, objective, [(inputs, target)])
+    recorded = Recording(module, objective, [(inputs, target)])
     assert recorded.fits(inputs, target)
     assert not recorded.fits([inputs[0][:2]], target[:2])
     assert not recorded.fits([inputs[0].double()], target)

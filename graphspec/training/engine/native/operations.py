@@ -71,21 +71,35 @@ class _Operation(ctypes.Structure):
 
 
 @functools.cache
-def library() -> ctypes.CDLL | None:
-    """operations.c with torch's own products, exponentials and logarithms; None where it cannot be had."""
-    found = _LANES.get(torch.backends.cpu.get_cpu_capability())
+def _found() -> ctypes.CDLL | str:
+    """operations.c with torch's own products, exponentials and logarithms, or why it cannot be had."""
+    found = _LANES.get(capability := torch.backends.cpu.get_cpu_capability())
     if found is None:
-        return None
+        return f"there are no kernels in C for a processor with {capability}"
     lanes, *names = found
     try:
         theirs = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
         functions = [ctypes.cast(theirs[name], ctypes.c_void_p) for name in ("sgemm_", *names)]
         library = shared_library(_SOURCE, (*EXACT, f"-DLANES={lanes}"))
-    except (OSError, AttributeError, BuildError):
-        return None
+    except BuildError as error:
+        return str(error)
+    except (OSError, AttributeError):
+        return "this torch lacks the functions that the kernels in C call"
     library.use(*functions)
     library.run.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p]
     return library
+
+
+def library() -> ctypes.CDLL | None:
+    """operations.c, ready to be called; None where it cannot be had."""
+    found = _found()
+    return None if isinstance(found, str) else found
+
+
+def obstacle() -> str:
+    """Why operations.c cannot be had; empty where it can."""
+    found = _found()
+    return found if isinstance(found, str) else ""
 
 
 def call_of(node: Node, values: Values) -> Call | None:

@@ -24,21 +24,22 @@ _VIEWS = (torch.t, torch.reshape)
 _LARGE = 1 << 22
 
 
-def in_c(recording: GraphModule, batches: Sequence[Sequence[Tensor]]) -> Callable[..., Any]:
+def in_c(recording: GraphModule, batches: Sequence[Sequence[Tensor]]) -> tuple[Callable[..., Any], int]:
     """`recording`, a function of tensors, with its operations in C where they prove to be the same on `batches`.
 
-    A call writes over what the one before gave.
+    A call writes over what the one before gave. The number is how many calls of C it makes.
     """
     compiled = library()
     if compiled is None or _numbers(recording) > _LARGE:
-        return torch.no_grad()(recording.forward)
+        return torch.no_grad()(recording.forward), 0
     seen = [_values(recording, batch) for batch in batches]
-    calls = {node: call for node in recording.graph.nodes if (call := call_of(node, seen[0])) is not None}
-    same = {node: call for node, call in calls.items() if proven(compiled, node, call, seen)}
+    found = {node: call for node in recording.graph.nodes if (call := call_of(node, seen[0])) is not None}
+    same = {node: call for node, call in found.items() if proven(compiled, node, call, seen)}
     rewritten = _Rewriting(compiled, same, seen[0]).of(recording)
-    functions = {node.target for node in rewritten.graph.nodes if node.op == "call_function"}
+    functions = [node.target for node in rewritten.graph.nodes if node.op == "call_function"]
+    calls = sum(isinstance(function, Run) for function in functions)
     only_c = all(function is operator.getitem or isinstance(function, Run) for function in functions)
-    return rewritten.forward if only_c else torch.no_grad()(rewritten.forward)
+    return rewritten.forward if only_c else torch.no_grad()(rewritten.forward), calls
 
 
 def _numbers(recording: GraphModule) -> int:

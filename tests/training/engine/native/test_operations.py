@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
 
 from graphspec.training.engine.native.operations import Call, call_of, library, proven, same
-from graphspec.training.engine.recorded import simplified
+from graphspec.training.engine.recording import simplified
 from graphspec.training.engine.tracing import traced
 
 COMPILED = library()

@@ -14,7 +14,8 @@ from graphspec import pipeline
 from graphspec.spec.base import Component
 from graphspec.training.engine.native import operations
 from graphspec.training.engine.native.operations import Run, library
-from graphspec.training.engine.recorded import Recorded, record
+from graphspec.training.engine.native.rewriting import in_c
+from graphspec.training.engine.recording import Recording, record
 from graphspec.training.optim.build_objective import Target, build_objective
 from graphspec.training.optim.objective import Objective
 
@@ -61,18 +62,20 @@ def batches(size: int, count: int) -> list[tuple[list[Tensor], Tensor]]:
     ]
 
 
-def calls(recorded: Recorded) -> int:
+def calls(recorded: Recording) -> int:
     """How many calls of C the pass makes."""
     function = getattr(recorded.run, "__wrapped__", recorded.run)
-    return sum(isinstance(node.target, Run) for node in function.__self__.graph.nodes)
+    found = sum(isinstance(node.target, Run) for node in function.__self__.graph.nodes)
+    assert recorded.calls_of_c == found
+    return found
 
 
-def agree(name: str, loss: Objective, size: int) -> Recorded:
+def agree(name: str, loss: Objective, size: int) -> Recording:
     """Train for some steps by the recording and as written; every number is the same."""
     ours = compiled(name)
     theirs = copy.deepcopy(ours)
     given = batches(size, 12)
-    recorded = record(ours, loss, given[:2])
+    recorded = record(ours, loss, given[:2], rewrite=in_c)
     assert recorded is not None
     optimizers = [torch.optim.Adam(module.parameters(), lr=0.01) for module in (ours, theirs)]
     for step, (inputs, target) in enumerate(given):
@@ -112,14 +115,14 @@ class TestOneCall:
 
     def test_labels_are_checked(self) -> None:
         (inputs, target), *_ = given = batches(32, 2)
-        recorded = record(compiled("one hidden"), objective(), given)
+        recorded = record(compiled("one hidden"), objective(), given, rewrite=in_c)
         assert recorded is not None
         with pytest.raises(IndexError, match="out of bounds"):
             recorded(inputs, target + CLASSES)
 
     def test_another_layout_of_a_batch_is_read_as_what_it_is(self) -> None:
         (inputs, target), *_ = given = batches(32, 2)
-        recorded = record(compiled("one hidden"), objective(), given)
+        recorded = record(compiled("one hidden"), objective(), given, rewrite=in_c)
         assert recorded is not None
         loss = recorded(inputs, target)[0].item()
         other = inputs[0].transpose(1, 2).contiguous().transpose(1, 2)
@@ -140,7 +143,7 @@ class TestOneCall:
         from graphspec.training.engine.native import rewriting
 
         monkeypatch.setattr(rewriting, "_LARGE", 100)
-        recorded = record(compiled("one hidden"), objective(), batches(32, 2))
+        recorded = record(compiled("one hidden"), objective(), batches(32, 2), rewrite=in_c)
         assert recorded is not None
         assert calls(recorded) == 0
 
@@ -148,10 +151,11 @@ class TestOneCall:
 def test_without_a_compiler_the_pass_is_torchs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(operations, "_SOURCE", tmp_path / "operations.c")
     (tmp_path / "operations.c").write_text("no C")
-    library.cache_clear()
+    operations._found.cache_clear()
     try:
         assert library() is None
+        assert "C compiler" in operations.obstacle()
         assert calls(agree("one hidden", objective(), 32)) == 0
     finally:
         monkeypatch.undo()
-        library.cache_clear()
+        operations._found.cache_clear()

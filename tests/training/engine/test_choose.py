@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,9 @@ import torch
 from safetensors.torch import load_file
 
 from graphspec import compiler
-from graphspec.training.engine.equip import equip
+from graphspec.diagnostics import GraphspecWarning
+from graphspec.training.engine.choose import choose
+from graphspec.training.engine.native import operations
 from graphspec.training.loop import train_step
 from graphspec.training.prepare import load_data, make_learner
 from graphspec.training.run.reporter import Silent
@@ -31,6 +37,10 @@ SPEC: dict[str, Any] = {
 class Losses(Silent):
     def __init__(self) -> None:
         self.values: list[float] = []
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
     def step(self, loss: float) -> None:
         self.values.append(loss)
@@ -92,12 +102,12 @@ def test_of_any_dense_network_by_default_too(seed: int) -> None:
     for engine in ("eager", "default"):
         learner = make_learner(network.with_module(copy.deepcopy(start)), data, torch.device("cpu"), 1)
         batches = data.batches("train")
-        equip(learner, shaped.spec.train.model_copy(update={"engine": engine}), batches, 1000)
+        learner.engine = choose(learner, shaped.spec.train.model_copy(update={"engine": engine}), batches, 1000).engine
         torch.manual_seed(0)
         losses = [train_step(learner, batch) for batch in itertools.islice(batches.shuffled(0), 60)]
         found.append((losses, learner.metrics.compute(), list(learner.module.state_dict().values())))
     (theirs, figures, weights), (ours, own_figures, own_weights) = found
-    assert learner.recorded is not None
+    assert learner.engine.name in ("native", "recorded")
     assert ours == theirs
     assert own_figures == figures
     assert all(map(torch.equal, own_weights, weights))
@@ -109,20 +119,55 @@ def test_traced_stays_within_a_millionth(fit: Any, tmp_path: Path) -> None:
     assert eager[:100] == pytest.approx(traced[:100], rel=1e-6, abs=1e-6)
 
 
+FASTEST = "recorded" if operations.obstacle() else "native"
+
+
 @pytest.mark.parametrize(
-    ("engine", "steps", "records", "direct"),
-    [("default", 10_000, True, True), ("default", 10, False, True), ("eager", 10_000, False, False),
-     ("traced", 10, True, True)],
-)  # fmt: skip
-def test_what_an_engine_takes(engine: str, steps: int, records: bool, direct: bool) -> None:
-    network = compiler.load(SPEC, overrides=[f'train.engine="{engine}"'])
+    ("overrides", "steps", "name", "reason"),
+    [
+        ([], 1000, FASTEST, "torch's own layers alone; proven on two batches"),
+        ([], 10, "eager", "10 steps are too few to gain by a recording"),
+        (['train.engine="traced"'], 10, FASTEST, "torch's own layers alone"),
+        (['train.engine="eager"'], 1000, "eager", "as [train] engine says"),
+        (['train.precision="bf16"'], 1000, "eager", "steps are recorded on the CPU in fp32 only"),
+        (['layers.relu="RReLU"'], 1000, "eager", 'layer "relu" (RReLU) may take other operations in another step'),
+        (['train.optimizer={type="LBFGS"}'], 1000, "eager", "LBFGS asks for the loss several times a step"),
+        (["data.batch_size=5000"], 1000, "eager", "there is no whole batch to record"),
+    ],
+)
+def test_which_engine_is_chosen_and_why(overrides: list[str], steps: int, name: str, reason: str) -> None:
+    network = compiler.load(SPEC, overrides=overrides)
     shaped = network.shaped
     data = load_data(shaped.spec)
     learner = make_learner(network, data, torch.device("cpu"), 1)
     assert shaped.spec.train is not None
-    equip(learner, shaped.spec.train, data.batches("train"), steps)
-    assert (learner.recorded is not None) == records
-    assert (learner.direct is not None) == direct
+    choice = choose(learner, shaped.spec.train, data.batches("train"), steps)
+    assert choice.engine.name == name
+    assert reason in choice.reason
+
+
+def test_the_choice_is_said_once_and_kept(fit: Any, tmp_path: Path) -> None:
+    reporter = Losses()
+    fit(SPEC, tmp_path / "run", reporter=reporter, epochs=1)
+    said = "engine: eager (81 steps are too few to gain by a recording)"
+    assert reporter.notes == [said]
+    kept = json.loads((tmp_path / "run" / "environment.json").read_text())["engine"]
+    assert said == f"engine: {kept['name']} ({kept['reason']})"
+
+
+def test_an_engine_that_was_asked_for_and_cannot_be_had_is_a_warning(fit: Any, tmp_path: Path) -> None:
+    with pytest.warns(GraphspecWarning, match=r"\(RReLU\) may take other .*: every step runs as it is written"):
+        fit(SPEC, tmp_path / "run", overrides=['train.engine="traced"', 'layers.relu="RReLU"'], epochs=1)
+
+
+def test_without_a_compiler_the_step_is_recorded_and_the_reason_names_it(tmp_path: Path) -> None:
+    """In a process of its own: what a compiler has made is kept by the process."""
+    (tmp_path / "spec.json").write_text(json.dumps(SPEC))
+    command = [sys.executable, "-m", "graphspec", "train", "spec.json", "--run", "run"]
+    environment = {**os.environ, "CC": "/nonexistent", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert "engine: recorded (torch's own layers alone" in done.stderr
+    assert 'there is no C compiler "/nonexistent", which CC names' in done.stderr
 
 
 @pytest.mark.slow

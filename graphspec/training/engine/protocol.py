@@ -1,0 +1,56 @@
+"""How a step is computed, and that there is one way to ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from torch import Tensor
+
+from graphspec.training.optim.objective import Share, Values
+
+#: Looks at a loss before it moves a weight: gives it, or raises where it is not finite.
+Look = Callable[[Tensor], float]
+
+
+class Pass(NamedTuple):
+    """What a pass gives: the loss (a scalar), what `Look` says of it, and the network's outputs."""
+
+    loss: Tensor
+    value: float
+    output: Values
+
+
+class Engine(Protocol):
+    """Computes the steps of a run: all engines compute one function, one faster than the other.
+
+    ``name`` is what the run says of it. By default an engine has the textbook loop's bits; where other bits are asked
+    for (``traced``, ``compiled``), its docstring says which.
+    """
+
+    name: ClassVar[str]
+
+    def forward_and_backward(self, inputs: list[Tensor], target: Values, share: Share, look: Look) -> Pass:
+        """The loss of a batch that is `share` of its update; its gradients are added to those of the parameters.
+
+        Raises what `look` raises, at the latest before the update.
+        """
+
+    def update(self, again: Callable[[], Tensor] | None = None) -> None:
+        """Move the weights along the gradients; `again` gives loss and gradients anew for those who ask."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimiser's state, whichever way the updates were computed."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from an optimiser's state."""
+
+
+class Choice(NamedTuple):
+    """The engine of a run, and why it is this one."""
+
+    engine: Engine
+    reason: str
+
+    def __str__(self) -> str:
+        return f"engine: {self.engine.name} ({self.reason})"
