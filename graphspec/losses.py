@@ -16,6 +16,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from graphspec.scales import (
+    ANY,
+    ANY_NUMBER,
+    LOG_PROBABILITIES,
+    LOG_RATES,
+    LOGITS,
+    LOGITS_OF_CLASSES,
+    PROBABILITIES,
+    RATES,
+    UNIT,
+    Scale,
+    Span,
+)
+
 #: How far above 1 a probability may be that was computed.
 _ROUNDING = 1e-4
 #: ONNX's number for int64.
@@ -31,35 +45,6 @@ class Targets(enum.Enum):
     VALUES = "floats of the output's shape"
     LISTS = "the classes that apply, -1 behind them"
     NONE = "none"
-
-
-@dataclasses.dataclass(frozen=True)
-class Scale:
-    """What the values of an output are. ``spoilt_by`` are the layer types that cannot give such values; of any other
-    type, nothing is said.
-    """
-
-    name: str
-    spoilt_by: frozenset[str] = frozenset()
-
-
-_SIGMOIDS = frozenset(["Sigmoid", "sigmoid", "Hardsigmoid"])
-_SOFTMAXES = frozenset(["Softmax", "softmax", "Softmax2d"])
-_LOG_PROBABILITIES = frozenset(["LogSoftmax", "log_softmax", "LogSigmoid", "logsigmoid"])
-#: Layers whose values are bounded by nothing, or by other bounds than those of probabilities.
-_UNBOUNDED = frozenset(
-    """Linear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Embedding EmbeddingBag
-    BatchNorm1d BatchNorm2d BatchNorm3d LayerNorm GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d RMSNorm
-    LSTM GRU RNN MultiheadAttention ReLU relu ReLU6 LeakyReLU PReLU ELU SELU CELU GELU gelu SiLU silu Mish Softplus
-    Softsign Tanh tanh Hardtanh Hardswish Tanhshrink Softshrink Hardshrink""".split()
-)
-
-ANY = Scale("any values")
-LOGITS = Scale("plain outputs", spoilt_by=_SIGMOIDS | _SOFTMAXES | _LOG_PROBABILITIES)
-#: LogSoftmax twice is LogSoftmax.
-LOGITS_OF_CLASSES = Scale("plain outputs", spoilt_by=_SIGMOIDS | _SOFTMAXES | {"LogSigmoid"})
-LOG_PROBABILITIES = Scale("log-probabilities", spoilt_by=_SIGMOIDS | _SOFTMAXES | _UNBOUNDED)
-PROBABILITIES = Scale("probabilities, from 0 to 1", spoilt_by=_LOG_PROBABILITIES | _UNBOUNDED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +81,15 @@ def _half_margin(arguments: Mapping[str, Any]) -> float:
     return float(arguments.get("margin", 1.0)) / 2
 
 
+def _rates(arguments: Mapping[str, Any]) -> Scale:
+    return LOG_RATES if arguments.get("log_input", True) else RATES
+
+
+def _shares(arguments: Mapping[str, Any]) -> Span:
+    """KLDivLoss compares with probabilities, or with their logarithms."""
+    return Span(high=0.0) if arguments.get("log_target", False) else UNIT
+
+
 def _by_class(counts: Tensor, columns: int | None) -> dict[str, Tensor]:
     """A weight for each class, inverse to its frequency: ``n / (classes × count)``, as scikit-learn's "balanced"."""
     return {"weight": (counts.sum() / (len(counts) * counts.clamp(min=1))).to(torch.float32)}
@@ -111,30 +105,44 @@ def _by_column(counts: Tensor, columns: int | None) -> dict[str, Tensor]:
 
 @dataclasses.dataclass(frozen=True)
 class Loss:
-    """A row: ``targets`` are what it compares with, ``takes`` is what its first output has to be.
+    """A row: ``targets`` are what it compares with, and ``among`` which numbers they have to be where they are floats;
+    ``takes`` is what its first output has to be. Both may follow from the loss's arguments.
 
     An output of one column is read as the second of two classes above ``threshold``, a number, or a function of the
     loss's arguments; where ``lowest``, below it, and of several columns the lowest is the class. ``outputs`` is of how
     many outputs it is computed, with ``compared`` the first of them with the target. ``weighed``: its mean is over the
-    weights of the target's classes without those that are ignored, not over samples. ``applies`` are the layers that it
-    contains (in lower case); ``instead`` is what to do where the output is not what it takes. ``balanced`` gives, from
+    weights of the target's classes without those that are ignored, not over samples; ``reductions`` are the names of
+    its means. ``applies`` are the layers that it contains (in lower case); ``instead`` is what to do where the output is
+    not what it takes. ``balanced`` gives, from
     the classes' counts and the output's columns, the arguments that ``weight = "balanced"`` stands for.
     """
 
     targets: Targets
-    takes: Scale = ANY
+    takes: Scale | Callable[[Mapping[str, Any]], Scale] = ANY
     probability: Probability | None = None
     threshold: float | Callable[[Mapping[str, Any]], float] = 0.5
     lowest: bool = False
     outputs: int = 1
     compared: bool = True
     weighed: bool = False
+    reductions: tuple[str, ...] = ("mean",)
     applies: frozenset[str] = frozenset()
     instead: str = ""
     balanced: Callable[[Tensor, int | None], dict[str, Tensor]] | None = None
+    among: Span | Callable[[Mapping[str, Any]], Span] = ANY_NUMBER
+
+    def scale(self, arguments: Mapping[str, Any]) -> Scale:
+        """What its first output has to be, given the loss's `arguments`."""
+        return self.takes if isinstance(self.takes, Scale) else self.takes(arguments)
+
+    def span(self, arguments: Mapping[str, Any]) -> Span:
+        """Which numbers its targets have to be, given the loss's `arguments`."""
+        return self.among if isinstance(self.among, Span) else self.among(arguments)
 
 
 _SOFTMAX, _SIGMOID = frozenset(["softmax", "softmax2d"]), frozenset(["sigmoid"])
+
+_SIDES = Span(only=(-1.0, 1.0))
 
 LOSSES: Mapping[str, Loss] = {
     "CrossEntropyLoss": Loss(
@@ -161,25 +169,44 @@ LOSSES: Mapping[str, Loss] = {
     "L1Loss": Loss(Targets.VALUES),
     "SmoothL1Loss": Loss(Targets.VALUES),
     "HuberLoss": Loss(Targets.VALUES),
-    "BCELoss": Loss(Targets.VALUES, PROBABILITIES, ITSELF, instead="end with Sigmoid, or use BCEWithLogitsLoss"),
+    "BCELoss": Loss(
+        Targets.VALUES, PROBABILITIES, ITSELF, among=UNIT, instead="end with Sigmoid, or use BCEWithLogitsLoss"
+    ),
     "BCEWithLogitsLoss": Loss(
         Targets.VALUES,
         LOGITS,
         SIGMOID,
         threshold=0.0,
         applies=_SIGMOID,
+        among=UNIT,
         balanced=_by_column,
         instead="remove it, or use BCELoss",
     ),
-    "PoissonNLLLoss": Loss(Targets.VALUES, threshold=_rate_of_half),
-    "KLDivLoss": Loss(Targets.VALUES, LOG_PROBABILITIES, EXP, threshold=_log_half, instead="end with LogSoftmax"),
-    "MultiLabelSoftMarginLoss": Loss(
-        Targets.VALUES, LOGITS, SIGMOID, threshold=0.0, applies=_SIGMOID, instead="remove it"
+    "PoissonNLLLoss": Loss(
+        Targets.VALUES,
+        _rates,
+        threshold=_rate_of_half,
+        among=Span(0.0),
+        instead="end with a plain layer, or with exp or Softplus and log_input = false",
     ),
-    "MultiLabelMarginLoss": Loss(Targets.LISTS),
-    "CosineEmbeddingLoss": Loss(Targets.SIDES, outputs=2, compared=False),
-    "MarginRankingLoss": Loss(Targets.SIDES, outputs=2, compared=False),
-    "GaussianNLLLoss": Loss(Targets.VALUES, outputs=2),
+    "KLDivLoss": Loss(
+        Targets.VALUES,
+        LOG_PROBABILITIES,
+        EXP,
+        threshold=_log_half,
+        among=_shares,
+        reductions=("mean", "batchmean"),
+        instead="end with LogSoftmax",
+    ),
+    "MultiLabelSoftMarginLoss": Loss(
+        Targets.VALUES, LOGITS, SIGMOID, threshold=0.0, applies=_SIGMOID, among=UNIT, instead="remove it"
+    ),
+    "MultiLabelMarginLoss": Loss(Targets.LISTS, among=Span(only=(0.0, 1.0))),
+    "CosineEmbeddingLoss": Loss(Targets.SIDES, outputs=2, compared=False, among=_SIDES),
+    "MarginRankingLoss": Loss(Targets.SIDES, outputs=2, compared=False, among=_SIDES),
+    "GaussianNLLLoss": Loss(
+        Targets.VALUES, outputs=2, instead="its second output is a variance: end that with Softplus or exp"
+    ),
     "TripletMarginLoss": Loss(Targets.NONE, outputs=3, compared=False),
     "TripletMarginWithDistanceLoss": Loss(Targets.NONE, outputs=3, compared=False),
 }
@@ -209,7 +236,7 @@ class Reading:
         if row is None:
             return cls(classes)
         probability = row.probability
-        if probability and probability.of_its_scale and producer in row.takes.spoilt_by:
+        if probability and probability.of_its_scale and producer in row.scale(arguments).spoilt_by:
             probability = None
         threshold = row.threshold(arguments) if callable(row.threshold) else row.threshold
         return cls(classes, probability, threshold, row.lowest)

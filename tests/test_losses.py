@@ -32,7 +32,7 @@ def test_every_loss_of_outputs_and_a_target_has_a_row() -> None:
 def outputs(name: str, columns: int, samples: int = 200) -> Tensor:
     """Outputs such as the loss takes, far from 0 and near it."""
     plain = torch.randn(samples, columns, generator=RANDOM) * 3
-    scale = LOSSES[name].takes.name
+    scale = LOSSES[name].scale({}).name
     if scale == "log-probabilities":
         return plain.log_softmax(1) if columns > 1 else nn.functional.logsigmoid(plain)
     return plain.sigmoid() if scale.startswith("probabilities") else plain

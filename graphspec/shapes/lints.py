@@ -8,6 +8,7 @@ from graphspec.diagnostics import Code, Diagnostic, quoted
 from graphspec.graph import Layer, LayerGraph
 from graphspec.losses import LOSSES
 from graphspec.ops.inferred import ranks
+from graphspec.scales import LOG_SOFTMAXES, SOFTMAXES
 from graphspec.shapes.producer import producer
 from graphspec.shapes.shaped import ShapedLayer, TensorType, ValueRef
 from graphspec.spec.train import first_output
@@ -65,13 +66,27 @@ def _unfit_for_loss(
     for loss in train.losses if train else ():
         row, first = LOSSES.get(loss.type), first_output(loss, next(iter(outputs)))
         layer = producer(layers, outputs[first]) if first in outputs else None
-        if row is None or layer is None or layer.type not in row.takes.spoilt_by:
+        if layer is not None and _over_one_value(layer):
+            message = f"layer {quoted(layer.name)}: {layer.type} over one value always gives the same"
+            hint = "end with Sigmoid, or with one column a class"
+            yield Diagnostic("softmax-before-loss", message, layer.at, hint, severity="warning")
+            continue
+        if row is None or layer is None or layer.type not in row.scale(loss.args).spoilt_by:
             continue
         code: Code = "softmax-before-loss" if row.applies else "activation-missing"
-        message = f"{loss.type} takes {row.takes.name}, which {layer.type} does not give"
+        message = f"{loss.type} takes {row.scale(loss.args).name}, which {layer.type} does not give"
         if layer.type.lower() in row.applies:
             message = f"{loss.type} applies {layer.type.lower()} itself"
         yield Diagnostic(code, f"layer {quoted(layer.name)}: {message}", layer.at, row.instead, severity="warning")
+
+
+def _over_one_value(layer: ShapedLayer) -> bool:
+    """Whether it is a softmax over a dim of size 1."""
+    kind, dim = layer.outputs.get(()), layer.arguments.get("dim")
+    if layer.type not in SOFTMAXES | LOG_SOFTMAXES or kind is None:
+        return False
+    dim = 1 if dim is None else dim
+    return isinstance(dim, int) and -len(kind.shape) <= dim < len(kind.shape) and kind.shape[dim] == 1
 
 
 def _first(layer: ShapedLayer) -> ValueRef | None:

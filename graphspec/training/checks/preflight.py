@@ -11,10 +11,14 @@ from graphspec.data import Batches, DataSet
 from graphspec.data.checks import shared_samples
 from graphspec.diagnostics import fail, quoted, warn
 from graphspec.losses import Targets
+from graphspec.scales import ANY, SPANS
 from graphspec.system.torch_private import AnyBatchNorm, AnyInstanceNorm
 from graphspec.training.learner import Learner
-from graphspec.training.optim.objective import Term, Values, pick
+from graphspec.training.optim.objective import Term, pick
 
+_OTHER_TARGETS = "MSELoss takes any numbers; two numbers that stand for two classes are written 0 and 1"
+#: Share of targets that a last layer may miss, as outliers.
+_FEW = 0.01
 #: How far probabilities may be from what they sum to.
 _ROUNDING = 1e-3
 
@@ -26,6 +30,8 @@ def preflight(learner: Learner, batches: Batches, data: DataSet) -> None:
     if batches.batch_size > rows:
         message = f"batch_size {batches.batch_size} is more than the {rows} training samples"
         raise fail("no-data", message, at=("data", "batch_size"))
+    for term in terms:
+        _check_targets(term, data)
     batch = next(batches.in_order(2))
     module.eval()
     with torch.inference_mode():
@@ -34,16 +40,44 @@ def preflight(learner: Learner, batches: Batches, data: DataSet) -> None:
             if term.row.compared and len(term.outputs) == 1:
                 _check_output(term, *term.pair(output, target), data)
                 _check_scale(term, pick(output, term.outputs[0]))
-            _check_loss(term, output, target)
+            term(output, target)
         if batches.mix:
             mixed = next(batches.shuffled(0))
             for term in terms:
-                _check_loss(term, module(*binding.inputs_of(mixed)), binding.targets_of(mixed))
+                term(module(*binding.inputs_of(mixed)), binding.targets_of(mixed))
     learner.train_mode()
     _check_last_batch(learner, batches)
     if data.validation is not None and (count := shared_samples(data.train, data.validation)):
         which = "1 validation sample also stands" if count == 1 else f"{count} validation samples also stand"
         warn("bad-data", f"{which} in the training part", at=("data", "dataset"))
+
+
+def _check_targets(term: Term, data: DataSet) -> None:
+    """Whether values are among those that the loss compares with, and that the last layer can give."""
+    parts = {"training": data.train, "validation": data.validation}
+    for part, samples in parts.items():
+        values = None if samples is None or term.target is None else samples.targets[term.target]
+        if values is None or not values.is_floating_point() or term.classes is not None:
+            continue
+        if (outside := term.among.outside(values)).any():
+            place = outside.nonzero()[0]
+            message = f"{quoted(str(term.target))} of the {part} part is {values[tuple(place)]:g} at row {place[0]}"
+            takes = f"{term.name} takes targets {term.among}"
+            raise fail("bad-loss", f"{message}, and {takes}", at=("train", "loss"), hint=_OTHER_TARGETS)
+        _check_reach(term, values, part)
+
+
+def _check_reach(term: Term, values: Tensor, part: str) -> None:
+    """Warn where the last layer cannot give some of the `values`."""
+    span = SPANS.get(str(term.producer))
+    if span is None or term.takes is not ANY or not term.row.compared or part != "training":
+        return
+    share = span.outside(values).to(torch.float64).mean().item()
+    if share > _FEW:
+        message = f"{term.producer} gives values {span}, and {share:.0%} of {quoted(str(term.target))} are others"
+        warn(
+            "activation-missing", message, at=("train", "loss"), hint=f"leave {term.producer} out, or scale the target"
+        )
 
 
 def _check_output(term: Term, output: Tensor, target: Tensor, data: DataSet) -> None:
@@ -61,6 +95,9 @@ def _check_output(term: Term, output: Tensor, target: Tensor, data: DataSet) -> 
             )
         return
     count = term.classes
+    if count == 1:
+        message = f"every sample of {data.name} is of one class, {quoted(data.labels[str(term.target)][0])}"
+        raise fail("class-count", message, at=("data", "dataset"), hint="to tell classes apart takes two of them")
     one_column = count == 2 and term.row.targets is not Targets.CLASSES
     widths = [1, count] if one_column else [count]
     if output.ndim != 2 or output.shape[1] not in widths:
@@ -79,17 +116,8 @@ def _check_scale(term: Term, output: Tensor) -> None:
     sums = torch.ones(()) if probability.each else shares.sum(1)
     if shares.min() >= 0 and shares.max() <= 1 + _ROUNDING and (sums - 1).abs().max() <= _ROUNDING:
         return
-    message = f"{term.name} takes {term.row.takes.name}, and {quoted(term.outputs[0])} gives others"
+    message = f"{term.name} takes {term.takes.name}, and {quoted(term.outputs[0])} gives others"
     warn("activation-missing", message, at=("train", "loss"), hint=term.row.instead)
-
-
-def _check_loss(term: Term, output: Values, target: Values) -> None:
-    """Some arguments of torch's losses are looked at only when they are computed."""
-    try:
-        term(output, target)
-    except (RuntimeError, ValueError, IndexError) as error:
-        hint = term.row.instead if "between 0 and 1" in str(error) else ""
-        raise fail("bad-loss", f"{term.name} cannot be computed: {error}", at=("train", "loss"), hint=hint) from error
 
 
 def _check_last_batch(learner: Learner, batches: Batches) -> None:

@@ -22,6 +22,10 @@ OWN_KEYS = ("output", "target", "factor")
 #: Arguments of torch's losses that are tensors.
 _TENSORS = ("weight", "pos_weight")
 AT = ("train", "loss")
+_FOR_CLASSES = (
+    'for numbers use "MSELoss"; in [data] dataset, classes = true (csv, parquet) or classes = 2 (npz: how many there are) '
+    "reads a target of whole numbers as classes"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,9 +100,14 @@ def _module(component: Component, about: Target, columns: int | None, at: Path) 
     if name not in known:
         hint = suggest(name, known) or f"known: {', '.join(sorted(known))}"
         raise fail("bad-loss", f'unknown loss "{name}"', at=at, hint=hint)
-    if component.args.get("reduction", "mean") != "mean":
+    if component.args.get("reduction", "mean") not in LOSSES[name].reductions:
         raise fail("bad-loss", "the loss of a batch is its mean", at=(*at, "reduction"), hint="remove reduction")
+    for old in ("size_average", "reduce"):  # torch's, from before there was a reduction
+        if old in component.args:
+            raise fail("bad-loss", "the loss of a batch is its mean", at=(*at, old), hint=f"remove {old}")
     tensors = _arguments(component, about, columns, at)
+    for key in _TENSORS:
+        _check_weights(tensors.get(key), (*at, key))
     checked = Component.model_construct(type=name, args=tensors)
     return construct(checked, choose(checked, known, "loss", at), at)
 
@@ -110,12 +119,15 @@ def _term(
     name, classes = component.type, about.classes
     loss = _module(component, about, head.columns, at).to(device)
     if classes is None and LOSSES[name].targets in (Targets.CLASSES, Targets.SIGNS):
-        raise fail("bad-loss", f"{name} is for classes, the data set has none", at=at, hint='use "MSELoss"')
+        raise fail("bad-loss", f"{name} is for classes, the data set has none", at=at, hint=_FOR_CLASSES)
     if name == "KLDivLoss" and component.args.get("log_target") is True and classes is not None:
         raise fail("bad-loss", "class labels have no logarithms", at=(*at, "log_target"), hint="remove log_target")
     prepare = preparation(LOSSES[name].targets, classes)
     reading = Reading.of(name, component.args, classes, head.producer)
-    return Term(name, loss, outputs, target, prepare, reading, factor, "ignore_index" in component.args)
+    return Term(
+        name, loss, outputs, target, prepare, reading, factor, "ignore_index" in component.args, component.args,
+        head.producer,
+    )  # fmt: skip
 
 
 def _arguments(component: Component, about: Target, columns: int | None, at: Path) -> dict[str, Any]:
@@ -148,6 +160,15 @@ def _tensor(name: str, value: Any) -> Any:
         return torch.tensor(value, dtype=torch.float32)
     except (TypeError, ValueError):
         return value  # no numbers: torch says so
+
+
+def _check_weights(weights: Any, at: Path) -> None:
+    if not isinstance(weights, Tensor):
+        return
+    if not weights.isfinite().all() or (weights < 0).any():
+        raise fail("bad-loss", "weights are finite and not below 0", at=at)
+    if not weights.any():
+        raise fail("bad-loss", "every weight is 0: nothing is learned", at=at)
 
 
 def _outputs(loss: str, named: Any, outputs: tuple[str, ...], at: Path) -> tuple[str, ...]:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from graphspec.diagnostics import fail
 from graphspec.losses import LOSSES, Loss, Reading
+from graphspec.scales import Scale, Span
+from graphspec.system.out_of_memory import is_out_of_memory
 
+#: What torch's losses say of an output that is not what they take.
+_OUT_OF_RANGE = ("between 0 and 1", "negative")
 Values = Tensor | Mapping[str, Tensor]
 #: What part of a whole some samples are: by their number, or for each term by what its mean is over.
 Share = float | tuple[float, ...]
@@ -20,7 +26,8 @@ class Term:
     """A loss of one or several outputs, with the preparation of its target.
 
     ``reading`` is what the first output says: of how many classes, None for regression, and what probability it has.
-    ``factor`` weighs the term in the sum. ``ignores`` says that samples of one class do not count.
+    ``factor`` weighs the term in the sum. ``ignores`` says that samples of one class do not count. ``arguments`` are
+    the loss's, and ``producer`` is the type of the layer that gives the first output, where it is known.
     """
 
     name: str
@@ -31,6 +38,8 @@ class Term:
     reading: Reading
     factor: float = 1.0
     ignores: bool = False
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    producer: str | None = None
 
     @property
     def row(self) -> Loss:
@@ -41,6 +50,16 @@ class Term:
     def classes(self) -> int | None:
         """How many classes its target has, None where it has values."""
         return self.reading.classes
+
+    @property
+    def takes(self) -> Scale:
+        """What its first output has to be."""
+        return self.row.scale(self.arguments)
+
+    @property
+    def among(self) -> Span:
+        """Which numbers its targets have to be, where they are values."""
+        return self.row.span(self.arguments)
 
     @property
     def weighed(self) -> bool:
@@ -57,15 +76,26 @@ class Term:
         return float(len(labels) if weight is None else weight[labels].sum(dtype=torch.float64))
 
     def __call__(self, output: Values, target: Values) -> Tensor:
-        """The mean loss of a batch (a scalar), times the factor."""
+        """The mean loss of a batch (a scalar), times the factor.
+
+        Raises ``GraphspecError`` where torch's loss refuses an output or a target.
+        """
+        try:
+            loss = self._of(output, target)
+        except (RuntimeError, ValueError, IndexError) as error:
+            if is_out_of_memory(error):
+                raise
+            hint = self.row.instead if any(words in str(error) for words in _OUT_OF_RANGE) else ""
+            raise fail("bad-loss", f"{self.name} cannot be computed: {error}", ("train", "loss"), hint) from error
+        return loss if self.factor == 1 else loss * self.factor
+
+    def _of(self, output: Values, target: Values) -> Tensor:
         given = [pick(output, name) for name in self.outputs]
         if self.target is None:
-            loss = self.loss(*given)
-        else:
-            wanted = self.prepare(given[0], pick(target, self.target))
-            before = 1 if self.name == "GaussianNLLLoss" else len(given)  # whose variance stands behind the target
-            loss = self.loss(*given[:before], wanted, *given[before:])
-        return loss if self.factor == 1 else loss * self.factor
+            return self.loss(*given)
+        wanted = self.prepare(given[0], pick(target, self.target))
+        before = 1 if self.name == "GaussianNLLLoss" else len(given)  # whose variance stands behind the target
+        return self.loss(*given[:before], wanted, *given[before:])
 
     def pair(self, output: Values, target: Values) -> tuple[Tensor, Tensor]:
         """The output and the target that this term compares; a mixed label counts as its greater part."""

@@ -101,7 +101,7 @@ def test_two_classes_are_scikit_learns_under_every_loss(loss: str, columns: int)
     output = {
         "log-probabilities": nn.functional.logsigmoid(logit) if columns == 1 else logits.log_softmax(1),
         "probabilities, from 0 to 1": logits.sigmoid(),
-    }.get(row.takes.name, -logits if row.lowest else logits)
+    }.get(row.scale({}).name, -logits if row.lowest else logits)
     reading = Reading.of(loss, {}, 2)
     if columns == 1:
         score = (-output if reading.lowest else output)[:, 0]
