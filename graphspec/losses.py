@@ -112,9 +112,9 @@ class Loss:
     loss's arguments; where ``lowest``, below it, and of several columns the lowest is the class. ``outputs`` is of how
     many outputs it is computed, with ``compared`` the first of them with the target. ``weighed``: its mean is over the
     weights of the target's classes without those that are ignored, not over samples; ``reductions`` are the names of
-    its means. ``applies`` are the layers that it contains (in lower case); ``instead`` is what to do where the output is
-    not what it takes. ``balanced`` gives, from
-    the classes' counts and the output's columns, the arguments that ``weight = "balanced"`` stands for.
+    its means. ``applies`` are the layers that it contains (in lower case); ``instead`` is what to do where the output
+    is not what it takes. ``balanced`` gives, from the classes' counts and the output's columns, the arguments that
+    ``weight = "balanced"`` stands for.
     """
 
     targets: Targets

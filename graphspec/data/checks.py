@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -14,10 +14,12 @@ from graphspec.diagnostics import fail, quoted
 AT = ("data", "dataset")
 
 
-def check_samples(samples: Samples, labels: Mapping[str, tuple[str, ...]], part: str) -> None:
+def check_samples(
+    samples: Samples, labels: Mapping[str, tuple[str, ...]], part: str, ignored: Collection[int] = ()
+) -> None:
     """At least one sample, no value that is not finite, no label outside the classes; else ``GraphspecError``.
 
-    `labels` are the names of the classes by target.
+    `labels` are the names of the classes by target; the labels `ignored` need not be among them.
     """
     if len(samples) == 0:
         raise fail("no-data", f"the {part} part has no samples", at=AT)
@@ -26,7 +28,7 @@ def check_samples(samples: Samples, labels: Mapping[str, tuple[str, ...]], part:
     for name, value in samples.targets.items():
         _check_finite(name, value, part)
         if name in labels:
-            _check_labels(name, value, len(labels[name]), part)
+            _check_labels(name, value, len(labels[name]), part, ignored)
 
 
 def _check_finite(name: str, value: Tensor, part: str) -> None:
@@ -36,14 +38,18 @@ def _check_finite(name: str, value: Tensor, part: str) -> None:
         raise fail("bad-data", f"{quoted(name)} of the {part} part is not finite at {where}", at=AT)
 
 
-def _check_labels(name: str, labels: Tensor, count: int, part: str) -> None:
-    wrong = ((labels < 0) | (labels >= count)).nonzero().flatten()
+def _check_labels(name: str, labels: Tensor, count: int, part: str, ignored: Collection[int]) -> None:
+    outside = (labels < 0) | (labels >= count)
+    for label in ignored:
+        outside &= labels != label
+    wrong = outside.nonzero().flatten()
     if len(wrong):
         row = int(wrong[0])
         message = (
             f"{quoted(name)} of the {part} part is {int(labels[row])} at row {row}, the classes are 0 to {count - 1}"
         )
-        raise fail("bad-data", message, at=AT)
+        hint = f"ignore_index = {int(labels[row])} in [train] loss leaves such samples out, if that is meant"
+        raise fail("bad-data", message, at=AT, hint=hint)
 
 
 def shared_samples(one: Samples, other: Samples) -> int:

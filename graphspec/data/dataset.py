@@ -87,6 +87,11 @@ class DataSet:
         steps = [({} if one else {"input": name}, step) for name, steps in self.values.items() for step in steps]
         return self.sizes.as_dicts() + [step.as_dict() | of for of, step in steps]
 
+    def class_counts(self, target: str) -> torch.Tensor:
+        """How often each class of `target` occurs in the training part; labels outside them are ignored ones."""
+        labels, classes = self.train.targets[target], len(self.labels[target])
+        return torch.bincount(labels[(labels >= 0) & (labels < classes)].cpu(), minlength=classes)
+
     def samples(self, part: Part) -> Samples:
         """The samples of one part. Asking for ``"test"`` opens it."""
         if part == "test":
@@ -116,13 +121,20 @@ class DataSet:
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
-def load(spec: DataSpec, place: DataLike = None, *, seed: int = 0, dtypes: Mapping[str, str] | None = None) -> DataSet:
+def load(
+    spec: DataSpec,
+    place: DataLike = None,
+    *,
+    seed: int = 0,
+    dtypes: Mapping[str, str] | None = None,
+    ignored: frozenset[int] = frozenset(),
+) -> DataSet:
     """Read the data set that ``[data]`` names, and split it.
 
     `place` says where it lies; ``[data] root``, which it may replace, must stay inside the working directory. `seed`
     decides the splits and the order of batches; `dtypes` are those of the network's inputs, by name (floats where they
-    are not known). Raises ``GraphspecError`` for whatever is missing or wrong; the test
-    part is checked when it is opened.
+    are not known); `ignored` are labels that need not be classes, as the loss leaves them out. Raises
+    ``GraphspecError`` for whatever is missing or wrong; the test part is checked when it is opened.
     """
     where = DataPlace.of(place)
     if where.root is None:
@@ -130,12 +142,12 @@ def load(spec: DataSpec, place: DataLike = None, *, seed: int = 0, dtypes: Mappi
     root = Path(spec.root) if where.root is None else where.root
     sizes = size_transforms(spec.transforms)
     augment = augmentations(spec.augment)
-    source = read(spec.dataset, Place(root, where.download, seed, where.cache), sizes)
+    source = read(spec.dataset, Place(root, where.download, seed, where.cache, ignored), sizes)
     source = source if source.sized else _resized(source, sizes)
     mix = mixings(spec.augment, source)
-    check_samples(source.train, source.labels, "training")
-    training, test = _test_part(source, spec, seed)
-    training, validation = _validation_part(training, source, spec, seed)
+    check_samples(source.train, source.labels, "training", ignored)
+    training, test = _test_part(source, spec, seed, ignored)
+    training, validation = _validation_part(training, source, spec, seed, ignored)
     kinds = image_targets(training) if spec.augment else {}
     if spec.augment:
         check_followers(spec.augment, training, kinds)
@@ -163,16 +175,20 @@ def _resized(source: Source, sizes: SizeTransforms) -> Source:
     return dataclasses.replace(source, train=resized(source.train, sizes), test=opened, sized=True)
 
 
-def _validation_part(training: Samples, source: Source, spec: DataSpec, seed: int) -> tuple[Samples, Samples | None]:
+def _validation_part(
+    training: Samples, source: Source, spec: DataSpec, seed: int, ignored: frozenset[int]
+) -> tuple[Samples, Samples | None]:
     """What of `training` is trained on, and the validation part: the source's own, or split off."""
     if source.validation is None:
         return _split(training, source.labels, spec.validation, seed, "validation")
     validation = source.validation()
-    check_samples(validation, source.labels, "validation")
+    check_samples(validation, source.labels, "validation", ignored)
     return training, validation
 
 
-def _test_part(source: Source, spec: DataSpec, seed: int) -> tuple[Samples, Callable[[], Samples] | None]:
+def _test_part(
+    source: Source, spec: DataSpec, seed: int, ignored: frozenset[int]
+) -> tuple[Samples, Callable[[], Samples] | None]:
     """The training samples, and a way to the test part: the source's own, or split off."""
     own = source.test
     if own is None:
@@ -181,7 +197,7 @@ def _test_part(source: Source, spec: DataSpec, seed: int) -> tuple[Samples, Call
 
     def opened() -> Samples:
         samples = own()
-        check_samples(samples, source.labels, "test")
+        check_samples(samples, source.labels, "test", ignored)
         return samples
 
     return source.train, opened

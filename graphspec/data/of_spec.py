@@ -20,7 +20,13 @@ def load_data(spec: NetworkSpec, place: DataPlace = DataPlace()) -> DataSet:
     seed = spec.train.seed if spec.train else 0
     with enough_memory("the data set", ("data", "dataset"), hint="fewer samples, or smaller images, need less"):
         dtypes = {name: kind.dtype for name, kind in spec.inputs.items()}
-        return load(spec.data, place, seed=seed, dtypes=dtypes)
+        return load(spec.data, place, seed=seed, dtypes=dtypes, ignored=_ignored(spec))
+
+
+def _ignored(spec: NetworkSpec) -> frozenset[int]:
+    """The labels that a loss says it leaves out."""
+    named = [loss.args.get("ignore_index") for loss in spec.train.losses] if spec.train else []
+    return frozenset(label for label in named if isinstance(label, int))
 
 
 def data_of(spec: Source, data: DataLike = None, **reading: Unpack[Reading]) -> DataSet:

@@ -71,5 +71,6 @@ def _label(data: DataSet, targets: Mapping[str, Tensor], row: int) -> str:
     value = targets[target][row]
     if target not in data.labels:
         return f"{value.flatten()[0]:.3g}"
-    name = printable(data.labels[target][int(value)])
+    names = data.labels[target]
+    name = printable(names[int(value)]) if 0 <= value < len(names) else str(int(value))
     return name if len(name) <= 12 else name[:11] + "…"

@@ -152,4 +152,4 @@ def _predictions(
 
 
 def _name(labels: Sequence[str], index: int) -> str:
-    return labels[index] if index < len(labels) else str(index)
+    return labels[index] if 0 <= index < len(labels) else str(index)

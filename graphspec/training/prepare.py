@@ -164,4 +164,4 @@ def _target(name: str, data: DataSet) -> Target:
     if name not in data.labels:
         return Target(None)
     classes = len(data.labels[name])
-    return Target(classes, lambda: torch.bincount(data.train.targets[name].cpu(), minlength=classes))
+    return Target(classes, lambda: data.class_counts(name))

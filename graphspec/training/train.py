@@ -180,5 +180,13 @@ def _report(learner: Learner, folder: RunFolder, data: DataSet, evaluation: Eval
         seconds=learner.seconds,
         samples_per_second=seen / learner.seconds if learner.seconds else 0.0,
         evaluation=evaluation,
-        advice=advice(learner.objective, data, learner.history, learner.trend, learner.step, learner.best.epoch),
+        advice=advice(
+            learner.objective,
+            data,
+            learner.history,
+            learner.trend,
+            learner.step,
+            learner.best.epoch,
+            evaluation.parts["train"]["loss"] if evaluation else 0.0,
+        ),
     )

@@ -165,8 +165,8 @@ def test_image_folders(make: Make, expected: str, tmp_path: Path) -> None:
 
 
 ROWS: dict[str, tuple[Make, str]] = {
-    "127 label -1": (npz(x=X, y=with_label(-1)), r'bad-data.*"y" of the training part is -1 at row 3'),
-    "127 label -100": (npz(x=X, y=with_label(-100)), r'bad-data.*"y" of the training part is -100 at row 3'),
+    "127 label -1": (npz(x=X, y=with_label(-1)), r'bad-data.*"y" is -1 at row 3, and classes count from 0'),
+    "127 label -100": (npz(x=X, y=with_label(-100)), r'bad-data.*"y" is -100 at row 3.*ignore_index = -100'),
     "127 label 7 of 3": (
         npz(x=X, y=with_label(7), classes=3),
         r'bad-data.*"y" of the training part is 7 at row 3, the classes are 0 to 2',

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from graphspec.data import DataSet, load, memory
 from graphspec.data.decoded import decode
+from graphspec.data.sources.parts import part_of
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
 from graphspec.spec.data import DataSpec
 
@@ -152,6 +153,48 @@ def test_a_folder_that_holds_images_is_a_class_whatever_its_name(tmp_path):
         for i in range(5):
             Image.new("RGB", (6, 6)).save(tmp_path / "set" / label / f"{i}.png")
     assert parts(tmp_path).classes == ("car", "test", "train")
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("seg_train", "seg_test"), ("train_images", "test_images"), ("Training Set", "Test Set"),
+        ("train2017", "test2017"), ("images-train", "images-test"), ("seg_train/seg_train", "seg_test/seg_test"),
+    ],
+)  # fmt: skip
+def test_parts_are_known_by_the_word_in_their_name(tmp_path, train, test):
+    for name, count in ((train, 4), (test, 3)):
+        colours(tmp_path / "set" / name, count)
+    data = parts(tmp_path, validation=0)
+    assert [len(data.train), len(data.test.open()), data.classes] == [8, 6, ("cat", "dog")]
+
+
+@pytest.mark.parametrize("name", ["train_station", "test tube", "value", "trainers", "protest", "validated"])
+def test_a_word_within_another_is_no_part(name):
+    assert part_of(name) is None
+
+
+def test_folders_that_programs_leave_are_no_classes(tmp_path):
+    for name in ("train", "test"):
+        colours(tmp_path / "set" / name)
+    for name in ("__MACOSX", "train/__MACOSX", "test/@eaDir", "train/.ipynb_checkpoints"):
+        (tmp_path / "set" / name).mkdir()
+    assert parts(tmp_path, validation=0).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (("train/a.png", "test/b.png"), r'"test", "train" hold no folder a class'),
+        (("train/a.png", "train/cat/a.png", "test/cat/a.png"), r'holds images \("a.png"\) and folders \("cat"\)'),
+    ],
+)
+def test_images_that_stand_in_no_class_are_refused(tmp_path, files, expected):
+    for name in files:
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (6, 6)).save(tmp_path / "set" / name)
+    with pytest.raises(GraphspecError, match=expected):
+        parts(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from graphspec.system.array_file import Claim, read_arrays
 from graphspec.system.regular_file import open_regular
 
 AT = ("data", "dataset")
+_FLAT = "one number a sample: y.argmax(1) of one-hot rows, y.ravel() of a column; values and masks are floats"
 
 
 def npz_arrays(
@@ -35,7 +36,7 @@ def npz_arrays(
     return Source(
         training,
         (lambda: _read(place.root / test_file, targets, classes)) if test_file else None,
-        {name: tuple(map(str, range(classes or _count(name, value)))) for name, value in labels.items()},
+        {name: tuple(map(str, range(classes or _count(name, value, place.ignored)))) for name, value in labels.items()},
     )
 
 
@@ -97,7 +98,7 @@ def _target(path: Path, name: str, value: Tensor, classes: int) -> Tensor:
     if value.is_floating_point() and not (classes and value.ndim == 1):
         return value if value.ndim > 1 else value.unsqueeze(1)
     if value.ndim > 1:
-        raise fail("bad-data", f"the labels {quoted(name)} of {path} have {value.ndim} dimensions, not 1", at=AT)
+        raise fail("bad-data", f"the labels {quoted(name)} of {path} have {value.ndim} dimensions, not 1", AT, _FLAT)
     whole = value.to(torch.int64)
     if len(broken := (value != whole).nonzero().flatten()):
         row = int(broken[0])
@@ -105,15 +106,25 @@ def _target(path: Path, name: str, value: Tensor, classes: int) -> Tensor:
     return whole
 
 
-def _count(name: str, labels: Tensor) -> int:
+def _count(name: str, labels: Tensor, ignored: Collection[int]) -> int:
     """How many classes `labels` reach to; a gap below the greatest is more likely a wrong label than an empty class."""
-    present = labels[labels >= 0].unique()
+    counted = [label for label in labels.unique().tolist() if label not in ignored]
+    if counted and counted[0] < 0:
+        row = int((labels == counted[0]).nonzero()[0])
+        message = f"{quoted(name)} is {counted[0]} at row {row}, and classes count from 0"
+        hint = f"write 0, 1, … instead, or ignore_index = {counted[0]} in [train] loss where such samples do not count"
+        raise fail("bad-data", message, at=(*AT, "targets"), hint=hint)
+    present = torch.tensor(counted, dtype=torch.int64)
     gap = next((i for i, label in enumerate(present.tolist()) if i != label), None)
     if gap is not None:
         top = int(present[gap])
         row = int((labels == top).nonzero()[0])
         raise fail(
             "bad-data", f"{quoted(name)} is {top} at row {row}, and no label is {gap}", at=(*AT, "targets"),
-            hint=f"if that is meant, say classes = {int(present[-1]) + 1}",
+            hint=f"{_instead(gap)}; if that is meant, say classes = {int(present[-1]) + 1}",
         )  # fmt: skip
     return len(present)
+
+
+def _instead(gap: int) -> str:
+    return "classes count from 0" if gap == 0 else "classes count without a gap"

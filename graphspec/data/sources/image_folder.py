@@ -10,7 +10,7 @@ import torch
 
 from graphspec.data.decoded import images
 from graphspec.data.samples import Samples
-from graphspec.data.sources.parts import AT, folders_of_parts, is_image, say_left_out
+from graphspec.data.sources.parts import AT, folders_of_parts, is_image, is_shown, say_left_out
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.transforms import SizeTransforms
 from graphspec.diagnostics import fail, quoted, warn
@@ -46,7 +46,7 @@ def image_folder(place: Place, resize: SizeTransforms, folder: str = "") -> Sour
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
-    entries = sorted((e for e in os.scandir(folder) if not e.name.startswith(".")), key=lambda entry: entry.name)
+    entries = sorted((e for e in os.scandir(folder) if is_shown(e)), key=lambda entry: entry.name)
     _warn_of_links([entry.path for entry in entries if entry.is_symlink() and entry.is_dir()])
     say_left_out(folder, [entry.name for entry in entries if entry.is_file(follow_symlinks=False)])
     names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]

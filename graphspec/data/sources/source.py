@@ -33,9 +33,13 @@ class Source:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
-    """Where a source may look, and what it may do there; decoded images are kept in ``cache`` where it is a folder."""
+    """Where a source may look, and what it may do there; decoded images are kept in ``cache`` where it is a folder.
+
+    ``ignored`` are the labels of samples that do not count, which are no classes.
+    """
 
     root: Path
     download: bool = False
     seed: int = 0
     cache: Path | None = None
+    ignored: frozenset[int] = frozenset()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -65,7 +65,9 @@ def _source(name: str, cls: type) -> Callable[..., Source]:
 
         first = part(0)
         training = read_rows(first, name, resize)
-        labels = {key: _names(first, key, value) for key, value in training.targets.items() if _is_label(value)}
+        labels = {
+            key: _names(first, key, value, place.ignored) for key, value in training.targets.items() if _is_label(value)
+        }
         test: Callable[[], Samples] | None = (lambda: read_rows(part(1), name, resize)) if parts else None
         return Source(training, test, labels, sized=True)
 
@@ -92,12 +94,13 @@ def _is_label(target: Tensor) -> bool:
     return not target.is_floating_point()
 
 
-def _names(dataset: Any, target: str, labels: Tensor) -> tuple[str, ...]:
+def _names(dataset: Any, target: str, labels: Tensor, ignored: Collection[int]) -> tuple[str, ...]:
     """The ``classes`` of the data set (a list, or lists by target), else the numbers up to the greatest label."""
     named = getattr(dataset, "classes", None)
     chosen = named.get(target) if isinstance(named, Mapping) else named
     if chosen is None:
-        return tuple(map(str, range(int(labels.max()) + 1)))
+        counted = [label for label in labels.unique().tolist() if label not in ignored]
+        return tuple(map(str, range(max(counted, default=-1) + 1)))
     if not isinstance(chosen, Sequence) or isinstance(chosen, str):
         raise fail("bad-data", f"the classes of {quoted(target)} are no list of names", at=_AT)
     return tuple(map(str, chosen))

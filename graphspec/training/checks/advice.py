@@ -32,10 +32,14 @@ class LossTrend:
 
     def add(self, loss: float) -> None:
         """A batch was computed."""
-        if self.first is None:
+        if self.first is None and loss:  # 0 where nothing in it counted
             self.first = loss
         self.batches += 1
-        self.worse += loss > max(WORSE * self.first, self.first + 1e-3)
+        self.worse += self.is_worse(loss)
+
+    def is_worse(self, loss: float) -> bool:
+        """Whether `loss` is far above the first; a loss may be below 0."""
+        return self.first is not None and loss > self.first + max((WORSE - 1) * abs(self.first), 1e-3)
 
     def begin_epoch(self) -> None:
         """Count anew."""
@@ -54,15 +58,20 @@ def advice(
     trend: LossTrend,
     steps: int,
     best_epoch: int,
+    measured: float = 0.0,
 ) -> str:
-    """What is wrong with a run of `steps` updates, best after `best_epoch`, and what helps; empty where nothing is."""
+    """What is wrong with a run of `steps` updates, best after `best_epoch`, and what helps; empty where nothing is.
+
+    `measured` is the loss of the training part at the end.
+    """
     if not history:
         return ""
     rows = [by_part(row) for row in history]
     last = rows[-1]["train"]
-    if trend.grown and trend.first is not None:
+    if trend.first is not None and (trend.grown or (trend.is_worse(measured) and last[LOSS] > trend.first)):
+        reached = last[LOSS] if trend.grown else measured
         return (
-            f"the loss has grown from {trend.first:.4g} before the first update to {last[LOSS]:.4g}: "
+            f"the loss has grown from {trend.first:.4g} before the first update to {reached:.4g}: "
             f"training diverges; a smaller lr (now {history[-1]['lr']:g}) helps, --find-lr finds one"
         )
     if steps >= _STEPS and (message := _nothing_learned(objective, data, last)):
@@ -78,8 +87,8 @@ def _nothing_learned(objective: Objective, data: DataSet, metrics: Mapping[str, 
     if term is None or target is None:
         return ""
     if term.classes is not None and "accuracy" in metrics and target.ndim == 1:
-        counts = torch.bincount(target.cpu(), minlength=term.classes)
-        most = int(counts.max()) / len(target)
+        counts = data.class_counts(str(term.target))
+        most = int(counts.max()) / max(1, int(counts.sum()))
         if metrics["accuracy"] <= most + _BETTER * (1 - most):
             named = data.labels[str(term.target)][int(counts.argmax())]
             return (

@@ -37,7 +37,7 @@ class Predictions:
     def confusion(self) -> Tensor:
         """Counts of (true, predicted), int64 ``classes × classes``."""
         counts = Confusion(self.term, self.outputs.device)
-        counts.update(self.outputs, self.targets)
+        counts.update(*self.term.counted(self.outputs, self.targets))
         return counts.matrix
 
 

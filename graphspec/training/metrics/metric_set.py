@@ -73,7 +73,8 @@ class MetricSet:
             self.loss_sum += loss * count
         self.count += count
         for key, statistic in self.statistics.items():
-            statistic.update(*self._terms[key].pair(output, target))
+            term = self._terms[key]
+            statistic.update(*term.counted(*term.pair(output, target)))
 
     @torch.no_grad()
     def _add(self, output: Values, target: Values) -> None:

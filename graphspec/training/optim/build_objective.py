@@ -23,8 +23,8 @@ OWN_KEYS = ("output", "target", "factor")
 _TENSORS = ("weight", "pos_weight")
 AT = ("train", "loss")
 _FOR_CLASSES = (
-    'for numbers use "MSELoss"; in [data] dataset, classes = true (csv, parquet) or classes = 2 (npz: how many there are) '
-    "reads a target of whole numbers as classes"
+    'for numbers use "MSELoss"; in [data] dataset, classes = true (csv, parquet) or classes = COUNT (npz) reads a '
+    "target of whole numbers as classes"
 )
 
 

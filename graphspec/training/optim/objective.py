@@ -105,6 +105,13 @@ class Term:
             truth = truth.argmax(1)
         return pick(output, self.outputs[0]), truth
 
+    def counted(self, output: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """Of a pair, the samples that the loss does not ignore."""
+        if not self.ignores or truth.is_floating_point():
+            return output, truth
+        rows = (truth != self.loss.ignore_index).nonzero().flatten()
+        return (output, truth) if len(rows) == len(truth) else (output[rows], truth[rows])
+
 
 @dataclasses.dataclass(frozen=True)
 class Objective:

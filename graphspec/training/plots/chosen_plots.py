@@ -45,7 +45,9 @@ def _of_classes(predictions: Predictions, data: DataSet, part: Part, album: Albu
     predicted = predictions.predicted
     confidence = probability.gather(1, predicted.unsqueeze(1))[:, 0]
     right = predicted == predictions.targets
-    album.add(f"{prefix}reliability.png", classifier_plots.reliability, confidence, right, part)
+    shown = predictions.term.counted(torch.stack([confidence, right.to(confidence.dtype)], 1), predictions.targets)[0]
+    album.add(f"{prefix}reliability.png", classifier_plots.reliability, shown[:, 0], shown[:, 1] > 0, part)
+    right |= (predictions.targets < 0) | (predictions.targets >= len(classes))  # ignored: no errors
     rows = worst_errors(confidence, right)
     pictures = _pictures(data.samples(part), rows)
     if pictures is not None and len(rows):

@@ -29,6 +29,14 @@ def test_a_loss_that_grew_is_said(fit: Any) -> None:
     assert "diverges" in report.as_dict()["advice"]
 
 
+def test_the_last_update_of_a_short_run_is_looked_at(fit: Any) -> None:
+    """Of two batches only the second is computed after an update."""
+    spec = iris(1000.0, epochs=1, loss="MSELoss")
+    spec["data"]["batch_size"] = 54
+    with pytest.warns(GraphspecWarning, match=r"the loss has grown from"):
+        fit(spec)
+
+
 @pytest.mark.parametrize(("batch_size", "lr"), [(1, 0.002), (16, 0.05), (16, 0.01), (108, 0.1)])
 def test_a_run_that_learns_says_nothing(batch_size: int, lr: float, fit: Any) -> None:
     spec = iris(lr)
@@ -73,6 +81,9 @@ def test_what_is_learned_by_heart_is_said(tmp_path: Any, monkeypatch: pytest.Mon
         ([1.0, 5.0, 9.0, 700.0], True),
         ([1.0, 0.9, 1e6, 0.8, 0.7], False),  # one sample far out
         ([0.0, 1e-9, 1e-8], False),
+        ([0.0, 1.0, 1.1, 0.9], False),  # nothing in the first batch counted
+        ([-0.56, -0.54, -0.55, -0.54], False),
+        ([-0.5, 2.0, 3.0, 9.0], True),
         ([], False),
     ],
 )
