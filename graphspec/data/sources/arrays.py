@@ -114,14 +114,15 @@ def _count(name: str, labels: Tensor, ignored: Collection[int]) -> int:
         message = f"{quoted(name)} is {counted[0]} at row {row}, and classes count from 0"
         hint = f"write 0, 1, … instead, or ignore_index = {counted[0]} in [train] loss where such samples do not count"
         raise fail("bad-data", message, at=(*AT, "targets"), hint=hint)
-    present = torch.tensor(counted, dtype=torch.int64)
-    gap = next((i for i, label in enumerate(present.tolist()) if i != label), None)
+    top = counted[-1] if counted else -1
+    present = sorted({*counted, *(label for label in ignored if 0 <= label < top)})
+    gap = next((i for i, label in enumerate(present) if i != label), None)
     if gap is not None:
-        top = int(present[gap])
+        top = present[gap]
         row = int((labels == top).nonzero()[0])
         raise fail(
             "bad-data", f"{quoted(name)} is {top} at row {row}, and no label is {gap}", at=(*AT, "targets"),
-            hint=f"{_instead(gap)}; if that is meant, say classes = {int(present[-1]) + 1}",
+            hint=f"{_instead(gap)}; if that is meant, say classes = {present[-1] + 1}",
         )  # fmt: skip
     return len(present)
 
