@@ -109,7 +109,8 @@ class Term:
         """Of a pair, the samples that the loss does not ignore."""
         if not self.ignores or truth.is_floating_point():
             return output, truth
-        rows = (truth != self.loss.ignore_index).nonzero().flatten()
+        ignored: Any = self.loss.ignore_index
+        rows = (truth != ignored).nonzero().flatten()
         return (output, truth) if len(rows) == len(truth) else (output[rows], truth[rows])
 
 
