@@ -13,11 +13,11 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from graphspec import spec as spec_stage
 from graphspec.diagnostics import fail, located, quoted, warn
-from graphspec.found import expect, kind_of
+from graphspec.found import Kind, expect, kind_of
 from graphspec.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -62,15 +62,17 @@ class Network:
     folder: Path | None = None
 
     @classmethod
-    def open(cls, source: Source) -> Network:
+    def open(cls, source: Source, *wanted: Kind, **reading: Unpack[Reading]) -> Network:
         """The network of a spec with seeded weights, of a run with its best ones, or of an export with its own.
+
+        `wanted` are the kinds that are taken, all of these where none is named; a spec is read as `reading` says.
 
         Raises:
             GraphspecError: what is wrong with the spec, or what `source` is instead of these.
         """
-        kind = expect(source, "run", "export", "spec") if is_path(source) else "spec"
+        kind = expect(source, *(wanted or ("run", "export", "spec"))) if is_path(source) else "spec"
         if kind == "spec":
-            return load(source)
+            return load(source, **reading)
         folder = Path(source)  # type: ignore[arg-type]
         if kind == "run" and not (folder / "spec.toml").is_file():
             raise fail(

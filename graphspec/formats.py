@@ -68,6 +68,10 @@ _ROWS = (
 FORMATS: Mapping[str, Format] = MappingProxyType({row.name: row for row in _ROWS})
 
 
+#: What others are made of: variants in lower precision, and predictions of an export.
+BASE = FORMATS["onnx"]
+
+
 def chosen(names: Sequence[str]) -> list[Format]:
     """The rows of `names`, in the table's order."""
     return [row for row in _ROWS if row.name in names]

@@ -1,7 +1,6 @@
 """What graphspec does, a function each: from a spec to a trained run, from that to a published file, and back to words.
 
-Each opens a network (:mod:`graphspec.compiler`) and hands it to the room that does the work. torch is imported when the
-first of them needs it.
+Each opens a network and hands it to the room that does the work; torch is imported when the first of them needs it.
 """
 
 from __future__ import annotations
@@ -9,17 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
 from graphspec.checking import check
-from graphspec.compiler import Network, Reading, Source, is_path, load
-from graphspec.diagnostics import GraphspecError, VerificationError, fail
-from graphspec.found import expect
+from graphspec.compiler import Network, Reading, Source, load
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule
 
-    from graphspec.data.place import DataLike
+    from graphspec.data.place import DataLike, DataPlace
     from graphspec.exporting import Bundle
     from graphspec.predicting import Prediction
     from graphspec.training import EvaluateReport, TrainReport
@@ -29,6 +26,7 @@ if TYPE_CHECKING:
     from graphspec.tuning.tune_report import TuneReport
     from graphspec.verifying import VerifyReport
 
+#: A path, or what lies at one: a run's report, a bundle.
 Folder = str | os.PathLike[str]
 
 
@@ -64,19 +62,17 @@ def train(
 
     `data`, here and below, is a folder in place of ``[data] root``, or a :class:`graphspec.DataPlace`; `init` a file of
     weights, or a run, to start from. `tensorboard` also writes each epoch's figures for TensorBoard into the run. Under
-    torchrun all processes train together; the first one writes and gives the whole report. See
-    :func:`graphspec.training.train`.
+    torchrun all processes train together; the first one writes and gives the whole report.
     """
     from graphspec import training
-    from graphspec.data.place import DataPlace
     from graphspec.training.run.tensorboard import beside
 
     network = load(spec, **reading)
     folder = Path(run or f"runs/{network.name}")
     with network.located():
         return training.train(
-            network, run=folder, resume=resume, epochs=epochs, device=device,
-            data=DataPlace.of(data), init=Path(init) if init else None, parallel=parallel, evaluated=evaluated,
+            network, run=folder, resume=resume, epochs=epochs, device=device, data=_place(data),
+            init=Path(init) if init else None, parallel=parallel, evaluated=evaluated,
             reporter=beside(reporter, folder) if tensorboard else reporter,
         )  # fmt: skip
 
@@ -98,17 +94,13 @@ def tune(
     weights are measured on every part once no trial is left. See :func:`graphspec.tuning.tune.tune`.
     """
     from graphspec import tuning
-    from graphspec.data.place import DataPlace
 
-    tuning.require_optuna()
-    tuning.require_own_process()
-    from graphspec.tuning.tune import tune as search
-
+    tuning.require_what_it_needs()
     network = load(spec, **reading)
     check(network)
     folder = Path(run or f"runs/{network.name}-tune")
     with network.located():
-        return search(network, DataPlace.of(data), run=folder, resume=resume, trials=trials, device=device, say=say)
+        return tuning.search(network, _place(data), run=folder, resume=resume, trials=trials, device=device, say=say)
 
 
 def find_lr(
@@ -120,39 +112,35 @@ def find_lr(
     **reading: Unpack[Reading],
 ) -> LrReport:
     """The loss at growing learning rates, and the rate at which it falls fastest; drawn to `picture`."""
-    from graphspec.data.place import DataPlace
     from graphspec.training.checks.lr_finder import find_lr
 
     network, drawn = load(spec, **reading), Path(picture) if picture else None
     with network.located():
-        return find_lr(network, picture=drawn, device=device, place=DataPlace.of(data))
+        return find_lr(network, picture=drawn, device=device, place=_place(data))
 
 
 def overfit_batch(
     spec: Source, *, device: str = "auto", data: DataLike = None, **reading: Unpack[Reading]
 ) -> OverfitReport:
     """Whether a spec's network can learn its first batch by heart; ``GraphspecError`` where it cannot."""
-    from graphspec.data.place import DataPlace
     from graphspec.training.checks.overfit import overfit_batch
 
     network = load(spec, **reading)
     with network.located():
-        return overfit_batch(network, device=device, place=DataPlace.of(data))
+        return overfit_batch(network, device=device, place=_place(data))
 
 
-def evaluate(run: Folder | TrainReport, *, device: str = "auto", data: DataLike = None) -> EvaluateReport:
+def evaluate(run: Folder, *, device: str = "auto", data: DataLike = None) -> EvaluateReport:
     """Measure the best weights of the run folder `run` on every part of its data, and write its report."""
     from graphspec import training
-    from graphspec.data.place import DataPlace
 
-    folder = _folder(run, "run")
-    network = Network.open(folder)
+    network = Network.open(run, "run")
     with network.located():
-        return training.evaluate(network, folder, device=device, place=DataPlace.of(data))
+        return training.evaluate(network, device=device, place=_place(data))
 
 
 def export(
-    source: Source | TrainReport,
+    source: Source,
     out: Folder | None = None,
     *,
     formats: Sequence[str] | None = None,
@@ -169,19 +157,17 @@ def export(
     Raises:
         VerificationError: an exported file is not the same function; nothing was published.
     """
-    from graphspec.data.place import DataPlace
     from graphspec.verifying.publication import publish_verified
 
-    network = _run_or_spec(source, reading)
-    wanted = network.spec.export
+    network = Network.open(source, "run", "spec", **reading)
     with network.located():
         return publish_verified(
-            network, Path(out or f"exports/{network.name}"), formats=formats or wanted.formats,
-            precisions=precisions or wanted.precisions, place=DataPlace.of(data), overwrite=overwrite,
+            network, Path(out or f"exports/{network.name}"), formats=formats, precisions=precisions,
+            place=_place(data), overwrite=overwrite,
         )  # fmt: skip
 
 
-def verify(bundle: Bundle | Folder, *, runtimes: Sequence[str] = (), file: Folder | None = None) -> VerifyReport:
+def verify(bundle: Folder, *, runtimes: Sequence[str] = (), file: Folder | None = None) -> VerifyReport:
     """Check an export again: its hashes, and every file against the module that its spec and weights make.
 
     `runtimes` adds optional ones by name, or ``"all"``. With `file`, an ONNX file of whatever origin is judged instead
@@ -191,49 +177,23 @@ def verify(bundle: Bundle | Folder, *, runtimes: Sequence[str] = (), file: Folde
         VerificationError: a file was changed. A mismatch is in the report: ``.passed``, ``.worst``.
     """
     from graphspec import verifying
-    from graphspec.exporting import Bundle
 
-    opened = bundle if isinstance(bundle, Bundle) else Bundle.open(_folder(bundle, "export"))
-    opened.check_hashes()
-    network = Network.open(opened.folder)
-    network.warn_if_untrained("this verifies")
-    if file is not None and not Path(file).is_file():
-        raise fail("no-such-file", f'there is no file "{file}"')
-    try:
-        _ = network.module
-    except GraphspecError as error:  # weights of another network, damaged ones: the export is wrong
-        raise VerificationError(error.diagnostics) from error
-    if file is None:
-        return verifying.verify_bundle(network, opened, runtimes=runtimes)
-    return verifying.verify_onnx(network, Path(file), opened)
+    return verifying.verify_again(Path(bundle), runtimes=runtimes, file=Path(file) if file else None)
 
 
-def predict(
-    source: Folder | TrainReport, files: Iterable[Folder] = (), *, count: int = 8, data: DataLike = None
-) -> list[Prediction]:
-    """What a run's best weights, or an export's ONNX file in onnxruntime, answer to `files`.
+def predict(source: Folder, files: Iterable[Folder] = (), *, count: int = 8, data: DataLike = None) -> list[Prediction]:
+    """What a run's best weights, or an export's ONNX file in onnxruntime, predict of `files`.
 
-    Without files: to the first `count` samples of the test part, whose truth is known. See
-    :func:`graphspec.predicting.predict`.
+    Without files: to the first `count` samples of the test part, whose truth is known.
     """
     from graphspec import predicting
+
+    with predicting.function_of(Path(source)) as function:
+        return predicting.predict(function, list(map(Path, files)), count=count, place=_place(data))
+
+
+def _place(data: DataLike) -> DataPlace:
+    """Where the data lie; its module imports torch."""
     from graphspec.data.place import DataPlace
 
-    folder, paths = _folder(source, "run", "export"), [Path(file) for file in files]
-    with predicting.function_of(folder) as function:
-        return predicting.predict(function, paths, count=count, place=DataPlace.of(data))
-
-
-def _folder(source: Folder | TrainReport, *wanted: Literal["run", "export"]) -> Path:
-    """The folder of a run or an export, which is one of what is `wanted`."""
-    folder = Path(source if isinstance(source, str | os.PathLike) else source.run)
-    expect(folder, *wanted)
-    return folder
-
-
-def _run_or_spec(source: Source | TrainReport, reading: Reading) -> Network:
-    """The network of a run, of the run that a report tells of, or of a spec read so."""
-    given: Any = getattr(source, "run", source)
-    if is_path(given) and expect(given, "run", "spec") == "run":
-        return Network.open(given)
-    return load(given, **reading)
+    return DataPlace.of(data)

@@ -30,13 +30,13 @@ class Order:
     @property
     def layers(self) -> dict[str, str]:
         """The layer of each ONNX node; empty where no file has any."""
-        from graphspec.exporting.onnx import layer_map
+        from graphspec.exporting.onnx.model import layer_map
 
         return layer_map(self._model) if self._model else {}
 
     @property
     def _converted(self) -> ir.Model:
-        from graphspec.exporting.onnx import onnx_model
+        from graphspec.exporting.onnx.model import onnx_model
 
         if self._model is None:
             self._model = onnx_model(self.capture, self.opset_version, self.properties)

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from graphspec.compiler import Network
 from graphspec.diagnostics import fail, quoted
 from graphspec.exporting import Bundle
-from graphspec.found import kind_of
+from graphspec.formats import BASE
+from graphspec.found import expect
 from graphspec.verifying import OnnxFunction
 from graphspec.verifying.publication import run_labels
 
@@ -49,16 +50,16 @@ def function_of(folder: Path) -> Iterator[Function]:
     Raises:
         GraphspecError: what is wrong with the folder.
     """
-    if kind_of(folder) == "run":
+    if expect(folder, "run", "export") == "run":
         network = Network.open(folder)
         run = module_function(network.build(), list(network.shaped.outputs))
         yield Function(run, network, run_labels(folder))
         return
     bundle = Bundle.open(folder)
     bundle.check_hashes()
-    if "onnx" not in bundle.formats:
+    if BASE.name not in bundle.formats:
         raise fail("not-exportable", f"{quoted(folder)} has no ONNX file", hint="export it with --format onnx")
     network = Network.open(folder)
     network.warn_if_untrained("this predicts with")
-    with OnnxFunction(bundle.path("onnx"), network.shaped) as model:
+    with OnnxFunction(bundle.path(BASE.name), network.shaped) as model:
         yield Function(model, network, bundle.manifest["labels"])

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
-from graphspec.diagnostics import Code, Diagnostic, quoted, suggest
 from graphspec.spec.base import SpecModel
-
-if TYPE_CHECKING:
-    from graphspec.spec.model import NetworkSpec
 
 #: The greatest size of a dim.
 GREATEST = 2**31 - 1
@@ -60,22 +55,3 @@ class DimRange(SpecModel):
 
     min: Bound = 1
     max: Bound | None = None
-
-
-def dim_faults(spec: NetworkSpec) -> Iterator[Diagnostic]:
-    """Factors that are none, and ranges that hold for no size or for no dim of an input."""
-    for name, given in spec.inputs.items():
-        for index, size in enumerate(given.shape):
-            if isinstance(size, NamedDim) and not 1 <= size.factor <= GREATEST:
-                code: Code = "bad-value" if size.factor < 1 else "too-large"
-                wanted = "at least 1" if size.factor < 1 else f"at most {GREATEST}"
-                message = f"input {quoted(name)} has a dim of {size.factor} times {quoted(size.name)}, not {wanted}"
-                yield Diagnostic(code, message, ("inputs", name, index))
-    known = spec.dim_names
-    for name, given_range in spec.dims.items():
-        if name not in known:
-            hint = suggest(name, known) or (f"there are: {', '.join(known)}" if known else "no input has a dynamic dim")
-            yield Diagnostic("unknown-reference", f"no input has a dim {quoted(name)}", ("dims", name), hint)
-        if given_range.max is not None and given_range.max < given_range.min:
-            message = f"the dim {quoted(name)} is at least {given_range.min} and at most {given_range.max}"
-            yield Diagnostic("bad-value", message, ("dims", name, "max"), "max is no less than min")

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from graphspec.diagnostics import Diagnostic, GraphspecError, Path, fail, located, quoted
-from graphspec.spec.dims import dim_faults
+from graphspec.spec.dim_faults import dim_faults
 from graphspec.spec.expressions import ExpressionError, NeedsShape
 from graphspec.spec.faults import faults_of
 from graphspec.spec.model import FORMAT_VERSION, NetworkSpec

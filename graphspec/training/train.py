@@ -137,13 +137,14 @@ def _begin(module: nn.Module, settings: TrainSpec, init: Path | None, reporter: 
 
 
 @enough_memory("the network's predictions")
-def evaluate(network: Network, run: Path, *, device: str = "auto", place: DataPlace = DataPlace()) -> EvaluateReport:
-    """Measure the best weights of `run`, one of `network`, on every part of the data, the test part included.
+def evaluate(network: Network, *, device: str = "auto", place: DataPlace = DataPlace()) -> EvaluateReport:
+    """Measure the best weights of the run that `network` was opened from on every part of the data, test included.
 
     Writes ``evaluation.json`` and the pictures into the run folder.
     """
     where = choose_device(device)
-    folder = RunFolder(run)
+    assert network.folder is not None
+    folder = RunFolder(network.folder)
     folder.check(resume=True)
     data = load_data(network.spec, place)
     with restored_threads(), own_random_state(where):

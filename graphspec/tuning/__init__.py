@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import TYPE_CHECKING, Any
 
 from graphspec.diagnostics import fail
 from graphspec.system import processes
 
+if TYPE_CHECKING:
+    from graphspec.tuning.tune import tune as search
 
-def require_optuna() -> None:
-    """Raise ``GraphspecError`` where Optuna, the extra ``tune``, is not installed; everything else here imports it."""
+__all__ = ["require_what_it_needs", "search"]
+
+
+def require_what_it_needs() -> None:
+    """Raise ``GraphspecError`` where Optuna is not installed, the extra ``tune``, or under torchrun.
+
+    Everything else here imports Optuna; torchrun's processes train one network together.
+    """
     if importlib.util.find_spec("optuna") is None:
         hint = "pip install 'graphspec[tune]'"
         raise fail("missing-package", "a search needs Optuna, which is not installed", at=("tune",), hint=hint)
-
-
-def require_own_process() -> None:
-    """Raise ``GraphspecError`` under torchrun, whose processes train one network together."""
     if processes.size() > 1:
         hint = "start graphspec tune --resume as often as there are processors"
         raise fail(
             "bad-value", "a search is not started by torchrun: its processes share trials by themselves", hint=hint
         )
+
+
+def __getattr__(name: str) -> Any:
+    """``search``, which imports Optuna."""
+    if name == "search":
+        from graphspec.tuning.tune import tune
+
+        return tune
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -81,7 +81,7 @@ def tune(
 def _evaluate(run: Path, device: str, place: DataPlace) -> EvaluateReport:
     best = Network.open(run)
     with best.located():
-        return evaluate(best, run, device=device, place=place)
+        return evaluate(best, device=device, place=place)
 
 
 def _search(

@@ -12,6 +12,7 @@ from graphspec.data import DataSet
 from graphspec.data.place import DataPlace
 from graphspec.diagnostics import GraphspecError, fail, quoted
 from graphspec.exporting import Bundle, Metadata
+from graphspec.formats import BASE, chosen
 from graphspec.found import kind_of
 from graphspec.training import load_data
 from graphspec.verifying.runtimes.workers import Workers
@@ -23,33 +24,37 @@ def publish_verified(
     network: Network,
     target: Path,
     *,
-    formats: Sequence[str],
-    precisions: Sequence[str],
+    formats: Sequence[str] | None,
+    precisions: Sequence[str] | None,
     place: DataPlace,
     overwrite: bool = False,
 ) -> Bundle:
     """Write, verify and publish `network` as the bundle `target`; what failed is not published.
 
-    ``"pipeline"`` and the precision ``"int8"`` need the data set at `place`; everything else goes without it.
+    `formats` and `precisions` are the spec's where they are not said. A format that is ``of_data`` and the precision
+    ``"int8"`` need the data set at `place`; everything else goes without it.
 
     Raises:
         VerificationError: an exported file is not the same function.
         GraphspecError: ``exists`` where untrained weights would take the place of others without `overwrite`.
     """
-    if precisions and "onnx" not in formats:
-        hint, at = 'add "onnx" to the formats', ("export", "precisions")
-        raise fail("not-exportable", "the precisions are of model.onnx", at=at, hint=hint)
+    formats, precisions = formats or network.spec.export.formats, precisions or network.spec.export.precisions
+    if precisions and BASE.name not in formats:
+        hint, at = f"add {quoted(BASE.name)} to the formats", ("export", "precisions")
+        raise fail("not-exportable", f"the precisions are of {BASE.file}", at=at, hint=hint)
     if not overwrite:
         _keep_trained(network, target)
     network.warn_if_untrained("this exports")
     with exporting.staging(target) as folder, Workers(tuple(formats)) as workers:
-        samples = _samples(network, "pipeline" in formats or "int8" in precisions, place)
-        metadata = _metadata(network, samples, "pipeline" in formats, bool(precisions), place)
+        rows = chosen(formats)
+        of_data = any(row.of_data for row in rows)
+        samples = _samples(network, of_data or "int8" in precisions, place)
+        metadata = _metadata(network, samples, of_data, bool(precisions), place)
         bundle = exporting.write_bundle(
             network, folder / "bundle", formats=formats, opset_version=network.spec.export.opset_version,
             metadata=metadata,
         )  # fmt: skip
-        own = [format for format in formats if format == "aoti"]  # machine code is run only if it is named
+        own = [row.name for row in rows if row.machine_code]  # run only if it is named
         report = verify_bundle(network, bundle, runtimes=own, workers=workers)
         report.raise_if_failed(target.with_name(f"{target.name}.failing-input.npz"))
         variants = add_variants(bundle, network, precisions, samples) if precisions else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -62,6 +63,10 @@ class Bundle:
         if formats[0] != manifests.FORMAT_VERSION:
             raise fail("format-version", f'"{path}" has format version {formats[0]}, not {manifests.FORMAT_VERSION}')
         return cls(folder, manifest)
+
+    def __fspath__(self) -> str:
+        """The folder: a bundle is taken wherever that is."""
+        return os.fspath(self.folder)
 
     @property
     def formats(self) -> tuple[str, ...]:

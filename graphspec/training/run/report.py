@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,10 @@ class TrainReport:
     samples_per_second: float
     evaluation: EvaluateReport | None
     advice: str = ""
+
+    def __fspath__(self) -> str:
+        """The run folder: a report is taken wherever that is."""
+        return os.fspath(self.run)
 
     @property
     def validated(self) -> bool:

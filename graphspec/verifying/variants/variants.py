@@ -20,6 +20,7 @@ from graphspec.exporting.capture import eval_network
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.exporting.sampler import Sampler
+from graphspec.formats import BASE
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.training.evaluate.measure import measure
 from graphspec.training.prepare import make_learner
@@ -56,10 +57,10 @@ def add_variants(
     for precision in precisions:
         target = bundle.folder / variant_file(precision)
         if precision == "fp16":
-            write_fp16(bundle.path("onnx"), target)
+            write_fp16(bundle.path(BASE.name), target)
         else:
-            write_int8(bundle.path("onnx"), target, samples.calibration())
-        reports.append(_compare(bundle.path("onnx"), target, precision, network.shaped, reading, samples))
+            write_int8(bundle.path(BASE.name), target, samples.calibration())
+        reports.append(_compare(bundle.path(BASE.name), target, precision, network.shaped, reading, samples))
     if faults := diagnostics(reports):
         raise VerificationError(faults)
     with (bundle.folder / "README.md").open("a", encoding="utf-8") as file:

@@ -1,0 +1,35 @@
+"""An export that was published, checked again: its hashes, then every file, or one of another origin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from graphspec.compiler import Network
+from graphspec.diagnostics import GraphspecError, VerificationError, fail
+from graphspec.exporting import Bundle
+from graphspec.found import expect
+from graphspec.verifying.verify import verify_bundle, verify_onnx
+from graphspec.verifying.verify_report import VerifyReport
+
+
+def verify_again(folder: Path, *, runtimes: Sequence[str] = (), file: Path | None = None) -> VerifyReport:
+    """Judge the files of the export `folder`, or the ONNX `file` in their place, by the network that it says it is.
+
+    Raises:
+        VerificationError: a file was changed, or its weights are another network's.
+    """
+    expect(folder, "export")
+    bundle = Bundle.open(folder)
+    bundle.check_hashes()
+    network = Network.open(folder)
+    network.warn_if_untrained("this verifies")
+    if file is not None and not file.is_file():
+        raise fail("no-such-file", f'there is no file "{file}"')
+    try:
+        _ = network.module
+    except GraphspecError as error:  # weights of another network, damaged ones: the export is wrong
+        raise VerificationError(error.diagnostics) from error
+    if file is None:
+        return verify_bundle(network, bundle, runtimes=runtimes)
+    return verify_onnx(network, file, bundle)
