@@ -61,7 +61,7 @@ def train(
     """Train a spec into the run folder `run` (``runs/NAME`` by default).
 
     `data`, here and below, is a folder in place of ``[data] root``, or a :class:`graphspec.DataPlace`; `init` a file of
-    weights, or a run, to start from. `tensorboard` also writes each epoch's figures for TensorBoard into the run. Under
+    weights, or a run, to start from. `tensorboard` also writes each epoch's metrics for TensorBoard into the run. Under
     torchrun all processes train together; the first one writes and gives the whole report.
     """
     from graphspec import training

@@ -24,7 +24,7 @@ _MOST_CLASSES = 40
 
 
 def trained(report: TrainReport) -> Iterator[RenderableType]:
-    """The figures of the best weights by part, and how they came about."""
+    """The metrics of the best weights by part, and how they came about."""
     if report.metrics:
         yield by_part(report.metrics)
         yield ""
@@ -47,7 +47,7 @@ def overfitted(report: OverfitReport) -> Text:
 
 
 def evaluated(report: EvaluateReport) -> Iterator[RenderableType]:
-    """The figures by part and, for a classifier, by class of the last part."""
+    """The metrics by part and, for a classifier, by class of the last part."""
     yield by_part(report.parts)
     if report.per_class and len(report.per_class) <= _MOST_CLASSES:
         yield ""
@@ -81,9 +81,9 @@ def by_part(parts: Mapping[str, Mapping[str, float]]) -> Table:
 
 def _by_class(classes: Mapping[str, Mapping[str, float]]) -> Table:
     table = _table("Class", next(iter(classes.values())))
-    for name, figures in classes.items():
-        cells = (f"{value:,.0f}" if figure == "support" else f"{value:.4f}" for figure, value in figures.items())
-        table.add_row(printable(name), *cells)
+    for title, scores in classes.items():
+        cells = (f"{value:,.0f}" if name == "support" else f"{value:.4f}" for name, value in scores.items())
+        table.add_row(printable(title), *cells)
     return table
 
 

@@ -1,4 +1,4 @@
-"""``graphspec predict``: what a trained network answers."""
+"""``graphspec predict``: what a trained network predicts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def predict(
     place: options.Place = options.Place(),
     work: options.Work = options.Work(),
 ) -> None:
-    """Predict FILEs, or the first test samples beside their truth; an EXPORT runs in onnxruntime."""
+    """Predict FILEs, or the first test samples beside their targets; an EXPORT runs in onnxruntime."""
     with work.screen() as here:
         from graphspec import pipeline
 
@@ -50,15 +50,15 @@ def _table(predictions: Sequence[Prediction]) -> Table:
 
 
 def _row(prediction: Prediction) -> dict[str, str]:
-    known, sure = prediction.truth is not None, prediction.probability is not None
+    known, sure = prediction.target is not None, prediction.probability is not None
     label = prediction.label
-    answer = label if label is not None else ", ".join(f"{_shown(value)}" for value in prediction.outputs.values())
+    predicted = label if label is not None else ", ".join(f"{_shown(value)}" for value in prediction.outputs.values())
     return {
         "Sample": printable(prediction.sample),
-        "Prediction": printable(answer),
+        "Prediction": printable(predicted),
         "Probability": f"{prediction.probability:.1%}" if sure else "",
-        "Truth": printable(_shown(prediction.truth)) if known else "",
-        "": "wrong" if known and label is not None and label != prediction.truth else "",
+        "Target": printable(_shown(prediction.target)) if known else "",
+        "": "wrong" if known and label is not None and label != prediction.target else "",
     }
 
 

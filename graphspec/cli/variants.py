@@ -25,9 +25,9 @@ def variants(manifest: Mapping[str, Any]) -> Iterator[Table | Text]:
         table.add_column(f"{name} (float32)", justify="right")
     table.add_column("Remarks", overflow="fold")
     for row in rows:
-        figures = [f"{other:.4f} ({own:.4f})" for own, other in map(row["metrics"].__getitem__, names[-1:])]
+        metrics = [f"{other:.4f} ({own:.4f})" for own, other in map(row["metrics"].__getitem__, names[-1:])]
         shares = f"{row['size']:.2f} ×", f"{row['latency']:.2f} ×", _agreement(row)
-        table.add_row(row["file"], *shares, *figures, "; ".join(row["notes"]))
+        table.add_row(row["file"], *shares, *metrics, "; ".join(row["notes"]))
     first = next(iter(rows))
     yield Text()
     yield table

@@ -80,7 +80,7 @@ class _Painter:
             key = f"{name}?"
             nodes[key] = Node(key, name, (), "output", f"{name}: {self.label(ref)}")
             edges.append(Edge(self.shown(ref.layer), ref, key, self.label(ref)))
-        return Picture(self.shaped.spec.name, _together(nodes), tuple(edges), groups)
+        return Picture(self.shaped.spec.name, _contiguous(nodes), tuple(edges), groups)
 
     def shown(self, name: str) -> str:
         """The box that stands for a layer: itself, or the outermost closed block around it."""
@@ -149,7 +149,7 @@ class _Painter:
         return ""
 
 
-def _together(nodes: dict[str, Node]) -> dict[str, Node]:
+def _contiguous(nodes: dict[str, Node]) -> dict[str, Node]:
     """The boxes in their order, but those of one group next to each other."""
     first: dict[str, int] = {}
     for number, name in enumerate(nodes):

@@ -285,9 +285,9 @@ class Expansion:
         table = spec.source if isinstance(spec.source, dict) else dict(enumerate(_listed(spec.source)))
         for key, names_ in table.items():
             place = where if isinstance(spec.source, str) else (*where, key)
-            several = isinstance(names_, tuple)
+            listed = isinstance(names_, tuple)
             refs = [
-                self.reference(text, scope, (*place, n) if several else place) for n, text in enumerate(_listed(names_))
+                self.reference(text, scope, (*place, n) if listed else place) for n, text in enumerate(_listed(names_))
             ]
             if None not in refs:
                 found[key] = tuple(refs) if isinstance(names_, tuple) else refs[0]  # type: ignore[arg-type, assignment]

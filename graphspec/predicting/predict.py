@@ -33,14 +33,14 @@ from graphspec.training import load_data
 class Prediction:
     """One sample: where it comes from, the outputs by name and, for a classifier, the class and its probability.
 
-    ``probability`` is None where the loss gives the outputs no such meaning, ``truth`` where it is not known.
+    ``probability`` is None where the loss gives the outputs no such meaning, ``target`` where it is not known.
     """
 
     sample: str
     outputs: dict[str, Any]
     label: str | None = None
     probability: float | None = None
-    truth: Any = None
+    target: Any = None
 
     def as_dict(self) -> dict[str, Any]:
         """The same as data, for ``--json``."""
@@ -50,7 +50,7 @@ class Prediction:
 def predict(
     function: Function, files: Sequence[Path] = (), *, count: int = 8, place: DataPlace = DataPlace()
 ) -> list[Prediction]:
-    """Predict `files` or, without any, the first `count` samples of the test part, whose truth is known.
+    """Predict `files` or, without any, the first `count` samples of the test part, whose target is known.
 
     Where the data are read, the names of the classes come from there.
     """
@@ -62,11 +62,11 @@ def predict(
     binding = bind(shaped, data)
     batch = data.batch(count, "test")
     target = binding.targets.get(next(iter(shaped.outputs)))
-    truths = [None] * len(batch) if target is None else batch.targets[target].tolist()
+    targets = [None] * len(batch) if target is None else batch.targets[target].tolist()
     classes = data.labels.get(target) if target else None
-    truths = [truth if classes is None or truth is None else _name(classes, truth) for truth in truths]
+    targets = [each if classes is None or each is None else _name(classes, each) for each in targets]
     names = [f"test {number}" for number in range(len(batch))]
-    return list(_predictions(shaped, function.run(binding.inputs_of(batch)), names, classes, truths))
+    return list(_predictions(shaped, function.run(binding.inputs_of(batch)), names, classes, targets))
 
 
 def _of_file(function: Function, path: Path, known: Callable[[], DataSet]) -> Iterator[Prediction]:
@@ -134,21 +134,21 @@ def _predictions(
     outputs: dict[str, Tensor],
     names: Sequence[str],
     labels: Sequence[str] | None,
-    truths: Sequence[Any],
+    targets: Sequence[Any],
 ) -> Iterator[Prediction]:
     rows = {name: output.tolist() for name, output in outputs.items()}
     (name, only), *others = outputs.items()
     loss = shaped.spec.train.loss_of(name) if shaped.spec.train else None
     if labels is None or others or only.ndim != 2 or loss is None:
         for row, sample in enumerate(names):
-            yield Prediction(sample, {name: values[row] for name, values in rows.items()}, truth=truths[row])
+            yield Prediction(sample, {name: values[row] for name, values in rows.items()}, target=targets[row])
         return
     reading = Reading.of(loss.type, loss.args, len(labels), producers(shaped).get(name))
     chosen = reading.predicted(only)
     sure = reading.sure(only, chosen)
     for row, sample in enumerate(names):
         given = {name: values[row] for name, values in rows.items()}
-        yield Prediction(sample, given, _name(labels, int(chosen[row])), sure[row], truths[row])
+        yield Prediction(sample, given, _name(labels, int(chosen[row])), sure[row], targets[row])
 
 
 def _name(labels: Sequence[str], index: int) -> str:

@@ -104,11 +104,11 @@ def _section(model: type[BaseModel], name: str) -> Schema:
     """One field of a model, nested models with their fields, components by their tables."""
     annotation = model.model_fields[name].annotation
     if _mentions(annotation, Component):
-        several, alone = list_of(component(name)), component(name)
+        listing, alone = list_of(component(name)), component(name)
         if typing.get_origin(annotation) is tuple:
-            return several
+            return listing
         listed = any(typing.get_origin(part) is tuple for part in typing.get_args(annotation))
-        return {"anyOf": [alone, several]} if listed else alone
+        return {"anyOf": [alone, listing]} if listed else alone
     nested = next((part for part in (annotation, *typing.get_args(annotation)) if _is_model(part)), None)
     if nested is None:
         return or_expression(_plain(model)[name])

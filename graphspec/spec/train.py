@@ -13,7 +13,7 @@ class TrainSpec(SpecModel):
     """How the network learns. Components are checked against live torch signatures where they are built.
 
     ``loss`` is one loss, or a list whose sum is minimised; each may name its ``output``, its ``target`` (a field of the
-    data) and a ``factor``. ``monitor`` is the figure of the validation part that decides which weights are best:
+    data) and a ``factor``. ``monitor`` is the metric of the validation part that decides which weights are best:
     ``"loss"``, or a metric. By default it is the first metric, or the loss where there are no metrics.
     ``memory_format`` is how images and convolution weights lie in memory: ``"channels_last"`` is the faster one for
     most convolutions. ``accumulate`` batches make one update, as if they were one batch; ``clip_grad_norm`` is the

@@ -35,7 +35,7 @@ class SearchSpec(SpecModel):
 class TuneSpec(SpecModel):
     """A search over values of this spec; each ``trial`` trains with other ones.
 
-    ``space`` maps paths as ``--set`` takes them to what they may be. ``metric`` is a figure of the validation part, the
+    ``space`` maps paths as ``--set`` takes them to what they may be. ``metric`` is one of the validation part, the
     run's monitor by default, and ``direction`` follows from it. ``sampler`` and ``pruner`` are Optuna's classes.
     Up to ``vmap`` trials at once are trained in one pass, where they differ in the optimiser's numbers alone.
     """

@@ -20,10 +20,10 @@ from graphspec.tuning.tune_report import TrialReport, TuneReport, importances, t
 def trial_line(trial: TrialReport, metric: str) -> str:
     """``trial 3  train.optimizer.lr 0.0123  accuracy 0.9721  4.1 s``."""
     values = "  ".join(f"{path} {_short(value)}" for path, value in trial.values.items())
-    figure = "" if trial.value is None else f"  {metric} {trial.value:.4f}"
+    metric_text = "" if trial.value is None else f"  {metric} {trial.value:.4f}"
     ends = {"pruned": f"  pruned after epoch {trial.epochs}", "failed": f"  failed: {trial.error}"}
     seconds = "" if trial.seconds is None else f"  {trial.seconds:.1f} s"
-    return f"trial {trial.number}  {values}{figure}{ends.get(trial.state, '')}{seconds}"
+    return f"trial {trial.number}  {values}{metric_text}{ends.get(trial.state, '')}{seconds}"
 
 
 def _short(value: Any) -> str:

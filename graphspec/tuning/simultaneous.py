@@ -17,13 +17,13 @@ from graphspec.training.run.signals import StopFlag, stop_flag
 from graphspec.tuning.study import Claim, StudyFolder
 from graphspec.tuning.trainer import Trainer
 from graphspec.tuning.trial import Epochs
-from graphspec.tuning.vectorized import Member, Together
+from graphspec.tuning.vectorized import Member, VectorizedTrials
 
 _AT = ("tune", "vmap")
 _HINT = "a smaller vmap, or batch_size, needs less; tune into another folder"
 
 
-def run_several(study: StudyFolder, claims: Sequence[Claim], name: str, trainer: Trainer) -> str:
+def run_simultaneously(study: StudyFolder, claims: Sequence[Claim], name: str, trainer: Trainer) -> str:
     """Train the trials of `claims` in one pass; gives why that cannot be, and then has not touched them.
 
     Raises ``Interrupted`` or ``Terminated`` after a signal, and ``GraphspecError`` where memory is too small: the
@@ -81,7 +81,7 @@ def _tell(study: StudyFolder, claim: Claim, member: Member, name: str, pruned: b
         study.study.tell(claim.trial, by_part(member.history[member.best.epoch - 1])["validation"][name])
 
 
-def _write(claim: Claim, spec: NetworkSpec, joined: Together, number: int) -> None:
+def _write(claim: Claim, spec: NetworkSpec, joined: VectorizedTrials, number: int) -> None:
     """The trial's run folder, as training leaves it, without checkpoints: there is nothing to go on with."""
     member = joined.members[number]
     if not member.history:

@@ -153,5 +153,5 @@ def _oddity(trial: FrozenTrial, space: Space) -> str:
     for name, value in trial.user_attrs.items():
         if not isinstance(value, _NOTED.get(name, object)):
             return f"trial {trial.number} has {quoted(value)} for {quoted(name)}"
-    figures = [*(trial.values or ()), *trial.intermediate_values.values()]
-    return "" if all(isinstance(figure, float) for figure in figures) else f"trial {trial.number} has odd figures"
+    values = [*(trial.values or ()), *trial.intermediate_values.values()]
+    return "" if all(isinstance(value, float) for value in values) else f"trial {trial.number} has odd values"

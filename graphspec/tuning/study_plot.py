@@ -1,4 +1,4 @@
-"""The picture of a study: its figures trial by trial, and how much each value mattered."""
+"""The picture of a study: its metric trial by trial, and how much each value mattered."""
 
 from __future__ import annotations
 

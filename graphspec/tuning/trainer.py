@@ -17,7 +17,7 @@ from graphspec.training import TrainReport, train
 from graphspec.training.prepare import choose_device
 from graphspec.training.run.reporter import Reporter
 from graphspec.tuning.space import overrides
-from graphspec.tuning.vectorized import Together, together
+from graphspec.tuning.vectorized import VectorizedTrials, vectorized
 
 
 class Trainer:
@@ -48,11 +48,11 @@ class Trainer:
                 evaluated=False, reporter=reporter,
             )  # fmt: skip
 
-    def join(self, networks: Sequence[Network]) -> Together | str:
+    def join(self, networks: Sequence[Network]) -> VectorizedTrials | str:
         """Trials of these networks, which differ in their optimisers alone, as one; or why they cannot be."""
         optimizers = [network.spec.train.optimizer for network in networks if network.spec.train]
         device = choose_device(self._device)
-        return together(networks[0], self.data, optimizers, device)
+        return vectorized(networks[0], self.data, optimizers, device)
 
     def _is_of(self, network: Network) -> bool:
         """Whether the data of the search are those of `network`, split alike."""

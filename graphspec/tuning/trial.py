@@ -23,7 +23,7 @@ _NOT_OF_THE_TRIAL = ("unwritable", "run-locked")
 
 
 class Epochs(Silent):
-    """Tells `trial` the figure `name` of each epoch's validation; raises ``TrialPruned`` where the pruner says so."""
+    """Tells `trial` the metric `name` of each epoch's validation; raises ``TrialPruned`` where the pruner says so."""
 
     def __init__(self, trial: Trial, name: str) -> None:
         self._trial, self._name = trial, name

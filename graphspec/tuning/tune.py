@@ -26,7 +26,7 @@ from graphspec.training.prepare import missing_class
 from graphspec.tuning.results import trial_line, write_results
 from graphspec.tuning.samplers import build_pruner, build_sampler
 from graphspec.tuning.settings import check_settings
-from graphspec.tuning.simultaneous import run_several
+from graphspec.tuning.simultaneous import run_simultaneously
 from graphspec.tuning.space import Space, distributions, grid
 from graphspec.tuning.study import Claim, StudyFolder
 from graphspec.tuning.trainer import Trainer
@@ -71,7 +71,7 @@ def tune(
         wanted = trials or settings.trials
         if settings.sampler.type == "GridSampler":
             wanted = min(wanted, _grid_size(space))
-        _search(folder, space, wanted, metric, trainer, _together(spec, settings, say), say)
+        _search(folder, space, wanted, metric, trainer, _at_once(spec, settings, say), say)
         report = write_results(folder, metric, direction, trainer)
     if report.best_run is None or report.counts.get("running"):
         return report
@@ -85,17 +85,17 @@ def _evaluate(run: Path, device: str, place: DataPlace) -> EvaluateReport:
 
 
 def _search(
-    folder: StudyFolder, space: Space, wanted: int, metric: str, trainer: Trainer, together: int,
+    folder: StudyFolder, space: Space, wanted: int, metric: str, trainer: Trainer, at_once: int,
     say: Callable[[str], None],
 ) -> None:  # fmt: skip
-    """Make trials until there are `wanted`, up to `together` of them in one pass."""
-    while claims := _claims(folder, space, wanted, together):
+    """Make trials until there are `wanted`, up to `at_once` in one pass."""
+    while claims := _claims(folder, space, wanted, at_once):
         for claim in claims:
             if claim.resumed:
                 say(f"trial {claim.trial.number}: going on where its process ended")
-        if together > 1 and (why := run_several(folder, claims, metric, trainer)):
+        if at_once > 1 and (why := run_simultaneously(folder, claims, metric, trainer)):
             say(f"one trial at a time: {why}")
-            together = 1
+            at_once = 1
         for claim in claims:
             if folder.trials()[claim.trial.number].state == TrialState.RUNNING:
                 run_trial(folder, claim, metric, trainer)
@@ -118,7 +118,7 @@ def _settings(spec: NetworkSpec) -> TuneSpec:
     return spec.tune
 
 
-def _together(spec: NetworkSpec, settings: TuneSpec, say: Callable[[str], None]) -> int:
+def _at_once(spec: NetworkSpec, settings: TuneSpec, say: Callable[[str], None]) -> int:
     """How many trials one pass may have."""
     assert spec.train is not None
     if settings.vmap > 1 and (why := obstacle(list(settings.space), spec.train)):

@@ -74,7 +74,7 @@ class _Slice(nn.Module):
         return self._weights
 
 
-class Together:
+class VectorizedTrials:
     """Trials of one network on one data set, each with the optimiser that its spec names.
 
     Raises ``RuntimeError`` where the network has something that vmap cannot treat: BatchNorm's running statistics,
@@ -199,17 +199,17 @@ class Together:
         return [metrics.compute() for metrics in found]
 
     def _close(self, epoch: int, rates: list[float], started: float) -> None:
-        figures = self._measured()
+        metrics = self._measured()
         self.schedule.after_epoch(0.0)
         seconds = round((time.perf_counter() - started) / len(self.members), 6)
         for number, member in enumerate(self.members):
             if member.ended:
                 continue
             row: dict[str, Any] = {"epoch": epoch + 1, "step": self.step, "lr": rates[number]}
-            row |= columns("train", member.metrics.compute()) | columns("validation", figures[number])
+            row |= columns("train", member.metrics.compute()) | columns("validation", metrics[number])
             member.history.append(row | {"seconds": seconds})
             member.metrics.reset()
-            member.best.offer(figures[number], epoch + 1, _Slice(self.weights_of(number)))
+            member.best.offer(metrics[number], epoch + 1, _Slice(self.weights_of(number)))
 
 
 def _of(values: Values, number: int) -> Values:
@@ -218,10 +218,12 @@ def _of(values: Values, number: int) -> Values:
     return {name: value[number].detach() for name, value in values.items()}
 
 
-def together(network: Network, data: DataSet, optimizers: Sequence[Component], device: torch.device) -> Together | str:
+def vectorized(
+    network: Network, data: DataSet, optimizers: Sequence[Component], device: torch.device
+) -> VectorizedTrials | str:
     """The trials as one, or why they cannot be."""
     try:
-        return Together(network, data, optimizers, device)
+        return VectorizedTrials(network, data, optimizers, device)
     except GraphspecError as error:
         return error.diagnostics[0].message
     except (RuntimeError, NotImplementedError) as error:

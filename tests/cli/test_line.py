@@ -100,7 +100,7 @@ def test_a_changed_export_is_3(command, line):
 
 def test_predictions_stand_beside_the_truth(command, line):
     ended = command("predict", line / "export", "-n", 5)
-    assert ended.out.splitlines()[0].split() == ["Sample", "Prediction", "Probability", "Truth"]
+    assert ended.out.splitlines()[0].split() == ["Sample", "Prediction", "Probability", "Target"]
     assert [row.split()[:2] for row in ended.out.splitlines()[2:]] == [["test", str(n)] for n in range(5)]
 
 

@@ -31,13 +31,13 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 def test_an_export_predicts_what_its_run_predicts(trained):
     run, export = (pipeline.predict(each, count=40) for each in trained)
     assert [p.label for p in run] == [p.label for p in export]
-    assert [p.truth for p in run] == [p.truth for p in export]
+    assert [p.target for p in run] == [p.target for p in export]
     np.testing.assert_allclose([p.outputs["output"] for p in run], [p.outputs["output"] for p in export], atol=1e-4)
 
 
 def test_the_truth_of_test_samples_is_known_and_mostly_met(trained):
     found = pipeline.predict(trained[1], count=100)
-    assert np.mean([p.label == p.truth for p in found]) > 0.85
+    assert np.mean([p.label == p.target for p in found]) > 0.85
 
 
 def test_the_probability_is_softmax_of_the_outputs(trained):
@@ -62,7 +62,7 @@ def test_arrays_and_images_give_the_same(trained, digits, tmp_path):
     assert batch[3].sample.endswith("batch.npy:4")
     for (other,) in others:
         np.testing.assert_allclose(other.outputs["output"], batch[3].outputs["output"], atol=1e-5)
-        assert other.truth is None
+        assert other.target is None
 
 
 def test_rows_of_a_table_are_standardised_as_in_training(tmp_path, monkeypatch):
@@ -74,7 +74,9 @@ def test_rows_of_a_table_are_standardised_as_in_training(tmp_path, monkeypatch):
     np.savetxt("rows.csv", bunch.data[:40], delimiter=",")
     report = pipeline.train(SPECS / "perceptron.toml", run=tmp_path / "run", epochs=5)
     found = pipeline.predict(report.run, ["rows.csv"])
-    assert np.mean([p.label == bunch.target_names[truth] for p, truth in zip(found, bunch.target, strict=False)]) > 0.9
+    assert (
+        np.mean([p.label == bunch.target_names[target] for p, target in zip(found, bunch.target, strict=False)]) > 0.9
+    )
     assert all(p.probability >= 0.5 for p in found)
 
 

@@ -110,9 +110,9 @@ def augmented(
     All of them have the same draws.
     """
     inputs, targets = dict(batch.inputs), dict(batch.targets)
-    several = len(names) + len(kinds) > 1
+    many = len(names) + len(kinds) > 1
     for augmentation in augment if names else ():
-        before = draw.get_state() if several else None
+        before = draw.get_state() if many else None
         height, width = inputs[names[0]].shape[-2:]
         inputs[names[0]] = augmentation(inputs[names[0]], draw)
         if before is None:

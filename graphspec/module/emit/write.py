@@ -54,8 +54,8 @@ def _class(classes: Classes, kind: Kind, shaped: ShapedGraph) -> str:
         lines += ["        super().__init__()"]
         lines += [part for line in init for part in wrapped(f"        {line}", "        ")] + [""]
     (parameters, *forward), (_, *shapes) = classes.forward(kind.instances[0])[0], classes.shapes(kind)
-    several = (root and len(shaped.outputs) > 1) or len(kind.instances[0].outputs) > 1
-    result = "" if several else " -> Tensor"
+    many = (root and len(shaped.outputs) > 1) or len(kind.instances[0].outputs) > 1
+    result = "" if many else " -> Tensor"
     typed = ", ".join(f"{name}: Tensor" for name in parameters.split(", "))
     lines += wrapped(f"    def forward(self, {typed}){result}:", "    ")
     for line, shape in zip(forward, shapes, strict=True):

@@ -16,14 +16,14 @@ from graphspec.training.distributed.group import Group
 Parallel = Literal["ddp", "fsdp"]
 
 
-def replicate(module: nn.Module, group: Group, several_outputs: bool) -> Callable[..., Any]:
+def replicate(module: nn.Module, group: Group, many_outputs: bool) -> Callable[..., Any]:
     """`module` on every process, gradients averaged while the backward pass goes on (Li et al., VLDB 2020).
 
     Where a network has several outputs, the loss may leave parameters without a gradient, which DDP must look for.
     """
     return DistributedDataParallel(
         module, device_ids=[group.device] if group.device.type == "cuda" else None,
-        find_unused_parameters=several_outputs,
+        find_unused_parameters=many_outputs,
     )  # fmt: skip
 
 

@@ -15,13 +15,13 @@ def accuracy(statistic: Confusion) -> float:
 
 
 def per_class(matrix: Tensor) -> dict[str, Tensor]:
-    """Precision, recall, F1 and support of each class, from counts with the truth in rows; 0 where undefined."""
-    hits, truth, predicted = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
+    """Precision, recall, F1 and support of each class, from counts with the true class in rows; 0 where undefined."""
+    hits, support, predicted = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
     return {
         "precision": _ratio(hits, predicted),
-        "recall": _ratio(hits, truth),
-        "f1": _ratio(2 * hits, truth + predicted),
-        "support": truth,
+        "recall": _ratio(hits, support),
+        "f1": _ratio(2 * hits, support + predicted),
+        "support": support,
     }
 
 
@@ -117,7 +117,7 @@ def mae(statistic: Moments) -> float:
 def r2(statistic: Moments) -> float:
     """The coefficient of determination, the mean over output columns.
 
-    A constant truth gives 1 where every prediction is right, else 0.
+    A constant target gives 1 where every prediction is right, else 0.
     """
     _, squared, _, _, spread = _sums(statistic)
     constant = (squared == 0).to(squared.dtype)
@@ -129,13 +129,13 @@ def _sums(statistic: Moments) -> Tensor:
     return statistic.sums
 
 
-def _average(matrix: Tensor, figure: str, average: str) -> float:
-    """Over the classes that occur, in truth or prediction, as scikit-learn does."""
+def _average(matrix: Tensor, score: str, average: str) -> float:
+    """Over the classes that occur, as target or prediction, as scikit-learn does."""
     table = per_class(matrix)
     occurs = (matrix.sum(0) + matrix.sum(1)) > 0
     if average == "weighted":
-        return _ratio((table[figure] * table["support"]).sum(), table["support"].sum()).item()
-    return table[figure][occurs].mean().item()
+        return _ratio((table[score] * table["support"]).sum(), table["support"].sum()).item()
+    return table[score][occurs].mean().item()
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ _MANY = 1 << 12
 
 
 class Confusion:
-    """Counts of (true class, predicted class): ``matrix`` is ``classes × classes`` int64, rows are the truth.
+    """Counts of (true class, predicted class): ``matrix`` is ``classes × classes`` int64, rows are the true classes.
 
     Batches are kept and counted many at a time: a small batch's few kernels cost more than its counting.
     """
@@ -80,7 +80,7 @@ class Scores:
 
 
 class Moments:
-    """By output column, in float64: count, error², |error|, the truth's mean, and its squared distances from that.
+    """By output column, in float64: count, error², |error|, the target's mean, and its squared distances from that.
 
     Two batches' are merged as Chan, Golub and LeVeque do (1979): a sum of squares would lose a spread that is small
     beside the mean.
@@ -91,11 +91,11 @@ class Moments:
 
     def update(self, output: Tensor, target: Tensor) -> None:
         """Add a batch; `output` and `target` are ``N × …`` of one shape."""
-        truth = target.reshape(len(target), -1).to("cpu", torch.float64)
-        error = output.reshape(len(output), -1).to("cpu", torch.float64) - truth
-        mean = truth.mean(0)
-        count = torch.full_like(mean, len(truth))
-        found = torch.stack([count, error.square().sum(0), error.abs().sum(0), mean, (truth - mean).square().sum(0)])
+        wanted = target.reshape(len(target), -1).to("cpu", torch.float64)
+        error = output.reshape(len(output), -1).to("cpu", torch.float64) - wanted
+        mean = wanted.mean(0)
+        count = torch.full_like(mean, len(wanted))
+        found = torch.stack([count, error.square().sum(0), error.abs().sum(0), mean, (wanted - mean).square().sum(0)])
         self.sums = found if self.sums is None else _merged(self.sums, found)
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -77,13 +77,13 @@ def _pictures(samples: Samples, rows: Tensor) -> Tensor | None:
 
 def _of_values(predictions: Predictions, data: DataSet, part: Part, album: Album, prefix: str) -> None:
     """One picture; none where an output is more than a few columns, as an image is."""
-    truth, predicted = predictions.targets.flatten(1), predictions.outputs.flatten(1)
-    if truth.shape != predicted.shape or truth.shape[1] > run_plots.MOST_PANELS:
+    wanted, predicted = predictions.targets.flatten(1), predictions.outputs.flatten(1)
+    if wanted.shape != predicted.shape or wanted.shape[1] > run_plots.MOST_PANELS:
         return
     (name, feature), *others = data.samples(part).inputs.items()
     target = predictions.term.target or ""
-    if not others and truth.shape[1] == 1 and feature[:1].numel() == 1:
+    if not others and wanted.shape[1] == 1 and feature[:1].numel() == 1:
         line = feature.flatten().cpu().to(torch.float32)
-        album.add(f"{prefix}fit.png", run_plots.fitted_line, line, truth[:, 0], predicted[:, 0], (name, target))
+        album.add(f"{prefix}fit.png", run_plots.fitted_line, line, wanted[:, 0], predicted[:, 0], (name, target))
     else:
-        album.add(f"{prefix}predictions.png", run_plots.predicted_against_true, truth, predicted, target, part)
+        album.add(f"{prefix}predictions.png", run_plots.predicted_against_true, wanted, predicted, target, part)

@@ -1,4 +1,4 @@
-"""Pictures of a classifier's answers: figures by class, how far its confidence can be trusted, and its worst errors."""
+"""Pictures of a classifier's predictions: metrics by class, how far its confidence is right, and its worst errors."""
 
 from __future__ import annotations
 

@@ -93,14 +93,14 @@ def fitted_line(x: Tensor, y: Tensor, predicted: Tensor, names: tuple[str, str])
 
 
 def predicted_against_true(y: Tensor, predicted: Tensor, name: str, part: str) -> Figure:
-    """Each sample's prediction over its truth, both ``N × columns``, a panel each; on the diagonal they are equal."""
+    """Each sample's prediction over its target, both ``N × columns``, a panel each; on the diagonal they are equal."""
     figure, panels = new_panels(y.shape[1], side=4.2 if y.shape[1] == 1 else 3.6)
     for i, panel in enumerate(panels):
-        truth, guess = y[:, i], predicted[:, i]
-        ends = [min(truth.min().item(), guess.min().item()), max(truth.max().item(), guess.max().item())]
+        target, guess = y[:, i], predicted[:, i]
+        ends = [min(target.min().item(), guess.min().item()), max(target.max().item(), guess.max().item())]
         panel.plot(ends, ends, color=INK, lw=0.8, ls=":")
-        size = 4 if len(truth) <= 2000 else 2
-        panel.plot(truth.numpy(), guess.numpy(), "o", ms=size, color=TRAINING, alpha=0.6, mec="none", rasterized=True)
+        size = 4 if len(target) <= 2000 else 2
+        panel.plot(target.numpy(), guess.numpy(), "o", ms=size, color=TRAINING, alpha=0.6, mec="none", rasterized=True)
         column = short(name, 40) if y.shape[1] == 1 else f"{short(name, 40)} {i}"
         panel.set(xlabel=f"true {column}", ylabel=f"predicted {column}", title=f"{part} part", aspect="equal")
     return figure

@@ -13,7 +13,7 @@ from graphspec.training.metrics.names import by_part
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EvaluateReport:
-    """Figures of the best weights: ``parts`` maps train, validation and test to ``loss`` and the metrics.
+    """Metrics of the best weights: ``parts`` maps train, validation and test to ``loss`` and the metrics.
 
     ``samples`` has for each part how many samples were measured and how many there are. For a classifier ``confusion``
     counts (true, predicted) on the last of the parts and ``per_class`` has precision, recall, f1 and support by class.

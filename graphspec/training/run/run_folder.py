@@ -114,7 +114,7 @@ def read_weights(run: Path, name: str = "best") -> dict[str, Tensor]:
 
 
 def environment(device: torch.device, seed: int) -> dict[str, Any]:
-    """What a run's figures depend on besides its spec."""
+    """What a run's metrics depend on besides its spec."""
     packages = ("graphspec", "torch", "torchvision", "numpy", "scikit-learn")
     versions = {name: version for name in packages if (version := _version(name))}
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""The figures of each epoch for TensorBoard, beside what another reporter says."""
+"""The metrics of each epoch for TensorBoard, beside what another reporter says."""
 
 from __future__ import annotations
 

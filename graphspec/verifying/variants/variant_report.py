@@ -11,7 +11,7 @@ from graphspec.training.metrics.names import higher_is_better
 
 #: A variant is published where at least this share of its answers is float32's.
 LEAST_AGREEMENT = 0.95
-#: Figures closer than this are the same: of times the share, of metrics the difference.
+#: Values closer than this are the same: of times the share, of metrics the difference.
 SAME_TIME, SAME_METRIC = 0.05, 5e-4
 
 
@@ -22,7 +22,7 @@ class VariantReport:
     ``size`` and ``latency`` are shares of float32's, ``milliseconds`` a run on one sample with one thread.
     ``agreement`` is over ``samples`` samples of ``part``: the share with the same class, where the output decides
     between some (``of_classes``), else the R² of the values.
-    ``metrics`` are (float32's, the variant's) figures of that part.
+    ``metrics`` are (float32's, the variant's) of that part.
     """
 
     precision: str
