@@ -40,7 +40,7 @@ def train(
         ),
     ] = None,
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Also write each epoch's figures for TensorBoard.")
+        bool, typer.Option("--tensorboard", help="Also write each epoch's metrics for TensorBoard.")
     ] = False,
     overfit_batch: Annotated[
         bool, typer.Option("--overfit-batch", help="Instead: see whether one batch can be learned by heart.")

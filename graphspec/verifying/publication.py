@@ -21,14 +21,9 @@ from graphspec.verifying.verify import verify_bundle
 
 
 def publish_verified(
-    network: Network,
-    target: Path,
-    *,
-    formats: Sequence[str] | None,
-    precisions: Sequence[str] | None,
-    place: DataPlace,
+    network: Network, target: Path, *, formats: Sequence[str] | None, precisions: Sequence[str] | None, place: DataPlace,
     overwrite: bool = False,
-) -> Bundle:
+) -> Bundle:  # fmt: skip
     """Write, verify and publish `network` as the bundle `target`; what failed is not published.
 
     `formats` and `precisions` are the spec's where they are not said. A format that is ``of_data`` and the precision
