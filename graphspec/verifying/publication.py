@@ -21,8 +21,8 @@ from graphspec.verifying.verify import verify_bundle
 
 
 def publish_verified(
-    network: Network, target: Path, *, formats: Sequence[str] | None, precisions: Sequence[str] | None, place: DataPlace,
-    overwrite: bool = False,
+    network: Network, target: Path, *, formats: Sequence[str] | None, precisions: Sequence[str] | None,
+    place: DataPlace, overwrite: bool = False,
 ) -> Bundle:  # fmt: skip
     """Write, verify and publish `network` as the bundle `target`; what failed is not published.
 
