@@ -61,11 +61,6 @@ def is_missing(text: str) -> bool:
     return text.strip().lower() in MISSING
 
 
-def is_code(text: str) -> bool:
-    """Whether `text` is all digits with a zero in front: a label that is meant as it is written."""
-    return _CODE.fullmatch(text.strip()) is not None
-
-
 def number(text: str) -> float:
     """`text`, written plainly, as a number; NaN where it is none."""
     return float(text) if _NUMBER.fullmatch(text) else math.nan
