@@ -183,9 +183,12 @@ def _gelu(model: ModelProto, k: int) -> None:
 # --- files that tools make -------------------------------------------------------------------------------------------
 
 
-def made_by_tools(path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
+Tools = dict[str, Callable[[Path, Path], None]]
+
+
+def made_by_tools(path: Path, folder: Path, tools: Tools) -> Iterator[tuple[str, Path]]:
     """What onnxruntime's optimiser, onnxscript's, onnx's converter, quantisation and onnxslim (if installed) make."""
-    for name, make in _TOOLS.items():
+    for name, make in tools.items():
         target = folder / f"{name.replace(' ', '-').replace(',', '')}.onnx"
         try:
             with _quiet():
@@ -271,7 +274,7 @@ def _half(path: Path, target: Path) -> None:
     onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), target)
 
 
-_TOOLS = {
+TOOLS: Tools = {
     "onnxruntime, basic": _optimised("ORT_ENABLE_BASIC"),
     "onnxruntime, extended": _optimised("ORT_ENABLE_EXTENDED"),
     "onnxruntime, all": _optimised("ORT_ENABLE_ALL"),

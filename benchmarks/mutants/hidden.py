@@ -18,9 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
+import torch
 from changes import changes
-from harmless import harmless, made_by_tools
-from networks import HEAD, HIDDEN
+from deeper import deeper
+from harmless import TOOLS, harmless, made_by_tools
+from networks import HEAD, HIDDEN, LARGER
+from rewrites import FURTHER_TOOLS, rewrites
 
 from graphspec import compiler
 from graphspec.exporting.capture import capture
@@ -30,22 +33,35 @@ from graphspec.verifying.runner import Runner
 from graphspec.verifying.verify import Judge
 
 
-def cases(own: Path, folder: Path) -> Iterator[tuple[bool, str, str, Path]]:
+def cases(own: Path, folder: Path, larger: bool) -> Iterator[tuple[bool, str, str, Path]]:
     """Whether it is to be refused, family, site and file."""
     model = onnx.load(own)
-    for wrong, made in ((True, changes), (False, harmless)):
+    for wrong, made in ((True, deeper), (False, rewrites)) if larger else ((True, changes), (False, harmless)):
         for change in made(model):
             path = folder / "changed.onnx"
             onnx.save(change.of(model), path)
             yield wrong, change.family, change.site, path
-    for name, path in made_by_tools(own, folder):
+    for name, path in made_by_tools(own, folder, TOOLS | FURTHER_TOOLS if larger else TOOLS):
         yield False, name, "", path
+
+
+def built(name: str) -> compiler.Network:
+    """A network; a larger one as after training: statistics away from 0 and 1, and in "off" three units held off."""
+    network = compiler.load(f"{HEAD}{(HIDDEN | LARGER)[name]}", seed=1)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for key, value in network.module.state_dict().items() if name in LARGER else ():
+            if value.is_floating_point() and value.ndim == 1:
+                value.copy_(0.5 + torch.rand(value.shape, generator=generator))
+                if name == "off" and key in ("conv1.bias", "conv2.bias", "fc1.bias"):
+                    value[2] = -1000.0
+    return network
 
 
 def main() -> int:
     """Run everything; exit code 1 where something was missed or refused wrongly."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="+", default=list(HIDDEN), choices=list(HIDDEN))
+    parser.add_argument("--networks", nargs="+", default=[*HIDDEN, *LARGER], choices=[*HIDDEN, *LARGER])
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
     counts: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
@@ -53,12 +69,14 @@ def main() -> int:
     remarks = []
     for name in chosen.networks:
         start = time.perf_counter()
-        network = compiler.load(f"{HEAD}{HIDDEN[name]}", seed=1)
-        shaped = network.shaped
-        with tempfile.TemporaryDirectory() as place, Judge(network, Runner(shaped, Workers(("onnx",)))) as judge:
+        network = built(name)
+        with (
+            tempfile.TemporaryDirectory() as place,
+            Judge(network, Runner(network.shaped, Workers(("onnx",)))) as judge,
+        ):
             folder = Path(place)
             write_onnx(capture(network), folder / "own.onnx", 20, {})
-            for wrong, family, site, path in cases(folder / "own.onnx", folder):
+            for wrong, family, site, path in cases(folder / "own.onnx", folder, name in LARGER):
                 report = judge.against(folder / "own.onnx", path)
                 counts[wrong][family] += 1
                 right[wrong][family] += report.passed != wrong

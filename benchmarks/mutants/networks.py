@@ -197,3 +197,122 @@ gelu = "GELU"
 out  = { type = "Linear", out_features = 3 }
 """,
 }
+
+#: Networks like those that people export, with what drawn inputs leave still: for changes in the midst of a graph.
+LARGER = {
+    "language": """
+ids = { shape = ["N", "T"], dtype = "int64" }
+kinds = { shape = ["N", "T"], dtype = "int64" }
+[dims]
+T = { min = 1, max = 60 }
+[layers]
+words = { type = "Embedding", from = "ids", num_embeddings = 3000, embedding_dim = 16 }
+kind  = { type = "Embedding", from = "kinds", num_embeddings = 3000, embedding_dim = 16 }
+both  = { type = "add", from = ["words", "kind"] }
+enc   = { type = "TransformerEncoderLayer", nhead = 4, dim_feedforward = 24, batch_first = true, activation = "gelu" }
+norm  = "LayerNorm"
+head  = { type = "Linear", out_features = 7 }
+""",
+    "mobile": """
+image = ["N", 3, "H", "W"]
+[layers]
+stem   = { type = "Conv2d", out_channels = 8, kernel_size = 3, stride = 2, padding = 1, bias = false }
+bn     = "BatchNorm2d"
+act    = "ReLU6"
+depth  = { type = "Conv2d", out_channels = 8, kernel_size = 3, padding = 1, groups = 8, bias = false }
+bn2    = "BatchNorm2d"
+swish  = "Hardswish"
+pool   = { type = "AdaptiveAvgPool2d", output_size = 1 }
+down   = { type = "Conv2d", out_channels = 4, kernel_size = 1 }
+relu   = "ReLU"
+up     = { type = "Conv2d", out_channels = 8, kernel_size = 1 }
+gate   = "Hardsigmoid"
+scaled = { type = "mul", from = ["swish", "gate"], broadcast = true }
+point  = { type = "Conv2d", out_channels = 8, kernel_size = 1 }
+add    = { type = "add", from = ["point", "act"] }
+mean   = { type = "AdaptiveAvgPool2d", output_size = 1 }
+flat   = "Flatten"
+drop   = "Dropout"
+fc     = { type = "Linear", out_features = 5 }
+""",
+    "off": """
+image = ["N", 2, "H", "W"]
+[layers]
+conv1 = { type = "Conv2d", out_channels = 6, kernel_size = 3, padding = 1 }
+relu1 = "ReLU"
+conv2 = { type = "Conv2d", out_channels = 6, kernel_size = 3, padding = 1 }
+act2  = { type = "Threshold", threshold = 0.0, value = 0.0 }
+mean  = { type = "mean", dim = [2, 3] }
+fc1   = { type = "Linear", out_features = 6 }
+relu3 = "ReLU"
+fc2   = { type = "Linear", out_features = 3 }
+""",
+    "u": """
+image = ["N", 1, "4*H", "4*W"]
+[layers]
+d1  = { type = "Conv2d", out_channels = 4, kernel_size = 3, padding = 1 }
+r1  = { type = "LeakyReLU", negative_slope = 0.2 }
+p1  = { type = "MaxPool2d", kernel_size = 2 }
+d2  = { type = "Conv2d", out_channels = 6, kernel_size = 3, padding = 1 }
+n2  = "InstanceNorm2d"
+r2  = "ELU"
+up  = { type = "Upsample", scale_factor = 2.0, mode = "nearest" }
+cat = { type = "cat", from = ["up", "r1"], dim = 1 }
+u1  = { type = "ConvTranspose2d", out_channels = 3, kernel_size = 3, padding = 1 }
+sig = "Sigmoid"
+""",
+    "bidirectional": """
+x = ["N", "T", 5]
+[layers]
+gru   = { type = "GRU", hidden_size = 6, bidirectional = true, batch_first = true }
+head  = { type = "Linear", from = "gru.output", out_features = 3 }
+tanh  = "Tanh"
+last  = { type = "mean", from = "gru.h_n", dim = 0 }
+sort  = { type = "Linear", out_features = 3 }
+[outputs]
+steps = "tanh"
+label = "sort"
+""",
+    "speech": """
+ids = { shape = ["N", "T"], dtype = "int64" }
+[layers]
+embed = { type = "Embedding", num_embeddings = 2500, embedding_dim = 6 }
+lstm  = { type = "LSTM", hidden_size = 6, num_layers = 2, batch_first = true }
+norm  = { type = "LayerNorm", from = "lstm.output" }
+head  = { type = "Linear", out_features = 9 }
+out   = { type = "LogSoftmax", dim = -1 }
+""",
+    "two_things": """
+numbers = ["N", 7]
+others  = ["N", 7]
+city    = { shape = ["N"], dtype = "int64" }
+[layers]
+place = { type = "Embedding", from = "city", num_embeddings = 2600, embedding_dim = 4 }
+one   = { type = "Linear", from = "numbers", out_features = 8 }
+two   = { type = "Linear", from = "others", out_features = 8 }
+held  = { type = "Hardtanh", from = "one", min_val = -40.0, max_val = 40.0 }
+less  = { type = "sub", from = ["held", "two"] }
+join  = { type = "cat", from = ["less", "place"], dim = 1 }
+mid   = { type = "Linear", out_features = 8 }
+selu  = "SELU"
+score = { type = "Linear", out_features = 4 }
+prob  = { type = "Softmax", dim = 1 }
+[outputs]
+logits = "score"
+probability = "prob"
+""",
+    "waves": """
+x = ["N", 2, "T"]
+[layers]
+c1   = { type = "Conv1d", out_channels = 6, kernel_size = 3, padding = 2, dilation = 2 }
+n1   = { type = "GroupNorm", num_groups = 2 }
+p1   = "PReLU"
+c2   = { type = "Conv1d", out_channels = 6, kernel_size = 3, padding = 1 }
+gate = "Softplus"
+held = { type = "clamp", min = 0.01, max = 50.0 }
+mul  = { type = "mul", from = ["held", "p1"] }
+max  = { type = "AdaptiveMaxPool1d", output_size = 1 }
+flat = "Flatten"
+fc   = { type = "Linear", out_features = 2 }
+""",
+}

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import time
-import zipfile
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from graphspec.compiler import Network
-from graphspec.diagnostics import Diagnostic, VerificationError, quoted
+from graphspec.diagnostics import Diagnostic, VerificationError
 from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.exporting.capture import capture, first_line
 from graphspec.exporting.onnx import write_onnx
 from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
-from graphspec.shapes.shaped import ShapedGraph, TensorType
-from graphspec.system.regular_file import open_regular
+from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.accounting import Account, account
 from graphspec.verifying.agreement import agreement
 from graphspec.verifying.blame.onnx_blame import blame_onnx, blame_unloadable
 from graphspec.verifying.blame.torch_blame import blame_values, blame_weights
 from graphspec.verifying.cases import Case, cases, further_cases, is_costly
+from graphspec.verifying.golden import golden_sample
 from graphspec.verifying.judge import Oracle, Truth, compare
 from graphspec.verifying.pipeline_file import judge_pipeline
 from graphspec.verifying.runner import TIME_LIMIT, Outputs, Runner
@@ -40,9 +35,6 @@ from graphspec.verifying.size_refusals import unrefused
 from graphspec.verifying.unobserved import unobserved_layers
 from graphspec.verifying.verify_report import Blame, RuntimeReport, VerifyReport
 
-#: Bytes that the goldens may have unpacked.
-MOST_GOLDEN = 1 << 28
-
 
 def verify_bundle(
     network: Network,
@@ -51,8 +43,11 @@ def verify_bundle(
     runtimes: Sequence[str] = (),
     workers: Workers | None = None,
     seconds: float = TIME_LIMIT,
+    accounting: bool = True,
 ) -> VerifyReport:
     """Judge every file of `bundle` by `network`, which it claims to be.
+
+    What is in the ONNX file is accounted for first, beside one that is written anew.
 
     Args:
         network: its module may be on any device and in any mode; copies of it are run on the CPU.
@@ -61,6 +56,7 @@ def verify_bundle(
             ("aoti") is run only if it is named.
         workers: processes already started for these formats, so that their imports are over; started here otherwise.
         seconds: how long one runtime may take for all cases.
+        accounting: False for files that were written just now, by what would write them anew.
 
     Raises:
         GraphspecError: ``bad-value`` or ``runtime-missing`` for a runtime that does not exist or is not installed.
@@ -71,7 +67,9 @@ def verify_bundle(
     files = {runtime: bundle.path(runtime.format) for runtime in chosen(bundle, runtimes)}
     runner = Runner(network.shaped, workers or Workers(bundle.formats), seconds)
     with Judge(network, runner, golden_sample(bundle, network.shaped)) as judge:
-        report = judge.files(files, bundle.manifest["opset_version"])
+        opset = bundle.manifest["opset_version"]
+        found = judge.account(bundle.path("onnx"), opset) if accounting and "onnx" in bundle.formats else Account()
+        report = judge.accounted(found, judge.files(files, opset), bundle.path("onnx"))
         report = dataclasses.replace(report, runtimes=(*report.runtimes, *_untrusted(bundle, files)))
         return judge.with_pipeline(report, bundle) if "pipeline" in bundle.formats else report
 
@@ -100,9 +98,7 @@ def verify_onnx(network: Network, path: Path, bundle: Bundle | None = None) -> V
     with Judge(network, Runner(network.shaped, Workers(("onnx",))), sample) as judge:
         if bundle and "onnx" in bundle.formats:
             return judge.against(bundle.path("onnx"), path)
-        own = judge.runner.scratch / "own.onnx"
-        write_onnx(capture(network), own, network.spec.export.opset_version, {})
-        return judge.against(own, path)
+        return judge.against(judge.own_file(network.spec.export.opset_version), path)
 
 
 class Judge:
@@ -145,13 +141,23 @@ class Judge:
         inputs = {name: as_array(tensor) for name, tensor in failing.inputs.items()} if failing else {}
         return VerifyReport(reports, tuple(faults), blame, inputs, seconds)
 
+    def own_file(self, opset_version: int) -> Path:
+        """The network's own ONNX file, written anew."""
+        path = self.runner.scratch / "own.onnx"
+        write_onnx(capture(self._oracle.reference.network), path, opset_version, {})
+        return path
+
+    def account(self, path: Path, opset_version: int) -> Account:
+        """What the ONNX file at `path` has otherwise than the network's own."""
+        return _account(self.own_file(opset_version), path)
+
     def against(self, own: Path, path: Path) -> VerifyReport:
         """Account for what is in the ONNX file at `path` beside the network's `own` file, and run it."""
-        try:
-            found = account(own, path)
-        except Exception as error:  # protobuf's and onnx's own errors, of a file that no runtime will take
-            found = Account(unaccounted=(f"the file, which cannot be read: {first_line(error)}",))
-        report = self.files({UNOPTIMISED: path, ONNXRUNTIME: path}, None, found.precision)
+        found = _account(own, path)
+        return self.accounted(found, self.files({UNOPTIMISED: path, ONNXRUNTIME: path}, None, found.precision), path)
+
+    def accounted(self, found: Account, report: VerifyReport, path: Path) -> VerifyReport:
+        """`report`, and first what was `found` in the file at `path`."""
         faults = (*(f"{path.name}: {difference}" for difference in found.differences), *report.faults)
         layer = next((layer for layer in self.shaped.layers if layer.name == found.layer), None)
         blame = Blame(layer.name, layer.at, found.differences[0]) if layer else None
@@ -240,6 +246,13 @@ class Judge:
         self.close()
 
 
+def _account(own: Path, path: Path) -> Account:
+    try:
+        return account(own, path)
+    except Exception as error:  # protobuf's and onnx's own errors, of a file that no runtime will take
+        return Account(unaccounted=(f"the file, which cannot be read: {first_line(error)}",))
+
+
 def _truths(oracle: Oracle, sampler: Sampler, sample: Mapping[str, Tensor] | None) -> list[Truth]:
     """The cases with their answers; more extreme cases where an output says nothing on the ordinary ones."""
     shaped = oracle.reference.shaped
@@ -254,39 +267,3 @@ def _unobserved(truths: list[Truth]) -> bool:
     """Whether some output, given right, would tell nothing of the weights in any case."""
     perfect = {f"{k}.{name}": array for k, truth in enumerate(truths) for name, array in truth.answer.single.items()}
     return bool(RuntimeReport("perfect", compare(truths, Outputs(perfect, {}))).unobserved)
-
-
-def golden_sample(bundle: Bundle, shaped: ShapedGraph) -> dict[str, Tensor] | None:
-    """The real batch among the bundle's goldens, if there is one.
-
-    Raises:
-        VerificationError: ``tampered`` where the file is none that graphspec wrote for `shaped`.
-    """
-    path, prefix = bundle.folder / "golden.npz", "2.input."
-    try:
-        with open_regular(path, links=False) as file, zipfile.ZipFile(file) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MOST_GOLDEN:
-                raise ValueError(f"it holds more than {MOST_GOLDEN:,} bytes")
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
-        if not found:
-            return None
-        return {name: _fitting(name, found.pop(name), kind) for name, kind in shaped.inputs.items()} | _none_left(found)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        message = f"{quoted(str(path))} is none that graphspec wrote: {first_line(error)}"
-        raise VerificationError([Diagnostic("tampered", message, hint="export it again")]) from error
-
-
-def _fitting(name: str, array: NDArray[Any], kind: TensorType) -> Tensor:
-    sizes = zip(array.shape, kind.shape, strict=False)
-    alike = array.ndim == len(kind.shape) and all(size == dim for size, dim in sizes if isinstance(dim, int))
-    narrow = {"bfloat16": "float32"}.get(wanted := str(kind.dtype).removeprefix("torch."), wanted)
-    if not alike or array.dtype.name != narrow or not array.dtype.isnative:
-        raise ValueError(f"{name} is {array.shape} {array.dtype}")
-    return torch.from_numpy(array).to(kind.dtype)
-
-
-def _none_left(arrays: Mapping[str, object]) -> dict[str, Tensor]:
-    if arrays:
-        raise ValueError(f"it holds {', '.join(sorted(arrays))}, which are no inputs")
-    return {}

@@ -89,3 +89,29 @@ def test_a_network_whose_outputs_show_every_layer_is_not_probed(small, judge):
     assert unobserved_layers(judge._oracle.reference, judge.truths) == set()
     report = judge.files({UNOPTIMISED: small.bundle.path("onnx"), ONNXRUNTIME: small.bundle.path("onnx")}, 20)
     assert report.passed
+
+
+HELD_OFF = """
+graphspec = 1
+name = "held_off"
+[inputs]
+x = ["N", 4]
+[layers]
+up    = { type = "Linear", out_features = 4 }
+level = { type = "Buffer", data = [1000.0, 0.0, 0.0, 0.0], persistent = false }
+low   = { type = "sub", from = ["up", "level"], broadcast = true }
+act   = "ReLU"
+out   = { type = "Linear", out_features = 2 }
+"""
+
+
+def test_a_buffer_that_is_not_saved_is_compared_in_torchs_formats(tmp_path):
+    shaped = compiler.shape(compiler.load(HELD_OFF))
+    module = compiler.build(shaped, seed=1)
+    other = copy.deepcopy(module)
+    next(other.buffers())[0] = 900.0
+    with Judge(module, Runner(shaped, Workers(("torchscript", "pt2")))) as judge:
+        network = SimpleNamespace(shaped=shaped, judge=judge, folder=tmp_path)
+        reports = judged(network, other, "other")
+    for format in ("torchscript", "pt2"):
+        assert (reports[format].passed, reports[format].first_divergent_layer) == (False, "level"), format

@@ -12,7 +12,7 @@ import torch
 
 from graphspec import compiler
 from graphspec.diagnostics import GraphspecError, VerificationError
-from graphspec.exporting import Bundle
+from graphspec.exporting import Bundle, seal
 from graphspec.verifying import Workers, verify_bundle, verify_onnx
 from graphspec.verifying.rule import Judgement, Status
 from graphspec.verifying.runner import Runner
@@ -90,6 +90,17 @@ def test_a_damaged_file_is_refused_and_the_damaged_layer_is_named_with_its_place
         report.raise_if_failed()
     assert caught.value.exit_code == 3
     assert layer in str(caught.value)
+
+
+def test_the_exports_own_onnx_file_is_accounted_for_bit_for_bit(small, damaged, tmp_path):
+    """No number that is run shows so little: it is seen beside a file that is written anew."""
+    folder = tmp_path / "export"
+    shutil.copytree(small.folder, folder)
+    shutil.copy(damaged(scaled("fc.weight", 1 + 2**-22)), folder / "model.onnx")
+    report = verify_bundle(small.module, small.shaped, seal(Bundle(folder, small.bundle.manifest), {}))
+    assert all(runtime.passed for runtime in report.runtimes)
+    assert (report.passed, report.first_divergent_layer) == (False, "fc")
+    assert report.faults[0].startswith('model.onnx: layer "fc": fc.weight differs in ')
 
 
 def test_the_input_that_was_answered_wrongly_is_kept(judge, damaged, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,7 @@ import numpy as np
 from graphspec.verifying.accounting.constants import compared
 from graphspec.verifying.accounting.elementwise import region, same_function, values_before
 from graphspec.verifying.accounting.read import Contents, read
-from graphspec.verifying.accounting.rules import FLOATS
-from graphspec.verifying.accounting.terms import COMMUTATIVE, LAYOUT, Constant, Term, reachable
+from graphspec.verifying.accounting.terms import COMMUTATIVE, FLOATS, LAYOUT, Constant, Term, reachable
 
 #: Operators that a converter may put in or leave out without changing what is computed: arithmetic, arrangement, and
 #: the parts of which normalisation and attention are made. What they compute shows on any numbers.
@@ -58,6 +57,7 @@ class _Comparison:
     def __init__(self, own: Contents, other: Contents) -> None:
         self._own, self._other = own.outputs, other.outputs
         self._quantised = any(name.startswith(_QUANTISED) for name in other.operators)
+        self._half, self._rounded = other.half, other.rounded - own.rounded
         self._seen: set[tuple[int, int]] = set()
         self._matched: tuple[set[int], set[int]] = (set(), set())
         self._found: dict[str, Term] = {}  # the network's own terms are numbered in the order of execution
@@ -78,6 +78,8 @@ class _Comparison:
                 self._pair(own, other)
         if self._unsure:
             self._left_over()
+        if self._rounded > 0 and not self._half:
+            self._differs(next(iter(self._own.values())), f"{self._rounded} × Cast to float16 that the network has not")
         said = sorted(self._found, key=lambda text: self._found[text].number)
         more = [f"and {len(said) - MOST_SAID} more differences"] if len(said) > MOST_SAID else []
         precision = next((name for name in ("int8", "fp16") if name in self._precisions), "")
@@ -92,6 +94,8 @@ class _Comparison:
     def _pair(self, own: Term, other: Term) -> None:
         if own.constant is not None and other.constant is not None:
             self._constants(own, other)
+        elif _is_absent(own, other):
+            self._absent(own, other)
         elif own.plain is not None and other.plain is not None and own.plain.op == other.plain.op:
             for matched, term in zip(self._matched, (own, other), strict=True):
                 matched.update(part.number for part in (term, *term.inputs[1:]))
@@ -110,6 +114,16 @@ class _Comparison:
             self._waiting.append((own.inputs[0], other.inputs[0] if other.op in _SATURATING else other))
         else:
             self._unlike(own, other)
+
+    def _absent(self, own: Term, other: Term) -> None:
+        """A constant that one file has and the other leaves out, as 0 may be."""
+        self._match(own, other)
+        there = own if own.constant is not None else other
+        assert there.constant is not None
+        if not there.constant.array.any():
+            return
+        name = there.constant.name or "a constant"
+        self._differs(own, f"{name} is left out" if there is own else f"{name} is there, which the network has not")
 
     def _match(self, own: Term, other: Term) -> None:
         self._matched[0].add(own.number)
@@ -132,13 +146,12 @@ class _Comparison:
         elif own.attributes != other.attributes:
             mine, its = dict(own.attributes), dict(other.attributes)
             for key in sorted({*mine, *its}):
-                if mine.get(key) != its.get(key):
+                if mine.get(key) != its.get(key) and not (self._half and _halved(mine.get(key), its.get(key))):
                     found, wanted = _short(its.get(key)), _short(mine.get(key))
                     self._differs(own, f"{own.op} has {key} = {found} instead of {wanted}")
         self._readers |= {term.number: own for term in own.inputs if term.constant}
         inputs = list(other.inputs)
-        crossed = [term.signature for term in own.inputs] != [term.signature for term in inputs]
-        if own.op in COMMUTATIVE and len(inputs) == 2 and crossed:
+        if own.op in COMMUTATIVE and len(inputs) == 2 and _crossed(own.inputs, inputs):
             inputs.reverse()
         self._waiting.extend(zip(own.inputs, inputs, strict=True))
 
@@ -146,7 +159,7 @@ class _Comparison:
         assert own.constant is not None
         assert other.constant is not None
         self._match(own, other)
-        found = compared(own.constant, other.constant)
+        found = compared(own.constant, other.constant, self._half)
         if found.wrong:
             self._differs(own, _changed(own.constant, other.constant, found.wrong, found.size))
         elif found.precision:
@@ -157,7 +170,9 @@ class _Comparison:
         tried = False
         for before in values_before(own):
             for before_other in values_before(other):
-                if before.signature != before_other.signature or (before is own and before_other is other):
+                if before.op != before_other.op or before.bases != before_other.bases:
+                    continue
+                if before is own and before_other is other:
                     continue
                 tried = True
                 if same_function(own, before, other, before_other):
@@ -203,11 +218,41 @@ class _Comparison:
                 self._differs(mine, _changed(mine.constant, term.constant, wrong[best], term.array.size))
 
 
+_KEYS: tuple[Callable[[Term], Hashable], ...] = (
+    lambda term: term.content,
+    lambda term: term.signature,
+    lambda term: (term.op, term.bases),
+    lambda term: term.bases,
+    lambda term: term.op,
+)
+
+
+def _crossed(own: Sequence[Term], other: Sequence[Term]) -> bool:
+    """Whether the two operands of one stand in the other's places: by all that they are, else by what they are of."""
+    for key in _KEYS:
+        (a, b), (c, d) = map(key, own), map(key, other)
+        straight, crossed = (a == c) + (b == d), (a == d) + (b == c)
+        if straight != crossed:
+            return crossed > straight
+    return False
+
+
 def _missing(own: Term, other: Term) -> int:
     """How many numbers of `other` are not among those of `own`."""
     assert own.array is not None
     assert other.array is not None
     return int(np.count_nonzero(~np.isin(other.array.reshape(-1), own.array.reshape(-1))))
+
+
+def _is_absent(own: Term, other: Term) -> bool:
+    """Whether one is a constant and the other is left out: a bias, since all others have their defaults."""
+    kinds = {own.op, other.op}
+    return kinds == {"const", "none"}
+
+
+def _halved(own: Hashable, other: Hashable) -> bool:
+    """Whether a number is another as float16 has it."""
+    return isinstance(own, float) and isinstance(other, float) and float(np.float16(own)) == other
 
 
 def _same_numbers(own: Sequence[Term], other: Sequence[Term]) -> bool:

@@ -23,8 +23,8 @@ class Likeness:
     precision: str = ""
 
 
-def compared(own: Constant, other: Constant) -> Likeness:
-    """`other` beside `own`; all elements are wrong where the shapes differ."""
+def compared(own: Constant, other: Constant, half: bool = False) -> Likeness:
+    """`other`, of a file with float16 weights where `half`, beside `own`; all are wrong where the shapes differ."""
     right, found = own.array, other.array
     if right.shape != found.shape:
         if right.size != found.size:
@@ -32,7 +32,7 @@ def compared(own: Constant, other: Constant) -> Likeness:
         right = right.reshape(found.shape)
     if right.dtype.kind != "f":
         return Likeness(int(np.count_nonzero(right != found)), found.size)
-    precision, allowed = _allowed(own, other, right)
+    precision, allowed = _allowed(own, other, right, half)
     if allowed is None:
         wrong = (found != right) & ~(np.isnan(found) & np.isnan(right))
     else:
@@ -42,18 +42,20 @@ def compared(own: Constant, other: Constant) -> Likeness:
     return Likeness(int(np.count_nonzero(wrong)), found.size, precision)
 
 
-def _allowed(own: Constant, other: Constant, right: Array) -> tuple[str, Array | None]:
+def _allowed(own: Constant, other: Constant, right: Array, half: bool) -> tuple[str, Array | None]:
     """What the file's constant was lowered to, and how far it may be off."""
     with np.errstate(invalid="ignore"):
         size = np.abs(right.astype(np.float64))
     finite = size[np.isfinite(size)]
     greatest = finite.max() if finite.size else 0.0
-    rounding = DERIVED * size + OF_GREATEST * 0.1 * greatest
+    added = [constant.magnitude for constant in (own, other) if constant.magnitude is not None]
+    whole = np.maximum.reduce([size, *(np.broadcast_to(part.reshape(-1), size.shape) for part in added)])
+    rounding = DERIVED * whole + OF_GREATEST * 0.1 * greatest
     if other.step is not None:
-        step = np.broadcast_to(other.step.reshape(-1) if other.step.size == 1 else other.step, right.shape)
+        step = np.broadcast_to(other.step.reshape(()) if other.step.size == 1 else other.step, right.shape)
         return "int8", 0.51 * step + 10 * rounding
-    if other.array.dtype == np.float16 and right.dtype != np.float16:
-        return "fp16", np.where(size > GREATEST, size, HALF * size + TINY)
+    if right.dtype != np.float16 and (other.array.dtype == np.float16 or (half and other.derived)):
+        return "fp16", np.where(size > GREATEST, size, HALF * whole + TINY)
     if own.derived or other.derived or own.array.dtype != other.array.dtype:
         return "", rounding
     return "", None

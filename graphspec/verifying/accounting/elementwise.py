@@ -89,11 +89,11 @@ _LINEAR: dict[str, Function] = {
     "And": lambda known, a, b: np.logical_and(a, b),
     "Or": lambda known, a, b: np.logical_or(a, b),
     "Sign": lambda known, a: np.sign(a),
-    "HardSigmoid": _hard_sigmoid,
-    "HardSwish": lambda known, a: a * np.clip(a / 6 + 0.5, 0.0, 1.0),
     "Identity": lambda known, a: a,
 }
 _CURVED: dict[str, Function] = {
+    "HardSigmoid": _hard_sigmoid,  # its slope is rounded
+    "HardSwish": lambda known, a: a * np.clip(a / 6 + 0.5, 0.0, 1.0),
     "Reciprocal": lambda known, a: np.reciprocal(np.asarray(a, np.float64)),
     "Sqrt": lambda known, a: np.sqrt(a),
     "Exp": lambda known, a: np.exp(a),
@@ -116,6 +116,8 @@ _CURVED: dict[str, Function] = {
 FUNCTIONS = _LINEAR | _CURVED
 #: How far two expressions may be apart: relatively; and absolutely, where one is a curve that cancels.
 RELATIVE, ABSOLUTE = 1e-6, 1e-7
+#: Of a value, where it is greater than 1 and up to this.
+MOST_CANCELLED = 8.0
 #: Expressions of more operators are not looked at.
 MOST_TERMS = 64
 
@@ -124,9 +126,9 @@ def values_before(term: Term) -> list[Term]:
     """The values of which alone `term` is an elementwise function, itself first."""
     frontier, found, steps = {term.number: term}, [term], 0
     while steps < MOST_TERMS:
-        last = frontier.pop(max(frontier))
+        last = _opened(frontier.pop(max(frontier)))
         steps += 1
-        if last.op not in FUNCTIONS or any(value.array is not None and value.array.size != 1 for value in last.inputs):
+        if last.op not in FUNCTIONS or not _by_numbers(last):
             return found
         frontier |= {value.number: value for value in last.inputs if value.array is None and value.op != "none"}
         if not frontier:
@@ -136,6 +138,16 @@ def values_before(term: Term) -> list[Term]:
     return found
 
 
+def _by_numbers(term: Term) -> bool:
+    return all(value.array is None or value.array.size == 1 for value in term.inputs)
+
+
+def _opened(term: Term) -> Term:
+    """What was folded into a linear map, where that is elementwise with single numbers."""
+    plain = term.plain
+    return plain if plain is not None and plain.op in FUNCTIONS and _by_numbers(plain) else term
+
+
 def region(term: Term, before: Term) -> dict[int, Term]:
     """The terms between `before` and `term`, by number: `term` among them, `before` not."""
     found: dict[int, Term] = {}
@@ -143,8 +155,8 @@ def region(term: Term, before: Term) -> dict[int, Term]:
     while waiting:
         value = waiting.pop()
         if value is not before and value.number not in found:
-            found[value.number] = value
-            waiting.extend(value.inputs)
+            found[value.number] = _opened(value)
+            waiting.extend(found[value.number].inputs)
     return found
 
 
@@ -160,7 +172,9 @@ def same_function(one: Term, of: Term, other: Term, of_other: Term) -> bool:
         except TypeError:  # a whole number's operator
             return False
         curved = any(term.op in _CURVED for term in terms)
-        allowed = RELATIVE * np.maximum(np.abs(first), np.abs(second)) + (ABSOLUTE if curved else 0.0)
+        allowed = RELATIVE * np.maximum(np.abs(first), np.abs(second)) + curved * ABSOLUTE * np.clip(
+            np.abs(places), 1.0, MOST_CANCELLED
+        )
         apart = np.abs(first - second) > allowed
     unknown = np.isnan(first) | np.isnan(second)  # an infinity less another
     return not (apart & ~unknown & (first != second)).any() and not unknown.all()

@@ -37,7 +37,7 @@ def taken_apart(
         total = make("Add", (value, skip), layer=layer)
         if len(rest) > 2:
             total = make("Add", (total, rest[2]), layer=layer)
-        attributes = (("axis", -1 if rank is None else rank - 1), *plain)
+        attributes = (("axis", -1), *plain)
         return total if index else make("LayerNormalization", (total, *rest[:2]), attributes, layer=layer)
     return None
 
@@ -53,14 +53,13 @@ def _activated(rules: Rules, term: Term, known: dict[str, Any], layer: str) -> T
     kind = str(known.get("activation") or "")
     if not kind:
         return term
-    given = known.get("activation_params") or [
-        known[key] for key in ("activation_alpha", "activation_beta") if key in known
-    ]
-    names = {"LeakyRelu": ("alpha",), "HardSigmoid": ("alpha", "beta")}.get(kind, ())
+    names = ("alpha", "beta", "gamma")
+    given = {name: known[f"activation_{name}"] for name in names if f"activation_{name}" in known}
+    given = given or dict(zip(names, known.get("activation_params", ()), strict=False))
     if kind == "Clip":
-        bounds = [rules.terms.number(value) for value in given]
+        bounds = [rules.terms.number(value) for value in given.values()]
         return rules.make("Clip", (term, *bounds), layer=layer)
-    return rules.make(kind, (term,), tuple(zip(names, given, strict=False)), layer=layer)
+    return rules.make(kind, (term,), tuple(sorted(given.items())), layer=layer)
 
 
 def _matmul(rules: Rules, inputs: Sequence[Term], own: dict[str, Any], layer: str) -> Term | None:

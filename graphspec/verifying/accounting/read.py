@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from graphspec.exporting.onnx import LAYER_KEY
+from graphspec.verifying.accounting.elementwise import FUNCTIONS
 from graphspec.verifying.accounting.rules import Rules
-from graphspec.verifying.accounting.terms import Attributes, Term, Terms
+from graphspec.verifying.accounting.terms import FLOATS, Attributes, Term, Terms
 
 #: Attributes that became inputs in later versions: operator → (attribute, input).
 _NOW_INPUTS = {
@@ -22,18 +23,34 @@ _NOW_INPUTS = {
     "Split": (("split", 1),),
 }
 #: Attributes that change nothing where they have these values.
-_IDLE: dict[str, tuple[Any, ...]] = {"auto_pad": ("NOTSET",), "allowzero": (0, 1), "storage_order": (0,)}
+_IDLE: dict[str, tuple[Any, ...]] = {
+    "auto_pad": ("NOTSET",),
+    "allowzero": (0, 1),
+    "storage_order": (0,),
+    "saturate": (1,),
+}
 #: Of convolutions and pools: attributes whose values are all 1, or all 0, are those that are left out.
 _UNIT = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
 _DOMAINS = ("", "ai.onnx")
+#: onnxruntime's convolutions and pools over blocks of channels: of pictures, always.
+_BLOCKED = "com.microsoft.nchwc::"
+_OF_SAME_RANK = frozenset(
+    """Affine Linear BatchNormalization InstanceNormalization LayerNormalization MaxPool AveragePool Softmax
+    LogSoftmax ReduceMean ReduceMax ReduceSum Slice Pad Transpose Concat Resize""".split()
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Contents:
-    """A model's ``outputs`` by name, and its ``operators``."""
+    """A model's ``outputs`` by name, and its ``operators``.
+
+    ``half``: it has weights in float16. ``rounded``: so many nodes make float16 of something.
+    """
 
     outputs: Mapping[str, Term]
     operators: frozenset[str]
+    half: bool
+    rounded: int
 
 
 def read(path: Path) -> Contents:
@@ -47,7 +64,16 @@ def read(path: Path) -> Contents:
     model = onnx.load(str(path))
     if model.functions:
         model = inliner.inline_local_functions(model)
-    return Contents(_Reader(model).outputs(), frozenset(node.op_type for node in model.graph.node))
+    del model.graph.value_info[:]  # notes of whoever wrote the file, which nothing is computed by
+    nodes = list(_in_order(model.graph.node))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    outputs = _Reader(model).outputs()
+    operators = frozenset(node.op_type for node in model.graph.node)
+    small = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
+    half = any(tensor.data_type in small for tensor in model.graph.initializer)
+    casts = [attribute for node in model.graph.node if node.op_type == "Cast" for attribute in node.attribute]
+    return Contents(outputs, operators, half, sum(attribute.i in small for attribute in casts))
 
 
 class _Reader:
@@ -56,9 +82,8 @@ class _Reader:
 
         self._graph = model.graph
         self._opset = next((entry.version for entry in model.opset_import if entry.domain in _DOMAINS), 1)
-        self._terms = Terms()
+        self._terms = Terms(FUNCTIONS)
         self._rules = Rules(self._terms)
-        self._values: dict[str, Term] = {"": self._terms.none}
         inferred = onnx.shape_inference.infer_shapes(model).graph
         known = [*inferred.value_info, *inferred.input, *inferred.output]
         self._ranks = {
@@ -70,34 +95,65 @@ class _Reader:
 
     def outputs(self) -> dict[str, Term]:
         """Every output's term."""
+        values: dict[str, Term] = {"": self._terms.none}
+        found = self._run(self._graph, values, "")
+        return {value.name: term for value, term in zip(self._graph.output, found, strict=True)}
+
+    def _run(self, graph: Any, values: dict[str, Term], within: str) -> list[Term]:
+        """The outputs of `graph`, in which `values` are seen; the inputs of one `within` an operator have numbers."""
         import onnx
 
-        for tensor in self._graph.initializer:
-            self._values[tensor.name] = self._terms.constant(onnx.numpy_helper.to_array(tensor), tensor.name)
-        for value in self._graph.input:
-            if value.name not in self._values:
-                self._values[value.name] = self._terms.term("input", (), (("name", value.name),))
-        for node in _in_order(self._graph.node):
-            self._node(node)
-        return {value.name: self._values[value.name] for value in self._graph.output}
+        numbers = {tensor.name for tensor in graph.initializer}
+        for tensor in graph.initializer:
+            values[tensor.name] = self._terms.constant(onnx.numpy_helper.to_array(tensor), tensor.name)
+        for k, value in enumerate(graph.input):
+            if value.name not in numbers:
+                kind = value.type.tensor_type.elem_type
+                attributes = (("name", f"{within}.{k}" if within else value.name), ("whole", kind not in (0, *FLOATS)))
+                values[value.name] = self._terms.term("input", (), attributes)
+        for node in _in_order(graph.node):
+            self._node(node, values, within)
+        return [values[value.name] for value in graph.output]
 
-    def _node(self, node: Any) -> None:
+    def _node(self, node: Any, values: dict[str, Term], within: str) -> None:
         op = node.op_type if node.domain in _DOMAINS else f"{node.domain}::{node.op_type}"
-        attributes = {attribute.name: _plain(attribute) for attribute in node.attribute}
         if op == "Constant":
-            self._values[node.output[0]] = self._terms.constant(_constant(node), node.output[0])
+            values[node.output[0]] = self._terms.constant(_constant(node), node.output[0])
             return
-        inputs = [self._values[name] for name in node.input]
+        graphs = {attribute.name: attribute.g for attribute in node.attribute if attribute.HasField("g")}
+        attributes = {a.name: _plain(a) for a in node.attribute if a.name not in graphs}
+        inputs = [values[name] for name in node.input]
         layer = next((prop.value for prop in node.metadata_props if prop.key == LAYER_KEY), "")
         inputs = self._moved(op, attributes, inputs)
-        rank = self._ranks.get(node.input[0]) if node.input else None
+        rank = self._ranks.get(node.input[0], self._rank(inputs[0])) if inputs else None
         normal = self._normal(op, node.domain, attributes, rank)
         inputs = [self._positive(op, k, term, rank) for k, term in enumerate(inputs)]
         while inputs and inputs[-1] is self._terms.none:
             inputs.pop()
+        bodies = {name: self._run(graph, dict(values), f"{within}/{op}") for name, graph in sorted(graphs.items())}
+        certain = _certain_branch(op, inputs, bodies)
         for index, name in enumerate(node.output):
-            if name:
-                self._values[name] = self._rules.make(op, inputs, normal, index, rank, layer)
+            if not name:
+                continue
+            if certain is not None:
+                values[name] = certain[index]
+                continue
+            counted = (*normal, *((body, len(terms)) for body, terms in bodies.items()))
+            below = [*inputs, *(term for terms in bodies.values() for term in terms)]
+            values[name] = self._rules.make(op, below, counted, index, rank, layer)
+
+    def _rank(self, term: Term) -> int | None:
+        """The rank of a value that onnx's inference does not reach, behind operators of others."""
+        if term.array is not None:
+            return term.array.ndim
+        if term.op.startswith(_BLOCKED):
+            return 4
+        if term.op in ("Conv", "ConvTranspose"):
+            return self._rank(term.inputs[1])
+        if term.op in FUNCTIONS:
+            known = [self._rank(part) for part in term.inputs if part.op != "none"]
+            return None if None in known else max(rank for rank in known if rank is not None)
+        return self._rank(term.inputs[0]) if term.op in _OF_SAME_RANK else None
 
     def _moved(self, op: str, attributes: dict[str, Hashable], inputs: Sequence[Term]) -> list[Term]:
         """`inputs`, with the attributes that later versions have as inputs."""
@@ -111,27 +167,31 @@ class _Reader:
         return found
 
     def _positive(self, op: str, place: int, term: Term, rank: int | None) -> Term:
-        """Axes counted from the first, where they are an input."""
+        """Axes counted from the last and in order, where they are an input."""
         array = term.array
         axes = (place == 1 and op in ("Squeeze", "Unsqueeze")) or (place == 1 and op.startswith("Reduce"))
-        if not axes or array is None or rank is None or not (array < 0).any():
+        if not axes or array is None or not array.size:
             return term
-        count = rank + (array.size if op == "Unsqueeze" else 0)
-        return self._terms.constant(np.where(array < 0, array + count, array))
+        count = (rank or 0) + (array.size if op == "Unsqueeze" else 0)
+        if rank is not None:
+            array = np.where(array < 0, array, array - count)
+        return self._terms.constant(np.sort(array.reshape(-1)))
 
     def _normal(self, op: str, domain: str, attributes: Mapping[str, Hashable], rank: int | None) -> Attributes:
-        """The attributes that say something, sorted: none that has its default, axes counted from the first."""
+        """The attributes that say something, sorted: none that has its default, axes counted from the last."""
         defaults = self._defaults(op, domain)
         found: dict[str, Hashable] = {}
         for name, value in {**defaults, **attributes}.items():
-            if name == "axis" and isinstance(value, int) and value < 0 and rank is not None:
-                value += rank
+            if name == "axis" and isinstance(value, int) and value >= 0 and rank is not None and op != "Flatten":
+                value -= rank
             unit = _UNIT.get(name)
             same = unit is not None and isinstance(value, tuple) and all(part == unit for part in value)
             if not same and value not in _IDLE.get(name, ()):
                 found[name] = value
         if "Conv" in op:
             found.pop("kernel_shape", None)  # the weight's own
+        if op == "BatchNormalization" and not found.get("training_mode"):
+            found.pop("momentum", None)
         return tuple(sorted(found.items()))
 
     def _defaults(self, op: str, domain: str) -> dict[str, Hashable]:
@@ -145,6 +205,13 @@ class _Reader:
         return {name: _plain(value) for name, value in known.items() if value.type}
 
 
+def _certain_branch(op: str, inputs: Sequence[Term], bodies: Mapping[str, list[Term]]) -> list[Term] | None:
+    """The outputs of the branch that an If takes, where that is certain."""
+    if op != "If" or inputs[0].array is None:
+        return None
+    return bodies["then_branch" if inputs[0].array.all() else "else_branch"]
+
+
 def _in_order(nodes: Sequence[Any]) -> Iterator[Any]:
     """The nodes, each behind those that it reads from: a tool may have left them in another order."""
     made = {name for node in nodes for name in node.output}
@@ -152,7 +219,7 @@ def _in_order(nodes: Sequence[Any]) -> Iterator[Any]:
     while waiting:
         left: list[Any] = []
         for node in waiting:
-            if all(name in done or name not in made for name in node.input):
+            if all(name in done or name not in made for name in _reads(node)):
                 done.update(node.output)
                 yield node
             else:
@@ -160,6 +227,15 @@ def _in_order(nodes: Sequence[Any]) -> Iterator[Any]:
         if len(left) == len(waiting):
             raise ValueError("the graph has a cycle")
         waiting = left
+
+
+def _reads(node: Any) -> Iterator[str]:
+    """What a node reads, those of the graphs among its attributes too."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from _reads(inner)
+        yield from (value.name for value in attribute.g.output)
 
 
 def _constant(node: Any) -> Any:

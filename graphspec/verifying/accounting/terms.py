@@ -7,7 +7,7 @@ gives the same object for the same operator on the same inputs, so that a graph 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Sequence
+from collections.abc import Container, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ Attributes = tuple[tuple[str, Hashable], ...]
 LAYOUT = frozenset(("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand"))
 #: Operators whose first two inputs may be exchanged.
 COMMUTATIVE = frozenset(("Add", "Mul", "And", "Or", "Xor", "Equal", "Max", "Min"))
+FLOATS = (1, 10, 11, 16)  # TensorProto's FLOAT, FLOAT16, DOUBLE, BFLOAT16
+#: A value of more bases than this has one, made of them.
+MOST_BASES = 16
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
@@ -26,13 +29,14 @@ class Constant:
     """A tensor of the file. ``derived``: computed from several, in float64, so that it is off by rounding.
 
     ``step`` is the distance of two neighbours that it could have, where it was quantised: its values are off by half
-    of that.
+    of that. ``magnitude``: that of the numbers whose sum it is, where there were several: so much may rounding be of.
     """
 
     array: Array
     name: str = ""
     derived: bool = False
     step: Array | None = None
+    magnitude: Array | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
@@ -42,6 +46,9 @@ class Term:
     ``op`` has its domain before it where that is not ONNX's own; ``const`` (with `constant`), ``input`` (with its name
     as attribute) and ``none``, an input left out, have no inputs. ``number`` grows from inputs to outputs.
     ``signature`` is the same for terms that differ in numbers and arrangement alone. ``layer`` is that of the node.
+    ``bases`` are those of the values that it is an elementwise function of, itself where it is none: the same for terms
+    that differ in their elementwise operators, numbers and arrangement alone.
+    ``content`` is that of all numbers, operators and inputs below it: the same where nothing differs.
     ``plain`` is what the file has, where this is what was folded of it.
     """
 
@@ -51,6 +58,8 @@ class Term:
     index: int
     number: int
     signature: int
+    bases: frozenset[int]
+    content: int
     constant: Constant | None = None
     layer: str = ""
     plain: Term | None = None
@@ -66,20 +75,23 @@ class Term:
 
 
 class Terms:
-    """Makes terms; the same one for the same value."""
+    """Makes terms; the same one for the same value. `elementwise` are the operators that work number by number."""
 
-    def __init__(self) -> None:
+    def __init__(self, elementwise: Container[str] = ()) -> None:
+        self._elementwise = elementwise
         self._made: dict[Hashable, Term] = {}
         self._count = 0
-        self.none = self._new("none", (), (), 0, hash("none"))
+        self.none = self._new("none", (), (), 0, hash("none"), frozenset())
 
     def constant(
-        self, array: Array, name: str = "", derived: bool = False, step: Array | None = None, layer: str = ""
-    ) -> Term:
+        self, array: Array, name: str = "", derived: bool = False, step: Array | None = None, layer: str = "",
+        magnitude: Array | None = None,
+    ) -> Term:  # fmt: skip
         """A new constant."""
         shape = tuple(sorted(size for size in array.shape if size != 1))
         signature = hash(("const", "f" if array.dtype.kind == "f" else "i", shape))
-        return self._new("const", (), (), 0, signature, Constant(array, name, derived, step), layer)
+        constant = Constant(array, name, derived, step, magnitude)
+        return self._new("const", (), (), 0, signature, frozenset(), constant, layer)
 
     def number(self, value: float) -> Term:
         """A single float32 as a constant."""
@@ -91,21 +103,32 @@ class Terms:
         """Output `index` of `op`."""
         key = (op, tuple(map(id, inputs)), attributes, index)
         if key not in self._made:
-            self._made[key] = self._new(
-                op, tuple(inputs), attributes, index, _signature(op, inputs, index), None, layer
-            )
+            signature, bases = _signature(op, inputs, index), self._bases(op, inputs, index)
+            self._made[key] = self._new(op, tuple(inputs), attributes, index, signature, bases, None, layer)
         return self._made[key]
 
     def folded(self, term: Term, plain: Term) -> Term:
         """`term` as what was folded of `plain`."""
-        return self._new(term.op, term.inputs, term.attributes, term.index, term.signature, None, term.layer, plain)
+        return self._new(
+            term.op, term.inputs, term.attributes, term.index, term.signature, term.bases, None, term.layer, plain
+        )
+
+    def _bases(self, op: str, inputs: Sequence[Term], index: int) -> frozenset[int]:
+        if op in LAYOUT and inputs:
+            return inputs[0].bases
+        if op in self._elementwise:
+            found = frozenset[int]().union(*(term.bases for term in inputs))
+            return found if len(found) <= MOST_BASES else frozenset({hash(found)})
+        parts = [term.signature if term.constant else hash(term.bases) for term in inputs]
+        return frozenset({hash((op, index, *parts))})
 
     def _new(
         self, op: str, inputs: tuple[Term, ...], attributes: Attributes, index: int, signature: int,
-        constant: Constant | None = None, layer: str = "", plain: Term | None = None,
+        bases: frozenset[int], constant: Constant | None = None, layer: str = "", plain: Term | None = None,
     ) -> Term:  # fmt: skip
         self._count += 1
-        return Term(op, inputs, attributes, index, self._count, signature, constant, layer, plain)
+        content = _content(op, inputs, attributes, index, constant)
+        return Term(op, inputs, attributes, index, self._count, signature, bases, content, constant, layer, plain)
 
 
 def _signature(op: str, inputs: Sequence[Term], index: int) -> int:
@@ -113,6 +136,17 @@ def _signature(op: str, inputs: Sequence[Term], index: int) -> int:
     if op in LAYOUT and parts:
         return parts[0]
     return hash((op, index, *(sorted(parts) if op in COMMUTATIVE else parts)))
+
+
+def _content(
+    op: str, inputs: Sequence[Term], attributes: Attributes, index: int, constant: Constant | None
+) -> int:  # fmt: skip
+    parts = [term.content for term in inputs]
+    if constant is not None:
+        return hash((constant.array.size, constant.array.tobytes()))
+    if op in LAYOUT and parts:
+        return parts[0]
+    return hash((op, index, attributes, *(sorted(parts) if op in COMMUTATIVE else parts)))
 
 
 def reachable(outputs: Sequence[Term]) -> list[Term]:

@@ -20,7 +20,9 @@ def blame_weights(runtime: Runtime, path: Path, reference: Reference, runner: Ru
         WorkerError: the file cannot be read.
     """
     found = runner.weights(runtime, path)
-    wrong = _different(found, {name: as_array(value) for name, value in reference.single.state_dict().items()})
+    module = reference.single
+    own = {**dict(module.named_buffers()), **module.state_dict()}  # a buffer that is not saved is in the files too
+    wrong = _different(found, {name: as_array(value) for name, value in own.items()})
     for layer in runner.shaped.layers:
         name = next((name for name in wrong if within(name, layer.module)), None)
         if name:

@@ -19,7 +19,9 @@ def weights(path: str) -> Arrays:
     """The tensors that the file holds, by the names that the module has for them."""
     import torch
 
-    return {name: array(value) for name, value in torch.export.load(path).state_dict.items()}
+    program = torch.export.load(path)
+    constants = {name: value for name, value in program.constants.items() if isinstance(value, torch.Tensor)}
+    return {name: array(value) for name, value in {**constants, **program.state_dict}.items()}
 
 
 def calls(path: str, modules: Sequence[str]) -> Callable[..., list[tuple[Call, Any]]]:

@@ -19,7 +19,8 @@ def weights(path: str) -> Arrays:
     """The tensors that the file holds, by the names that the module has for them."""
     import torch
 
-    return {name: array(value) for name, value in torch.jit.load(path).state_dict().items()}
+    model = torch.jit.load(path)
+    return {name: array(value) for name, value in {**dict(model.named_buffers()), **model.state_dict()}.items()}
 
 
 def calls(path: str, modules: Sequence[str]) -> Callable[..., list[tuple[Call, Any]]]:

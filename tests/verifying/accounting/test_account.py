@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 import pytest
 
-from graphspec import compiler
 from graphspec.exporting.capture import capture
 from graphspec.exporting.onnx import write_onnx
 from graphspec.verifying import Workers
@@ -21,23 +20,37 @@ from graphspec.verifying.verify import Judge
 MUTANTS = Path(__file__).parents[3] / "benchmarks" / "mutants"
 sys.path.insert(0, str(MUTANTS))
 from changes import changes  # noqa: E402
-from harmless import harmless, made_by_tools  # noqa: E402
-from networks import HEAD, HIDDEN  # noqa: E402
+from deeper import deeper  # noqa: E402
+from harmless import TOOLS, harmless, made_by_tools  # noqa: E402
+from hidden import built  # noqa: E402
+from networks import HIDDEN, LARGER  # noqa: E402
+from rewrites import FURTHER_TOOLS, rewrites  # noqa: E402
 
 sys.path.remove(str(MUTANTS))
 
-NETWORKS = ("table", "dead", "bounded", "pictures", "series")
+#: Changes of whole numbers and of outputs that arrange elements otherwise: numbers decide.
+BY_NUMBERS = ("a shape", "outputs exchanged")
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
-def own(request, tmp_path_factory):
-    """A network's own file."""
-    network = compiler.load(f"{HEAD}{HIDDEN[request.param]}", seed=1)
-    path = tmp_path_factory.mktemp(request.param) / "own.onnx"
+def write(name, folder):
+    """A network's own file, and the network."""
+    network = built(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        write_onnx(capture(network), path, 20, {})
-    return path, network
+        write_onnx(capture(network), folder / "own.onnx", 20, {})
+    return folder / "own.onnx", network
+
+
+@pytest.fixture(scope="module", params=HIDDEN)
+def own(request, tmp_path_factory):
+    return write(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(
+    scope="module", params=["off", *(pytest.param(n, marks=pytest.mark.slow) for n in LARGER if n != "off")]
+)
+def larger(request, tmp_path_factory):
+    return write(request.param, tmp_path_factory.mktemp(request.param))
 
 
 def test_every_change_is_seen_and_no_harmless_one_is(own, tmp_path):
@@ -51,13 +64,33 @@ def test_every_change_is_seen_and_no_harmless_one_is(own, tmp_path):
     assert account(path, path).differences == account(path, path).unaccounted == ()
 
 
+def test_changes_in_the_midst_of_larger_networks_are_seen_and_other_spellings_are_not(larger, tmp_path):
+    path, _ = larger
+    model, target = onnx.load(path), tmp_path / "changed.onnx"
+    for wrong, made in ((True, deeper), (False, rewrites), (False, harmless)):
+        for change in made(model):
+            onnx.save(change.of(model), target)
+            found = account(path, target)
+            if change.family in BY_NUMBERS:
+                assert found.differences or found.unaccounted, (change.family, change.site)
+            else:
+                assert bool(found.differences) == wrong, (change.family, change.site, found)
+
+
 @pytest.mark.slow
 def test_files_that_tools_made_pass(own, tmp_path):
     path, network = own
     with Judge(network, Runner(network.shaped, Workers(("onnx",)))) as judge:
-        for name, made in made_by_tools(path, tmp_path):
+        for name, made in made_by_tools(path, tmp_path, TOOLS):
             report = judge.against(path, made)
             assert report.passed, (name, report.faults, [runtime.faults[:1] for runtime in report.runtimes])
+
+
+@pytest.mark.slow
+def test_nothing_that_tools_write_of_larger_networks_is_a_difference(larger, tmp_path):
+    path, _ = larger
+    for name, made in made_by_tools(path, tmp_path, TOOLS | FURTHER_TOOLS):
+        assert account(path, made).differences == (), name
 
 
 def test_what_differs_is_said_before_the_numbers_are(small, judge, damaged):
