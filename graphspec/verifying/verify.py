@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -20,6 +20,7 @@ from graphspec.exporting.sampler import Sampler
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.accounting import Account, account
 from graphspec.verifying.agreement import agreement
+from graphspec.verifying.blame.layers_alone import blame_alone
 from graphspec.verifying.blame.onnx_blame import blame_onnx, blame_unloadable
 from graphspec.verifying.blame.torch_blame import blame_values, blame_weights
 from graphspec.verifying.cases import Case, cases, further_cases, is_costly
@@ -219,13 +220,14 @@ class Judge:
         return None, case
 
     def _blame_file(
-        self, runtime: Runtime, path: Path, case: Case, among: Container[str] | None = None
+        self, runtime: Runtime, path: Path, case: Case, among: Collection[str] | None = None
     ) -> Blame | None:
         """The layer of the file that differs, by its weights or by its values on `case`."""
         reference, runner = self._oracle.reference, self.runner
         try:
             if runtime is UNOPTIMISED:
-                return blame_onnx(path, reference, case, runner, among)
+                found = blame_onnx(path, reference, case, runner, among)
+                return found or (blame_alone(path, reference, case, runner, among) if among else None)
             found = blame_weights(runtime, path, reference, runner)
             if found or among is not None:  # code is the same for all inputs: it is looked at where outputs are wrong
                 return found

@@ -98,7 +98,7 @@ name = "held_off"
 x = ["N", 4]
 [layers]
 up    = { type = "Linear", out_features = 4 }
-level = { type = "Buffer", data = [1000.0, 0.0, 0.0, 0.0], persistent = false }
+level = { type = "Buffer", data = [1000.0, 0.0, 0.0, 0.0] }
 low   = { type = "sub", from = ["up", "level"], broadcast = true }
 act   = "ReLU"
 out   = { type = "Linear", out_features = 2 }
@@ -108,6 +108,8 @@ out   = { type = "Linear", out_features = 2 }
 def test_a_buffer_that_is_not_saved_is_compared_in_torchs_formats(tmp_path):
     shaped = compiler.shape(compiler.load(HELD_OFF))
     module = compiler.build(shaped, seed=1)
+    for name, value in list(module.named_buffers()):  # as a layer of the user's own may have it
+        module.register_buffer(name, value, persistent=False)
     other = copy.deepcopy(module)
     next(other.buffers())[0] = 900.0
     with Judge(module, Runner(shaped, Workers(("torchscript", "pt2")))) as judge:
@@ -115,3 +117,36 @@ def test_a_buffer_that_is_not_saved_is_compared_in_torchs_formats(tmp_path):
         reports = judged(network, other, "other")
     for format in ("torchscript", "pt2"):
         assert (reports[format].passed, reports[format].first_divergent_layer) == (False, "level"), format
+
+
+DEAD = """
+graphspec = 1
+name = "dead"
+[inputs]
+x = ["N", 6]
+[layers]
+first = { type = "Linear", out_features = 5 }
+shift = { type = "sub", other = 1e6 }
+off   = "ReLU"
+dead  = { type = "Linear", out_features = 4, bias = false }
+leaky = { type = "LeakyReLU", negative_slope = 0.1 }
+plain = { type = "Linear", from = "x", out_features = 4 }
+add   = { type = "add", from = ["leaky", "plain"] }
+"""
+
+
+def test_a_dead_layer_is_run_alone_on_inputs_of_its_own(tmp_path):
+    """What leaves it is 0 on whatever inputs the network has; alone, it shows what it does."""
+    shaped = compiler.shape(compiler.load(DEAD))
+    module = compiler.build(shaped, seed=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        right = write_bundle(module, shaped, tmp_path / "right", formats=("onnx",), opset_version=20).path("onnx")
+        other = changed(module, "dead.weight", 1.001)
+        wrong = write_bundle(other, shaped, tmp_path / "wrong", formats=("onnx",), opset_version=20).path("onnx")
+    with Judge(module, Runner(shaped, Workers(("onnx",)))) as judge:
+        assert judge.files({UNOPTIMISED: right, ONNXRUNTIME: right}, 20).passed
+        report = judge.files({UNOPTIMISED: wrong, ONNXRUNTIME: wrong}, 20)
+    assert all(runtime.passed for runtime in report.runtimes)
+    assert (report.passed, report.first_divergent_layer) == (False, "dead")
+    assert 'layer "dead" differs on inputs of its own' in report.faults[0]

@@ -44,7 +44,7 @@ def blame_onnx(
         shaped, model = runner.shaped, onnx.load(str(path))
     except Exception:  # protobuf's own error, or one of external data: no layers are known
         return None
-    layers = _layers(model)
+    layers = layers_of_nodes(model.graph)
     leaving = values_leaving(model.graph, layers)
     present = {value.name for value in model.graph.output}
     names = list(dict.fromkeys(name for values in leaving.values() for name in values))
@@ -62,9 +62,9 @@ def blame_onnx(
     return first_wrong(looked_at, outputs.of(0), reference, shaped, case)
 
 
-def _layers(model: Any) -> dict[str, str]:
-    nodes = model.graph.node
-    return {node.name: prop.value for node in nodes for prop in node.metadata_props if prop.key == LAYER_KEY}
+def layers_of_nodes(graph: Any) -> dict[str, str]:
+    """Node → its layer, as the exporter noted it."""
+    return {node.name: prop.value for node in graph.node for prop in node.metadata_props if prop.key == LAYER_KEY}
 
 
 def blame_unloadable(path: Path, problem: str, shaped: ShapedGraph) -> Blame | None:
@@ -75,7 +75,7 @@ def blame_unloadable(path: Path, problem: str, shaped: ShapedGraph) -> Blame | N
         model = onnx.load(str(path), load_external_data=False)
     except Exception:  # protobuf's own error: no ONNX file, so no layers
         return None
-    layers = _layers(model)
+    layers = layers_of_nodes(model.graph)
     return _wrong_shape(model, values_leaving(model.graph, layers), shaped) or blame_message(problem, layers, shaped)
 
 
