@@ -17,7 +17,6 @@ from graphspec.exporting.capture import capture, first_line
 from graphspec.exporting.onnx import write_onnx
 from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
-from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.accounting import Account, account
 from graphspec.verifying.agreement import agreement
 from graphspec.verifying.blame.layers_alone import blame_alone

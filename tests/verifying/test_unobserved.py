@@ -106,15 +106,13 @@ out   = { type = "Linear", out_features = 2 }
 
 
 def test_a_buffer_that_is_not_saved_is_compared_in_torchs_formats(tmp_path):
-    shaped = compiler.shape(compiler.load(HELD_OFF))
-    module = compiler.build(shaped, seed=1)
-    for name, value in list(module.named_buffers()):  # as a layer of the user's own may have it
-        module.register_buffer(name, value, persistent=False)
-    other = copy.deepcopy(module)
-    next(other.buffers())[0] = 900.0
-    with Judge(module, Runner(shaped, Workers(("torchscript", "pt2")))) as judge:
-        network = SimpleNamespace(shaped=shaped, judge=judge, folder=tmp_path)
-        reports = judged(network, other, "other")
+    network = compiler.load(HELD_OFF, seed=1)
+    for name, value in list(network.module.named_buffers()):  # as a layer of the user's own may have it
+        network.module.register_buffer(name, value, persistent=False)
+    other = network.copy()
+    next(other.module.buffers())[0] = 900.0
+    with Judge(network, Runner(network.shaped, Workers(("torchscript", "pt2")))) as judge:
+        reports = judged(SimpleNamespace(judge=judge, folder=tmp_path), other, "other")
     for format in ("torchscript", "pt2"):
         assert (reports[format].passed, reports[format].first_divergent_layer) == (False, "level"), format
 
@@ -137,14 +135,13 @@ add   = { type = "add", from = ["leaky", "plain"] }
 
 def test_a_dead_layer_is_run_alone_on_inputs_of_its_own(tmp_path):
     """What leaves it is 0 on whatever inputs the network has; alone, it shows what it does."""
-    shaped = compiler.shape(compiler.load(DEAD))
-    module = compiler.build(shaped, seed=1)
+    network = compiler.load(DEAD, seed=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        right = write_bundle(module, shaped, tmp_path / "right", formats=("onnx",), opset_version=20).path("onnx")
-        other = changed(module, "dead.weight", 1.001)
-        wrong = write_bundle(other, shaped, tmp_path / "wrong", formats=("onnx",), opset_version=20).path("onnx")
-    with Judge(module, Runner(shaped, Workers(("onnx",)))) as judge:
+        right = write_bundle(network, tmp_path / "right", formats=("onnx",), opset_version=20).path("onnx")
+        other = changed(network, "dead.weight", 1.001)
+        wrong = write_bundle(other, tmp_path / "wrong", formats=("onnx",), opset_version=20).path("onnx")
+    with Judge(network, Runner(network.shaped, Workers(("onnx",)))) as judge:
         assert judge.files({UNOPTIMISED: right, ONNXRUNTIME: right}, 20).passed
         report = judge.files({UNOPTIMISED: wrong, ONNXRUNTIME: wrong}, 20)
     assert all(runtime.passed for runtime in report.runtimes)

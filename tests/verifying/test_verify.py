@@ -97,7 +97,7 @@ def test_the_exports_own_onnx_file_is_accounted_for_bit_for_bit(small, damaged, 
     folder = tmp_path / "export"
     shutil.copytree(small.folder, folder)
     shutil.copy(damaged(scaled("fc.weight", 1 + 2**-22)), folder / "model.onnx")
-    report = verify_bundle(small.module, small.shaped, seal(Bundle(folder, small.bundle.manifest), {}))
+    report = verify_bundle(small.network, seal(Bundle(folder, small.bundle.manifest), {}))
     assert all(runtime.passed for runtime in report.runtimes)
     assert (report.passed, report.first_divergent_layer) == (False, "fc")
     assert report.faults[0].startswith('model.onnx: layer "fc": fc.weight differs in ')
