@@ -32,17 +32,20 @@ from graphspec.verifying import Workers
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.verify import Judge
 
+#: What a tool spoils: units held off by −1000 leave int8 few steps for the rest, and 86 % of the outputs agree.
+SPOILT = {("off", "int8, static")}
 
-def cases(own: Path, folder: Path, larger: bool) -> Iterator[tuple[bool, str, str, Path]]:
+
+def cases(name: str, own: Path, folder: Path) -> Iterator[tuple[bool, str, str, Path]]:
     """Whether it is to be refused, family, site and file."""
-    model = onnx.load(own)
+    model, larger = onnx.load(own), name in LARGER
     for wrong, made in ((True, deeper), (False, rewrites)) if larger else ((True, changes), (False, harmless)):
         for change in made(model):
             path = folder / "changed.onnx"
             onnx.save(change.of(model), path)
             yield wrong, change.family, change.site, path
-    for name, path in made_by_tools(own, folder, TOOLS | FURTHER_TOOLS if larger else TOOLS):
-        yield False, name, "", path
+    for tool, path in made_by_tools(own, folder, TOOLS | FURTHER_TOOLS if larger else TOOLS):
+        yield (name, tool) in SPOILT, tool, "", path
 
 
 def built(name: str) -> compiler.Network:
@@ -76,7 +79,7 @@ def main() -> int:
         ):
             folder = Path(place)
             write_onnx(capture(network), folder / "own.onnx", 20, {})
-            for wrong, family, site, path in cases(folder / "own.onnx", folder, name in LARGER):
+            for wrong, family, site, path in cases(name, folder / "own.onnx", folder):
                 report = judge.against(folder / "own.onnx", path)
                 counts[wrong][family] += 1
                 right[wrong][family] += report.passed != wrong
