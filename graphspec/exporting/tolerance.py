@@ -33,6 +33,7 @@ def error(candidate: NDArray[np.generic], reference: NDArray[np.generic]) -> flo
     """max|candidate − reference|; equal infinities are equal, any other non-finite element is infinitely off."""
     if candidate.size == 0:
         return 0.0
+    candidate, reference = np.atleast_1d(candidate), np.atleast_1d(reference)  # numpy makes numbers of no dims scalars
     if not np.issubdtype(reference.dtype, np.floating):
         return float(np.max(np.abs(candidate.astype(np.float64) - reference.astype(np.float64))))
     with np.errstate(invalid="ignore"):
