@@ -248,6 +248,16 @@ def _bounds(model: ModelProto) -> Found:
                 g.graph.node[k].input[1] = ""
 
             yield _change("a bound less", f"{node.name}: no lower", no_lower)
+            yield _change("another bound", f"{node.name}: grows with the size", lambda g, k=k: _growing(g, k))
+
+
+def _growing(graph: Graph, k: int) -> None:
+    """The upper bound of a Clip grows with what a value has more than a million numbers."""
+    node = graph.graph.node[k]
+    count = graph.node("Cast", [graph.node("Size", [node.input[0]])], to=TensorProto.FLOAT)
+    more = graph.node("Relu", [graph.node("Sub", [count, graph.number(1e6)])])
+    node.input[2] = graph.node("Add", [node.input[2], more])
+    graph.place(k)
 
 
 def op_text(node: object, place: int) -> str:

@@ -11,7 +11,7 @@ from types import TracebackType
 from torch import Tensor
 
 from graphspec.compiler import Network
-from graphspec.diagnostics import Diagnostic, VerificationError
+from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError
 from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.exporting.capture import capture, first_line
 from graphspec.exporting.onnx import write_onnx
@@ -148,8 +148,11 @@ class Judge:
         return path
 
     def account(self, path: Path, opset_version: int) -> Account:
-        """What the ONNX file at `path` has otherwise than the network's own."""
-        return _account(self.own_file(opset_version), path)
+        """What the ONNX file at `path` has otherwise than the network's own, where that can be written."""
+        try:
+            return _account(self.own_file(opset_version), path)
+        except GraphspecError as error:  # with another version of torch than the one that wrote the file
+            return Account(unaccounted=(f"{path.name}, for the network cannot be written anew: {first_line(error)}",))
 
     def against(self, own: Path, path: Path) -> VerifyReport:
         """Account for what is in the ONNX file at `path` beside the network's `own` file, and run it."""

@@ -69,10 +69,11 @@ def read(path: Path) -> Contents:
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     outputs = _Reader(model).outputs()
-    operators = frozenset(node.op_type for node in model.graph.node)
+    every = list(_all_nodes(model.graph))
+    operators = frozenset(node.op_type for node in every)
     small = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
     half = any(tensor.data_type in small for tensor in model.graph.initializer)
-    casts = [attribute for node in model.graph.node if node.op_type == "Cast" for attribute in node.attribute]
+    casts = [attribute for node in every if node.op_type == "Cast" for attribute in node.attribute]
     return Contents(outputs, operators, half, sum(attribute.i in small for attribute in casts))
 
 
@@ -227,6 +228,14 @@ def _in_order(nodes: Sequence[Any]) -> Iterator[Any]:
         if len(left) == len(waiting):
             raise ValueError("the graph has a cycle")
         waiting = left
+
+
+def _all_nodes(graph: Any) -> Iterator[Any]:
+    """The nodes of a graph, and of the graphs among their attributes."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            yield from _all_nodes(attribute.g)
 
 
 def _reads(node: Any) -> Iterator[str]:
