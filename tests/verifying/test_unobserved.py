@@ -124,7 +124,7 @@ name = "dead"
 x = ["N", 6]
 [layers]
 first = { type = "Linear", out_features = 5 }
-shift = { type = "sub", other = 1e6 }
+shift = { type = "sub", other = 1e8 }
 off   = "ReLU"
 dead  = { type = "Linear", out_features = 4, bias = false }
 leaky = { type = "LeakyReLU", negative_slope = 0.1 }
