@@ -41,6 +41,30 @@ NETWORKS = {
         '[outputs]\nu = "fc"\nl = "lam"',
         (1,),
     ),
+    "one number for all": (
+        X + 'fc = { type = "Linear", out_features = 3 }\nm = { type = "mean", dim = [0, 1] }',
+        (3, 8),
+    ),
+    "an output without elements": (
+        X + 'fc = { type = "Linear", out_features = 3 }\nnone = { type = "slice", dim = 1, start = 0, end = 0 }\n'
+        '[outputs]\na = "fc"\nb = "none"',
+        (3, 8),
+    ),
+    "no number where nothing is positive": (
+        X + 'fc = { type = "Linear", out_features = 3 }\npart = "ReLU"\n'
+        'all = { type = "sum", dim = 1, keepdim = true }\n'
+        'share = { type = "div", from = ["part", "all"], broadcast = true }',
+        (3, 8),
+    ),
+    "weights next to nothing": (
+        X + 'fc = { type = "Linear", out_features = 3, bias = false, init = { type = "constant_", val = 1e-30 } }',
+        (3, 8),
+    ),
+    "an output at its end": (
+        X + 'fc = { type = "Linear", out_features = 3 }\nhigh = { type = "add", other = 1000.0 }\none = "Sigmoid"\n'
+        '[outputs]\na = "fc"\nb = "one"',
+        (3, 8),
+    ),
     "an output that is zero": (
         X + 'fc = { type = "Linear", out_features = 3 }\nlow = { type = "sub", other = 1e9 }\noff = "ReLU"\n'
         '[outputs]\na = "fc"\nb = "off"',
