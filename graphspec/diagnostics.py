@@ -20,6 +20,8 @@ MOST_SHOWN = 20
 #: Of more faults in one run than this, the rest get no position and no suggestion: both take time.
 MOST_EXPLAINED = 100
 LONGEST_NAME = 80
+#: What a library says of a stranger's file may quote all of it.
+LONGEST_TEXT = 4000
 
 ParseCode = Literal["empty", "syntax", "encoding", "duplicate-key", "not-finite"]
 LimitCode = Literal["too-large", "too-deep", "too-many-layers", "too-many-parameters", "too-much-memory"]
@@ -136,19 +138,23 @@ class Diagnostic:
         if self.position and self.position.text:
             lines += _excerpt(self.position)
         lines += [f"  note: {note}" for note in self.notes]
-        return "\n".join(printable(line) for line in lines)
+        return "\n".join(printable(_cut(line)) for line in lines)
 
     def as_dict(self) -> dict[str, Any]:
         """The same as data, for ``--json``."""
         row: dict[str, Any] = {"code": self.code, "kind": CODES[self.code], "severity": self.severity}
         row |= {
-            "message": printable(self.message),
-            "hint": printable(self.hint),
-            "path": [str(part) for part in self.at],
+            "message": printable(_cut(self.message)),
+            "hint": printable(_cut(self.hint)),
+            "path": [printable(_cut(str(part))) for part in self.at],
         }
-        row |= {"notes": [printable(note) for note in self.notes], "file": self.file or None}
+        row |= {"notes": [printable(_cut(note)) for note in self.notes], "file": printable(self.file) or None}
         place = self.position
         return row | {"line": place.line if place else None, "column": place.column if place else None}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
 
 
 def _excerpt(place: Position, width: int = 120) -> list[str]:
@@ -256,6 +262,15 @@ def quoted(name: object) -> str:
     """`name` in double quotes, control characters escaped, cut to 80 characters."""
     text = printable(str(name))
     return f'"{text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"}"'
+
+
+def shown(value: object) -> str:
+    """`value` as Python writes it, control characters escaped, cut to 80 characters."""
+    try:
+        text = printable(repr(value))
+    except ValueError:  # more digits than Python writes out
+        text = "a number of thousands of digits"
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
 
 
 def printable(text: str) -> str:

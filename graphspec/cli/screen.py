@@ -20,7 +20,17 @@ import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from graphspec.diagnostics import CODES, Code, Diagnostic, GraphspecError, GraphspecWarning, fail, quoted, render
+from graphspec.diagnostics import (
+    CODES,
+    MOST_EXPLAINED,
+    Code,
+    Diagnostic,
+    GraphspecError,
+    GraphspecWarning,
+    fail,
+    quoted,
+    render,
+)
 from graphspec.system import processes, standard_files
 from graphspec.system.bar import hidden
 from graphspec.system.out_of_memory import enough_memory
@@ -67,9 +77,12 @@ class Screen:
 
     def dump(self, document: dict[str, Any]) -> None:
         """One JSON document on stdout, with the diagnostics so far."""
-        document = {**document, "diagnostics": [diagnostic.as_dict() for diagnostic in self.seen]}
+        shown = [diagnostic.as_dict() for diagnostic in self.seen[:MOST_EXPLAINED]]
+        document = {**document, "diagnostics": shown}
+        if len(self.seen) > MOST_EXPLAINED:
+            document["more_diagnostics"] = len(self.seen) - MOST_EXPLAINED
         with self._written():
-            print(json.dumps(_finite(document), indent=2, ensure_ascii=False), file=self.out.file, flush=True)
+            print(_json(document), file=self.out.file, flush=True)
 
     def say(self, text: RenderableType) -> None:
         """Something about the work itself, on stderr; silent with ``--quiet``."""
@@ -146,6 +159,14 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value) if isinstance(value, Path) else value
+
+
+def _json(document: dict[str, Any]) -> str:
+    """`document`, in which nothing drives a terminal: what cannot be printed stands as JSON's own escape."""
+    text = json.dumps(_finite(document), indent=2, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if text.isascii():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c).strip('"') for c in text)
 
 
 class _Console(Console):

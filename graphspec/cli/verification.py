@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from graphspec.cli.tables import new_table
+from graphspec.diagnostics import printable
 
 
 def verified(verification: Mapping[str, Any]) -> Table:
@@ -32,8 +33,10 @@ def verified(verification: Mapping[str, Any]) -> Table:
 def limits(verification: Mapping[str, Any]) -> list[Text]:
     """A line for each optional runtime that did not run everything, with the first reason; and what numbers decide."""
     rows = verification["runtimes"].items()
-    found = [Text(f"{name}: {row['limits'][0]}") for name, row in rows if row.get("limits")]
-    return found + [Text(f"not accounted for, only run: {what}") for what in verification.get("unaccounted", ())]
+    found = [Text(printable(f"{name}: {row['limits'][0]}")) for name, row in rows if row.get("limits")]
+    return found + [
+        Text(printable(f"not accounted for, only run: {what}")) for what in verification.get("unaccounted", ())
+    ]
 
 
 def _verdict(row: Mapping[str, Any]) -> str:

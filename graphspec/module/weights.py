@@ -11,9 +11,12 @@ from torch import Tensor, nn
 
 from graphspec.diagnostics import Path as SpecPath
 from graphspec.diagnostics import fail, quoted
+from graphspec.system.memory import at_most
 from graphspec.system.regular_file import require_regular
 
 MOST_SHOWN = 10
+#: What reading a file of torch.save may take: its bytes, its tensors, and what its reader itself needs.
+COPIES, SPARE = 3, 1 << 28
 _TRAINED_IN = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -29,7 +32,10 @@ def read_tensors(path: Path, at: SpecPath = ()) -> dict[str, Tensor]:
         require_regular(path)
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with at_most(COPIES * path.stat().st_size + SPARE):
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except MemoryError as error:
+        raise fail("too-much-memory", f"{quoted(path)} claims more than is in it", at) from error
     except pickle.UnpicklingError as error:
         hint = "save module.state_dict(), or a .safetensors file"
         raise fail("checkpoint-damaged", f"{quoted(path)} holds something other than tensors", at, hint) from error

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
-from graphspec.diagnostics import Diagnostic, GraphspecError, Path, fail, quoted, suggest
+from graphspec.diagnostics import Diagnostic, GraphspecError, Path, fail, quoted, shown, suggest
 from graphspec.spec.base import Component
 
 T = TypeVar("T")
@@ -79,24 +79,24 @@ def _wrong_type(value: Any, default: Any) -> str:
     """Why `value` cannot stand where `default` stands; empty where it can, or where the default says nothing."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(default, bool):
-        return "" if isinstance(value, bool) else f"must be true or false, not {value!r}"
+        return "" if isinstance(value, bool) else f"must be true or false, not {shown(value)}"
     if isinstance(default, int | float):
-        return "" if number else f"must be a number, not {value!r}"
+        return "" if number else f"must be a number, not {shown(value)}"
     if isinstance(default, str):
-        return "" if isinstance(value, str) else f"must be a string, not {value!r}"
+        return "" if isinstance(value, str) else f"must be a string, not {shown(value)}"
     if isinstance(default, tuple) and default and all(isinstance(name, str) for name in default):
         names = isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value)
-        return "" if names else f"must be a list of names, not {value!r}"
+        return "" if names else f"must be a list of names, not {shown(value)}"
     if isinstance(default, tuple):
         fits = isinstance(value, list | tuple) and len(value) == len(default)
-        return "" if fits else f"must be a list of {len(default)}, not {value!r}"
+        return "" if fits else f"must be a list of {len(default)}, not {shown(value)}"
     return ""
 
 
 def _out_of_bounds(name: str, value: Any) -> str:
     """Bounds that torch itself does not check."""
     if name in ("lr", "max_lr", "base_lr") and isinstance(value, int | float) and not 0 < value <= 1000:
-        return f"must be above 0 and at most 1000, not {value!r}"
+        return f"must be above 0 and at most 1000, not {shown(value)}"
     return ""
 
 

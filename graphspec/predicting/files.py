@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphspec.data.decoded import decode
+from graphspec.data.memory import check_size
 from graphspec.data.sources.cells import PLAIN, number
 from graphspec.data.sources.columns import Columns
 from graphspec.data.sources.csv_file import read_csv
@@ -17,6 +18,7 @@ from graphspec.data.sources.parts import is_image
 from graphspec.data.sources.table import Table
 from graphspec.diagnostics import fail, quoted, warn
 from graphspec.shapes import TensorType
+from graphspec.system.array_file import read_array
 from graphspec.system.regular_file import open_regular
 
 TABLES = (".csv", ".parquet")
@@ -38,10 +40,12 @@ def read_samples(path: Path, kind: TensorType, colour: bool, columns: Columns | 
         raise fail("wrong-extension", f"{quoted(path)} is neither an image nor .npy, .csv or .parquet")
     try:
         with open_regular(path) as file:
-            values = np.load(file, allow_pickle=False)
-        if not isinstance(values, np.ndarray) or values.dtype.kind not in "buif":
+            values = read_array(file, lambda claim: check_size(path, claim.values * (claim.dtype.itemsize + 8)))
+        if values.dtype.kind not in "buif":
             raise ValueError("it holds no array of numbers")
-    except (OSError, ValueError, TypeError, EOFError, MemoryError) as error:
+        if not values.size:
+            raise ValueError("its array is empty")
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise fail("bad-data", f"{quoted(path)} cannot be read: {reason}") from error
     plain = values if values.dtype == np.uint8 else values.astype(np.float64 if values.dtype.kind == "f" else np.int64)

@@ -11,7 +11,8 @@ from graphspec.graph import Layer, LayerGraph, Ref
 from graphspec.ops.arguments import BadArgument, convert
 from graphspec.ops.initializers import initializers
 from graphspec.shapes.shaped import ShapedLayer
-from graphspec.spec.expressions import ExpressionError
+from graphspec.spec.expressions import ExpressionError, NeedsShape
+from graphspec.system.regular_file import is_inside
 
 #: Stands among the parameters' names for all of them, when a file says how they start.
 FROM_FILE = "*"
@@ -31,6 +32,9 @@ def close_init(node: Layer, parameters: Shapes) -> tuple[dict[str, Any], list[Di
         init = node.scope.close(node.init)
     except ExpressionError as error:
         return {}, [error.diagnostic(node.init, at, f"layer {quoted(node.label)}: ")]
+    except NeedsShape:
+        message = f"layer {quoted(node.label)}: init reads a shape, which only `if` and arguments can"
+        return {}, [Diagnostic("bad-expression", message, at)]
     if isinstance(init, dict) and set(init) == {"file"}:
         return {FROM_FILE: (init["file"], {})}, list(_file_faults(node, init["file"], (*at, "file")))
     only = isinstance(init, str) or (isinstance(init, dict) and "type" in init)
@@ -58,7 +62,7 @@ def _file_faults(node: Layer, path: Any, at: Path) -> Iterator[Diagnostic]:
     if not isinstance(path, str) or not path.endswith((".safetensors", ".pt", ".pth")):
         hint = "a .safetensors, .pt or .pth file"
         yield Diagnostic("wrong-extension", f"{layer}: {quoted(path)} is no file of weights", at, hint)
-    elif not FilePath(path).resolve().is_relative_to(FilePath.cwd()):
+    elif not is_inside(path):
         hint = "copy it there"
         yield Diagnostic("outside", f"{layer}: {quoted(path)} is outside the working directory", at, hint)
     elif not FilePath(path).is_file():

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from typing import IO, BinaryIO, NamedTuple
 
 import numpy as np
+
+#: What zipfile and numpy raise of a damaged file besides ``ValueError``; headers go through Python's tokenizer.
+_MALFORMED = (
+    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, KeyError, TypeError, AttributeError,
+    IndexError, SyntaxError, tokenize.TokenError,
+)  # fmt: skip
 
 
 class Claim(NamedTuple):
@@ -37,7 +45,26 @@ def read_arrays(file: BinaryIO, check: Callable[[Mapping[str, Claim]], None]) ->
                 raise ValueError("it names an array twice")
             check({name: _claim(archive, entry) for name, entry in entries.items()})
             return {name: _read(archive, entry) for name, entry in entries.items()}
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, KeyError) as error:
+    except _MALFORMED as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+    except (MemoryError, OverflowError) as error:
+        raise ValueError("it claims more than there is memory for") from error
+
+
+def read_array(file: BinaryIO, check: Callable[[Claim], None]) -> np.ndarray:
+    """The array in the .npy `file`, of which `check` is told before; ``ValueError`` as of :func:`read_arrays`."""
+    try:
+        shape, _, dtype = _header(file)
+        claim = Claim(shape, dtype)
+        left = os.fstat(file.fileno()).st_size - file.tell()
+        if dtype.hasobject:
+            raise ValueError("it holds pickled objects")
+        if claim.values * dtype.itemsize != left:
+            raise ValueError(f"it claims {claim.values * dtype.itemsize:,} bytes and has {left:,}")
+        check(claim)
+        file.seek(0)
+        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+    except _MALFORMED as error:
         raise ValueError(str(error) or type(error).__name__) from error
     except (MemoryError, OverflowError) as error:
         raise ValueError("it claims more than there is memory for") from error

@@ -51,6 +51,14 @@ def require_regular(path: str | os.PathLike[str], *, most: int | None = None, li
     return Path(path)
 
 
+def is_inside(path: str | os.PathLike[str]) -> bool:
+    """Whether `path`, its symbolic links followed, is in the working directory; one that is no path is not."""
+    try:
+        return Path(path).resolve().is_relative_to(Path.cwd())
+    except (OSError, ValueError, RuntimeError):  # too long, a null character, links in a circle
+        return False
+
+
 def _check(path: str | os.PathLike[str], status: os.stat_result, most: int | None) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")

@@ -29,7 +29,7 @@ from graphspec.training.optim.frozen import train_mode
 from graphspec.training.optim.objective import Objective, Values
 from graphspec.training.optim.optimizer import Schedule
 from graphspec.training.optim.precision import Precision
-from graphspec.training.run.form import check_counts, check_form, check_optimizer
+from graphspec.training.run.form import check_counts, check_form, check_metrics, check_optimizer
 
 
 @dataclasses.dataclass
@@ -190,6 +190,7 @@ class Learner:
         for part in ("schedule", "precision", "progress", "best"):
             check_form(own[part] | {"weights": {}} if part == "best" else own[part], state[part], part)
         check_optimizer(self.optimizer, state["optimizer"], self.schedule.scheduler is not None)
+        check_metrics(own["metrics"], state["metrics"])
         check_counts(state["progress"], state["best"], state["history"])
         load_weights(self.module, state["module"])
         self.engine.load_state_dict(state["optimizer"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,14 +11,18 @@ from graphspec import exporting
 from graphspec.compiler import Network, weights_of
 from graphspec.data import DataSet
 from graphspec.data.place import DataPlace
-from graphspec.diagnostics import GraphspecError, fail, quoted
+from graphspec.diagnostics import GraphspecError, fail, quoted, warn
 from graphspec.exporting import Bundle, Metadata
 from graphspec.formats import BASE, chosen
 from graphspec.found import kind_of
+from graphspec.system.regular_file import read_regular
 from graphspec.training import load_data
 from graphspec.verifying.runtimes.workers import Workers
 from graphspec.verifying.variants import add_variants
 from graphspec.verifying.verify import verify_bundle
+
+#: Bytes of an evaluation.json: a row a class, and one a pair of them.
+MOST_EVALUATION = 1 << 28
 
 
 def publish_verified(
@@ -94,6 +99,21 @@ def _metadata(network: Network, samples: DataSet | None, pipeline: bool, strict:
 
 
 def run_labels(run: Path | None) -> list[str] | None:
-    """The class names that a run's evaluation noted."""
+    """The class names that a run's evaluation noted; where they cannot be read, none, and that is said."""
     path = run / "evaluation.json" if run else None
-    return json.loads(path.read_text(encoding="utf-8"))["classes"] if path and path.is_file() else None
+    if path is None or not os.path.lexists(path):
+        return None
+    try:
+        return _names(json.loads(read_regular(path, most=MOST_EVALUATION))["classes"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        warn("checkpoint-damaged", f"{quoted(path)} is damaged ({reason}): classes have numbers in place of names")
+        return None
+
+
+def _names(classes: object) -> list[str] | None:
+    if classes is None:
+        return None
+    if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
+        raise ValueError("its classes are no list of names")
+    return list(classes)

@@ -9,6 +9,7 @@ from typing import Any
 from graphspec.exporting.bundle.manifest import signature
 from graphspec.exporting.capture import first_line
 from graphspec.shapes.shaped import ShapedGraph
+from graphspec.verifying.local_functions import check_functions
 
 
 def check_onnx(path: Path, shaped: ShapedGraph, opset_version: int | None) -> list[str]:
@@ -43,6 +44,7 @@ def _check(path: Path) -> None:
     import onnx
     import onnx_ir as ir
 
+    check_functions(model)
     try:
         onnx.checker.check_model(str(path), full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError):

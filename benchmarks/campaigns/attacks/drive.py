@@ -5,8 +5,10 @@ control character, too much time or memory, a file written or removed outside, a
 this interpreter nor a compiler, something left running.
 """
 
+# ruff: noqa: SIM115 - tables, and files that stay open
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -17,7 +19,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -104,10 +105,8 @@ def _batch(batch: list[Case], work: Path) -> Iterator[Answer]:
 
 
 def _kill_group(child: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 class Watch:

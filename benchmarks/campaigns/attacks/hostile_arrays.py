@@ -1,5 +1,6 @@
 """Data and weights that lie: tables, arrays, pictures, .safetensors and .pt files."""
 
+# ruff: noqa: E501 - tables, and files that stay open
 from __future__ import annotations
 
 import io
@@ -18,7 +19,9 @@ import numpy as np
 from drive import Case
 from hostile_files import HEAD, IMAGES, TABLE
 
-NPZ = HEAD + """[layers]
+NPZ = (
+    HEAD
+    + """[layers]
 o = { type = "Linear", out_features = 3 }
 [data]
 dataset = { type = "npz", file = "d.npz" }
@@ -28,6 +31,7 @@ batch_size = 4
 epochs = 1
 engine = "eager"
 """
+)
 
 
 def base(name: str) -> Path:
@@ -113,13 +117,24 @@ def tables() -> Iterator[Case]:
             yield Case(f"train {suffix} {name}", run, written(text, more=make), (1,))
     for suffix in ("csv", "parquet", "npy", "png", "JPG", "txt", "npz", ""):
         for name, make in odd_files(f"d.{suffix}").items():
-            yield Case(f"predict .{suffix} {name}", ("predict", str(base("run-iris")), f"d.{suffix}"), written("", more=make), (1,))
+            yield Case(
+                f"predict .{suffix} {name}",
+                ("predict", str(base("run-iris")), f"d.{suffix}"),
+                written("", more=make),
+                (1,),
+            )
     for key, value in {"delimiter": "", "delimiter ": ",,", "delimiter  ": "\\n", "delimiter   ": "\u0661", "decimal": ",", "decimal ": "", "decimal  ": "1", "thousands": ".",
                        "thousands ": "12", "target": "z", "target ": "", "test_file": "../../etc/passwd", "test_file ": "d.csv", "test_file  ": "/dev/zero", "drop": "a"}.items():  # fmt: skip
-        changed = spec.replace('target = "y"', f'target = "{value}"') if key.strip() == "target" else spec.replace('target = "y"', f'target = "y", {key.strip()} = "{value}"')
+        changed = (
+            spec.replace('target = "y"', f'target = "{value}"')
+            if key.strip() == "target"
+            else spec.replace('target = "y"', f'target = "y", {key.strip()} = "{value}"')
+        )
         yield Case(f"csv {key.strip()} = {value!r}", run, written(changed, d_csv=CSV["good"]))
     for name, make in parquets().items():
-        yield Case(f"parquet {name}", run, written(TABLE.replace("TYPE", "parquet").replace("FILE", "d.parquet"), more=make))
+        yield Case(
+            f"parquet {name}", run, written(TABLE.replace("TYPE", "parquet").replace("FILE", "d.parquet"), more=make)
+        )
 
 
 def parquets() -> dict[str, Callable[[], object]]:
@@ -156,7 +171,9 @@ def parquets() -> dict[str, Callable[[], object]]:
     }  # fmt: skip
 
 
-def header(shape: str, descr: str = "'<f4'", version: bytes = b"\x01\x00", fortran: str = "False", more: str = "") -> bytes:
+def header(
+    shape: str, descr: str = "'<f4'", version: bytes = b"\x01\x00", fortran: str = "False", more: str = ""
+) -> bytes:
     """The header of a .npy file, whatever it claims."""
     text = f"{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': {shape}, {more}}}".encode()
     text += b" " * (64 - (len(text) + 11) % 64) + b"\n"
@@ -201,13 +218,18 @@ def archives() -> Iterator[Case]:
     files: dict[str, bytes] = {f"x {name}": archive(x=content, y=labels) for name, content in npy_files().items()}
     files |= {f"y {name}": archive(x=plain(np.zeros((40, 4))), y=content) for name, content in npy_files().items()}
     odd = {"negative": -1, "large": 10**12, "gap": 7}
-    files |= {f"label {name}": archive(x=plain(np.zeros((40, 4))), y=plain(np.arange(40) % 3 * value)) for name, value in odd.items()}
+    files |= {
+        f"label {name}": archive(x=plain(np.zeros((40, 4))), y=plain(np.arange(40) % 3 * value))
+        for name, value in odd.items()
+    }
     files |= {"escape name": archive(**{"\x1b[2J": plain(np.zeros((40, 4))), "y": labels}), "bomb": archive(x=plain(np.zeros((20_000_000, 4), np.float32)), y=labels), "good": good,
               "path name": archive(**{"../../x": plain(np.zeros((40, 4))), "y": labels}), "long name": archive(**{"x" * 60_000: plain(np.zeros((40, 4))), "y": labels}),
               "many": archive(**{f"x{n}": plain(np.zeros((40, 1))) for n in range(300)}, y=labels), "rows": archive(x=plain(np.zeros((40, 4))), y=plain(np.arange(39) % 3)),
               "uint8 images": archive(x=plain(np.zeros((40, 3, 8, 8), np.uint8)), y=labels), "only y": archive(y=labels), "nothing": archive(),
               "huge labels": archive(x=plain(np.zeros((40, 4))), y=plain(np.full(40, 2**63 - 1))), "two": archive(x=plain(np.zeros((2, 4))), y=plain(np.arange(2)))}  # fmt: skip
-    files |= {f"flip {place}": flip(good, place, 60) for place in range(60)} | {f"cut {place}": good[: len(good) * place // 12] for place in range(12)}
+    files |= {f"flip {place}": flip(good, place, 60) for place in range(60)} | {
+        f"cut {place}": good[: len(good) * place // 12] for place in range(12)
+    }
     files |= zips(labels)
     for name, content in files.items():
         yield Case(f"npz {name}", ("train", "x.toml", "--run", "r"), written(NPZ, d_npz=content))
@@ -265,8 +287,34 @@ def safetensors_files() -> dict[str, bytes]:
         return tensors({**entries, "h.weight": {**entries["h.weight"], **changes}}, data)
 
     dtypes = ("F64", "F16", "BF16", "I32", "I64", "U8", "BOOL", "F8_E4M3", "C64", "F4", "X", "", 1, None, "U32")
-    shapes: tuple[Any, ...] = ([], [32], [4, 8], [-8, -4], [2**40, 4], [2**63, 2], [0], [8, 4, 1], "8", None, [8.0, 4], [True] * 2, [1] * 5000)
-    offsets: tuple[Any, ...] = ([0, 2**40], [-1, 128], [128, 0], [0], None, "a", [0, 127], [64, 192], [2**64, 2**65], [0, 128, 1], [0.0, 128])
+    shapes: tuple[Any, ...] = (
+        [],
+        [32],
+        [4, 8],
+        [-8, -4],
+        [2**40, 4],
+        [2**63, 2],
+        [0],
+        [8, 4, 1],
+        "8",
+        None,
+        [8.0, 4],
+        [True] * 2,
+        [1] * 5000,
+    )
+    offsets: tuple[Any, ...] = (
+        [0, 2**40],
+        [-1, 128],
+        [128, 0],
+        [0],
+        None,
+        "a",
+        [0, 127],
+        [64, 192],
+        [2**64, 2**65],
+        [0, 128, 1],
+        [0.0, 128],
+    )
     return {
         "good": tensors(entries, data), **{f"dtype {kind}": first(dtype=kind) for kind in dtypes}, **{f"shape {str(shape)[:20]}": first(shape=shape) for shape in shapes},
         **{f"offsets {place}": first(data_offsets=place) for place in offsets}, "header 2^63": struct.pack("<Q", 2**63) + b"{}", "header 2^40": struct.pack("<Q", 2**40) + b"{}",
@@ -303,7 +351,10 @@ def pickles() -> dict[str, Callable[[], bytes]]:
         return content.getvalue()
 
     def repacked(change: Callable[[str, bytes], bytes], method: int = zipfile.ZIP_DEFLATED, value: Any = None) -> bytes:
-        source, target = zipfile.ZipFile(io.BytesIO(saved(value if value is not None else {"h.weight": torch.zeros(8, 4)}))), io.BytesIO()
+        source, target = (
+            zipfile.ZipFile(io.BytesIO(saved(value if value is not None else {"h.weight": torch.zeros(8, 4)}))),
+            io.BytesIO(),
+        )
         with zipfile.ZipFile(target, "w", method) as out:
             for entry in source.infolist():
                 out.writestr(entry.filename, change(entry.filename, source.read(entry)))
@@ -313,7 +364,7 @@ def pickles() -> dict[str, Callable[[], bytes]]:
     recursive: list[Any] = []
     recursive.append(recursive)
     deep: Any = 1
-    for _ in range(900):
+    for _ in range(200):
         deep = [deep]
     return {
         "good": lambda: saved(weights), "legacy": lambda: saved(weights, _use_new_zipfile_serialization=False), "system": lambda: saved({"a": Call(os.system, "touch ran")}),
@@ -335,7 +386,10 @@ def script() -> bytes:
     return content.getvalue()
 
 
-INIT = HEAD + '[layers]\nh = { type = "Linear", out_features = 8, init = { file = "FILE" } }\nr = "ReLU"\nb = { type = "Linear", out_features = 3 }\n[data]\ndataset = "iris"\n[train]\nepochs = 1\nengine = "eager"\n'
+INIT = (
+    HEAD
+    + '[layers]\nh = { type = "Linear", out_features = 8, init = { file = "FILE" } }\nr = "ReLU"\nb = { type = "Linear", out_features = 3 }\n[data]\ndataset = "iris"\n[train]\nepochs = 1\nengine = "eager"\n'
+)
 
 
 def weights() -> Iterator[Case]:
@@ -344,18 +398,51 @@ def weights() -> Iterator[Case]:
     plain_spec = INIT.replace(', init = { file = "FILE" }', "")
     for name, content in safetensors_files().items():
         yield Case(f"--init {name}", (*train, "--init", "d.safetensors"), written(plain_spec, d_safetensors=content))
-        yield Case(f"layer {name}", ("compile", "x.toml"), written(INIT.replace("FILE", "d.safetensors"), d_safetensors=content))
-        for command in (("evaluate", "run"), ("export", "run", "-o", "e", "--format", "torchscript")) if not name.startswith("flip") else ():
+        yield Case(
+            f"layer {name}",
+            ("compile", "x.toml"),
+            written(INIT.replace("FILE", "d.safetensors"), d_safetensors=content),
+        )
+        for command in (
+            (("evaluate", "run"), ("export", "run", "-o", "e", "--format", "torchscript"))
+            if not name.startswith("flip")
+            else ()
+        ):
             yield Case(f"{command[0]} {name}", command, lambda content=content: of_run(content))
     for name, made in pickles().items():
-        yield Case(f"--init pt {name}", (*train, "--init", "d.pt"), lambda made=made: written(plain_spec, d_pt=made())())
-        yield Case(f"layer pt {name}", ("compile", "x.toml"), lambda made=made: written(INIT.replace("FILE", "d.pt"), d_pt=made())())
+        yield Case(
+            f"--init pt {name}", (*train, "--init", "d.pt"), lambda made=made: written(plain_spec, d_pt=made())()
+        )
+        yield Case(
+            f"layer pt {name}",
+            ("compile", "x.toml"),
+            lambda made=made: written(INIT.replace("FILE", "d.pt"), d_pt=made())(),
+        )
     for suffix in ("safetensors", "pt"):
         for name, make in odd_files(f"d.{suffix}").items():
-            yield Case(f"--init .{suffix} {name}", (*train, "--init", f"d.{suffix}"), written(plain_spec, more=make), (1,))
-            yield Case(f"layer .{suffix} {name}", ("compile", "x.toml"), written(INIT.replace("FILE", f"d.{suffix}"), more=make))
-    for name in ("d.txt", "/dev/zero", "../../etc/passwd", "/etc/passwd", "\\u0000", "~/x", "http://a/b.pt", "x" * 5000, "", "."):
-        yield Case(f"layer file {name[:20]}", ("compile", "x.toml"), written(INIT.replace("FILE", name), d_txt="x"), (1,))
+            yield Case(
+                f"--init .{suffix} {name}", (*train, "--init", f"d.{suffix}"), written(plain_spec, more=make), (1,)
+            )
+            yield Case(
+                f"layer .{suffix} {name}",
+                ("compile", "x.toml"),
+                written(INIT.replace("FILE", f"d.{suffix}"), more=make),
+            )
+    for name in (
+        "d.txt",
+        "/dev/zero",
+        "../../etc/passwd",
+        "/etc/passwd",
+        "\\u0000",
+        "~/x",
+        "http://a/b.pt",
+        "x" * 5000,
+        "",
+        ".",
+    ):
+        yield Case(
+            f"layer file {name[:20]}", ("compile", "x.toml"), written(INIT.replace("FILE", name), d_txt="x"), (1,)
+        )
 
 
 def of_run(content: bytes) -> None:
@@ -363,10 +450,19 @@ def of_run(content: bytes) -> None:
     Path("run/best.safetensors").write_bytes(content)
 
 
-def png(width: int, height: int, data: bytes = b"", *chunks: tuple[bytes, bytes], depth: int = 8, kind: int = 2) -> bytes:
+def png(
+    width: int, height: int, data: bytes = b"", *chunks: tuple[bytes, bytes], depth: int = 8, kind: int = 2
+) -> bytes:
     """A PNG that claims a size, whatever it holds."""
-    rows = [(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)), *chunks, (b"IDAT", data), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in rows)
+    rows = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)),
+        *chunks,
+        (b"IDAT", data),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in rows
+    )
 
 
 def picture_files() -> dict[str, bytes]:
@@ -390,8 +486,23 @@ def picture_files() -> dict[str, bytes]:
 
 
 def tiff(width: int, height: int) -> bytes:
-    entries = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 8), (278, 4, 1, height), (279, 4, 1, 100)]
-    return b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(200)
+    entries = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 1, 8),
+        (259, 3, 1, 8),
+        (262, 3, 1, 1),
+        (273, 4, 1, 8),
+        (278, 4, 1, height),
+        (279, 4, 1, 100),
+    ]
+    return (
+        b"II*\0"
+        + struct.pack("<I", 8)
+        + struct.pack("<H", len(entries))
+        + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+        + bytes(200)
+    )
 
 
 def pictures() -> Iterator[Case]:
@@ -411,16 +522,43 @@ def pictures() -> Iterator[Case]:
 
     for name, content in picture_files().items():
         for suffix in ("png", "jpg") if " " not in name else ("png",):
-            yield Case(f"train picture {name} .{suffix}", ("train", "x.toml", "--run", "r"), folder(f"0.{suffix}", content))
-        yield Case(f"predict picture {name}", ("predict", str(base("run-digits")), "0.png"), lambda content=content: Path("0.png").write_bytes(content))
+            yield Case(
+                f"train picture {name} .{suffix}", ("train", "x.toml", "--run", "r"), folder(f"0.{suffix}", content)
+            )
+        yield Case(
+            f"predict picture {name}",
+            ("predict", str(base("run-digits")), "0.png"),
+            lambda content=content: Path("0.png").write_bytes(content),
+        )
     for name, make in odd_files("p/a/0.png").items():
         yield Case(f"train picture {name}", ("train", "x.toml", "--run", "r"), folder("0.png", make))
-    for name in ("\x1b[2J", "\u202e", "\x9b", "a\nb", "$x^{$", "<script>", "`rm`", "%s", "{}", "-rf", "x" * 250, " ", ".hidden", "\udce4"):
+    for name in (
+        "\x1b[2J",
+        "\u202e",
+        "\x9b",
+        "a\nb",
+        "$x^{$",
+        "<script>",
+        "`rm`",
+        "%s",
+        "{}",
+        "-rf",
+        "x" * 250,
+        " ",
+        ".hidden",
+        "\udce4",
+    ):
+
         def renamed(name: str = name) -> None:
             shutil.copytree(base("eps"), "p")
             Path("p/a/0.png").unlink()
             os.rename(b"p/a", os.fsencode(f"p/{name}"))
             Path("x.toml").write_text(IMAGES.replace("FOLDER", "p"))
 
-        for command in (("train", "x.toml", "--run", "r"), ("data", "x.toml"), ("data", "x.toml", "--json"), ("export", "x.toml", "-o", "e", "--format", "torchscript")):
+        for command in (
+            ("train", "x.toml", "--run", "r"),
+            ("data", "x.toml"),
+            ("data", "x.toml", "--json"),
+            ("export", "x.toml", "-o", "e", "--format", "torchscript"),
+        ):
             yield Case(f"{' '.join(command[:1] + command[2:3])} class {name[:10]!a}", command, renamed)

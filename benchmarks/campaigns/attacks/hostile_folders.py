@@ -1,5 +1,6 @@
 """Runs, exports and studies that came along: every file of them missing, of another kind, or saying other things."""
 
+# ruff: noqa: E501 - tables, and files that stay open
 from __future__ import annotations
 
 import copy
@@ -53,7 +54,11 @@ def changed_json(path: str, at: tuple[Any, ...], value: Any) -> Callable[[], obj
 
 
 def files_of(source: str) -> list[str]:
-    return sorted(str(path.relative_to(base(source))) for path in base(source).rglob("*") if path.is_file() and not path.name.endswith((".png", ".md", ".py")))
+    return sorted(
+        str(path.relative_to(base(source)))
+        for path in base(source).rglob("*")
+        if path.is_file() and not path.name.endswith((".png", ".md", ".py"))
+    )
 
 
 COMMANDS = {
@@ -85,7 +90,9 @@ def of_files(source: str, kind: str, every: int = 1) -> Iterator[Case]:
             for command in COMMANDS[kind]:
                 count += 1
                 if count % every == 0:
-                    yield Case(f"{command[0]} {name} {odd}", command, with_specs(replaced_file(source, name, make, True)))
+                    yield Case(
+                        f"{command[0]} {name} {odd}", command, with_specs(replaced_file(source, name, make, True))
+                    )
 
 
 def runs() -> Iterator[Case]:
@@ -96,24 +103,40 @@ def runs() -> Iterator[Case]:
         for at in paths(document):
             for name, value in JSONS.items():
                 make = written(f"f/{file}", json.dumps(replaced(document, at, value)))
-                for command in (("predict", "f"), ("train", "iris.toml", "--run", "f", "--resume", "--epochs", "3"))[: 1 if file[0] == "e" and file[1] == "v" else 2]:
-                    yield Case(f"{command[0]} {file} {'.'.join(map(str, at))} = {name}", command, with_specs(replaced_file("run-iris", file, make)))
+                for command in (("predict", "f"), ("train", "iris.toml", "--run", "f", "--resume", "--epochs", "3"))[
+                    : 1 if file[0] == "e" and file[1] == "v" else 2
+                ]:
+                    yield Case(
+                        f"{command[0]} {file} {'.'.join(map(str, at))} = {name}",
+                        command,
+                        with_specs(replaced_file("run-iris", file, make)),
+                    )
     state = sorted(base("run-iris").glob("checkpoints/*.json"))[-1]
     body = json.loads(json.loads(state.read_text())["body"])
     for at in paths(body):
         for name, value in JSONS.items():
-            yield Case(f"resume checkpoint {'.'.join(map(str, at))} = {name}", COMMANDS["run"][3], with_specs(lambda at=at, value=value: checkpoint(replaced(body, at, value))))
+            yield Case(
+                f"resume checkpoint {'.'.join(map(str, at))} = {name}",
+                COMMANDS["run"][3],
+                with_specs(lambda at=at, value=value: checkpoint(replaced(body, at, value))),
+            )
     for key in ("step", "lr", "betas", "exp_avg", "exp_avg_sq", "params", "rng", "seed", "epoch"):
         for name, value in JSONS.items():
             other = copy.deepcopy(body)
             for item in entries(other, key):
                 item[1] = value
-            yield Case(f"resume every {key} = {name}", COMMANDS["run"][3], with_specs(lambda other=other: checkpoint(other)))
+            yield Case(
+                f"resume every {key} = {name}", COMMANDS["run"][3], with_specs(lambda other=other: checkpoint(other))
+            )
     text = base("run-iris").joinpath("spec.toml").read_text()
     for name, (old, new) in {"width": ("out_features = 8", "out_features = 80000000"), "csv": ('"iris"', '{ type = "csv", file = "/etc/passwd", target = "x" }'), "folder": ('"iris"', '{ type = "ImageFolder", folder = "../.." }'), "init": ("out_features = 8", 'out_features = 8, init = { file = "/dev/zero" }'),
                              "other": ("out_features = 8", "out_features = 9"), "digits": ('"iris"', '"digits"'), "none": ("[data]", "[dataa]"), "epochs": ("epochs = 2", "epochs = 1000000000000"), "escape": ('"ReLU"', '"\\u001b[2J"'), "batch": ("batch_size = 16", "batch_size = 1000000")}.items():  # fmt: skip
         for command in COMMANDS["run"]:
-            yield Case(f"{command[0]} spec {name}", command, with_specs(replaced_file("run-iris", "spec.toml", written("f/spec.toml", text.replace(old, new)))))
+            yield Case(
+                f"{command[0]} spec {name}",
+                command,
+                with_specs(replaced_file("run-iris", "spec.toml", written("f/spec.toml", text.replace(old, new)))),
+            )
 
 
 def checkpoint(body: Any) -> None:
@@ -124,7 +147,9 @@ def checkpoint(body: Any) -> None:
         old.unlink()
         old.with_suffix(".safetensors").unlink()
     text = json.dumps(body, separators=(",", ":"))
-    path.write_bytes(json.dumps({"sha256": hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest(), "body": text}).encode())
+    path.write_bytes(
+        json.dumps({"sha256": hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest(), "body": text}).encode()
+    )
 
 
 def exports() -> Iterator[Case]:
@@ -137,8 +162,31 @@ def exports() -> Iterator[Case]:
             count += 1
             command = COMMANDS["export"][count % 2]
             if at and at[0] not in ("manifest_sha256",):
-                yield Case(f"{command[0]} manifest {'.'.join(map(str, at))} = {name}", command, lambda at=at, value=value: manifest(at, value))
-    for n, name in enumerate(("../run", "/etc/passwd", "/dev/zero", ".", "..", "", "a/b", "a\0b", "\x1b[2J", "manifest.json", "x" * 300, "link", "fifo", "sub", "./model.onnx", "\ud800")):
+                yield Case(
+                    f"{command[0]} manifest {'.'.join(map(str, at))} = {name}",
+                    command,
+                    lambda at=at, value=value: manifest(at, value),
+                )
+    for n, name in enumerate(
+        (
+            "../run",
+            "/etc/passwd",
+            "/dev/zero",
+            ".",
+            "..",
+            "",
+            "a/b",
+            "a\0b",
+            "\x1b[2J",
+            "manifest.json",
+            "x" * 300,
+            "link",
+            "fifo",
+            "sub",
+            "./model.onnx",
+            "\ud800",
+        )
+    ):
         yield Case(f"manifest names {name[:20]!a}", COMMANDS["export"][n % 2], lambda name=name: named(name), (1, 3))
 
 
@@ -181,4 +229,8 @@ def studies() -> Iterator[Case]:
                 if (n + len(name)) % 3 == 0:
                     changed = [*rows[:n], json.dumps(replaced(document, at, value)), *rows[n + 1 :]]
                     make = written("f/journal.log", "\n".join(changed) + "\n")
-                    yield Case(f"journal row {n} {'.'.join(map(str, at))} = {name}", COMMANDS["study"][0], with_specs(replaced_file("study", "journal.log", make)))
+                    yield Case(
+                        f"journal row {n} {'.'.join(map(str, at))} = {name}",
+                        COMMANDS["study"][0],
+                        with_specs(replaced_file("study", "journal.log", make)),
+                    )

@@ -1,5 +1,6 @@
 """ONNX files that no exporter would write, given to ``verify --against``, and as an export's own to verify and predict."""
 
+# ruff: noqa: E501 - tables, and files that stay open
 from __future__ import annotations
 
 import os
@@ -120,7 +121,11 @@ def files() -> dict[str, Callable[[], bytes]]:
         return changed(change)
 
     node, good = h.make_node, bytes(network().SerializeToString())
-    big = [node("ConstantOfShape", ["n"], ["big"]), node("ReduceSum", ["big"], ["r"], keepdims=0), node("Add", ["mm", "r"], ["output"])]
+    big = [
+        node("ConstantOfShape", ["n"], ["big"]),
+        node("ReduceSum", ["big"], ["r"], keepdims=0),
+        node("Add", ["mm", "r"], ["output"]),
+    ]
     found: dict[str, Callable[[], bytes]] = {
         "good": lambda: good, "functions 12^10": lambda: functions(10, 12).SerializeToString(), "function of itself": lambda: functions(1, 1, True).SerializeToString(),
         "functions in a circle": lambda: circle(), "functions 400 deep": lambda: functions(400, 1).SerializeToString(), "chain 30,000": lambda: chain(30_000), "chain 6,000 reversed": lambda: chain(6000, True),
@@ -145,8 +150,18 @@ def files() -> dict[str, Callable[[], bytes]]:
     }  # fmt: skip
     places = {"up": "../secret.bin", "absolute": "/etc/passwd", "device": "/dev/zero", "fifo": "fifo", "link": "link", "folder": ".", "empty": "", "missing": "no.bin", "self": "model.onnx", "long": "a" * 5000, "escape": "\x1b[2J", "nul": "a\0b", "slash": "x/../../secret.bin", "url": "http://127.0.0.1:9/a"}  # fmt: skip
     found |= {f"external {name}": external(place) for name, place in places.items()}
-    lies = {"offset": "99999999999", "offset ": "-1", "offset  ": "x", "length": "99999999999", "length ": "-1", "length  ": "1", "checksum": "\x1b[2J"}
-    return found | {f"external lies {key}={value!a}": external("data.bin", **{key.strip(): value}) for key, value in lies.items()}
+    lies = {
+        "offset": "99999999999",
+        "offset ": "-1",
+        "offset  ": "x",
+        "length": "99999999999",
+        "length ": "-1",
+        "length  ": "1",
+        "checksum": "\x1b[2J",
+    }
+    return found | {
+        f"external lies {key}={value!a}": external("data.bin", **{key.strip(): value}) for key, value in lies.items()
+    }
 
 
 def circle() -> bytes:
@@ -160,7 +175,9 @@ def sparse(model: Any) -> None:
     from onnx import helper as h
 
     values = h.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
-    model.graph.sparse_initializer.append(h.make_sparse_tensor(values, h.make_tensor("i", TensorProto.INT64, [1], [0]), [2**31, 2**31]))
+    model.graph.sparse_initializer.append(
+        h.make_sparse_tensor(values, h.make_tensor("i", TensorProto.INT64, [1], [0]), [2**31, 2**31])
+    )
     model.graph.ClearField("initializer")
 
 

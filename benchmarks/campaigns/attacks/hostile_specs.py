@@ -1,5 +1,6 @@
 """Specs with one value of a whole, ordinary spec replaced: at every path, by everything that a file can say."""
 
+# ruff: noqa: E501 - tables, and files that stay open
 from __future__ import annotations
 
 import copy
@@ -91,12 +92,14 @@ def replaced(document: Any, at: tuple[Any, ...], value: Any) -> Any:
 
 def toml(value: Any) -> str:
     """A document as TOML with inline tables; a null becomes a text."""
+
     def inline(value: Any) -> str:
         if isinstance(value, dict):
             return "{" + ", ".join(f"{inline(str(key))} = {inline(item)}" for key, item in value.items()) + "}"
         if isinstance(value, list):
             return "[" + ", ".join(map(inline, value)) + "]"
         return json.dumps("null" if value is None else value).replace("\x7f", "\\u007f")
+
     return "".join(f"{inline(str(key))} = {inline(item)}\n" for key, item in value.items())
 
 

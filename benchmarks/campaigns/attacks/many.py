@@ -6,6 +6,7 @@ KIND is a generator's name (``compiled``, ``exports``, …), all without it; ``-
 Prints what is wrong by root, then a table of kinds; exit code 1 where something is.
 """
 
+# ruff: noqa: E501 - tables, and files that stay open
 from __future__ import annotations
 
 import argparse
@@ -51,7 +52,16 @@ def preload() -> None:
                     importlib.import_module(module.name)
                 except ImportError:
                     continue
-    for name in ("sklearn.datasets", "matplotlib.pyplot", "torchvision", "optuna", "onnx", "torch.export", "scipy.stats", "torch._dynamo"):
+    for name in (
+        "sklearn.datasets",
+        "matplotlib.pyplot",
+        "torchvision",
+        "optuna",
+        "onnx",
+        "torch.export",
+        "scipy.stats",
+        "torch._dynamo",
+    ):
         importlib.import_module(name)
 
 
@@ -71,7 +81,9 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=sys.maxsize)
     parser.add_argument("--part", default="0/1")
     parser.add_argument("--match", default="", help="a pattern of cases' names")
-    parser.add_argument("--base", type=Path, help="a folder where the runs and exports that others are forged from are kept")
+    parser.add_argument(
+        "--base", type=Path, help="a folder where the runs and exports that others are forged from are kept"
+    )
     parser.add_argument("-v", action="store_true")
     given = parser.parse_args()
     part, parts = map(int, given.part.split("/"))
@@ -91,10 +103,13 @@ def main() -> int:
                 if answer.wrong:
                     faults[re.sub(r"0x[0-9a-f]+|\d+", "#", answer.wrong)[:160]].append((answer.case, answer.wrong))
                 if given.v:
-                    print(f"{answer.case}: {answer.code} {answer.cpu:.1f} s {answer.mib:.0f} MiB {answer.last!a} {answer.wrong}", flush=True)
+                    print(
+                        f"{answer.case}: {answer.code} {answer.cpu:.1f} s {answer.mib:.0f} MiB {answer.last!a} {answer.wrong}",
+                        flush=True,
+                    )
             rows.append((kind, len(drawn), wrong, dict(sorted(codes.items())), time.monotonic() - started))
             print(*rows[-1], flush=True)
-    for fault, found in sorted(faults.items(), key=lambda item: -len(item[1])):
+    for _, found in sorted(faults.items(), key=lambda item: -len(item[1])):
         print(f"{len(found):4} {found[0][1]!a}\n" + "\n".join(f"       {name}" for name, _ in found[:4]))
     print("| kind | cases | wrong | seconds |\n|---|---|---|---|")
     for kind, count, wrong, _, seconds in rows:

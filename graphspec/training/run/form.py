@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.optim import Optimizer
+
+from graphspec.training.engine.undecorated import constructor, undecorated
 
 #: Options of a parameter group that a schedule changes, or adds.
 _SCHEDULED = ("lr", "momentum", "betas", "initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
+#: More processors than a run takes up threads for.
+MOST_THREADS = 1024
 #: Optimisers whose state is more than tensors of a parameter's shape.
 _OTHER_STATES = ("LBFGS", "Adafactor")
 
@@ -60,6 +66,7 @@ def check_optimizer(optimizer: Optimizer, given: Mapping[str, Any], scheduled: b
             elif theirs[key] != value:
                 raise ValueError(f"optimizer: {key} is {_text(theirs[key])}, the spec's is {_text(value)}")
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    _check_names(optimizer, given["state"])
     for number, state in given["state"].items():
         shape = parameters[int(number)].shape
         for name, value in state.items():
@@ -69,14 +76,49 @@ def check_optimizer(optimizer: Optimizer, given: Mapping[str, Any], scheduled: b
                 raise ValueError(f"optimizer: {name} of parameter {number} is {_text(value)}")
 
 
+def _check_names(optimizer: Optimizer, given: Mapping[Any, Mapping[str, Any]]) -> None:
+    """Raise ``ValueError`` where the state of a parameter is not what a step of such an optimiser leaves."""
+    kind = type(optimizer)
+    if kind.__name__ in (*_OTHER_STATES, "SparseAdam"):
+        return
+    known = inspect.signature(kind.__init__).parameters
+    options = {name: value for name, value in optimizer.defaults.items() if name in known}
+    trial = constructor(kind)(params=[parameter := nn.Parameter(torch.zeros(1, 1))], **options)
+    parameter.grad = torch.zeros(1, 1)
+    undecorated(trial.step)()
+    (own,) = trial.state_dict()["state"].values() or ({},)
+    for number, state in given.items():
+        wrong = [name for name in {*own, *state} if (own.get(name) is None) != (state.get(name) is None)]
+        if wrong and state:
+            raise ValueError(f"optimizer: {_text(wrong[0])} of parameter {number} is not as a step leaves it")
+        step = state.get("step", 0)
+        if not (step if isinstance(step, int | float) else step.numel() == 1 and float(step)) >= 0:
+            raise ValueError(f"optimizer: parameter {number} has made {_text(step)} steps")
+
+
+def check_metrics(own: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` where the sums of `given` are not those of this run's metrics."""
+    plain = [name for name in own if name != "statistics"]  # whose form follows from what they have seen
+    check_form({name: own[name] for name in plain}, {name: given[name] for name in plain}, "metrics")
+
+
 def check_counts(progress: Mapping[str, Any], best: Mapping[str, Any], history: Any) -> None:
     """Raise ``ValueError`` where what was counted is below 0, or what was measured is no number."""
+    counted = [progress[name] for name in ("epoch", "batch", "step", "pieces", "threads")]
+    if not all(type(count) is int for count in counted) or progress["threads"] > MOST_THREADS:
+        raise ValueError(f"progress counts {_text(counted)}")
     if min(progress["epoch"], progress["batch"], progress["step"], progress["pieces"] - 1, progress["threads"] - 1) < 0:
         raise ValueError("progress counts below 0")
     if not _is_number(best["value"]) or not _is_number(best["loss"]):
         raise ValueError("best has a value that is no number")
     if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
         raise ValueError("the history is no list of epochs")
+    for row in history:
+        numbers = all(isinstance(value, int | float) or value is None for value in row.values())
+        if not {"epoch", "step", "lr", "seconds"} <= row.keys() or not numbers or row["seconds"] is None:
+            raise ValueError("the history has a row that is no epoch's")
+        if not all(isinstance(name, str) and name.isprintable() for name in row):
+            raise ValueError("the history has a column without a name")
 
 
 def _is_number(value: Any) -> bool:

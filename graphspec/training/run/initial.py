@@ -10,6 +10,7 @@ from torch import nn
 from graphspec.diagnostics import Path as SpecPath
 from graphspec.diagnostics import fail, quoted
 from graphspec.module.weights import fits, read_tensors
+from graphspec.system.regular_file import is_inside
 
 AT = ("train", "init")
 
@@ -38,7 +39,7 @@ def start_from(module: nn.Module, path: Path, at: SpecPath = ()) -> list[str]:
 def named_by_spec(text: str) -> Path:
     """The path that ``[train] init`` names, which stays inside the working directory."""
     path = Path(text)
-    if not path.resolve().is_relative_to(Path.cwd()):
+    if not is_inside(path):
         message = f"the path {quoted(text)} leads out of the working directory"
         raise fail("outside", message, at=AT, hint="--init names a file anywhere")
     return path

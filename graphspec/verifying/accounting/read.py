@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from graphspec.exporting.onnx import LAYER_KEY
 from graphspec.verifying.accounting.elementwise import FUNCTIONS
 from graphspec.verifying.accounting.rules import Rules
 from graphspec.verifying.accounting.terms import FLOATS, Attributes, Term, Terms
+from graphspec.verifying.local_functions import check_functions
 
 #: Attributes that became inputs in later versions: operator → (attribute, input).
 _NOW_INPUTS = {
@@ -63,6 +65,7 @@ def read(path: Path) -> Contents:
 
     model = onnx.load(str(path))
     if model.functions:
+        check_functions(model)
         model = inliner.inline_local_functions(model)
     del model.graph.value_info[:]  # notes of whoever wrote the file, which nothing is computed by
     nodes = list(_in_order(model.graph.node))
@@ -215,19 +218,25 @@ def _certain_branch(op: str, inputs: Sequence[Term], bodies: Mapping[str, list[T
 
 def _in_order(nodes: Sequence[Any]) -> Iterator[Any]:
     """The nodes, each behind those that it reads from: a tool may have left them in another order."""
-    made = {name for node in nodes for name in node.output}
-    waiting, done = list(nodes), set[str]()
-    while waiting:
-        left: list[Any] = []
-        for node in waiting:
-            if all(name in done or name not in made for name in _reads(node)):
-                done.update(node.output)
-                yield node
-            else:
-                left.append(node)
-        if len(left) == len(waiting):
-            raise ValueError("the graph has a cycle")
-        waiting = left
+    makers = {name: index for index, node in enumerate(nodes) for name in node.output if name}
+    needed = [{makers[name] for name in _reads(node) if name in makers} for node in nodes]
+    readers: dict[int, list[int]] = {}
+    for index, before in enumerate(needed):
+        for maker in before:
+            readers.setdefault(maker, []).append(index)
+    ready = [index for index, before in enumerate(needed) if not before]
+    heapq.heapify(ready)
+    count = 0
+    while ready:
+        index = heapq.heappop(ready)
+        count += 1
+        yield nodes[index]
+        for reader in readers.get(index, ()):
+            needed[reader].discard(index)
+            if not needed[reader]:
+                heapq.heappush(ready, reader)
+    if count < len(nodes):
+        raise ValueError("the graph has a cycle")
 
 
 def _all_nodes(graph: Any) -> Iterator[Any]:

@@ -19,14 +19,18 @@ from graphspec.exporting.onnx import LAYER_KEY
 from graphspec.exporting.reference import Arrays, Reference, as_array, as_float64, in_float64
 from graphspec.exporting.tolerance import error
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer
+from graphspec.system.memory import at_most
 from graphspec.verifying.cases import Case
 from graphspec.verifying.judge import HALF_ULP, Rounded
+from graphspec.verifying.local_functions import check_functions
 from graphspec.verifying.rule import Status, judge
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.runtime import UNOPTIMISED
 from graphspec.verifying.verify_report import Blame
 
+#: Bytes that the inference of shapes may take beside what this process has.
+MOST_INFERRED = 1 << 30
 #: A layer's values in double and single precision, each with the error that rounding makes.
 Values = list[tuple[NDArray[Any], NDArray[Any], float]]
 
@@ -84,8 +88,10 @@ def _wrong_shape(model: Any, leaving: Mapping[str, Sequence[str]], shaped: Shape
     import onnx
 
     try:
-        graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    except Exception:  # onnx's own error: its shapes contradict each other
+        check_functions(model)
+        with at_most(MOST_INFERRED):  # a stranger's file may name dims by the billion
+            graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    except Exception:  # onnx's own error: its shapes contradict each other, or are too many
         return None
     shapes = {
         value.name: value.type.tensor_type.shape.dim for value in graph.value_info if value.type.tensor_type.elem_type
