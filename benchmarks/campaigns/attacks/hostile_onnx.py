@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - tables, and files that stay open
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -44,7 +45,7 @@ def functions(depth: int, calls: int, circle: bool = False) -> Any:
     for level in range(depth):
         callee, domain = (f"f{level - 1}", "f") if level else (("f0", "f") if circle else ("Neg", ""))
         chain = ["x", *(f"t{k}" for k in range(calls - 1)), "y"]
-        body = [h.make_node(callee, [a], [b], domain=domain) for a, b in zip(chain, chain[1:], strict=False)]
+        body = [h.make_node(callee, [a], [b], domain=domain) for a, b in itertools.pairwise(chain)]
         made.append(h.make_function("f", f"f{level}", ["x"], ["y"], body, domains))
     return network(after(h.make_node(f"f{depth - 1}", ["mm"], ["output"], domain="f")), functions=made)
 
@@ -69,7 +70,7 @@ def chain(count: int, reverse: bool = False) -> bytes:
     from onnx import helper as h
 
     names = ["mm", *(f"c{n}" for n in range(count - 1)), "output"]
-    nodes = [h.make_node("Neg", [a], [b]) for a, b in zip(names, names[1:], strict=False)]
+    nodes = [h.make_node("Neg", [a], [b]) for a, b in itertools.pairwise(names)]
     return bytes(network(after(*(reversed(nodes) if reverse else nodes))).SerializeToString())
 
 
