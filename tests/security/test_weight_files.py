@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import resource
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,23 @@ def test_weights_that_do_not_fit_are_listed_and_none_is_taken() -> None:
     assert notes[:2] == ("bias is missing", "other0 is not in the network")
     assert (len(notes), notes[-1]) == (11, "and 12 more")
     assert torch.equal(module.weight, before)
+
+
+class Bytes:
+    """Pickles as a call that torch's own reader makes: so many zeros."""
+
+    def __reduce__(self) -> Any:
+        return bytearray, (8 * 2**30,)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
+def test_a_file_that_claims_more_than_it_has_takes_no_memory(tmp_path: Path) -> None:
+    torch.save({**STATE, "more": Bytes()}, tmp_path / "claims.pt")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(GraphspecError, match=r"error\[too-much-memory\].*claims more than is in it"):
+        read_tensors(tmp_path / "claims.pt")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20
+    assert len(bytearray(2**29)) == 2**29  # the limit is gone again
 
 
 @pytest.mark.parametrize("text", ["/etc/passwd", "../weights.pt", "inside/../../weights.pt", "link.pt"])

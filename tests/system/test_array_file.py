@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from graphspec.system.array_file import Claim, read_arrays
+from graphspec.system.array_file import Claim, read_array, read_arrays
 
 
 def npz(**arrays: np.ndarray) -> bytes:
@@ -74,3 +74,34 @@ def test_damage_is_a_value_error(case):
     content, expected = DAMAGE[case]
     with pytest.raises(ValueError, match=expected):
         read(content)
+
+
+HEADERS = {
+    "deep": b"(" * 9000,
+    "no dict": b"1",
+    "objects": b"{'descr': '|O', 'fortran_order': False, 'shape': (2,)}",
+    "huge": b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,)}",
+    "code": b"{'descr': '<f4', 'fortran_order': False, 'shape': exit()}",
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_header_that_lies_is_a_value_error(name, tmp_path):
+    content = b"\x93NUMPY\x02\x00" + len(HEADERS[name]).to_bytes(4, "little") + HEADERS[name]
+    (tmp_path / "x.npy").write_bytes(content + bytes(8))
+    with (tmp_path / "x.npy").open("rb") as file, pytest.raises(ValueError, match=r"\w"):
+        read_array(file, lambda claim: None)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("x.npy", content + bytes(8))
+    with pytest.raises(ValueError, match=r"\w"):
+        read(packed.getvalue())
+
+
+def test_one_array_is_told_before_it_is_read_and_read_as_numpy_reads_it(tmp_path):
+    told = []
+    np.save(tmp_path / "x.npy", np.arange(6.0).reshape(2, 3))
+    with (tmp_path / "x.npy").open("rb") as file:
+        found = read_array(file, told.append)
+    assert (found == np.arange(6.0).reshape(2, 3)).all()
+    assert told == [Claim((2, 3), np.dtype("<f8"))]

@@ -252,7 +252,7 @@ ATTACKS = [
       for name in ('"StepLR", step_size = 0', '"CyclicLR", base_lr = 0.1, max_lr = 0.2, step_size_up = 0',
                    '"OneCycleLR", max_lr = 0.1, pct_start = 1.0', '"CosineAnnealingLR", T_max = 0',
                    '"CosineAnnealingWarmRestarts", T_0 = 0', '"LinearLR", start_factor = 0.0',
-                   '"PolynomialLR", total_iters = 0', '"ConstantLR", factor = -1.0')),
+                   '"ConstantLR", factor = -1.0')),
     Attack("S7.56 class names of formulas", ("class_names",),
            (*(f"graphspec train math-{k}.toml --run m{k}" for k in (1, 2, 3)), *each("graphspec evaluate ", "m1", "m2", "m3")),
            SERVED),

@@ -60,6 +60,7 @@ def changed(run: Path, path: list[Any], value: Any) -> None:
 
 
 GROUP = ["optimizer", "param_groups", 0]
+STATE = ["optimizer", "state", 0]
 FORGED: list[tuple[list[Any], Any]] = [
     *(([*GROUP, "eps"], value) for value in ("x", -1.0, 1e308, None, True)),
     *(([*GROUP, "betas"], value) for value in ("x", -1.0, None, (2.0,), (0.9, "x"), (0.9, -1.0), (2.0, 5.0))),
@@ -74,6 +75,10 @@ FORGED: list[tuple[list[Any], Any]] = [
     (["progress", "epoch"], "x"), (["progress", "threads"], None), (["progress", "pieces"], 0.5),
     (["progress", "epoch"], -1), (["progress", "trend"], 3),
     (["best", "epoch"], "x"), (["best", "value"], "x"),
+    *(([*STATE, name], None) for name in ("step", "exp_avg", "exp_avg_sq")), ([*STATE, "other"], 1.0),
+    ([*STATE, "step"], torch.tensor(-1.0)), (["progress", "step"], float("inf")), (["progress", "threads"], 10**9),
+    (["metrics", "sums"], []), (["metrics", "count"], "x"), (["history", 0, "seconds"], None),
+    (["history", 0, "\x1b[2J"], 1.0), (["history", 0, "lr"], "\ud800"), (["history", 0], {}),
     (["metrics", "statistics"], {}), (["random", "cpu"], torch.zeros(3)), (["history"], "x"),
 ]  # fmt: skip
 
