@@ -85,7 +85,8 @@ def _check_names(optimizer: Optimizer, given: Mapping[Any, Mapping[str, Any]]) -
     options = {name: value for name, value in optimizer.defaults.items() if name in known}
     trial = constructor(kind)(params=[parameter := nn.Parameter(torch.zeros(1, 1))], **options)
     parameter.grad = torch.zeros(1, 1)
-    undecorated(trial.step)()
+    with torch.no_grad():
+        undecorated(trial.step)()
     (own,) = trial.state_dict()["state"].values() or ({},)
     for number, state in given.items():
         wrong = [name for name in {*own, *state} if (own.get(name) is None) != (state.get(name) is None)]
