@@ -52,11 +52,11 @@ def changed(run: Path, path: list[Any], value: Any) -> None:
     """Write the newest checkpoint anew, with `value` at `path` and right hashes."""
     state = checkpoint.load(run / "checkpoints")
     assert state is not None
-    place = state
+    place, step = state, state["progress"]["step"]
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
-    checkpoint.save(run / "checkpoints", state["progress"]["step"], state)
+    checkpoint.save(run / "checkpoints", step, state)
 
 
 GROUP = ["optimizer", "param_groups", 0]
