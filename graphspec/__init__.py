@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graphspec.data.place import DataPlace
     from graphspec.data.sources.user import dataset
     from graphspec.diagnostics import GraphspecError, GraphspecWarning, VerificationError
+    from graphspec.importing import from_module
     from graphspec.ops import layer
     from graphspec.pipeline import compile, evaluate, export, find_lr, overfit_batch, predict, train, tune, verify
 
@@ -28,6 +29,7 @@ _HOMES = {
     for home, names in {
         "graphspec.compiler": "Network build load shape",
         "graphspec.pipeline": "compile evaluate export find_lr overfit_batch predict train tune verify",
+        "graphspec.importing": "from_module",
         "graphspec.diagnostics": "GraphspecError GraphspecWarning VerificationError",
         "graphspec.data.place": "DataPlace",
         "graphspec.data.sources.user": "dataset",

@@ -107,18 +107,32 @@ class Network:
         """Stage 4: the module with its weights, in training mode; to be looked at, not to be changed."""
         return self.build()
 
-    def build(self) -> GraphModule:
-        """A new module with the network's weights, in training mode."""
+    def build(self, start: bool = True) -> GraphModule:
+        """A new module with the network's weights, in training mode.
+
+        Without `start` those that the file of ``[train] init`` holds are left as the seed draws them.
+        """
         module = build(self.shaped, self.seed)
         if self.state is not None:
             from graphspec.module.weights import load_weights
 
             load_weights(module, self.state())
+        elif start and self.spec.train is not None and self.spec.train.init is not None:
+            from graphspec.module.initial import named_by_spec, start_from
+
+            with self.located():
+                start_from(module, named_by_spec(self.spec.train.init), at=("train", "init"))
         return module
 
     @functools.cached_property
     def weights(self) -> Origin:
         """Where the weights come from: ``"seeded"`` as long as a single layer has drawn ones."""
+        init = self.spec.train.init if self.spec.train else None
+        if self.origin is None and init is not None:
+            from graphspec.module.initial import named_by_spec
+
+            held = _weights(named_by_spec(init))
+            return "file" if held.keys() >= self.module.state_dict().keys() else "seeded"
         return self.origin or _origin(self.shaped)
 
     def warn_if_untrained(self, what: str) -> None:

@@ -51,15 +51,16 @@ ExportCode = Literal[
     "not-exportable", "mismatch", "inconclusive", "tampered", "runtime-missing", "runtime-failed", "deprecated",
     "untrained",
 ]  # fmt: skip
+ImportCode = Literal["not-importable"]
 #: What a diagnostic is about. mypy checks every one that is made.
 Code = Literal[
     ParseCode, LimitCode, FileCode, SchemaCode, NameCode, GraphCode, ShapeCode, DataCode, TrainCode, CheckpointCode,
-    ExportCode,
+    ExportCode, ImportCode,
 ]  # fmt: skip
 _KINDS: Mapping[str, Any] = {
     "PARSE": ParseCode, "LIMIT": LimitCode, "FILE": FileCode, "SCHEMA": SchemaCode, "NAME": NameCode,
     "GRAPH": GraphCode, "SHAPE": ShapeCode, "DATA": DataCode, "TRAIN": TrainCode, "CKPT": CheckpointCode,
-    "EXPORT": ExportCode,
+    "EXPORT": ExportCode, "IMPORT": ImportCode,
 }  # fmt: skip
 #: Every code with its kind; tests/invalid holds a bad spec for each that a spec alone can cause.
 CODES: Mapping[Code, str] = {code: kind for kind, codes in _KINDS.items() for code in get_args(codes)}

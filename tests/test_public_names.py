@@ -11,7 +11,7 @@ import graphspec
 
 NAMES = """
 DataPlace GraphspecError GraphspecWarning Network VerificationError build compile data dataset evaluate export find_lr
-layer load overfit_batch predict shape train tune verify
+from_module layer load overfit_batch predict shape train tune verify
 """.split()
 
 

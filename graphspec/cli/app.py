@@ -10,6 +10,7 @@ from graphspec import __version__
 from graphspec.cli.compile import compile_
 from graphspec.cli.data import data
 from graphspec.cli.export import export, verify
+from graphspec.cli.import_ import import_
 from graphspec.cli.init import init
 from graphspec.cli.ops import ops
 from graphspec.cli.options import grouped
@@ -66,6 +67,7 @@ app.command()(grouped(evaluate))
 app.command()(grouped(predict))
 app.command()(grouped(export))
 app.command()(grouped(verify))
+app.command("import")(grouped(import_))
 app.command()(grouped(ops))
 app.command()(grouped(data))
 app.command()(grouped(schema))

@@ -113,10 +113,12 @@ def _unused_layers(
         used |= {ref.name} | nx.ancestors(graph, ref.name)
     seen: set[Path] = set()
     for name, node in nodes.items():
-        if name not in used and isinstance(node, Layer) and node.at not in seen:
+        if name not in used and isinstance(node, Layer) and not node.keep and node.at not in seen:
             seen.add(node.at)
             message = f"nothing uses layer {quoted(name.removesuffix('?'))}"
-            yield Diagnostic("unused-layer", message, node.at, "name it in a `from` or in [outputs], or remove it")
+            yield Diagnostic(
+                "unused-layer", message, node.at, "name it in a `from` or in [outputs], remove it, or keep = true"
+            )
 
 
 def _unused_inputs(graph: nx.MultiDiGraph, spec: NetworkSpec) -> Iterator[Diagnostic]:

@@ -35,10 +35,14 @@ class Place:
     gates: tuple[Gate, ...] = ()
     blocks: tuple[str, ...] = ()
     freeze: bool = False
+    keep: bool = False
 
-    def inside(self, name: str, module: str, block: str, gates: tuple[Gate, ...], freeze: bool) -> Place:
-        """The place of the body of `block`, used as the layer `name`."""
-        return Place(f"{name}.", f"{module}.", ("blocks", block, "layers"), gates, (*self.blocks, block), freeze)
+    def inside(
+        self, name: str, module: str, block: str, gates: tuple[Gate, ...], use: LayerSpec, freeze: bool
+    ) -> Place:
+        """The place of the body of `block`, used as the layer `name` by the line `use`."""
+        at = ("blocks", block, "layers")
+        return Place(f"{name}.", f"{module}.", at, gates, (*self.blocks, block), freeze, self.keep or use.keep)
 
 
 class Expansion:
@@ -58,6 +62,8 @@ class Expansion:
         self.variables = Bindings(spec.vars, meter=self.meter)
         self.faults: list[Diagnostic] = []
         self.known: set[Diagnostic] = set()
+        #: the line that made each module so far, and the scope of its arguments, for a `reuse` from another block
+        self.made: dict[str, tuple[LayerSpec, Frame]] = {}
 
     def network(self) -> dict[str, Ref]:
         """Write the whole network out; the outputs' references, not yet followed through aliases."""
@@ -169,7 +175,9 @@ class Expansion:
             if first is not None:
                 self.nodes[name] = Choice(name, condition, Ref(target), first, place.gates)
         if spec.reuse is not None:
-            spec, module = self.reused(spec, body, place, use)
+            spec, module, scope = self.reused(spec, body, scope, place, use)
+        else:
+            self.made[module] = (spec, scope)
         kind = self.closed(spec.type, scope, (*use.at, "type"))
         if isinstance(kind, str) and kind in self.spec.blocks:
             self.block(kind, spec, scope, name, target, module, sources, gates, place, use)
@@ -181,23 +189,32 @@ class Expansion:
         elif spec.type is None:
             self.fault("missing-key", f"layer {quoted(name)} has no type", use.at, 'add type = "…"')
 
-    def reused(self, spec: LayerSpec, body: NetworkBody, place: Place, use: Use) -> tuple[LayerSpec, str]:
-        """The line that `reuse` names, and the module it made."""
+    def reused(
+        self, spec: LayerSpec, body: NetworkBody, scope: Frame, place: Place, use: Use
+    ) -> tuple[LayerSpec, str, Frame]:
+        """The line that `reuse` names, the module it made, and the scope of its arguments.
+
+        A path leads into blocks, from here or else from the whole network: to what an earlier line made.
+        """
         original = body.layers.get(spec.reuse or "")
+        module = f"{place.modules}{spec.reuse}"
         at = (*use.at, "reuse")
         if spec.type is not None or spec.args:
             extra = "type" if spec.type is not None else next(iter(spec.args))
             hint = f"it is the same layer as {quoted(spec.reuse)}; remove {extra}"
             self.fault("unknown-argument", f"a layer with `reuse` takes no {quoted(extra)}", (*use.at, extra), hint)
         if original is None:
+            module = next((path for path in (module, spec.reuse or "") if path in self.made), "")
+            original, scope = self.made.get(module, (None, scope))
+        if original is None:
             hint = suggest(spec.reuse or "", body.layers)
             self.fault("unknown-reference", f"no layer {quoted(spec.reuse)} to reuse here", at, hint)
-            return LayerSpec.model_validate({"type": "Identity"}), use.local
-        if original.reuse is not None or original.repeat is not None:
+            return LayerSpec.model_validate({"type": "Identity"}), use.local, scope
+        if original.reuse is not None or (original.repeat is not None and "." not in (spec.reuse or "")):
             what = "reuses another itself" if original.reuse is not None else "is repeated"
             self.fault("bad-value", f"{quoted(spec.reuse)} {what}; reuse one single layer or block", at)
         # its parameters start, and are tied, where it stands
-        return original.model_copy(update={"init": None, "tie": None}), f"{place.modules}{spec.reuse}"
+        return original.model_copy(update={"init": None, "tie": None}), module, scope
 
     def layer(
         self, kind: str, spec: LayerSpec, scope: Frame, name: str, target: str, module: str, sources: Sources,
@@ -209,7 +226,8 @@ class Expansion:
             return
         freeze = place.freeze or self.closed(spec.freeze, scope, (*use.at, "freeze")) is True
         self.nodes[target] = Layer(
-            target, module, op, spec.args, sources, scope, use.at, gates, spec.init, freeze, spec.tie
+            target, module, op, spec.args, sources, scope, use.at, gates, spec.init, freeze, spec.tie,
+            spec.keep or place.keep,
         )  # fmt: skip
 
     def op(self, kind: str, spec: LayerSpec, scope: Frame, at: Path) -> Op | None:
@@ -254,7 +272,7 @@ class Expansion:
             return
         given = {key: (value, scope) for key, value in spec.args.items()}
         freeze = place.freeze or self.closed(spec.freeze, scope, (*use.at, "freeze")) is True
-        inside = place.inside(name, module, kind, gates, freeze)
+        inside = place.inside(name, module, kind, gates, spec, freeze)
         self.aliases[target] = self.body(block, given, inputs, inside, ("blocks", kind, "outputs"))
 
     def block_inputs(self, kind: str, block: BlockSpec, sources: Sources, use: Use) -> dict[str, Ref] | None:

@@ -68,6 +68,7 @@ class Layer:
     init: Any = None
     freeze: bool = False
     tie: Any = None
+    keep: bool = False
 
     @property
     def label(self) -> str:

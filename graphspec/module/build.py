@@ -83,7 +83,7 @@ def _add(root: nn.Module, layer: ShapedLayer) -> None:
     elif parameters:
         container.register_parameter(leaf, parameters["value"])
     else:
-        container.register_buffer(leaf, next(module.buffers()))
+        container.register_buffer(leaf, next(module.buffers()), layer.arguments.get("persistent", True))
 
 
 def _start(layer: ShapedLayer, name: str, function: str, parameter: Tensor, arguments: Mapping[str, Any]) -> None:
@@ -113,7 +113,11 @@ def _share(root: nn.Module, layer: ShapedLayer) -> None:
     """Replace the tied parameters of `layer` by those of their owners."""
     for own, owner in layer.tie.items():
         path, _, name = own.rpartition(".")
-        module = root.get_submodule(layer.name).get_submodule(path)
+        if layer.op.is_leaf:
+            path, _, name = layer.name.rpartition(".")
+            module = root.get_submodule(path)
+        else:
+            module = root.get_submodule(layer.name).get_submodule(path)
         module.register_parameter(name, root.get_parameter(owner))
 
 
@@ -131,7 +135,8 @@ class _Tracer:
         for name in self.shaped.inputs:
             self.values[ValueRef(name)] = self.fx.placeholder(name, type_expr=Tensor)
         for layer in self.shaped.layers:
-            self.call(layer)
+            if not layer.keep:
+                self.call(layer)
         outputs = {name: self.values[ref] for name, ref in self.shaped.outputs.items()}
         if len(outputs) == 1:
             self.fx.output(next(iter(outputs.values())), type_expr=Tensor)

@@ -60,7 +60,8 @@ class Op:
     @functools.cached_property
     def arguments(self) -> Mapping[str, Parameter]:
         found = parameters_of(self.factory.__init__)
-        return {name: parameter for name, parameter in found.items() if name not in _PLACEMENT}
+        placement = frozenset() if self.is_leaf else _PLACEMENT
+        return {name: parameter for name, parameter in found.items() if name not in placement}
 
     @functools.cached_property
     def options(self) -> Mapping[str, Parameter]:

@@ -93,6 +93,7 @@ _RESERVED: Mapping[str, Schema] = {
     },
     "init": {},
     "freeze": or_expression({"description": "Keep the parameters as they are in training.", "type": "boolean"}),
+    "keep": {"type": "boolean", "description": "Nothing uses the layer; its weights stay in the state_dict."},
 }
 
 

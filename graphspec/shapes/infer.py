@@ -196,7 +196,7 @@ class _Inference:
         self.faults += [*init_faults, *tie_faults]
         shaped = ShapedLayer(
             name, owner.name if owner else name, node.op, arguments.constructor, {**operands, **arguments.options},
-            result.outputs, parameters, result.flops, node.at, init, node.freeze, tie,
+            result.outputs, parameters, result.flops, node.at, init, node.freeze, tie, node.keep,
         )  # fmt: skip
         self.budget.parameters(shaped)
         for kind in result.outputs.values():

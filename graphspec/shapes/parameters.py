@@ -97,13 +97,17 @@ def close_tie(
     """``tie`` as own parameter → full name of the parameter it shares. A string ties the one of the same name."""
     if node.tie is None:
         return {}, []
-    table = {node.tie.rpartition(".")[2]: node.tie} if isinstance(node.tie, str) else node.tie
+    own = "value" if node.op.is_leaf else str(node.tie).rpartition(".")[2]
+    table = {own: node.tie} if isinstance(node.tie, str) else node.tie
     found, faults = {}, []
     for own, reference in table.items():
         at = (*node.at, "tie") if isinstance(node.tie, str) else (*node.at, "tie", own)
         local, _, name = reference.partition(".")
         values = getattr(node.scope, "values", {})
         target = layers.get(graph.follow(Ref(values[local].name)).name) if local in values else None
+        if target is None or name not in target.parameters:
+            inside = f"{values[local].name}.{name}" if local in values else ""
+            target, name = _by_path(layers, inside) or _by_path(layers, reference) or (target, name)
         if target is None or name not in target.parameters:
             hint = (
                 suggest(local, values)
@@ -122,5 +126,15 @@ def close_tie(
             message = f"cannot tie {quoted(own)} {parameters[own]} to {quoted(reference)} {target.parameters[name]}"
             faults.append(Diagnostic("shape-mismatch", message, at))
         else:
-            found[own] = f"{target.name}.{name}"
+            found[own] = target.name if target.op.is_leaf else f"{target.name}.{name}"
     return found, faults
+
+
+def _by_path(layers: Mapping[str, ShapedLayer], path: str) -> tuple[ShapedLayer, str] | None:
+    """The earlier layer that has the parameter called `path` in the state_dict, and what it calls it."""
+    for end in (n for n, character in enumerate(path) if character == "."):
+        layer = layers.get(path[:end])
+        if layer is not None and path[end + 1 :] in layer.parameters:
+            return layer, path[end + 1 :]
+    leaf = layers.get(path)
+    return (leaf, "value") if leaf is not None and leaf.op.is_leaf and leaf.parameters else None

@@ -16,7 +16,11 @@ _ORDER = (*_NETWORK, "data", "train", "export", "tune")
 
 def dump(spec: NetworkSpec) -> str:
     """`spec` as TOML text that loads to an equal spec; the variants it was chosen from are not repeated."""
-    data = _data(spec)
+    return document(_data(spec))
+
+
+def document(data: Mapping[str, Any]) -> str:
+    """The tables of a spec as TOML text, in their order; a table without lines of its own has no head."""
     lines = [f"{key} = {toml_value(item)}" for key, item in data.items() if not isinstance(item, dict)]
     for key, item in data.items():
         if key == "blocks":
@@ -37,17 +41,20 @@ def _data(spec: NetworkSpec) -> dict[str, Any]:
     return {key: data[key] for key in _ORDER if data.get(key) not in (None, {}, [])}
 
 
-def _section(name: str, table: Mapping[str, Any]) -> Iterator[str]:
+def _section(name: str, table: Mapping[str, Any], first: bool = True) -> Iterator[str]:
     """``[name]`` with its lines; a block's ``layers`` and ``outputs``, and a search's ``space``, are sections."""
     own = ("layers", "outputs") if name.startswith("blocks.") else ("space",) if name == "tune" else ()
     nested = {key for key in table if key in own and isinstance(table[key], dict)}
     flat = {_key(key): item for key, item in table.items() if key not in nested and item != {}}
     width = max((len(key) for key in flat), default=0)
-    yield f"\n[{name}]"
+    if flat or not nested:
+        yield f"\n[{name}]" if first else f"[{name}]"
+        first = False
     yield from (f"{key:<{width}} = {toml_value(item)}" for key, item in flat.items())
     for key in table:
         if key in nested:
-            yield from _section(f"{name}.{key}", table[key])
+            yield from _section(f"{name}.{key}", table[key], first)
+            first = False
 
 
 def _key(key: str) -> str:

@@ -19,7 +19,7 @@ from graphspec.spec.tune import TuneSpec
 FORMAT_VERSION = 1
 #: Dims of one input, and different dynamic dims of all.
 MOST_DIMS = 32
-RESERVED = ("type", "from", "repeat", "if", "reuse", "tie", "init", "freeze")
+RESERVED = ("type", "from", "repeat", "if", "reuse", "tie", "init", "freeze", "keep")
 Dtype = Literal["float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
 #: The names of values: one, several in order, or by forward's parameter names.
 References = str | tuple[str, ...] | dict[str, str | tuple[str, ...]]
@@ -56,6 +56,7 @@ class LayerSpec(SpecModel):
     tie: str | dict[str, str] | None = None
     init: Any = None
     freeze: bool | str = False
+    keep: bool = False
     args: dict[str, Any] = {}
 
     @model_validator(mode="before")
@@ -76,6 +77,7 @@ class LayerSpec(SpecModel):
     def _to_name_or_table(self) -> Any:
         fields: dict[str, Any] = {"type": self.type, "from": self.source, "repeat": self.repeat, "if": self.condition}
         fields |= {"reuse": self.reuse, "tie": self.tie, "init": self.init, "freeze": self.freeze or None}
+        fields |= {"keep": self.keep or None}
         table = {key: value for key, value in fields.items() if value is not None} | self.args
         return self.type if table == {"type": self.type} else table
 
@@ -140,6 +142,8 @@ class NetworkSpec(NetworkBody):
     def without_weight_files(self) -> NetworkSpec:
         """This spec where weights come from elsewhere: no layer starts from a file of its own."""
         changes: dict[str, Any] = {"layers": _without_files(self.layers)}
+        if self.train is not None and self.train.init is not None:
+            changes["train"] = self.train.model_copy(update={"init": None})
         blocks = {
             name: block.model_copy(update={"layers": _without_files(block.layers)})
             for name, block in self.blocks.items()

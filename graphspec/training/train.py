@@ -14,6 +14,7 @@ from graphspec.compiler import Network
 from graphspec.data import DataSet, load_data
 from graphspec.data.place import DataLike, DataPlace
 from graphspec.diagnostics import warn
+from graphspec.module.initial import named_by_spec, start_from
 from graphspec.spec.train import TrainSpec
 from graphspec.system import processes
 from graphspec.system.canvas import Album
@@ -36,7 +37,6 @@ from graphspec.training.prepare import (
     settings_of,
 )
 from graphspec.training.run import checkpoint
-from graphspec.training.run.initial import named_by_spec, start_from
 from graphspec.training.run.one_process import OneProcess
 from graphspec.training.run.report import EvaluateReport, TrainReport
 from graphspec.training.run.reporter import Reporter, default_reporter

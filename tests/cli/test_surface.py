@@ -13,6 +13,7 @@ evaluate  run --device --data --download --cache --import --json --quiet
 predict   source files --count --data --download --cache --import --json --quiet
 export    source -o --format --precision --overwrite --data --download --cache --variant --set --import --json --quiet
 verify    source --against --runtime --import --json --quiet
+import    source -o --input --import --json --quiet
 ops       name --import --json --quiet
 data      spec --show --data --download --cache --variant --set --import --json --quiet
 schema    -o --import --json --quiet

@@ -14,8 +14,8 @@ import safetensors.torch
 import torch
 
 from graphspec.diagnostics import GraphspecError
+from graphspec.module.initial import named_by_spec
 from graphspec.module.weights import load_weights, read_tensors
-from graphspec.training.run.initial import named_by_spec
 
 STATE = {"fc.weight": torch.ones(3, 4), "fc.bias": torch.zeros(3), "count": torch.tensor(3)}
 WRITERS: dict[str, Callable[[Path], Any]] = {

@@ -145,8 +145,7 @@ class Classes:
             f"{name}={next(texts)}" if keyword else next(texts) for name, keyword, _ in constructor_arguments(item)
         ]
         if item.op.is_leaf:
-            make = "nn.Parameter(torch.zeros" if item.parameters else "nn.Buffer(torch.tensor"
-            return f"{make}({words[0]}))"
+            return _leaf(item, words)
         if item.op.origin == BACKBONES:
             raise fail(
                 "not-exportable", f"{item.op.name} is torchvision's, and --emit python writes torch alone", item.at
@@ -251,3 +250,13 @@ def _assign(name: str, scope: Scope, value: str) -> Iterator[str]:
 
 def _relative(name: str, scope: Scope) -> list[str]:
     return (name[len(scope.prefix) + 1 :] if scope.prefix else name).split(".")
+
+
+def _leaf(layer: ShapedLayer, words: list[str]) -> str:
+    """A parameter, or a buffer of the numbers or the shape that `words`, constructor arguments, begin with."""
+    if layer.parameters:
+        return f"nn.Parameter(torch.zeros({words[0]}))"
+    kept = [word for word in words if not word.startswith("persistent=")]
+    values = ", ".join([kept[0].partition("=")[2], *kept[1:]])
+    make = "zeros" if kept[0].startswith("shape=") else "tensor"
+    return f"nn.Buffer(torch.{make}({values}){', persistent=False' if len(kept) < len(words) else ''})"

@@ -35,13 +35,25 @@ class Parameter(nn.Module):
 
 
 class Buffer(nn.Module):
-    """A constant value, kept in the state_dict: nested lists of numbers."""
+    """A constant value, kept in the state_dict: nested lists of numbers, or a shape whose numbers a weights file has.
+
+    Without ``persistent`` the state_dict leaves it out, and its numbers are those written.
+    """
 
     value: Tensor
 
-    def __init__(self, data: list) -> None:
+    def __init__(
+        self,
+        data: list | None = None,
+        shape: list[int] | None = None,
+        dtype: torch.dtype | None = None,
+        persistent: bool = True,
+    ) -> None:
         super().__init__()
-        self.register_buffer("value", torch.tensor(data))
+        if (data is None) == (shape is None):
+            raise ValueError("a Buffer has data, or a shape")
+        value = torch.tensor(data, dtype=dtype) if shape is None else torch.zeros(shape, dtype=dtype)
+        self.register_buffer("value", value, persistent=persistent)
 
     def forward(self) -> Tensor:
         return self.value

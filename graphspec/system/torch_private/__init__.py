@@ -176,3 +176,12 @@ def decompositions_replaced(fakes: Mapping[Any, Any]) -> Iterator[None]:
                 decomposition_table.pop(operator, None)
             else:
                 decomposition_table[operator] = kernel
+
+
+def without_modes() -> contextlib.AbstractContextManager[None]:
+    """Inside, no ``TorchFunctionMode`` sees what is called, and nothing that asks for one finds it.
+
+    The public way ends with subclasses of tensors; attention's fast path asks for modes too.
+    """
+    disabled: contextlib.AbstractContextManager[None] = torch._C.DisableTorchFunction()
+    return disabled

@@ -1,0 +1,47 @@
+"""``graphspec import``: an existing network becomes a spec and a file of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphspec.cli import options
+
+
+def import_(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="torchvision:NAME, timm:NAME, or FILE.py:NAME: the file is run.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FILE.toml", help="The spec; its weights go beside it.", show_default=False
+        ),
+    ],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input", metavar="NAME=SIZES", help="An input, as image=N,3,224,224 or ids=N,T:int64. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    work: options.Work = options.Work(),
+) -> None:  # fmt: skip
+    """Write the network SOURCE as a spec, and prove that both compute the same function, bit for bit."""
+    if output.suffix != ".toml":
+        raise typer.BadParameter("-o names a .toml file")
+    with work.screen() as here:
+        from graphspec.importing.sources import import_source
+
+        with here.busy("importing"):
+            found = import_source(source, inputs or ())
+            weights = found.save(output)
+        lines = len(output.read_text(encoding="utf-8").splitlines())
+        sizes = " and ".join(map(str, found.sizes))
+        said = f"wrote {output} ({lines} lines) and {weights}: the same keys, and equal outputs at batches of {sizes}"
+        here.show({"spec": str(output), "weights": str(weights), "lines": lines, "sizes": list(found.sizes)}, said)

@@ -1,0 +1,132 @@
+"""The table of functions: how torch's calls are written in the vocabulary.
+
+A row is torch's names (without underscores: ``add_`` and ``__add__`` are ``add``, ``__iadd__`` is ``iadd``), the type
+in the vocabulary, and the order of the call's parameters by the vocabulary's names; ``*`` takes all that follow as a
+list, a name in brackets is left out.
+"""
+
+from __future__ import annotations
+
+_ROWS = """
+add radd iadd | add          | input other alpha
+sub isub subtract | sub          | input other alpha
+rsub | rsub         | input other alpha
+mul rmul imul multiply | mul          | input other
+div truediv itruediv true_divide divide idiv | div  | input other rounding_mode
+pow | pow          | input exponent
+matmul | matmul       | input other
+bmm | bmm          | input mat2
+maximum minimum |              | input other
+eq ne lt le gt ge |              | input other
+logical_and logical_or |              | input other
+logical_not |              | input
+abs neg exp log sqrt rsqrt square sin cos erf sigmoid tanh reciprocal floor round sign | | input
+relu |              | input [inplace]
+silu |              | input [inplace]
+gelu |              | input approximate
+clamp clip | clamp        | input min max
+clamp_min | clamp        | input min
+clamp_max | clamp        | input max
+where |              | condition input other
+softmax log_softmax |              | input dim [_stacklevel] dtype
+mean sum amax amin var norm |              | input dim keepdim
+argmax argmin prod cumsum |              | input dim keepdim
+normalize |              | input p dim eps
+cat concat concatenate | cat          | tensors dim
+stack |              | tensors dim
+split split_with_sizes | split        | tensor split_size_or_sections dim
+chunk |              | input chunks dim
+unbind |              | input dim
+flatten |              | input start_dim end_dim
+permute |              | input *dims
+transpose swapaxes swapdims | transpose    | input dim0 dim1
+unsqueeze |              | input dim
+squeeze |              | input dim
+expand |              | input *size
+expand_as |              | input other
+flip |              | input *dims
+roll |              | input shifts dims
+narrow |              | input dim start length
+select |              | input dim index
+index_select |              | input dim index
+interpolate |              | input size scale_factor mode align_corners recompute_scale_factor antialias
+pad |              | input pad mode value
+einsum |              | equation *operands
+scaled_dot_product_attention |              | query key value attn_mask dropout_p is_causal scale enable_gqa
+leaky_relu | LeakyReLU    | input negative_slope [inplace]
+elu | ELU          | input alpha [inplace]
+celu | CELU         | input alpha [inplace]
+selu | SELU         | input [inplace]
+relu6 | ReLU6        | input [inplace]
+hardtanh | Hardtanh     | input min_val max_val [inplace]
+hardswish | Hardswish    | input [inplace]
+hardsigmoid | Hardsigmoid  | input [inplace]
+mish | Mish         | input [inplace]
+softplus | Softplus     | input beta threshold
+logsigmoid | LogSigmoid   | input
+softsign | Softsign     | input
+glu | GLU          | input dim
+dropout | Dropout      | input p [training] [inplace]
+dropout1d | Dropout1d    | input p [training] [inplace]
+dropout2d feature_dropout | Dropout2d    | input p [training] [inplace]
+dropout3d | Dropout3d    | input p [training] [inplace]
+alpha_dropout | AlphaDropout | input p [training] [inplace]
+adaptive_avg_pool1d | AdaptiveAvgPool1d | input output_size
+adaptive_avg_pool2d | AdaptiveAvgPool2d | input output_size
+adaptive_avg_pool3d | AdaptiveAvgPool3d | input output_size
+adaptive_max_pool1d | AdaptiveMaxPool1d | input output_size return_indices
+adaptive_max_pool2d | AdaptiveMaxPool2d | input output_size return_indices
+adaptive_max_pool3d | AdaptiveMaxPool3d | input output_size return_indices
+avg_pool1d | AvgPool1d    | input kernel_size stride padding ceil_mode count_include_pad
+avg_pool2d | AvgPool2d | input kernel_size stride padding ceil_mode count_include_pad divisor_override
+avg_pool3d | AvgPool3d | input kernel_size stride padding ceil_mode count_include_pad divisor_override
+max_pool1d | MaxPool1d    | input kernel_size stride padding dilation ceil_mode return_indices
+max_pool2d | MaxPool2d    | input kernel_size stride padding dilation ceil_mode return_indices
+max_pool3d | MaxPool3d    | input kernel_size stride padding dilation ceil_mode return_indices
+pixel_shuffle | PixelShuffle | input upscale_factor
+pixel_unshuffle | PixelUnshuffle | input downscale_factor
+channel_shuffle | ChannelShuffle | input groups
+local_response_norm | LocalResponseNorm | input size alpha beta k
+unfold | Unfold       | input kernel_size dilation padding stride
+fold | Fold         | input output_size kernel_size dilation padding stride
+cosine_similarity | CosineSimilarity | x1 x2 dim eps
+stochastic_depth | StochasticDepth | input p mode [training]
+"""
+
+
+def _rows() -> dict[str, tuple[str, list[str]]]:
+    table = {}
+    for line in _ROWS.strip().splitlines():
+        names, kind, parameters = (part.strip() for part in line.split("|"))
+        for name in names.split():
+            table[name] = (kind or name, parameters.split())
+    return table
+
+
+#: torch's name → the type in the vocabulary, and its parameters in order.
+FUNCTIONS = _rows()
+#: What gives its argument's numbers, as far as a spec goes.
+SAME = frozenset("contiguous clone alias view_as_real_ requires_grad_ to_dense float_ cpu positive pin_memory".split())
+#: Every call that gives the same elements in another shape: it is written with the shape that came out.
+RESHAPES = frozenset("view reshape unflatten view_as reshape_as ravel".split())
+
+#: Calls with weights: the layer, and the call's parameters in order.
+WEIGHTED: dict[str, tuple[str, list[str]]] = {
+    **{f"conv{n}d": (f"Conv{n}d", "input weight bias stride padding dilation groups".split()) for n in (1, 2, 3)},
+    **{
+        f"conv_transpose{n}d": (
+            f"ConvTranspose{n}d", "input weight bias stride padding output_padding groups dilation".split(),
+        )
+        for n in (1, 2, 3)
+    },
+    "linear": ("Linear", "input weight bias".split()),
+    "layer_norm": ("LayerNorm", "input normalized_shape weight bias eps".split()),
+    "rms_norm": ("RMSNorm", "input normalized_shape weight eps".split()),
+    "group_norm": ("GroupNorm", "input num_groups weight bias eps".split()),
+    "batch_norm": ("BatchNorm", "input running_mean running_var weight bias training momentum eps".split()),
+    "embedding": ("Embedding", "input weight padding_idx max_norm norm_type scale_grad_by_freq sparse".split()),
+    "prelu": ("PReLU", "input weight".split()),
+    "instance_norm": (
+        "InstanceNorm", "input running_mean running_var weight bias use_input_stats momentum eps".split(),
+    ),
+}  # fmt: skip

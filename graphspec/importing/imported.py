@@ -1,0 +1,61 @@
+"""What an import gives: the spec's text, its weights, and what was proven of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphspec.system.durable import write_atomically
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from graphspec.compiler import Network
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Imported:
+    """A network written as a spec. ``text`` is TOML, without its weights' file; ``weights`` the state_dict.
+
+    ``sizes`` are the batch sizes at which its outputs were equal to the source's, in evaluation and in training.
+    """
+
+    text: str
+    weights: Mapping[str, Tensor]
+    sizes: tuple[int, ...]
+    name: str = "model"
+
+    @property
+    def network(self) -> Network:
+        """The spec as a network with these weights."""
+        from graphspec.compiler import load
+
+        return load(self.text).with_state(lambda: self.weights)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the spec to `path` (.toml) and the weights beside it, which the spec names; gives the weights' path."""
+        import safetensors.torch
+
+        spec = Path(path)
+        file = spec.with_suffix(".safetensors")
+        tensors = {name: value.detach().cpu().contiguous().clone() for name, value in self.weights.items()}
+        write_atomically(file, safetensors.torch.save(tensors))
+        write_atomically(spec, naming(self.text, _relative(file)).encode())
+        return file
+
+
+def naming(text: str, weights: str) -> str:
+    """`text` with the file of weights that it starts from."""
+    from graphspec.spec.dump import toml_value
+
+    return f"{text}\n[train]\ninit = {toml_value(weights)}\n"
+
+
+def _relative(file: Path) -> str:
+    """A path of a spec begins at the working directory."""
+    here = Path.cwd()
+    whole = file.resolve()
+    return whole.relative_to(here).as_posix() if whole.is_relative_to(here) else str(whole)

@@ -1,0 +1,215 @@
+"""An ``nn.Module`` becomes a spec: recorded, lowered, put into scopes, merged, written, and proven equal."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphspec.compiler import load
+from graphspec.diagnostics import GraphspecError, fail, quoted
+from graphspec.importing.imported import Imported
+from graphspec.importing.items import Writer
+from graphspec.importing.lower import Lowering
+from graphspec.importing.merge import merge
+from graphspec.importing.outputs import named
+from graphspec.importing.pair import pairs
+from graphspec.importing.proof import SEED, difference, first_layer, run
+from graphspec.importing.record import NotRecorded, Recorder, Recording, Value, values_in
+from graphspec.importing.scopes import Network, Scopes, full_name
+from graphspec.importing.write import all_blocks, document
+from graphspec.spec.dims import NamedDim
+from graphspec.spec.dump import document as toml
+
+Dims = Mapping[str, Sequence[int | str]]
+
+
+def from_module(
+    model: nn.Module, inputs: Mapping[str, Tensor], dims: Dims | None = None, *, name: str = ""
+) -> Imported:
+    """Write `model` as a spec, and prove that both are the same function.
+
+    `inputs` are a sample of each of forward's tensors, by name, and `dims` their sizes as a spec has them; without
+    them the first dim is called ``N`` and the others are fixed. Its weights go along. The model is run as it is:
+    twice with two sizes in evaluation, and in training.
+
+    Raises:
+        GraphspecError: ``not-importable``: what of the model no spec can say, or the first layer that is another.
+    """
+    named_dims = {key: list((dims or {}).get(key) or ["N", *value.shape[1:]]) for key, value in inputs.items()}
+    _check_dims(inputs, named_dims)
+    title = name or _snake(type(model).__name__)
+    was_training = model.training
+    try:
+        with _as_it_is(model):
+            return _Import(model, dict(inputs), named_dims, title).imported()
+    except NotRecorded as error:
+        raise fail("not-importable", f"{type(model).__name__}: {error}", hint=error.hint) from error
+    finally:
+        model.train(was_training)
+
+
+@contextlib.contextmanager
+def _as_it_is(model: nn.Module) -> Iterator[None]:
+    modes = {module: module.training for module in model.modules()}
+    with torch.random.fork_rng(devices=[]):
+        yield
+    for module, mode in modes.items():
+        module.training = mode
+
+
+def _check_dims(inputs: Mapping[str, Tensor], dims: Mapping[str, Sequence[int | str]]) -> None:
+    for name, value in inputs.items():
+        if len(dims[name]) != value.dim():
+            message = f"the input {quoted(name)} has {value.dim()} dims, and {len(dims[name])} are named"
+            raise fail("bad-value", message, hint="name each: a number, or a name for a size that may be any")
+        for size, dim in zip(value.shape, dims[name], strict=True):
+            if isinstance(dim, int) and dim != size:
+                raise fail("bad-value", f"the input {quoted(name)} has a dim of {size}, not {dim}")
+
+
+@dataclasses.dataclass
+class _Import:
+    """One import, step by step."""
+
+    model: nn.Module
+    inputs: dict[str, Tensor]
+    dims: Mapping[str, Sequence[int | str]]
+    name: str
+
+    def imported(self) -> Imported:
+        """The spec, once it is proven."""
+        other = {name: _resized(value, self.dims[name]) for name, value in self.inputs.items()}
+        self.plain(self.inputs)
+        first, second = self.recordings(self.inputs, other)
+        self.calls = first.calls
+        lowering = Lowering(self.model, list(pairs(first, second)))
+        steps = _needed(lowering.steps(), lowering, first.result)
+        outputs = named(first.result, Value, set(self.inputs))
+        if not outputs:
+            raise NotRecorded("its forward gives no tensor")
+        scopes = Scopes(self.model, first, lowering.value)
+        network = scopes.place(steps, outputs)
+        second_of = {**lowering.second, **{value: second.inputs[name] for name, value in first.inputs.items()}}
+        values = {out: value for value, out in scopes.out.items() if value in second_of}
+        writer = Writer(network, lambda value: (value.shape, second_of.get(value, value).shape), values)
+        samples = [self.inputs, other]
+        faults: list[Exception] = []
+        for merging in (True, False):
+            root = writer.block(network.root)
+            blocks = merge(root) if merging else all_blocks(root)
+            used = {name: self.spec_input(name) for name in root.inputs if _is_used(network, name)}
+            try:
+                text = toml(document(root, blocks, used))
+                return self.proven(text, network, samples)
+            except (GraphspecError, NotRecorded) as error:
+                faults.append(error)
+        raise faults[-1]
+
+    def plain(self, inputs: Mapping[str, Tensor]) -> None:
+        """A forward pass as it is, so that what it keeps from the first one on is there."""
+        try:
+            with torch.no_grad():
+                run(self.model, inputs, False)
+        except Exception as error:  # the model is the user's, and may raise anything
+            message = f"its forward raises {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            hint = "give the inputs that it takes, with sizes that fit"
+            raise fail("not-importable", f"{type(self.model).__name__}: {message}", hint=hint) from error
+
+    def recordings(self, inputs: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> tuple[Recording, Recording]:
+        """Two recordings at two sizes: in evaluation, or in training where that calls more."""
+        first = self.record(inputs, False)
+        self.trains = True
+        try:
+            trained = self.record(inputs, True)
+        except NotRecorded:
+            raise
+        except Exception:  # it cannot be trained with these inputs, such as BatchNorm of one value
+            self.trains = False
+            return first, self.record(other, False)
+        if [call.name for call in trained.calls] != [call.name for call in first.calls]:
+            return trained, self.record(other, True)
+        return first, self.record(other, False)
+
+    def record(self, inputs: Mapping[str, Tensor], training: bool, watch: Any = None) -> Recording:
+        model = copy.deepcopy(self.model).train() if training else self.model.eval()
+        torch.manual_seed(SEED)
+        return Recorder(model, watch).run(dict(inputs))
+
+    def spec_input(self, name: str) -> Any:
+        value, shape = self.inputs[name], list(self.dims[name])
+        dtype = str(value.dtype).removeprefix("torch.")
+        return shape if dtype == "float32" else {"shape": shape, "dtype": dtype}
+
+    def proven(self, text: str, network: Network, samples: Sequence[Mapping[str, Tensor]]) -> Imported:
+        """`text` with its weights, or an error that names the first layer that is another."""
+        weights = self.model.state_dict()
+        spec = load(text)
+        ours = spec.with_state(lambda: weights).build()
+        found = difference(self.model, ours, samples, self.trains)
+        if found is None:
+            return Imported(text, weights, tuple(next(iter(sample.values())).shape[0] for sample in samples), self.name)
+        layer = ""
+        if found.inputs is not None and not found.training:
+            layer = self.first_layer(network, ours, found.inputs)
+        where = f"; the first layer that differs is {layer}" if layer else ""
+        raise NotRecorded(f"the spec is another network: {found.message}{where}")
+
+    def first_layer(self, network: Network, ours: nn.Module, inputs: Mapping[str, Tensor]) -> str:
+        """The first layer of the compiled spec whose output is not that of the source."""
+        known = dict(ours.named_modules())
+        numbers = {id(call): n for n, call in enumerate(self.calls)}
+        names = [(numbers[id(line.call)], full_name(line)) for line in network.root.lines() if line.call]
+        names = [(number, name) for number, name in sorted(names) if name in known]
+        return first_layer(lambda watch: self.record(inputs, False, watch), ours, names, dict(inputs))
+
+
+def _is_used(network: Network, name: str) -> bool:
+    outs = [
+        out
+        for line in network.root.lines()
+        for given in line.sources.values()
+        for out in (given if isinstance(given, list) else [given])
+    ]
+    return any(out.line.type == "input" and out.line.name == name for out in [*outs, *network.outputs.values()])
+
+
+def _needed(steps: Sequence[Any], lowering: Lowering, result: Any) -> list[Any]:
+    """The steps on which the result depends, and those that draw random numbers or keep statistics."""
+    wanted = {lowering.value(value) for value in values_in(result)}
+    kept = []
+    for step in reversed(steps):
+        if step.stateful or any(value in wanted for _, value in step.outputs):
+            if not any(value in wanted for _, value in step.outputs):
+                continue
+            kept.append(step)
+            wanted |= {lowering.value(value) for value in values_in(step.sources)}
+    return kept[::-1]
+
+
+def _resized(value: Tensor, dims: Sequence[int | str]) -> Tensor:
+    """A sample of other sizes, where they may be any: numbers of the same kind."""
+    sizes = [
+        size if isinstance(dim, int) else size + NamedDim.of(dim).factor
+        for size, dim in zip(value.shape, dims, strict=True)
+    ]
+    generator = torch.Generator().manual_seed(SEED)
+    if value.dtype.is_floating_point:
+        return torch.randn(sizes, generator=generator).to(value.dtype)
+    drawn = torch.randint(0, max(1, value.numel()), sizes, generator=generator)
+    return value.flatten()[drawn] if value.numel() else value.new_zeros(sizes)
+
+
+def _snake(name: str) -> str:
+    return (
+        "".join(
+            f"_{c.lower()}" if c.isupper() and n and not name[n - 1].isupper() else c.lower()
+            for n, c in enumerate(name)
+        ).strip("_")
+        or "model"
+    )

@@ -1,0 +1,27 @@
+"""One line of the spec to be: a layer type with its arguments and the values that go in."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from graphspec.importing.record import Frame, Value
+
+
+@dataclasses.dataclass(eq=False)
+class Step:
+    """`type` at `path`, where the layer has weights or a name of its own, or else in the scope of `frame`.
+
+    ``sources`` are values by port; ``args`` numbers, strings and formulas. ``outputs`` are the values that come out,
+    each with its selector (``"h_n"``, ``""`` for the only one).
+    """
+
+    type: str
+    frame: Frame
+    sources: dict[str, Any]
+    args: dict[str, Any]
+    outputs: list[tuple[str, Value]]
+    path: str = ""
+    name: str = ""
+    stateful: bool = False
+    call: Any = None

@@ -1,0 +1,177 @@
+"""Merged blocks as the text of a spec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from graphspec.importing.items import Block, Item, Text
+from graphspec.importing.merge import _CONTAINERS, MISSING, Each, default_of, relative
+from graphspec.ops import lookup
+from graphspec.ops import names as op_names
+
+
+def document(root: Block, blocks: Sequence[Block], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec as a dict."""
+    _name_blocks(root, blocks)
+    found: dict[str, Any] = {"graphspec": 1, "inputs": dict(inputs)}
+    found["layers"] = _layers(root)
+    outputs = _outputs(root)
+    if outputs:
+        found["outputs"] = outputs
+    if blocks:
+        found["blocks"] = {block.name: _block(block) for block in blocks}
+    return found
+
+
+def all_blocks(root: Block) -> list[Block]:
+    """Every block below `root` as it is."""
+    inner = [item.type for item in root.items if isinstance(item.type, Block) and not item.reuse]
+    return [each for block in inner for each in (block, *all_blocks(block))]
+
+
+def _block(block: Block) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if block.variables:
+        found["vars"] = {name: _value(value) for name, value in block.variables.items()}
+    if block.inputs != ["x"]:
+        found["inputs"] = list(block.inputs)
+    found["layers"] = _layers(block)
+    outputs = _outputs(block)
+    if outputs:
+        found["outputs"] = outputs
+    return found
+
+
+def _outputs(block: Block) -> dict[str, str] | None:
+    """What comes out; nothing to be said where it is the last line."""
+    lines = [item for item in block.items if not item.keep]
+    if not block.outputs:
+        return None
+    only = next(iter(block.outputs.values())) if len(block.outputs) == 1 else None
+    last = block.items[-1]
+    if (
+        only is not None
+        and lines
+        and last is lines[-1]
+        and (only == last.name or (last.repeat and only == _last_copy(last)))
+    ):
+        return None
+    return dict(block.outputs)
+
+
+def _in_order(item: Item) -> Iterator[tuple[str, Any]]:
+    """The arguments in the order of torch's signature, or of the block's variables."""
+    known: list[str] = []
+    if isinstance(item.type, str) and not isinstance(item.type, Text):
+        op = lookup(item.type)
+        known = [*op.arguments, *op.options]
+    rest = [name for name in item.args if name not in known]
+    yield from ((name, item.args[name]) for name in [*known, *rest] if name in item.args)
+
+
+def _default(kind: Any, name: str) -> Any:
+    return MISSING if isinstance(kind, Text) else default_of(kind, name)
+
+
+def _last_copy(item: Item) -> str:
+    match = re.fullmatch(r"(.*)\$\{i(?: \+ (\d+))?\}", item.name)
+    return f"{match[1]}{(item.repeat or 1) - 1 + int(match[2] or 0)}" if match else item.name
+
+
+def _layers(block: Block) -> dict[str, Any]:
+    found = {}
+    before: str | None = block.inputs[0] if len(block.inputs) == 1 else None
+    for item in block.items:
+        found[item.name] = _line(item, block, before)
+        before = _last_copy(item)
+    return found
+
+
+def _line(item: Item, block: Block, before: str | None) -> Any:
+    row: dict[str, Any] = {}
+    if item.reuse:
+        row["reuse"] = relative(item.reuse, block.path)
+    else:
+        row["type"] = item.type.name if isinstance(item.type, Block) else item.type
+    if item.source is not None and item.source != before:
+        row["from"] = item.source
+    defaults = item.type.variables if isinstance(item.type, Block) else {}
+    if not item.reuse:
+        for name, value in _in_order(item):
+            default = defaults.get(name, MISSING) if isinstance(item.type, Block) else _default(item.type, name)
+            if default is MISSING or repr(value) != repr(default):
+                row[name] = _value(value)
+    if item.repeat:
+        row["repeat"] = item.repeat
+    if item.condition is not None and item.condition is not True:
+        row["if"] = _value(item.condition)
+    if item.tie:
+        row["tie"] = dict(item.tie)
+    for flag in ("keep", "freeze"):
+        if getattr(item, flag):
+            row[flag] = True
+    return row["type"] if set(row) == {"type"} else row
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Each):
+        return "${" + _choice(value) + "}"
+    if isinstance(value, list | tuple):
+        return [_value(item) for item in value]
+    return str(value) if isinstance(value, Text) else value
+
+
+def _choice(values: Each) -> str:
+    """The values of the copies as an expression of ``i``."""
+    first, rest = values[0], values[1:]
+    if len({repr(value) for value in rest}) == 1:
+        if (first, rest[0]) == (True, False):
+            return "i == 0"
+        if (first, rest[0]) == (False, True):
+            return "i > 0"
+        return f"{_literal(first)} if i == 0 else {_literal(rest[0])}"
+    steps = {b - a for a, b in zip(values, rest, strict=False)} if all(type(v) is int for v in values) else set()
+    if len(steps) == 1 and len(values) > 2:
+        step = steps.pop()
+        return f"{first} + {step} * i" if first else f"{step} * i"
+    if len({repr(value) for value in values[:-1]}) == 1:
+        return f"{_literal(values[-1])} if i == {len(values) - 1} else {_literal(first)}"
+    return f"[{', '.join(map(_literal, values))}][i]"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, Text):
+        return value.removeprefix("${").removesuffix("}")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return f"'{value}'" if isinstance(value, str) else repr(value)
+
+
+def _name_blocks(root: Block, blocks: Sequence[Block]) -> None:
+    """Each block is called as its class is, or, for a container, as the attribute that holds it."""
+    used = {name.lower() for name in op_names()}
+    holders = {id(item.type): item for block in [root, *blocks] for item in block.items if isinstance(item.type, Block)}
+    for block in blocks:
+        title = block.title
+        if title in _CONTAINERS:
+            path = block.path or holders[id(block)].name
+            parts = [part for part in path.split(".") if not part.isdigit()] or ["Part"]
+            title = parts[-1]
+        block.name = _free(title, used)
+
+
+def _free(title: str, used: set[str]) -> str:
+    words = re.findall(r"[A-Za-z0-9]+", title)
+    name = "".join(word[0].upper() + word[1:] for word in words) or "Part"
+    name = name if name[0].isalpha() else f"Part{name}"
+    number = 1
+    free = name if name.lower() not in used else f"{name}Block"
+    while free.lower() in used:
+        number += 1
+        free = f"{name}{number}"
+    used.add(free.lower())
+    return free
