@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graphspec.diagnostics import GraphspecError, GraphspecWarning, VerificationError
     from graphspec.importing import from_module
     from graphspec.ops import layer
-    from graphspec.pipeline import compile, evaluate, export, find_lr, overfit_batch, predict, train, tune, verify
+    from graphspec.pipeline import compile, diff, evaluate, export, find_lr, overfit_batch, predict, train, tune, verify
 
 __version__ = "0.1.0"
 
@@ -28,7 +28,7 @@ _HOMES = {
     name: home
     for home, names in {
         "graphspec.compiler": "Network build load shape",
-        "graphspec.pipeline": "compile evaluate export find_lr overfit_batch predict train tune verify",
+        "graphspec.pipeline": "compile diff evaluate export find_lr overfit_batch predict train tune verify",
         "graphspec.importing": "from_module",
         "graphspec.diagnostics": "GraphspecError GraphspecWarning VerificationError",
         "graphspec.data.place": "DataPlace",

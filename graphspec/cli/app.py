@@ -9,6 +9,7 @@ import typer
 from graphspec import __version__
 from graphspec.cli.compile import compile_
 from graphspec.cli.data import data
+from graphspec.cli.diff import diff
 from graphspec.cli.export import export, verify
 from graphspec.cli.import_ import import_
 from graphspec.cli.init import init
@@ -68,6 +69,7 @@ app.command()(grouped(predict))
 app.command()(grouped(export))
 app.command()(grouped(verify))
 app.command("import")(grouped(import_))
+app.command()(grouped(diff))
 app.command()(grouped(ops))
 app.command()(grouped(data))
 app.command()(grouped(schema))

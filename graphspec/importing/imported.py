@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 class Imported:
     """A network written as a spec. ``text`` is TOML, without its weights' file; ``weights`` the state_dict.
 
-    ``sizes`` are the batch sizes at which its outputs were equal to the source's, in evaluation and in training.
+    ``sizes`` are the batch sizes at which its outputs were equal to the source's, in evaluation and in training;
+    ``unmerged`` says why scopes that are alike were not written as one block, where they were not.
     """
 
     text: str
     weights: Mapping[str, Tensor]
     sizes: tuple[int, ...]
     name: str = "model"
+    unmerged: str = ""
 
     @property
     def network(self) -> Network:

@@ -35,6 +35,8 @@ class Lowering:
         self.second: dict[Value, Value] = {}
         for pair in self.pairs:
             self.second.update(zip(pair.first.outputs, pair.second.outputs, strict=True))
+        #: values that are random, with the share of ones before they are divided by it
+        self.noise: dict[Value, float] = {}
         self.owned = self._owned()
         self.lacking: Counter[str] = Counter()
 
@@ -108,6 +110,11 @@ class Lowering:
         name = call.name.strip("_")
         if call in self.owned:
             yield self._weighted(pair, name)
+            return
+        if name == "new_empty":
+            return
+        if any(value in self.noise for value in call.inputs()):
+            yield from _drawn(self, pair)
             return
         special = _SPECIAL.get(name)
         if special:
@@ -510,9 +517,93 @@ def _softmax(lowering: Lowering, pair: Pair) -> Iterator[Step]:
     yield lowering.step(pair, kind, {"input": source}, {"dim": bound["dim"]})
 
 
+def _rsub(lowering: Lowering, pair: Pair) -> Iterator[Step]:
+    """number - x: the same bits as -x + number."""
+    (source, number), _ = pair.args()
+    if isinstance(number, Value):
+        raise lowering._lacks(pair)
+    inner = Value(source.shape, pair.first.outputs[0].dtype, pair.first, (), "call")
+    yield lowering.step(pair, "neg", {"input": source}, {}, [("", inner)])
+    yield lowering.step(pair, "add", {"input": inner}, {"other": number})
+
+
+def _cat(lowering: Lowering, pair: Pair) -> Iterator[Step]:
+    """Of one value it is that value."""
+    bound = lowering._bound(pair, FUNCTIONS["cat"][1])
+    if len(bound["tensors"]) == 1:
+        lowering.stands_for[pair.first.outputs[0]] = bound["tensors"][0]
+        return
+    yield lowering._function(pair, *FUNCTIONS["cat"])
+
+
+def _pad(lowering: Lowering, pair: Pair) -> Iterator[Step]:
+    """By nothing it is its input."""
+    if not any(lowering._bound(pair, FUNCTIONS["pad"][1])["pad"]):
+        lowering._alias(pair)
+        return
+    yield lowering._function(pair, *FUNCTIONS["pad"])
+
+
+def _interpolate(lowering: Lowering, pair: Pair) -> Iterator[Step]:
+    """To a size a function, by a factor the layer Upsample."""
+    bound = lowering._bound(pair, FUNCTIONS["interpolate"][1])
+    if bound.get("scale_factor") is None or bound.get("antialias"):
+        yield lowering._function(pair, *FUNCTIONS["interpolate"])
+        return
+    source = bound.pop("input")
+    yield lowering.step(pair, "Upsample", {"input": source}, {k: v for k, v in bound.items() if v not in (None, False)})
+
+
+def _masked_fill(lowering: Lowering, pair: Pair) -> Iterator[Step]:
+    """where(mask, number, x)."""
+    source, mask, number = pair.args()[0]
+    number = _number(number) if isinstance(number, Value) else number
+    if not isinstance(number, int | float):
+        raise lowering._lacks(pair)
+    filling = Value((), source.dtype, data=torch.tensor(number, dtype=source.dtype))
+    yield lowering.step(pair, "where", {"condition": mask, "input": filling, "other": source}, {"broadcast": True})
+
+
+def _repeat(lowering: Lowering, pair: Pair) -> Iterator[Step]:
+    """Dims of size 1 many times: expand."""
+    args, _ = pair.args()
+    source = args[0]
+    counts = list(args[1]) if len(args) == 2 and isinstance(args[1], tuple | list) else list(args[1:])
+    extra = len(counts) - len(source.shape)
+    sizes = [1] * extra + list(source.shape)
+    if any(count != 1 and size != 1 for count, size in zip(counts, sizes, strict=True)):
+        raise lowering._lacks(pair)
+    yield lowering.step(
+        pair, "expand", {"input": source},
+        {"size": [-1 if n >= extra and count == 1 else count for n, count in enumerate(counts)]},
+    )  # fmt: skip
+
+
+def _drawn(lowering: Lowering, pair: Pair) -> Iterator[Step]:
+    """Noise that leaves whole samples out, as every residual network's drop path has it: StochasticDepth."""
+    call = pair.first
+    name = call.name.strip("_")
+    values = [value for value in call.inputs() if value in lowering.noise]
+    args, _ = pair.args()
+    if name == "bernoulli" and call.name.endswith("_") and len(args) == 2:
+        lowering.noise[call.outputs[0]] = float(args[1])
+    elif name in ("div", "idiv", "itruediv") and values and args[1] == lowering.noise[values[0]]:
+        lowering.noise[call.outputs[0]] = lowering.noise[values[0]]
+    elif name == "mul" and len(values) == 1:
+        source = next(value for value in call.inputs() if value not in lowering.noise)
+        keep = lowering.noise[values[0]]
+        rate = next((p for p in (round(1 - keep, 12), 1 - keep) if 1.0 - p == keep), None)
+        if rate is None or math.prod(values[0].shape) != source.shape[0]:
+            raise lowering._lacks(pair, "random numbers")
+        yield lowering.step(pair, "StochasticDepth", {"input": source}, {"p": rate, "mode": "row"})
+    else:
+        raise lowering._lacks(pair, "random numbers")
+
+
 _SPECIAL: dict[str, Callable[[Lowering, Pair], Iterator[Step]]] = {
     "getitem": _index, "rdiv": _rdiv, "rtruediv": _rdiv, "T": _transposed, "mT": _transposed, "t": _transposed,
     "squeeze": _squeeze, "norm": _norm, "mean": _reduce("mean"), "sum": _reduce("sum"), "softmax": _softmax,
-    "log_softmax": _softmax,
+    "log_softmax": _softmax, "rsub": _rsub, "cat": _cat, "concat": _cat, "concatenate": _cat, "pad": _pad,
+    "interpolate": _interpolate, "masked_fill": _masked_fill, "repeat": _repeat, "bernoulli": _drawn,
     **dict.fromkeys(["to", "type", "float", "half", "bfloat16", "double", "long", "int", "bool", "type_as"], _to),
 }  # fmt: skip

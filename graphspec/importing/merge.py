@@ -331,6 +331,7 @@ def _as_input(column: Sequence[Any], where: Any, block: Block, blocks: Sequence[
 
 def _variable(where: Any, names: set[str]) -> str:
     item, argument = where
+    argument = argument if argument[:1].isalpha() else f"with_{argument}"
     plain = {"out_channels": "channels", "out_features": "features", "type": "layer"}.get(argument, argument)
     own = re.sub(r"\W", "_", f"{item.name}_{plain}").strip("_")
     own = own if own[:1].isalpha() else f"{plain}_{item.name}".replace("-", "_")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from graphspec.compiler import load
 from graphspec.diagnostics import GraphspecError, fail, quoted
 from graphspec.importing.imported import Imported
 from graphspec.importing.items import Writer
+from graphspec.importing.joined import joined
 from graphspec.importing.lower import Lowering
 from graphspec.importing.merge import merge
 from graphspec.importing.outputs import named
@@ -47,7 +49,8 @@ def from_module(
     was_training = model.training
     try:
         with _as_it_is(model):
-            return _Import(model, dict(inputs), named_dims, title).imported()
+            samples = {key: value.detach().clone() for key, value in inputs.items()}
+            return _Import(model, samples, named_dims, title).imported()
     except NotRecorded as error:
         raise fail("not-importable", f"{type(model).__name__}: {error}", hint=error.hint) from error
     finally:
@@ -89,7 +92,7 @@ class _Import:
         first, second = self.recordings(self.inputs, other)
         self.calls = first.calls
         lowering = Lowering(self.model, list(pairs(first, second)))
-        steps = _needed(lowering.steps(), lowering, first.result)
+        steps = joined(_needed(lowering.steps(), lowering, first.result), lowering.value)
         outputs = named(first.result, Value, set(self.inputs))
         if not outputs:
             raise NotRecorded("its forward gives no tensor")
@@ -106,7 +109,8 @@ class _Import:
             used = {name: self.spec_input(name) for name in root.inputs if _is_used(network, name)}
             try:
                 text = toml(document(root, blocks, used))
-                return self.proven(text, network, samples)
+                found = self.proven(text, network, samples)
+                return dataclasses.replace(found, unmerged=str(faults[0]) if faults else "")
             except (GraphspecError, NotRecorded) as error:
                 faults.append(error)
         raise faults[-1]
@@ -150,7 +154,9 @@ class _Import:
         """`text` with its weights, or an error that names the first layer that is another."""
         weights = self.model.state_dict()
         spec = load(text)
-        ours = spec.with_state(lambda: weights).build()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a person would write otherwise is as the source has it
+            ours = spec.with_state(lambda: weights).build()
         found = difference(self.model, ours, samples, self.trains)
         if found is None:
             return Imported(text, weights, tuple(next(iter(sample.values())).shape[0] for sample in samples), self.name)

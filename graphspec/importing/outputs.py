@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from graphspec.spec.names import fault_in
+
 
 def flat(result: Any, leaf: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every `leaf` in nested results, with the keys that lead to it, joined; ``""`` for one alone."""
@@ -34,6 +36,7 @@ def named(result: Any, leaf: type, inputs: set[str]) -> dict[str, Any]:
     for key, value in flat(result, leaf):
         name = re.sub(r"\W", "_", key).strip("_") or "output"
         name = f"output_{name}" if name[0].isdigit() else name
+        name = f"{name}_" if fault_in(name, "output", ()) else name
         while name in found or name in inputs:
             name += "_"
         found[name] = value

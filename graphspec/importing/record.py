@@ -109,7 +109,8 @@ _READS = frozenset(
     "item tolist numpy equal allclose is_nonzero __bool__ __int__ __float__ __index__ __contains__".split()
 )
 _RANDOM = frozenset("bernoulli bernoulli_ uniform_ normal_ rand randn randint rand_like randn_like randperm".split())
-_CREATIONS = frozenset("zeros ones full empty arange linspace tensor as_tensor eye meshgrid".split())
+#: They take no number of their argument, only its size, dtype or device.
+_CREATIONS = frozenset("new_zeros new_ones new_full new_tensor zeros_like ones_like full_like".split())
 
 
 class Recorder(TorchFunctionMode):
@@ -258,7 +259,8 @@ class Recorder(TorchFunctionMode):
     def _finish(self, call: Call, result: Any, before: Mapping[int, tuple[Tensor, int]]) -> None:
         """Note what a call gave, and what it changed in place."""
         written = {key: tensor for key, (tensor, version) in before.items() if tensor._version != version}
-        constant = call.module is None and call.name not in _RANDOM and all(v.data is not None for v in call.inputs())
+        known = call.name in _CREATIONS or all(v.data is not None for v in call.inputs())
+        constant = call.module is None and call.name not in _RANDOM and known
         if constant and not any(True for _ in call.inputs()) and call.name in ("empty", "new_empty"):
             constant = False
         found = False

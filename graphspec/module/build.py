@@ -46,7 +46,23 @@ def build(shaped: ShapedGraph, seed: int = 0) -> fx.GraphModule:
                 _add(root, layer)
     for layer in shaped.layers:
         _share(root, layer)
-    return fx.GraphModule(root, _Tracer(shaped).graph(), class_name(shaped.spec.name))
+    module = fx.GraphModule(root, _Tracer(shaped).graph(), class_name(shaped.spec.name))
+    for layer in shaped.layers:
+        if layer.keep:
+            _keep(module, root, layer)
+    return module
+
+
+def _keep(module: nn.Module, root: nn.Module, layer: ShapedLayer) -> None:
+    """Give `module` a layer that its graph does not call, which torch.fx leaves out."""
+    parent, _, leaf = layer.name.rpartition(".")
+    container, owner = _container(module, parent), root.get_submodule(parent)
+    if not layer.op.is_leaf:
+        container.add_module(leaf, owner.get_submodule(leaf))
+    elif layer.parameters:
+        container.register_parameter(leaf, owner.get_parameter(leaf))
+    else:
+        container.register_buffer(leaf, owner.get_buffer(leaf), layer.arguments.get("persistent", True))
 
 
 def _check_names(shaped: ShapedGraph) -> None:

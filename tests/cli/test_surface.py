@@ -14,6 +14,7 @@ predict   source files --count --data --download --cache --import --json --quiet
 export    source -o --format --precision --overwrite --data --download --cache --variant --set --import --json --quiet
 verify    source --against --runtime --import --json --quiet
 import    source -o --input --import --json --quiet
+diff      before after -o --import --json --quiet
 ops       name --import --json --quiet
 data      spec --show --data --download --cache --variant --set --import --json --quiet
 schema    -o --import --json --quiet

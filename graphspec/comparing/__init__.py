@@ -1,0 +1,5 @@
+"""Comparing: what is different between two networks, each a spec, a run or an export."""
+
+from graphspec.comparing.compare import Comparison, compare
+
+__all__ = ["Comparison", "compare"]

@@ -1,0 +1,188 @@
+"""Two networks side by side: layers, weights, outputs and metrics that differ."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphspec.compiler import Network
+from graphspec.exporting.reference import Reference
+from graphspec.exporting.sampler import Sampler
+from graphspec.exporting.tolerance import allowed_error, error
+from graphspec.graph.layers import Ref
+from graphspec.shapes.dims import dim_text
+from graphspec.shapes.shaped import ShapedLayer, ValueRef
+
+#: Inputs that both networks are run on.
+SAMPLES = 3
+Row = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What differs, in rows; equal networks have none.
+
+    ``layers``: name, change (``"added"``, ``"removed"``, ``"changed"``) and what each is before and after. ``totals``:
+    parameters and FLOPs. ``weights``: tensors with their greatest difference, or their shapes. ``outputs``: greatest
+    difference, and whether rounding alone explains it. ``metrics``: of the best weights of two runs or exports.
+    """
+
+    layers: list[Row]
+    totals: list[Row]
+    weights: list[Row]
+    outputs: list[Row]
+    metrics: list[Row]
+
+    @property
+    def equal(self) -> bool:
+        """Whether there is no difference at all."""
+        return not any(dataclasses.asdict(self).values())
+
+    def as_dict(self) -> Row:
+        """The same as data, for ``--json``."""
+        return {"equal": self.equal, **dataclasses.asdict(self)}
+
+
+def compare(before: Network, after: Network) -> Comparison:
+    """What is different in `after`."""
+    return Comparison(
+        _layers(before, after), _totals(before, after), _weights(before, after), _outputs(before, after),
+        _metrics(before, after),
+    )  # fmt: skip
+
+
+def _layers(before: Network, after: Network) -> list[Row]:
+    old, new = ({layer.name: _described(layer) for layer in each.shaped.layers} for each in (before, after))
+    rows = []
+    for name in [*old, *(name for name in new if name not in old)]:
+        a, b = old.get(name), new.get(name)
+        if a != b:
+            change = "added" if a is None else "removed" if b is None else "changed"
+            fields = [key for key in (a or b or {}) if a is None or b is None or a[key] != b[key]]
+            rows.append({
+                "layer": name, "change": change,
+                "before": {key: a[key] for key in fields} if a else None,
+                "after": {key: b[key] for key in fields} if b else None,
+            })  # fmt: skip
+    return rows
+
+
+def _described(layer: ShapedLayer) -> Row:
+    return {
+        "type": layer.type,
+        "arguments": {key: str(value) for key, value in layer.arguments.items()},
+        "from": {key: _source(value) for key, value in layer.operands.items()},
+        "shape": [str(kind) for kind in layer.outputs.values()],
+        "parameters": layer.parameter_count,
+        "flops": dim_text(layer.flops),
+    }
+
+
+def _source(value: Any) -> Any:
+    if isinstance(value, ValueRef):
+        return str(Ref(value.layer, ".".join(map(str, value.index))))
+    return [_source(item) for item in value] if isinstance(value, list | tuple) else str(value)
+
+
+def _totals(before: Network, after: Network) -> list[Row]:
+    def totals(network: Network) -> Row:
+        layers = network.shaped.layers
+        flops = sum((layer.flops for layer in layers), start=0)
+        return {"parameters": sum(layer.parameter_count for layer in layers), "flops": dim_text(flops)}
+
+    a, b = totals(before), totals(after)
+    return [{"total": key, "before": a[key], "after": b[key]} for key in a if a[key] != b[key]]
+
+
+def _weights(before: Network, after: Network) -> list[Row]:
+    old, new = before.module.state_dict(), after.module.state_dict()
+    rows: list[Row] = []
+    for name in [*old, *(name for name in new if name not in old)]:
+        a, b = old.get(name), new.get(name)
+        if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
+            rows.append({"tensor": name, "before": _shape(a), "after": _shape(b), "difference": None})
+        elif not torch.equal(a, b):
+            rows.append({"tensor": name, "before": _shape(a), "after": _shape(b), "difference": _greatest(a, b)})
+    return rows
+
+
+def _shape(tensor: Tensor | None) -> str | None:
+    if tensor is None:
+        return None
+    return " × ".join(map(str, tensor.shape)) + f" {str(tensor.dtype).removeprefix('torch.')}"
+
+
+def _greatest(a: Tensor, b: Tensor) -> float:
+    return float((a.double() - b.double()).abs().max())
+
+
+def _outputs(before: Network, after: Network) -> list[Row]:
+    """Differences of outputs of one name, where both networks take the same inputs."""
+    if before.shaped.inputs != after.shaped.inputs:
+        takes = [", ".join(f"{name} {kind}" for name, kind in each.shaped.inputs.items()) for each in (before, after)]
+        return [{"output": None, "before": takes[0], "after": takes[1], "difference": None, "within_noise": None}]
+    names = [[*each.shaped.outputs] for each in (before, after)]
+    rows: list[Row] = [
+        {
+            "output": name,
+            "before": name in names[0],
+            "after": name in names[1],
+            "difference": None,
+            "within_noise": None,
+        }
+        for name in dict.fromkeys([*names[0], *names[1]])
+        if name not in names[0] or name not in names[1]
+    ]
+    one, other = Reference(before.module, names[0]), Reference(after.module, names[1])
+    sampler = Sampler.of(one.single, before.shaped)
+    found: dict[str, tuple[float, bool]] = {}
+    for seed in range(SAMPLES):
+        inputs = sampler.draw(seed=seed)
+        answer, changed = one(inputs), other.in_single(inputs)
+        for name in set(names[0]) & set(names[1]):
+            a, b = answer.double[name], changed[name]
+            if a.shape != b.shape:
+                found[name] = (float("inf"), False)
+                continue
+            difference = error(b, answer.single[name])
+            noise = error(answer.single[name], a)
+            within = error(b, a) <= allowed_error(a, noise)
+            most, all_within = found.get(name, (0.0, True))
+            found[name] = (max(most, difference), all_within and within)
+    differing = {name: (most, within) for name, (most, within) in sorted(found.items()) if most > 0}
+    return rows + [
+        {"output": name, "before": True, "after": True, "difference": most, "within_noise": within}
+        for name, (most, within) in differing.items()
+    ]
+
+
+def _metrics(before: Network, after: Network) -> list[Row]:
+    old, new = _measured(before.folder), _measured(after.folder)
+    if not old or not new:
+        return []
+    return [
+        {"metric": name, "before": old.get(name), "after": new.get(name)}
+        for name in dict.fromkeys([*old, *new])
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _measured(folder: Path | None) -> Mapping[str, float]:
+    """The metrics that a run's evaluation says, by part."""
+    try:
+        parts = json.loads((folder / "evaluation.json").read_text(encoding="utf-8")) if folder else {}
+    except (OSError, ValueError):
+        return {}
+    return dict(_numbers(parts))
+
+
+def _numbers(value: Any, prefix: str = "") -> list[tuple[str, float]]:
+    if isinstance(value, dict):
+        return [row for key, item in value.items() for row in _numbers(item, f"{prefix}{' ' if prefix else ''}{key}")]
+    return [(prefix, value)] if isinstance(value, int | float) and not isinstance(value, bool) else []

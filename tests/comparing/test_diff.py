@@ -1,0 +1,64 @@
+"""``graphspec diff``: rows for what is different, and none where nothing is."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+import graphspec
+from graphspec.cli.app import app
+
+SPEC = """
+graphspec = 1
+[inputs]
+x = ["N", 4]
+[layers]
+fc1  = { type = "Linear", out_features = 8 }
+relu = "ReLU"
+fc2  = { type = "Linear", out_features = 3 }
+"""
+
+
+def test_equal_networks_have_no_difference() -> None:
+    found = graphspec.diff(SPEC, SPEC)
+    assert found.equal
+    assert [*found.as_dict().values()] == [True, [], [], [], [], []]
+
+
+def test_a_changed_layer_is_named_with_its_numbers() -> None:
+    found = graphspec.diff(SPEC, SPEC.replace("out_features = 8", "out_features = 6"))
+    changed = {row["layer"]: row for row in found.layers}
+    assert changed["fc1"]["change"] == "changed"
+    assert changed["fc1"]["before"]["parameters"] == 40
+    assert changed["fc1"]["after"]["shape"] == ["N × 6"]
+    assert {"total": "parameters", "before": 67, "after": 51} in found.totals
+    assert {row["tensor"] for row in found.weights} >= {"fc1.weight", "fc1.bias", "fc2.weight"}
+
+
+@pytest.mark.parametrize(("a", "b", "change"), [(SPEC, "+", "added"), ("+", SPEC, "removed")])
+def test_a_layer_of_one_of_them_is_added_or_removed(a: str, b: str, change: str) -> None:
+    more = SPEC + 'soft = { type = "softmax", dim = 1 }\n'
+    found = graphspec.diff(a if a != "+" else more, b if b != "+" else more)
+    assert [(row["layer"], row["change"]) for row in found.layers] == [("soft", change)]
+    assert [row["within_noise"] for row in found.outputs] == [False]
+
+
+def test_other_weights_are_seen_by_tensor_and_in_the_outputs() -> None:
+    found = graphspec.diff(graphspec.load(SPEC, seed=0), graphspec.load(SPEC, seed=1))
+    assert not found.layers
+    assert {row["tensor"] for row in found.weights} == {"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}
+    assert [(row["output"], row["within_noise"]) for row in found.outputs] == [("output", False)]
+
+
+def test_the_command_ends_with_0_and_says_it_as_data_and_as_a_page(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.toml").write_text(SPEC)
+    (tmp_path / "b.toml").write_text(SPEC.replace("ReLU", "GELU"))
+    same = CliRunner().invoke(app, ["diff", "a.toml", "a.toml"])
+    assert (same.exit_code, same.output.strip()) == (0, "")
+    other = CliRunner().invoke(app, ["diff", "a.toml", "b.toml", "--json"])
+    assert other.exit_code == 0
+    assert json.loads(other.stdout)["layers"][0]["after"]["type"] == "GELU"
+    page = CliRunner().invoke(app, ["diff", "a.toml", "b.toml", "-o", "page.html"])
+    assert page.exit_code == 0
+    assert "<td>relu</td>" in (tmp_path / "page.html").read_text()
