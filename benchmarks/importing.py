@@ -81,8 +81,8 @@ def names(family: str) -> list[str]:
         return "unet unetplusplus manet linknet fpn pspnet deeplabv3 deeplabv3plus pan upernet segformer dpt".split()
     if family == "transformers":
         return (
-            "bert roberta distilbert albert electra mpnet xlm-roberta deberta deberta-v2 camembert convbert funnel vit deit beit "
-            "swin dinov2 convnext segformer"
+            "bert roberta distilbert albert electra mpnet xlm-roberta deberta deberta-v2 camembert convbert funnel "
+            "vit deit beit swin dinov2 convnext segformer"
         ).split()
     from torchvision import models
 

@@ -139,8 +139,8 @@ def _outputs(before: Network, after: Network) -> list[Row]:
         for name in dict.fromkeys([*names[0], *names[1]])
         if name not in names[0] or name not in names[1]
     ]
-    one, other = Reference(before.module, names[0]), Reference(after.module, names[1])
-    sampler = Sampler.of(one.single, before.shaped)
+    one, other = Reference(before), Reference(after)
+    sampler = Sampler.of(one.network)
     found: dict[str, tuple[float, bool]] = {}
     for seed in range(SAMPLES):
         inputs = sampler.draw(seed=seed)

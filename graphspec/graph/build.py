@@ -116,9 +116,7 @@ def _unused_layers(
         if name not in used and isinstance(node, Layer) and not node.keep and node.at not in seen:
             seen.add(node.at)
             message = f"nothing uses layer {quoted(name.removesuffix('?'))}"
-            yield Diagnostic(
-                "unused-layer", message, node.at, "name it in a `from` or in [outputs], remove it, or keep = true"
-            )
+            yield Diagnostic("unused-layer", message, node.at, "name it in a `from` or in [outputs], or remove it")
 
 
 def _unused_inputs(graph: nx.MultiDiGraph, spec: NetworkSpec) -> Iterator[Diagnostic]:

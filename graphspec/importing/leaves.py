@@ -94,12 +94,13 @@ def _argument(op: Op, module: nn.Module, name: str) -> Any:
     try:
         if kept:
             return kept(module)
-        value = getattr(module, name)
+        return vars(module)[name]
     except (AttributeError, KeyError) as error:
+        if name == "bias":  # the parameter has the argument's name
+            return "bias" in dict(module.named_parameters(recurse=False))
+        if op.arguments[name].default is None:  # deprecated, such as min_value of Hardtanh
+            return None
         raise Unreadable(name) from error
-    if name == "bias" and not isinstance(value, bool):  # the parameter has the argument's name
-        return value is not None
-    return value
 
 
 def _plain(value: Any) -> Any:

@@ -268,9 +268,12 @@ def _unify(group: list[Item]) -> None:
         item.type = first
         item.args = {name: column[number] for name, column in values.items()}
     for name, column in values.items():
-        known = [value for value in column if not isinstance(value, Each | Missing)] or column
-        first.variables[name] = Counter(map(repr, known)).most_common(1)[0][0]
-        first.variables[name] = next(value for value in known if repr(value) == first.variables[name])
+        # a default stands outside of any repeat: of values by copy it is one of them
+        known = [
+            part for value in column for part in (value if isinstance(value, Each) else (value,)) if part is not MISSING
+        ]
+        usual = Counter(map(repr, known)).most_common(1)[0][0]
+        first.variables[name] = next(value for value in known if repr(value) == usual)
         for item in group:
             if item.args[name] is MISSING:
                 item.args[name] = first.variables[name]
@@ -331,7 +334,8 @@ def _as_input(column: Sequence[Any], where: Any, block: Block, blocks: Sequence[
 
 def _variable(where: Any, names: set[str]) -> str:
     item, argument = where
-    argument = argument if argument[:1].isalpha() else f"with_{argument}"
+    if not argument[:1].isalpha():  # whether a layer is there that has a number for its name
+        argument = f"with_{argument}" if isinstance(item.type, Block | Text) else item.type.lower()
     plain = {"out_channels": "channels", "out_features": "features", "type": "layer"}.get(argument, argument)
     own = re.sub(r"\W", "_", f"{item.name}_{plain}").strip("_")
     own = own if own[:1].isalpha() else f"{plain}_{item.name}".replace("-", "_")

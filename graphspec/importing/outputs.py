@@ -23,7 +23,7 @@ def flat(result: Any, leaf: type, prefix: str = "") -> Iterator[tuple[str, Any]]
             yield from flat(item, leaf, _joined(prefix, key))
     elif dataclasses.is_dataclass(result) and not isinstance(result, type):
         for field in dataclasses.fields(result):
-            yield from flat(getattr(result, field.name), leaf, _joined(prefix, field.name))
+            yield from flat(vars(result)[field.name], leaf, _joined(prefix, field.name))
 
 
 def _joined(prefix: str, key: str) -> str:

@@ -323,7 +323,7 @@ class Recorder(TorchFunctionMode):
             return slice(*(self._values(part) for part in (structure.start, structure.stop, structure.step)))
         if dataclasses.is_dataclass(structure) and not isinstance(structure, type):
             fields = dataclasses.fields(structure)
-            return {field.name: self._values(getattr(structure, field.name)) for field in fields}
+            return {field.name: self._values(vars(structure)[field.name]) for field in fields}
         return structure
 
     def _here(self) -> Frame:

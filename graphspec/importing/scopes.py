@@ -19,7 +19,7 @@ from graphspec.importing.step import Step
 from graphspec.spec.names import fault_in
 
 #: So many numbers of a constant are written into a spec.
-MOST_NUMBERS = 20_000
+MOST_NUMBERS = 50_000
 
 
 @dataclasses.dataclass(eq=False)
@@ -271,8 +271,7 @@ class Scopes:
             if line.reuse or not line.fixed or not line.path:
                 continue
             if line.type == "Parameter":
-                owner, _, last = line.path.rpartition(".")
-                tensors = [("value", getattr(self.model.get_submodule(owner), last))]
+                tensors = [("value", self.model.get_parameter(line.path))]
             elif line.path in self.modules:
                 tensors = list(self.modules[line.path].named_parameters())
             else:
@@ -337,7 +336,7 @@ def tensor_arguments(model: nn.Module, name: str, kind: str) -> dict[str, Any]:
     """How a spec declares a tensor of the network itself, whose numbers are in the weights file."""
     owner, _, last = name.rpartition(".")
     module = model.get_submodule(owner)
-    tensor = getattr(module, last)
+    tensor = model.get_parameter(name) if kind == "Parameter" else model.get_buffer(name)
     args: dict[str, Any] = {"shape": list(tensor.shape)}
     if kind == "Buffer":
         dtype = str(tensor.dtype).removeprefix("torch.")

@@ -109,9 +109,7 @@ def _line(item: Item, block: Block, before: str | None) -> Any:
         row["if"] = _value(item.condition)
     if item.tie:
         row["tie"] = dict(item.tie)
-    for flag in ("keep", "freeze"):
-        if getattr(item, flag):
-            row[flag] = True
+    row |= {flag: True for flag, is_set in (("keep", item.keep), ("freeze", item.freeze)) if is_set}
     return row["type"] if set(row) == {"type"} else row
 
 

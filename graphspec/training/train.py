@@ -70,7 +70,7 @@ def train(
     Raises ``GraphspecError`` before the first step for everything that can be known by then; ``Interrupted`` or
     ``Terminated`` (exit codes 130 and 143) after a signal, with the state saved.
     """
-    spec, settings, module = network.spec, settings_of(network.spec), network.build()
+    spec, settings, module = network.spec, settings_of(network.spec), network.build(start=False)
     total, folder, reporter = epochs or settings.epochs, RunFolder(run), reporter or default_reporter()
     with contextlib.ExitStack() as stack:
         where = _processes(choose_device(device), parallel, len(network.shaped.outputs), stack)

@@ -36,7 +36,7 @@ graphspec = 1
 [inputs]
 x = ["N", 4]
 [layers]
-aux   = { type = "Linear", out_features = 3, keep = true }
+spare = { type = "Linear", out_features = 3, keep = true }
 old   = { type = "Buffer", shape = [2], dtype = "int64", keep = true }
 scale = { type = "Buffer", data = [2.0, 3.0, 4.0, 5.0], persistent = false }
 out   = { type = "mul", from = ["x", "scale"], broadcast = true }
@@ -46,14 +46,14 @@ out   = { type = "mul", from = ["x", "scale"], broadcast = true }
 def test_a_kept_layer_stays_in_the_state_dict_and_is_never_called(tmp_path) -> None:
     module = graphspec.compile(KEPT)
     assert {name: str(value.dtype) for name, value in module.state_dict().items()} == {
-        "aux.weight": "torch.float32", "aux.bias": "torch.float32", "old": "torch.int64"
+        "spare.weight": "torch.float32", "spare.bias": "torch.float32", "old": "torch.int64"
     }  # fmt: skip
     assert torch.equal(module(torch.ones(1, 4)), torch.tensor([[2.0, 3.0, 4.0, 5.0]]))
-    assert "aux" not in module.code
+    assert "spare" not in module.code
 
 
 def test_a_layer_that_nothing_uses_is_still_refused_without_keep() -> None:
-    with pytest.raises(graphspec.GraphspecError, match='nothing uses layer "aux"'):
+    with pytest.raises(graphspec.GraphspecError, match='nothing uses layer "spare"'):
         graphspec.compile(KEPT.replace(", keep = true", ""))
 
 
