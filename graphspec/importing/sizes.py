@@ -5,17 +5,14 @@ from __future__ import annotations
 import dataclasses
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from graphspec.importing.record import Value
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SizeOf:
-    """The size of a value along one dim."""
+    """The size of a recorded value along one dim."""
 
-    value: Value
+    value: Any
     dim: int
 
 
