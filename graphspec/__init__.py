@@ -13,13 +13,14 @@ import graphspec.system  # before anything imports onnxruntime
 
 # ruff: noqa: F401  (type checkers read the imports, everybody else the table)
 if TYPE_CHECKING:
+    from graphspec.comparing import diff
     from graphspec.compiler import Network, build, load, shape
     from graphspec.data.place import DataPlace
     from graphspec.data.sources.user import dataset
     from graphspec.diagnostics import GraphspecError, GraphspecWarning, VerificationError
     from graphspec.importing import from_module
     from graphspec.ops import layer
-    from graphspec.pipeline import compile, diff, evaluate, export, find_lr, overfit_batch, predict, train, tune, verify
+    from graphspec.pipeline import compile, evaluate, export, find_lr, overfit_batch, predict, train, tune, verify
 
 __version__ = "0.1.0"
 
@@ -28,7 +29,8 @@ _HOMES = {
     name: home
     for home, names in {
         "graphspec.compiler": "Network build load shape",
-        "graphspec.pipeline": "compile diff evaluate export find_lr overfit_batch predict train tune verify",
+        "graphspec.pipeline": "compile evaluate export find_lr overfit_batch predict train tune verify",
+        "graphspec.comparing": "diff",
         "graphspec.importing": "from_module",
         "graphspec.diagnostics": "GraphspecError GraphspecWarning VerificationError",
         "graphspec.data.place": "DataPlace",

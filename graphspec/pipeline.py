@@ -16,7 +16,6 @@ from graphspec.compiler import Network, Reading, Source, load
 if TYPE_CHECKING:
     from torch.fx import GraphModule
 
-    from graphspec.comparing import Comparison
     from graphspec.data.place import DataLike, DataPlace
     from graphspec.exporting import Bundle
     from graphspec.predicting import Prediction
@@ -191,13 +190,6 @@ def predict(source: Folder, files: Iterable[Folder] = (), *, count: int = 8, dat
 
     with predicting.function_of(Path(source)) as function:
         return predicting.predict(function, list(map(Path, files)), count=count, place=_place(data))
-
-
-def diff(before: Source, after: Source) -> Comparison:
-    """What is different in `after`: layers, weights, outputs and metrics; each is a spec, a run or an export."""
-    from graphspec.comparing import compare
-
-    return compare(Network.open(before), Network.open(after))
 
 
 def _place(data: DataLike) -> DataPlace:

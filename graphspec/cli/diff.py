@@ -23,11 +23,11 @@ def diff(
 ) -> None:
     """Show layers, weights, outputs and metrics that differ between A and B; nothing where they are equal."""
     with work.screen() as here:
-        from graphspec import pipeline
+        from graphspec import comparing
         from graphspec.comparing.page import page, tables
 
         with here.busy("comparing"):
-            found = pipeline.diff(options.source(before), options.source(after))
+            found = comparing.diff(options.source(before), options.source(after))
         if output:
             write_text(output, page(found, before, after))
             here.show({"output": str(output), **found.as_dict()}, f"wrote {output}")

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphspec.compiler import Network
+from graphspec.compiler import Network, Source
 from graphspec.exporting.reference import Reference
 from graphspec.exporting.sampler import Sampler
 from graphspec.exporting.tolerance import allowed_error, error
@@ -49,8 +49,9 @@ class Comparison:
         return {"equal": self.equal, **dataclasses.asdict(self)}
 
 
-def compare(before: Network, after: Network) -> Comparison:
-    """What is different in `after`."""
+def diff(before: Source, after: Source) -> Comparison:
+    """What is different in `after`: layers, weights, outputs and metrics; each is a spec, a run or an export."""
+    before, after = Network.open(before), Network.open(after)
     return Comparison(
         _layers(before, after), _totals(before, after), _weights(before, after), _outputs(before, after),
         _metrics(before, after),
