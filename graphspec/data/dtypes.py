@@ -91,6 +91,7 @@ class Settled:
             return
         columns = value.reshape(len(value), -1) if value.ndim < 4 else value.transpose(0, 1).flatten(1).t()
         for feature, column in enumerate(columns.unbind(1)):
+            self._check_float64(name, column, feature, part)
             top, spread = self._extent(name, column.to(torch.float64), feature, columns.shape[1])
             if top > torch.finfo(torch.float32).max:
                 raise self._beyond(name, feature, top)
@@ -99,6 +100,18 @@ class Settled:
                 sizes = f"differs by {spread:.3g} and is as large as {top:.3g}: float32 has steps of {step:.2g}"
                 hint = "StandardScaler in transforms scales it before it is rounded"
                 warn("bad-data", f"{self._what(name, [feature])} {sizes}", at=_AT, hint=hint)
+
+    def _check_float64(self, name: str, column: Tensor, feature: int, part: str) -> None:
+        """Say it where even 64 bits, in which transforms compute, cannot tell the values of a feature apart."""
+        if part != "training" or column.dtype.itemsize < 8:
+            return
+        low, high = (float(end) for end in column.aminmax())
+        step = max(abs(low), abs(high)) * torch.finfo(torch.float64).eps
+        if 0 < high - low < _FEWEST_STEPS * step:
+            message = (
+                f"{self._what(name, [feature])} differs by {high - low:.3g}: float64 has steps of {step:.2g} there"
+            )
+            warn("bad-data", message, at=_AT, hint="take away what all values have in common")
 
     def _extent(self, name: str, column: Tensor, feature: int, features: int) -> tuple[float, float]:
         """How large a feature is once it is transformed, and its standard deviation."""

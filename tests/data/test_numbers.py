@@ -75,6 +75,29 @@ def test_ten_digits_are_kept_until_they_are_scaled(tmp_path: Path) -> None:
         np.testing.assert_allclose(first.inputs[next(iter(first.inputs))][:, 0], expected[order], rtol=1e-6)
 
 
+@pytest.mark.parametrize("numbers", [2**53 + np.arange(30), 2**60 + np.arange(30) * 256])
+def test_digits_that_64_bits_cannot_keep_are_said(tmp_path: Path, numbers: np.ndarray) -> None:
+    with pytest.warns(GraphspecWarning, match=r'the column "id" differs by .*: float64 has steps of'):
+        table(tmp_path, "id,y\n" + "".join(f"{n},{i}\n" for i, n in enumerate(numbers)), transforms=["StandardScaler"])
+    with pytest.warns(GraphspecWarning, match=r"float64 has steps of"):
+        arrays(tmp_path, numbers[:, None], transforms=["StandardScaler"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a,y\nred,1\nred ,2\nblue,3\n", r'"red" and "red " are different texts in the column "a"'),
+        ("a,y\nNew York,1\nnew  york,2\n", r"are different texts"),
+        ("a,y\n1,yes\n2,Yes\n3,no\n", r'"Yes" and "yes" are different texts in the column "y"'),
+        ("a,y\n1,0\n2,1\n3,1.0\n", r'the target "y" is 0 or 1, and is read as numbers; classes = true'),
+        ("a,y\n1,-1\n2,1\n", r"is -1 or 1, and is read as numbers"),
+    ],
+)
+def test_what_may_be_meant_otherwise_is_said(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.warns(GraphspecWarning, match=expected):
+        table(tmp_path, text)
+
+
 @pytest.mark.parametrize("target", ["y", "time"])
 def test_digits_that_float32_cannot_keep_are_named_with_their_column(tmp_path: Path, target: str) -> None:
     text = "time,y\n" + "".join(f"{1_700_000_000 + t},{t / 7}\n" for t in range(50))

@@ -74,6 +74,8 @@ class Columns:
         goal = _column(table, target, goal=True)
         if classes and goal.categories is None:
             goal = Column(target, tuple(map(str, sorted(set(table.wholes(target))))))
+        elif goal.categories is None:
+            _check_two(table, target)
         found = cls(tuple(_column(table, name) for name in names), goal, table.notation, tuple(drop))
         check_size(table.path, 8 * found.width * len(table.rows))
         for column in found.features:
@@ -145,7 +147,21 @@ def _column(table: Table, name: str, goal: bool = False) -> Column:
     if len(categories) > MOST_COLUMNS:
         message = f"{table.path}: the column {quoted(name)} has {len(categories):,} different texts"
         raise fail("too-large", message, at=AT, hint=f"at most {MOST_COLUMNS:,} are read")
+    _check_alike(table, name, categories)
     return Column(name, categories)
+
+
+def _check_alike(table: Table, name: str, categories: Sequence[str]) -> None:
+    """Say where texts that are different ones differ in white space or case alone."""
+    seen: dict[str, str] = {}
+    for text in categories:
+        other = seen.setdefault(" ".join(text.split()).casefold(), text)
+        if other != text:
+            message = (
+                f"{table.path}: {quoted(other)} and {quoted(text)} are different texts in the column {quoted(name)}"
+            )
+            warn("bad-data", message, at=AT, hint="write them alike if they are meant to be one")
+            return
 
 
 def _check_texts(table: Table, name: str, goal: bool) -> None:
@@ -185,6 +201,14 @@ def _check_feature(table: Table, column: Column) -> None:
     if values[0] in (0, 1) and np.array_equal(values, np.arange(values[0], values[0] + count)):
         what = f"the column {quoted(name)}" if name.strip() else 'the column without a name, "",'
         warn("bad-data", f"{table.path}: {what} counts the rows and is read as a feature", AT, _drop(name))
+
+
+def _check_two(table: Table, name: str) -> None:
+    """Say where a target that is regressed has two values alone."""
+    values = np.unique(table.numbers(name))
+    if len(values) == 2:
+        message = f"{table.path}: the target {quoted(name)} is {values[0]:g} or {values[1]:g}, and is read as numbers"
+        warn("bad-data", message, at=AT, hint="classes = true reads two classes")
 
 
 def _drop(name: str) -> str:

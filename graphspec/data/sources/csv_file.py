@@ -54,7 +54,8 @@ def read_csv(path: Path, notation: Notation = PLAIN, named: bool = True) -> Tabl
         raise missing_file(path) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise fail("bad-data", f"{path} cannot be read as CSV: {reason}", at=AT) from error
+        hint = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else ""
+        raise fail("bad-data", f"{path} cannot be read as CSV: {reason}", at=AT, hint=hint) from error
     if not rows:
         raise no_rows(path)
     return Table(path, dict(zip(header, columns, strict=True)), rows, notation=notation)
