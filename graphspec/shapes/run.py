@@ -14,6 +14,9 @@ from graphspec.shapes.evaluate import Unreadable
 from graphspec.shapes.outcomes import Outcome, settle
 from graphspec.shapes.unbranched import batch_of, is_unbranched
 
+#: Open dims of one layer that is followed along its branches: torch's symbols take minutes for more.
+MOST_OPEN = 10
+
 
 class Runner:
     """Runs layers, and remembers what it found for layers of one kind on inputs of one form."""
@@ -97,6 +100,9 @@ class Runner:
     def _along_branches(
         self, key: Any, op: Op, arguments: Mapping[str, Any], atoms: Atoms, ranges: Ranges
     ) -> list[Outcome]:
+        if len(atoms.real) > MOST_OPEN:
+            message = f"its sizes depend on {len(atoms.real)} open dims together, more than {MOST_OPEN}"
+            raise Refused(message, "give some of them numbers")
         # imported here: torch's symbolic shapes cost a second, which most networks can spare
         from graphspec.shapes import paths
 

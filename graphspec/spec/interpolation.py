@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import operator
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from graphspec.diagnostics import Code
 from graphspec.spec.expressions import LONGEST, Expression, ExpressionError, Scope, check_length
@@ -37,11 +39,26 @@ class Template:
         return "".join(parts)
 
 
-@functools.lru_cache(maxsize=512)
 def template(text: str) -> Template | None:
     """`text` as a template, None where it has no ``${``; raises :class:`ExpressionError` for a malformed one."""
     if "${" not in text:
         return None
+    found = _read(text)
+    if isinstance(found, ExpressionError):
+        raise copy.copy(found)  # whoever catches it may change its span
+    return found
+
+
+@functools.lru_cache(maxsize=512)
+def _read(text: str) -> Template | ExpressionError:
+    """`text` as a template, or why it is none: a line that is copied 9,000 times is read once, also where it fails."""
+    try:
+        return _template(text)
+    except ExpressionError as error:
+        return error.with_traceback(None)
+
+
+def _template(text: str) -> Template:
     if len(text) > LONGEST:
         raise ExpressionError(f"an expression has at most {LONGEST} characters")
     pieces: list[str | Expression] = []
@@ -59,7 +76,17 @@ def template(text: str) -> Template | None:
     return Template(text, tuple(pieces))
 
 
-def resolve(value: Any, scope: Scope) -> Any:
+class Closing(Scope, Protocol):
+    """A scope that knows which lists hold no expression, so that those of a copied line are looked at once."""
+
+    def is_plain(self, value: Sequence[Any]) -> bool:
+        """Whether this very list is known to hold none."""
+
+    def note_plain(self, value: Sequence[Any]) -> None:
+        """Note that it holds none."""
+
+
+def resolve(value: Any, scope: Closing) -> Any:
     """`value` with every ``${…}`` in it, nested ones too, replaced by its value in `scope`."""
     if isinstance(value, str):
         found = template(value)
@@ -67,10 +94,15 @@ def resolve(value: Any, scope: Scope) -> Any:
     if isinstance(value, dict):
         return {key: resolve(item, scope) for key, item in value.items()}
     if isinstance(value, list | tuple):
+        if scope.is_plain(value):
+            return value
         scope.spend(len(value))
         items = [resolve(item, scope) for item in value]
         # what stands there as it is is shared, not copied for each use
-        return value if all(map(operator.is_, items, value)) else type(value)(items)
+        if all(map(operator.is_, items, value)):
+            scope.note_plain(value)
+            return value
+        return type(value)(items)
     return value
 
 
@@ -78,6 +110,10 @@ def _plain(value: Any) -> str:
     if isinstance(value, str | int | float):
         return str(value)
     raise ExpressionError("only strings and numbers go into the middle of a string")
+
+
+#: Steps and values for each layer that a network may have; all of them together take about a second.
+STEPS_PER_LAYER = 60
 
 
 class TooMuch(ExpressionError):
@@ -90,8 +126,10 @@ class TooMuch(ExpressionError):
 class Meter:
     """What the expressions of one network may still take: steps, values and characters together."""
 
-    most: int = dataclasses.field(default_factory=lambda: 400 * most_layers())
+    most: int = dataclasses.field(default_factory=lambda: STEPS_PER_LAYER * most_layers())
     spent: int = 0
+    #: lists that are the same wherever they stand, by their identity: those of a line that is copied are read once
+    plain: dict[int, Any] = dataclasses.field(default_factory=dict)
 
     def spend(self, count: int) -> None:
         """Note `count` more; raises :class:`TooMuch` beyond ``most``."""

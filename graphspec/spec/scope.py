@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphspec.diagnostics import quoted, suggest
-from graphspec.spec.expressions import ExpressionError, NeedsShape, UnknownVariable, check_length
+from graphspec.spec.expressions import DEEPEST, ExpressionError, NeedsShape, UnknownVariable, check_length
 from graphspec.spec.interpolation import Meter, resolve
 
 #: Gives the sizes of the value that is called `reference` in a scope.
@@ -26,6 +26,9 @@ class Bindings:
     given: Mapping[str, tuple[Any, Bindings]] = dataclasses.field(default_factory=dict)
     outer: Bindings | None = None
     meter: Meter = dataclasses.field(default_factory=Meter)
+    #: values of variables that read no shape, or why they have none: the same for every copy of a line
+    known: dict[str, Any] = dataclasses.field(default_factory=dict, init=False, repr=False)
+    failed: dict[str, ExpressionError] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     def close(self, value: Any, shape_of: ShapeOf | None = None) -> Any:
         """`value` with every ``${…}`` in it replaced.
@@ -35,7 +38,7 @@ class Bindings:
             NeedsShape: a shape is read and `shape_of` is None.
         """
         try:
-            return resolve(value, _Closing(self, shape_of, (), {}))
+            return resolve(value, _Closing(self, _Evaluation(shape_of), ()))
         except RecursionError:
             raise ExpressionError("variables and expressions are nested too deep") from None
 
@@ -44,17 +47,26 @@ class Bindings:
         return {*self.defaults, *self.given, *(self.outer.names() if self.outer else ())}
 
 
+@dataclasses.dataclass
+class _Evaluation:
+    """What one evaluation knows: the variables so far, which of them read shapes, and how often shapes were read."""
+
+    shape_of: ShapeOf | None
+    values: dict[tuple[int, str], Any] = dataclasses.field(default_factory=dict)
+    shaped: set[tuple[int, str]] = dataclasses.field(default_factory=set)
+    reads: int = 0
+
+
 @dataclasses.dataclass(frozen=True)
 class _Closing:
-    """One evaluation: the scope, what knows shapes, the variables being computed (to see a circle) and those known.
+    """A place in an evaluation: the scope, and the variables being computed (to see a circle).
 
     Each variable is computed once, or sixty that double each other would take forever.
     """
 
     bindings: Bindings
-    shape_of: ShapeOf | None
+    run: _Evaluation
     asking: tuple[tuple[int, str], ...]
-    values: dict[tuple[int, str], Any]
 
     def variable(self, name: str) -> Any:
         here: Bindings | None = self.bindings
@@ -68,21 +80,53 @@ class _Closing:
         if key in self.asking:
             circle = " → ".join([*(asked for _, asked in self.asking), name])
             raise ExpressionError(f"the variable {quoted(name)} is defined by itself: {circle}")
-        if key not in self.values:
-            value, scope = here.given.get(name) or (here.defaults[name], here)
+        if name in here.known:
+            return here.known[name]
+        if name in here.failed:
+            raise _placeless(here.failed[name])
+        if key not in self.run.values:
+            before = self.run.reads
+            self.run.values[key] = self._computed(here, name, key)
+            if self.run.reads == before:
+                here.known[name] = self.run.values[key]
+            else:
+                self.run.shaped.add(key)
+        elif key in self.run.shaped:
+            self.run.reads += 1
+        return self.run.values[key]
+
+    def _computed(self, here: Bindings, name: str, key: tuple[int, str]) -> Any:
+        value, scope = here.given.get(name) or (here.defaults[name], here)
+        before = self.run.reads
+        try:
+            if len(self.asking) >= DEEPEST:
+                raise ExpressionError(f"variables are nested more than {DEEPEST} deep")
             check_length(value)
-            try:
-                self.values[key] = resolve(value, _Closing(scope, self.shape_of, (*self.asking, key), self.values))
-            except ExpressionError as error:
-                error.span = None  # of another text than the one that names the variable
-                raise
-            check_length(self.values[key])
-        return self.values[key]
+            value = resolve(value, _Closing(scope, self.run, (*self.asking, key)))
+            check_length(value)
+        except ExpressionError as error:
+            if self.run.reads == before:
+                here.failed[name] = error
+            raise _placeless(error) from None
+        return value
 
     def shape(self, reference: str) -> Sequence[Any]:
-        if self.shape_of is None:
+        self.run.reads += 1
+        if self.run.shape_of is None:
             raise NeedsShape(reference)
-        return self.shape_of(self.bindings, reference)
+        return self.run.shape_of(self.bindings, reference)
 
     def spend(self, count: int) -> None:
         self.bindings.meter.spend(count)
+
+    def is_plain(self, value: Sequence[Any]) -> bool:
+        return self.bindings.meter.plain.get(id(value)) is value
+
+    def note_plain(self, value: Sequence[Any]) -> None:
+        self.bindings.meter.plain[id(value)] = value
+
+
+def _placeless(error: ExpressionError) -> ExpressionError:
+    """`error` without its place, which is in another text than the one that names the variable."""
+    error.span = None
+    return error.with_traceback(None)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphspec.spec.expressions import ExpressionError, NeedsShape
-from graphspec.spec.interpolation import Meter
+from graphspec.spec.interpolation import Meter, template
 from graphspec.spec.scope import Bindings
 
 SCOPE = Bindings({"width": 16, "p": 0.5, "deep": True, "sizes": [3, 5, 7], "twice": "${2 * width}", "name": "relu"})
@@ -243,3 +243,42 @@ def result(text: str) -> Any:
 def test_any_text_has_a_value_or_a_clear_refusal(text: str) -> None:
     with contextlib.suppress(ExpressionError, KeyError):
         value(text)
+
+
+class TestCopies:
+    """A line that is copied thousands of times costs little more than once."""
+
+    def test_a_variable_is_computed_once_for_all_copies(self) -> None:
+        chain = {"a0": 3} | {f"a{k}": f"${{a{k - 1} + 0}}" for k in range(1, 60)}
+        scope = Bindings(chain)
+        for i in range(1000):
+            assert Bindings({}, {"i": (i, scope)}, scope, scope.meter).close("${a59 + i}") == 3 + i
+        assert scope.meter.spent < 1000 * 10
+
+    def test_a_variable_that_reads_a_shape_is_computed_anew(self) -> None:
+        """Also where another that was computed before reads it."""
+        scope = Bindings({"width": "${x.shape[1]}", "double": "${width + width}", "plain": "${2 * 3}"})
+        for size in (4, 5):
+            found = scope.close(["${width}", "${double}", "${plain}"], lambda scope, name, size=size: [1, size])
+            assert found == [size, 2 * size, 6]
+        assert scope.known == {"plain": 6}
+        with pytest.raises(NeedsShape):
+            scope.close("${double}")
+
+    def test_what_is_no_expression_is_read_once_and_marked_each_time(self) -> None:
+        text = "ab${1 +}"
+        spans = []
+        for _ in range(3):
+            with pytest.raises(ExpressionError) as caught:
+                template(text)
+            spans.append(caught.value.span)
+            caught.value.span = None
+        assert spans[0] is not None
+        assert spans == [spans[0]] * 3
+
+    def test_a_list_without_expressions_is_looked_at_once(self) -> None:
+        scope, numbers = Bindings(), [1] * 500
+        for _ in range(100):
+            assert scope.close(numbers) is numbers
+        assert scope.meter.spent == 500
+        assert Bindings({"a": 1}, meter=scope.meter).close(["${a}", 1]) == [1, 1]
