@@ -60,6 +60,12 @@ def _outputs(names: list[str]) -> dict[str, Any]:
     return _spec(layers, outputs={name: f"l{n}" for n, name in enumerate(names)})
 
 
+def _layers(names: list[str]) -> dict[str, Any]:
+    """Side by side: behind a hundred layers one another nothing is left of the input."""
+    layers: dict[str, Any] = {name: {**LINEAR, "from": "x0"} for name in names}
+    return _spec({**layers, "l0-0": {"type": "stack", "from": names}}, outputs={"o0": "l0-0"})
+
+
 def _dims(names: list[str]) -> dict[str, Any]:
     inputs = {f"x{n}": ["n0", name, 4] for n, name in enumerate(names)}
     layers: dict[str, Any] = {f"m{n}": {"type": "mean", "dim": 1, "from": given} for n, given in enumerate(inputs)}
@@ -81,7 +87,7 @@ def _sizes(names: list[str]) -> dict[str, Any]:
 PLACES = {
     "input": _inputs,
     "output": _outputs,
-    "layer": lambda names: _spec(dict.fromkeys(names, LINEAR), outputs={"o0": names[-1]}),
+    "layer": _layers,
     "function": lambda names: _spec({name: {"type": "mul", "other": 1.5} for name in names}, outputs={"o0": names[-1]}),
     "layer and output": lambda names: _spec({name: {**LINEAR, "from": "x0"} for name in names}, outputs=list(names)),
     "dim": _dims,

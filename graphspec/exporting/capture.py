@@ -16,7 +16,7 @@ from torch.export import Dim, ExportedProgram, export
 
 from graphspec.compiler import Network
 from graphspec.diagnostics import GraphspecError, fail
-from graphspec.exporting.guards import loosen, suspect
+from graphspec.exporting.guards import loosen, proven, span_of, suspect
 from graphspec.exporting.open_shapes import OpenPools, open_sequences
 from graphspec.exporting.sampler import Sampler, accepts
 from graphspec.shapes.shaped import ShapedGraph
@@ -28,12 +28,17 @@ SMALL, MANY = (1, 2, 3), (*range(1, 10), 12, 17)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Capture:
-    """``network`` has the copy that was captured, ``symbols`` maps torch's symbol names to the spec's dim names."""
+    """``network`` has the copy that was captured, ``symbols`` maps torch's symbol names to the spec's dim names.
+
+    ``proven``: the program is shown to be right for every size of the dims, but where an open dim is 1, where it was
+    tried; see ``guards``. Otherwise it was tried at `MANY` sizes of each.
+    """
 
     network: Network
     sampler: Sampler
     program: ExportedProgram
     symbols: Mapping[str, str]
+    proven: bool
 
     @property
     def shaped(self) -> ShapedGraph:
@@ -77,37 +82,49 @@ def capture(network: Network) -> Capture:
     """
     own = eval_network(network)
     sampler = Sampler.of(own)
-    program = _widest(own, sampler)
-    return Capture(own, sampler, _without_paths(program), _symbols(program, own.shaped))
+    program, proven = _widest(own, sampler)
+    return Capture(own, sampler, _without_paths(program), _symbols(program, own.shaped), proven)
 
 
-def _widest(network: Network, sampler: Sampler) -> ExportedProgram:
-    """The program that accepts most of the sizes that the module accepts.
+def _widest(network: Network, sampler: Sampler) -> tuple[ExportedProgram, bool]:
+    """The program that accepts most of the sizes that the module accepts, and whether it is proven for all.
 
     torch guards a program by what it saw while tracing: a plain trace refuses a feature map of 1 after a strided
     convolution, which one oblivious to ones accepts. Most networks need one trace.
     """
     module, shaped = network.module, network.shaped
     trials = [sampler.draw(sizes) for sizes in _alone(shaped, sampler, SMALL)]
-    found: list[tuple[int, bool, ExportedProgram]] = []
+    found: list[tuple[bool, ExportedProgram]] = []
     problem: Exception | None = None
     for oblivious in (False, True):
+
+        def at(sizes: Mapping[str, int], oblivious: bool = oblivious) -> ExportedProgram:
+            return _trace(network, sampler, oblivious, sizes)
+
         try:
-            program = _trace(network, sampler, oblivious)
+            program = at({})
         except Exception as error:  # torch.export raises many types; whichever it is, another way may do
             problem = problem or error
             continue
-        if suspect(program):
-            loosen(program, module, [inputs for inputs in _many_sizes(shaped, sampler) if accepts(module, inputs)])
-        runnable = program.module()
-        refused = sum(not accepts(runnable, inputs) and accepts(module, inputs) for inputs in trials)
-        found.append((refused, oblivious, program))
-        if not refused:
-            break
+        certain = proven(program, shaped, oblivious, at)
+        if certain and not _refusals(program, module, trials):
+            return program, True
+        found.append((oblivious, program))
     if not found:
         assert problem is not None
         raise _refused(network, sampler.draw(), problem) from problem
-    return min(found, key=lambda entry: entry[:2])[2]
+    guarded = [program for _, program in found if suspect(program)]
+    many = [inputs for inputs in _many_sizes(shaped, sampler) if accepts(module, inputs)] if guarded else []
+    for program in guarded:
+        loosen(program, module, many)
+    programs = [(_refusals(program, module, trials), oblivious, program) for oblivious, program in found]
+    return min(programs, key=lambda entry: entry[:2])[2], False
+
+
+def _refusals(program: ExportedProgram, module: nn.Module, trials: Sequence[Mapping[str, Tensor]]) -> int:
+    """How many of `trials` the program refuses, and the module does not."""
+    runnable = program.module()
+    return sum(not accepts(runnable, inputs) and accepts(module, inputs) for inputs in trials)
 
 
 def _many_sizes(shaped: ShapedGraph, sampler: Sampler) -> list[dict[str, Tensor]]:
@@ -128,8 +145,8 @@ def _alone(shaped: ShapedGraph, sampler: Sampler, steps: Sequence[int]) -> Itera
                 yield {**sampler.sizes, name: least + step - 1}
 
 
-def _trace(network: Network, sampler: Sampler, oblivious: bool) -> ExportedProgram:
-    inputs = tuple(sampler.draw().values())
+def _trace(network: Network, sampler: Sampler, oblivious: bool, sizes: Mapping[str, int]) -> ExportedProgram:
+    inputs = tuple(sampler.draw({**sampler.sizes, **sizes}).values())
     with warnings.catch_warnings(), open_sequences(), OpenPools(), without_stack_traces(), sizes_of_one(oblivious):
         warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
         return export(network.module, inputs, dynamic_shapes=_dynamic(network.shaped), strict=False)
@@ -150,11 +167,10 @@ def _dynamic(shaped: ShapedGraph) -> tuple[dict[int, Any], ...]:
 
 def _automatic(dim: sympy.Expr, shaped: ShapedGraph) -> Any:
     """An open dim with the range that it has, if it has one."""
-    factor, name = dim.as_coeff_Mul()
-    least, greatest = shaped.dims[str(name)]
+    least, greatest = span_of(dim, shaped)
     if greatest is not None:
-        return Dim.AUTO(min=int(factor) * least, max=int(factor) * greatest)
-    return Dim.AUTO(min=int(factor) * least) if least > 2 else Dim.AUTO
+        return Dim.AUTO(min=least, max=greatest)
+    return Dim.AUTO(min=least) if shaped.dims[str(dim.as_coeff_Mul()[1])][0] > 2 else Dim.AUTO
 
 
 def _symbols(program: ExportedProgram, shaped: ShapedGraph) -> dict[str, str]:

@@ -2,32 +2,101 @@
 
 While torch traces, every choice that an operator's shape rule makes for the sample's sizes becomes a guard of the whole
 program: a pool with ``ceil_mode`` is held to the sizes that leave the same remainder as the sample's. The operator
-itself stands whole in the program and computes every size. A guard goes if an input that the module takes breaks it,
-and the program without it gives what the module gives, at every size tried.
+itself stands whole in the program and computes every size.
+
+A program is right wherever its guards hold. So where a trace at sizes that break them gives the same program, that is
+right there too; and where the traces' guards together leave no size out, the program is right for all, and needs none
+of them. Which sizes they leave out is decided exactly for guards on one dim at a time. Guards on several dims together,
+and programs that come out otherwise at other sizes, are left to trial: such a guard goes if an input that the module
+takes breaks it, and the program without it gives what the module gives, at every size tried.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import sympy
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from graphspec.exporting.guard_terms import conditions, sizes_of
 from graphspec.exporting.sampler import REFUSALS
-from graphspec.system.torch_private import guards_of, keep_guards, pytree
+from graphspec.shapes.conditions import Ranges, find, negated
+from graphspec.shapes.dims import symbol
+from graphspec.shapes.shaped import ShapedGraph
+from graphspec.system.torch_private import guards_of, keep_guards, pytree, set_ranges, surely
 
 Inputs = Mapping[str, Tensor]
+Trace = Callable[[Mapping[str, int]], ExportedProgram]
 #: That a dim is the same in two inputs, which is what one name for both means.
 _SAME_SIZE = re.compile(r"L\['\w+'\](\[\d+\])?\.size\(\)\[\d+\] == L\['\w+'\](\[\d+\])?\.size\(\)\[\d+\]")
 _FAILED = "Guard failed: "
+#: So many traces may go into a proof, of programs with so many guards that leave sizes out.
+MOST_TRACES, MOST_GUARDS = 16, 6
 
 
 def suspect(program: ExportedProgram) -> bool:
     """Whether `program` has guards that its inputs' named dims do not explain."""
     return any(not _SAME_SIZE.fullmatch(guard) for guard in guards_of(program))
+
+
+def limits(program: ExportedProgram, shaped: ShapedGraph, ones: bool) -> list[Any]:
+    """The conditions under which `program` is right that leave out sizes of the dims of `shaped`.
+
+    Sizes of 1 are looked at with `ones` alone: a trace that takes each size for another than 1 has no guards about it.
+
+    Raises:
+        Unreadable: a guard is no formula of sizes.
+    """
+    ranges = _ranges(shaped, ones)
+    found = dict.fromkeys(part for condition in conditions(program, shaped) for part in sympy.And.make_args(condition))
+    return [condition for condition in found if not _implied(condition, ranges)]
+
+
+def _implied(condition: Any, ranges: Ranges) -> bool:
+    """Whether `condition` holds for all sizes within `ranges`: decided for one dim, by bounds for several together."""
+    if condition in (sympy.true, sympy.false) or len(condition.free_symbols) != 1:
+        return surely(condition, {symbol(name): span for name, span in ranges.items()})
+    return find([negated(condition)], ranges) is None
+
+
+def proven(program: ExportedProgram, shaped: ShapedGraph, ones: bool, trace: Trace) -> bool:
+    """Whether traces at other sizes show that `program` is right for every size; it then has no guards any more."""
+    ranges, code = _ranges(shaped, ones), program.graph_module.code
+    try:
+        left = limits(program, shaped, ones)
+        regions = [left]
+        for _ in range(MOST_TRACES):
+            if len(left) > MOST_GUARDS or any(len(condition.free_symbols) != 1 for condition in left):
+                return False
+            uncovered = find([negated(sympy.And(*region)) for region in regions], ranges)
+            if uncovered is None:
+                keep_guards(program, [guard for guard in guards_of(program) if _SAME_SIZE.fullmatch(guard)])
+                set_ranges(program, {symbol: span_of(dim, shaped) for symbol, dim in sizes_of(program, shaped)})
+                return True
+            other = trace(uncovered)
+            if other.graph_module.code != code:
+                return False
+            left = limits(other, shaped, ones)
+            regions.append(left)
+    except Exception:  # torch.export raises many types; where one trace fails, nothing is shown
+        return False
+    return False
+
+
+def span_of(dim: sympy.Expr, shaped: ShapedGraph) -> tuple[int, int | None]:
+    """The least and the greatest size of an open dim, or of a multiple of one."""
+    factor, name = dim.as_coeff_Mul()
+    least, greatest = shaped.dims[str(name)]
+    return int(factor) * least, None if greatest is None else int(factor) * greatest
+
+
+def _ranges(shaped: ShapedGraph, ones: bool) -> dict[str, tuple[int, int | None]]:
+    return {name: (least if ones or most == 1 else max(2, least), most) for name, (least, most) in shaped.dims.items()}
 
 
 def loosen(program: ExportedProgram, module: nn.Module, trials: Sequence[Inputs]) -> None:

@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING
 import torch
 
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, zero_tensors
-from graphspec.exporting.capture import Capture
+from graphspec.exporting.capture import MANY, Capture
 
 if TYPE_CHECKING:
     from graphspec.exporting.order import Order
     from graphspec.shapes.shaped import ShapedLayer
+
+
+_PROVEN = (
+    "It is the same program for every size of the dynamic dims: traces whose guards leave no size out gave the same.\n"
+)
+_TRIED = (
+    "torch traced it at one size of each dynamic dim; that it is right at others was tried at "
+    f"{MANY[0]} to {MANY[-3]}, {MANY[-2]} and {MANY[-1]}, and is not proven.\n"
+)
 
 
 def write(order: Order, path: Path) -> None:
@@ -24,10 +33,12 @@ def write(order: Order, path: Path) -> None:
 
 
 def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
-    """How the file is run in Python."""
+    """How the file is run in Python, and how it is known that it is right at every size."""
     yield "## Python, torch.export\n"
     lines = ["import torch", "", 'model = torch.export.load("model.pt2").module()']
     yield code("python", [*lines, f"outputs = model({zero_tensors(signature, sizes)})"])
+    if sizes:
+        yield _PROVEN if signature["sizes"] == "proven" else _TRIED
 
 
 def cannot_hold(layer: ShapedLayer) -> str:

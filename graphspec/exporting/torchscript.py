@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 UNSUPPORTED = (3, 14)
 
 
+#: The one word of TorchScript's grammar that is none of Python's (lexer.h): a file with such a name cannot be loaded.
+OWN_WORD = "NoneType"
+
 #: libtorch's words for a dtype.
 _CPP = {
     "float32": "kFloat", "float64": "kDouble", "float16": "kHalf", "bfloat16": "kBFloat16", "int64": "kLong",
@@ -45,6 +48,8 @@ def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
 
 def cannot_hold(layer: ShapedLayer) -> str:
     """Why TorchScript has no form for `layer`; empty where it has one."""
+    if OWN_WORD in layer.name.split("."):
+        return f"{OWN_WORD} is a word of its own language, in which its files are written"
     return ""
 
 

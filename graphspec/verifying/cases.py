@@ -177,10 +177,11 @@ def _named_ids(shaped: ShapedGraph, sampler: Sampler) -> Iterator[Case]:
         outside = sorted(number for number in wanted if kind.min <= number <= kind.max)
         for title, ids in {"named ids": inside, "named numbers": outside if limit == UNBOUNDED else []}.items():
             inputs = sampler.draw(seed=40)
-            if ids and inputs[name].numel():
-                places = torch.arange(inputs[name].numel()) % len(ids)
-                drawn = torch.tensor(ids)[places].reshape(inputs[name].shape).to(inputs[name].dtype)
-                yield Case(f"{title} of {name}", title, inputs | {name: drawn})
+            places = torch.arange(inputs[name].numel())
+            for start in range(0, len(ids), max(1, len(places))) if len(places) else ():
+                drawn = torch.tensor(ids)[(start + places) % len(ids)].reshape(inputs[name].shape)
+                told = f"{title} of {name}" + (f", from {ids[start]}" if start else "")
+                yield Case(told, title, inputs | {name: drawn.to(inputs[name].dtype)})
 
 
 def _beyond(shaped: ShapedGraph) -> list[float]:

@@ -56,7 +56,7 @@ def test_outputs_may_have_the_names_of_inner_values(outputs: dict[str, str]) -> 
 
 
 #: Sweeps over all names; ``benchmarks/campaigns/names.py`` has those of the other places, which take minutes each.
-SWEPT = ["input", "output"]
+SWEPT = ["input", "output", "layer"]
 
 
 @pytest.mark.slow
@@ -69,5 +69,5 @@ def test_every_name_that_compile_takes_works_in_every_format(place: str) -> None
 @pytest.mark.parametrize("place", SWEPT)
 def test_every_other_name_is_refused_at_its_place(place: str) -> None:
     refused = [fault for name in names.NAMES if (fault := names.refusal(place, name)) is not None]
-    assert {fault.code for fault in refused} <= {"bad-name", "reserved-name", "name-clash"}
+    assert {fault.code for fault in refused} <= {"bad-name", "reserved-name", "name-clash", "not-exportable"}
     assert all(fault.at for fault in refused)

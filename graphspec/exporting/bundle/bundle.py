@@ -118,7 +118,7 @@ def write_bundle(
     """
     folder.mkdir(parents=True, exist_ok=True)
     captured, rows, spec = capture(network), chosen(formats), network.spec
-    about = _about(network, metadata)
+    about = _about(network, metadata) | {"sizes": "proven" if captured.proven else "tried"}
     order = Order(captured, opset_version, about, metadata)
     for format in rows:
         format.writer.write(order, folder / format.file)

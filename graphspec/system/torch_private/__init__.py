@@ -32,6 +32,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 # arithmetic of sizes that are symbols, as torch writes it
 from torch.utils._sympy.functions import FloorDiv, Max, Min, Mod
+from torch.utils._sympy.numbers import int_oo
+from torch.utils._sympy.value_ranges import ValueRanges, bound_sympy
 
 __all__ = [  # besides what is defined here
     "AnyBatchNorm", "AnyInstanceNorm", "AnyMaxUnpool", "FloorDiv", "Max", "Min", "Mod", "TorchDispatchMode", "pytree",
@@ -124,6 +126,19 @@ def guards_of(program: ExportedProgram) -> list[str]:
 def keep_guards(program: ExportedProgram, guards: Sequence[str]) -> None:
     """Leave `program` with these guards alone."""
     program._guards_code = list(guards)
+
+
+def set_ranges(program: ExportedProgram, spans: Mapping[Any, tuple[int, int | None]]) -> None:
+    """Let the sizes of an exported program's inputs, by torch's symbols, be what `spans` say; torch's are its own."""
+    for symbol, (least, greatest) in spans.items():
+        program.range_constraints[symbol] = ValueRanges(least, int_oo if greatest is None else greatest)
+
+
+def surely(condition: Any, spans: Mapping[Any, tuple[int, int | None]]) -> bool:
+    """Whether `condition` holds wherever its symbols are within `spans`, by the bounds of its terms alone."""
+    ranges = {name: ValueRanges(least, int_oo if most is None else most) for name, (least, most) in spans.items()}
+    found = bound_sympy(condition, ranges)
+    return bool(found.is_singleton() and found.lower)
 
 
 @contextlib.contextmanager

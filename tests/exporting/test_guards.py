@@ -1,0 +1,65 @@
+"""Which sizes a captured program takes: all that the dims allow, proven from the traces' guards or tried."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from graphspec import compiler
+from graphspec.exporting import guards
+from graphspec.exporting.capture import capture
+from graphspec.system.torch_private import guards_of
+
+PROVEN = {
+    "no branch": (["N", 4], [{"type": "Linear", "out_features": 2}]),
+    "a slice that ends before some sizes": (["N", "T", 4], [{"type": "slice", "dim": 1, "end": 8}]),
+    "a pool that rounds up": (
+        ["N", 3, "H", "W"],
+        [{"type": "AvgPool2d", "kernel_size": 3, "stride": 3, "padding": 1, "ceil_mode": True}],
+    ),
+    "multiples": (["N", 2, "2*H", "2*W"], [{"type": "PixelUnshuffle", "downscale_factor": 2}]),
+    "a strided convolution": (
+        ["N", 3, "H", "W"],
+        [{"type": "Conv2d", "out_channels": 2, "kernel_size": 3, "stride": 2, "padding": 1}, "ReLU"],
+    ),
+}
+
+
+def _capture(shape, layers, **more):
+    spec = {"graphspec": 1, "inputs": {"x": shape}, "layers": {f"y{k}": line for k, line in enumerate(layers)}, **more}
+    return capture(compiler.load(spec))
+
+
+@pytest.mark.parametrize("kind", PROVEN)
+def test_traces_whose_guards_leave_no_size_out_prove_the_program_for_all(kind):
+    shape, layers = PROVEN[kind]
+    found = _capture(shape, layers)
+    assert found.proven
+    assert guards_of(found.program) == []
+    module = found.program.module()
+    for size in (1, 2, 7, 8, 9, 11, 40, 41):
+        inputs = found.sampler.draw(dict.fromkeys(found.shaped.dims, size))
+        torch.testing.assert_close(module(*inputs.values()), found.network.module(*inputs.values()))
+
+
+def test_a_program_that_is_another_at_other_sizes_is_not_proven():
+    found = _capture(["N", "T", 4], [{"type": "slice", "dim": 1, "end": 8}])
+    other = _capture(["N", "T", 4], [{"type": "slice", "dim": 1, "end": 9}]).program
+    program = guards_program(found)
+    assert not guards.proven(program, found.shaped, False, lambda sizes: other)
+    assert guards.limits(program, found.shaped, False)
+
+
+def guards_program(found):
+    from graphspec.exporting.capture import _trace
+
+    return _trace(found.network, found.sampler, False, {})
+
+
+def test_a_proven_program_keeps_to_the_range_of_the_dims():
+    found = _capture(["N", "T", 4], [{"type": "slice", "dim": 1, "end": 8}], dims={"T": {"min": 3, "max": 20}})
+    assert found.proven
+    module = found.program.module()
+    module(torch.zeros(1, 20, 4))
+    with pytest.raises(AssertionError, match="Guard failed"):
+        module(torch.zeros(1, 21, 4))
