@@ -23,7 +23,7 @@ from graphspec.data.sources.columns import Columns
 from graphspec.data.sources.paths import check_inside
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.split import split_indices
-from graphspec.data.transforms import Normalize, SizeTransforms, size_transforms, transforms_by_input
+from graphspec.data.transforms import Normalize, SizeTransforms, noted, size_transforms, transforms_by_input
 from graphspec.diagnostics import fail, printable
 from graphspec.spec.data import DataSpec
 
@@ -83,9 +83,7 @@ class DataSet:
     @property
     def transforms(self) -> list[dict[str, Any]]:
         """Every transform with its numbers, as a spec would write it; of several inputs, ``input`` says which."""
-        one = len(self.values) == 1
-        steps = [({} if one else {"input": name}, step) for name, steps in self.values.items() for step in steps]
-        return self.sizes.as_dicts() + [step.as_dict() | of for of, step in steps]
+        return self.sizes.as_dicts() + noted(self.values)
 
     def class_counts(self, target: str) -> torch.Tensor:
         """How often each class of `target` occurs in the training part; labels outside them are ignored ones."""

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from graphspec.data import DataSet
 from graphspec.data.binding import bind
+from graphspec.data.learned import Learned
 from graphspec.data.place import DataPlace
-from graphspec.data.samples import Samples
 from graphspec.diagnostics import fail
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.preprocessing import Preprocessing
@@ -28,7 +28,8 @@ class Metadata:
 
     ``labels`` are the class names in the order of the output's classes, ``transforms`` those of ``[data]`` with their
     numbers, ``stored`` the dtypes of raw samples by input name, ``sample`` a real batch by input name as the network
-    takes it, ``raw`` one as ``preprocessing`` takes it.
+    takes it, ``raw`` one as ``preprocessing`` takes it, ``unscaled`` one as the data hold it, brought to size;
+    ``learned`` is what was learned from the data.
     """
 
     labels: Sequence[str] | None = None
@@ -37,6 +38,8 @@ class Metadata:
     preprocessing: Preprocessing | None = None
     raw: Tensor | None = None
     stored: Mapping[str, str] | None = None
+    unscaled: Mapping[str, Tensor] | None = None
+    learned: Learned | None = None
 
 
 def metadata_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, place: DataPlace = DataPlace()) -> Metadata:
@@ -50,18 +53,18 @@ def metadata_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, place: DataP
     part = data.train if data.validation is None else data.validation
     batch = data.batch(COUNT, "train" if data.validation is None else "validation")
     sample = dict(zip(shaped.inputs, binding.inputs_of(batch), strict=True))
-    metadata = Metadata(data.classes, data.transforms, sample, stored=_stored(shaped, part))
+    rows = part.take(torch.arange(min(COUNT, len(part)))).inputs
+    one = len(rows) == 1 == len(shaped.inputs)
+    unscaled = dict(zip(shaped.inputs, rows.values(), strict=True)) if one else rows
+    stored = {name: str(values.dtype).removeprefix("torch.") for name, values in unscaled.items()}
+    metadata = Metadata(
+        data.classes, data.transforms, sample, stored=stored, unscaled=unscaled, learned=Learned.of(data)
+    )
     if not pipeline:
         return metadata
     preprocessing = Preprocessing.of(shaped, data, place)
-    (stored,) = part.inputs.values()
-    return dataclasses.replace(metadata, preprocessing=preprocessing, raw=_raw(stored[:COUNT], preprocessing))
-
-
-def _stored(shaped: ShapedGraph, part: Samples) -> dict[str, str]:
-    """The dtypes of raw samples by the network's inputs; of several, those that the data call by the same name."""
-    dtypes = {name: str(values.dtype).removeprefix("torch.") for name, values in part.inputs.items()}
-    return dict(zip(shaped.inputs, dtypes.values(), strict=True)) if len(dtypes) == 1 == len(shaped.inputs) else dtypes
+    (raw,) = unscaled.values()
+    return dataclasses.replace(metadata, preprocessing=preprocessing, raw=_raw(raw, preprocessing))
 
 
 def _check_classes(shaped: ShapedGraph, data: DataSet) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.compiler import Network
+from graphspec.data.learned import FILE, Learned
 from graphspec.diagnostics import fail, quoted
 from graphspec.exporting import Bundle
 from graphspec.formats import BASE
@@ -24,11 +25,14 @@ Run = Callable[[Sequence[Tensor]], dict[str, Tensor]]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Function:
-    """What is run, and what is known of it: the network that it computes, and the names of the classes."""
+    """What is run, and what is known of it: the network that it computes, the names of the classes, and what was
+    learned from the training part (None where the folder does not keep it).
+    """
 
     run: Run
     network: Network
     labels: Sequence[str] | None
+    learned: Learned | None = None
 
 
 def module_function(module: nn.Module, names: Sequence[str]) -> Run:
@@ -53,7 +57,7 @@ def function_of(folder: Path) -> Iterator[Function]:
     if expect(folder, "run", "export") == "run":
         network = Network.open(folder)
         run = module_function(network.build(), list(network.shaped.outputs))
-        yield Function(run, network, run_labels(folder))
+        yield Function(run, network, run_labels(folder), Learned.read(folder))
         return
     bundle = Bundle.open(folder)
     bundle.check_hashes()
@@ -62,4 +66,5 @@ def function_of(folder: Path) -> Iterator[Function]:
     network = Network.open(folder)
     network.warn_if_untrained("this predicts with")
     with OnnxFunction(bundle.path(BASE.name), network.shaped) as model:
-        yield Function(model, network, bundle.manifest["labels"])
+        learned = Learned.read(folder) if FILE in bundle.manifest["files"] else None
+        yield Function(model, network, bundle.manifest["labels"], learned)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from graphspec.data import DataSet
-from graphspec.data.transforms import to_float
 from graphspec.diagnostics import quoted, warn
 
 #: Standard deviations of the training pictures' mean brightness beyond which a picture is unlike them.
 _FAR = 4.0
-_COMPARED = 2000
 
 
 def say_what_was_done(path: Path, before: Tensor, after: Tensor, grey: bool) -> None:
@@ -30,14 +26,11 @@ def say_what_was_done(path: Path, before: Tensor, after: Tensor, grey: bool) -> 
         warn("bad-data", f"{quoted(path)}: {', '.join(done)}")
 
 
-def say_if_unlike(path: Path, picture: Tensor, data: DataSet) -> None:
-    """Say where the mean brightness of a `picture`, 1 × C × H × W in [0, 1], is far from that of the training part."""
-    images = next((value for value in data.train.inputs.values() if value.ndim == 4), None)
-    if images is None:
-        return
-    rows = torch.linspace(0, len(images) - 1, min(len(images), _COMPARED)).long()
-    known = to_float(images.index_select(0, rows)).flatten(1).mean(1)
-    mean, spread, own = float(known.mean()), max(float(known.std()), 0.01), float(picture.mean())
+def say_if_unlike(path: Path, picture: Tensor, known: tuple[float, float]) -> None:
+    """Say where the mean brightness of a `picture`, 1 × C × H × W in [0, 1], is far from that of the training part:
+    `known` is its mean and its standard deviation.
+    """
+    mean, spread, own = known[0], max(known[1], 0.01), float(picture.mean())
     if abs(own - mean) <= _FAR * spread:
         return
     inverted = abs(1 - own - mean) < abs(own - mean) / 2

@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from graphspec.data import DataSet
 from graphspec.data.binding import bind
+from graphspec.data.learned import Learned
 from graphspec.data.place import DataPlace
 from graphspec.data.sources.parts import is_image
 from graphspec.data.sources.tables import TABLES
@@ -55,10 +55,10 @@ def predict(
     Where the data are read, the names of the classes come from there.
     """
     shaped = function.network.shaped
-    known = functools.cache(lambda: load_data(shaped.spec, place))
     if files:
-        return [prediction for path in files for prediction in _of_file(function, path, known)]
-    data = known()
+        learned = functools.cache(lambda: function.learned or Learned.of(load_data(shaped.spec, place)))
+        return [prediction for path in files for prediction in _of_file(function, path, learned)]
+    data = load_data(shaped.spec, place)
     binding = bind(shaped, data)
     batch = data.batch(count, "test")
     target = binding.targets.get(next(iter(shaped.outputs)))
@@ -69,7 +69,7 @@ def predict(
     return list(_predictions(shaped, function.run(binding.inputs_of(batch)), names, classes, targets))
 
 
-def _of_file(function: Function, path: Path, known: Callable[[], DataSet]) -> Iterator[Prediction]:
+def _of_file(function: Function, path: Path, learned: Callable[[], Learned]) -> Iterator[Prediction]:
     shaped = function.network.shaped
     if len(shaped.inputs) != 1:
         raise fail("arity", f"the network has {len(shaped.inputs)} inputs, a file is for one")
@@ -78,27 +78,33 @@ def _of_file(function: Function, path: Path, known: Callable[[], DataSet]) -> It
     components = spec.transforms if spec else ()
     grey = kind.shape[1:2] == (1,) and not any(component.type == "Grayscale" for component in components)
     tables = spec is not None and spec.dataset.type in TABLES and path.suffix.lower() in FILES
-    samples = read_samples(path, kind, not grey, known().columns if tables else None)
-    values = _transformed(samples, components, known)
+    samples = read_samples(path, kind, not grey, learned().columns if tables else None)
+    values = _transformed(samples, components, learned)
     _check_shape(path, values, quoted(name), kind)
     if samples.ndim == 4 and is_image(path.name):
         say_what_was_done(path, samples, values, grey)
-        if spec is not None and spec.dataset.type not in ("ImageFolder", *STORED):
-            say_if_unlike(path, to_float(size_transforms(components)(samples)), known())
+        of_files = spec is None or spec.dataset.type in ("ImageFolder", *STORED)  # to look at them takes too long
+        brightness = None if of_files and function.learned is None else learned().brightness
+        if brightness is not None:
+            say_if_unlike(path, to_float(size_transforms(components)(samples)), brightness)
     _check_whole(path, values, name, kind)
     names = [str(path)] if len(values) == 1 else [f"{path}:{row}" for row in range(1, len(values) + 1)]
     outputs = function.run([values.to(kind.dtype)])
     yield from _predictions(shaped, outputs, names, function.labels, [None] * len(values))
 
 
-def _transformed(samples: Tensor, components: Sequence[Component], known: Callable[[], DataSet]) -> Tensor:
-    """`samples` with ``[data] transforms`` applied; the data set is read where a transform's numbers come from it."""
+def _transformed(samples: Tensor, components: Sequence[Component], learned: Callable[[], Learned]) -> Tensor:
+    """`samples` with ``[data] transforms`` applied; numbers that come from the data are those that were learned."""
     sizes = size_transforms(components)
     if samples.ndim == 4:
         sizes.check(tuple(samples.shape[1:]))
     values = sizes(samples) if samples.ndim == 4 else samples
     if any(component.type == "StandardScaler" for component in components):
-        (steps,) = known().values.values()
+        (steps,) = learned().values.values()
+        channels = values.shape[1] if values.ndim > 1 else 1
+        if any(len(step.mean) not in (1, channels) for step in steps):
+            wanted = max(len(step.mean) for step in steps)
+            raise fail("shape-mismatch", f"a sample has {channels} features, the training part has {wanted}")
         return scaled(values.clone(), steps)
     return scaled(values.clone(), value_transforms(components, len(sizes.steps), to_float(values)))
 

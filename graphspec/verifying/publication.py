@@ -10,7 +10,9 @@ from pathlib import Path
 from graphspec import exporting
 from graphspec.compiler import Network, weights_of
 from graphspec.data import DataSet
+from graphspec.data.learned import Learned
 from graphspec.data.place import DataPlace
+from graphspec.data.transforms import noted, size_transforms
 from graphspec.diagnostics import GraphspecError, fail, quoted, warn
 from graphspec.exporting import Bundle, Metadata
 from graphspec.formats import BASE, chosen
@@ -88,14 +90,20 @@ def _samples(network: Network, needed: bool, place: DataPlace) -> DataSet | None
 
 
 def _metadata(network: Network, samples: DataSet | None, pipeline: bool, strict: bool, place: DataPlace) -> Metadata:
-    """What an export says of the data; no more than the labels where they do not fit the network, unless `strict`."""
+    """What an export says of the data; what the run keeps of them where they are not there, or do not fit the
+    network, unless `strict`.
+    """
     if samples is not None:
         try:
             return exporting.metadata_of(network.shaped, samples, pipeline, place)
         except GraphspecError:
             if pipeline or strict:
                 raise
-    return Metadata(labels=run_labels(network.folder))
+    learned = Learned.read(network.folder) if network.folder else None
+    if learned is None:
+        return Metadata(labels=run_labels(network.folder))
+    sizes = size_transforms(network.spec.data.transforms if network.spec.data else ()).as_dicts()
+    return Metadata(learned.classes, [*sizes, *noted(learned.values)], learned=learned)
 
 
 def run_labels(run: Path | None) -> list[str] | None:

@@ -1,5 +1,6 @@
 """Predictions: of test samples and of the user's files, from a run and from an export, all the same."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import torch
 from PIL import Image
 
 from graphspec import GraphspecError, GraphspecWarning, pipeline
+from graphspec.compiler import Network
+from graphspec.data import data_of
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -207,3 +210,29 @@ def test_what_was_done_to_a_picture_and_that_it_is_unlike_the_others_is_said(tra
     assert "read as grey, turned as its EXIF tag says" in texts
     assert "is unlike the training images: its mean brightness is" in texts
     assert "invert it" in texts
+
+
+def test_what_was_learned_is_kept_and_the_data_are_not_read_again(homes, tmp_path):
+    spec = HOMES.replace("batch_size", 'transforms = ["StandardScaler"]\nbatch_size')
+    run = pipeline.train(spec, run=tmp_path / "run", epochs=2, data=homes).run
+    export = pipeline.export(run, tmp_path / "export", formats=["onnx"], data=homes).folder
+    (tmp_path / "new.csv").write_text("district,rooms\nnorth,3\neast,5\n")
+    raw = np.array([[3.0, 0, 1, 0], [5, 1, 0, 0]])
+    scaler = data_of(spec, homes).transforms[0]
+    scaled = torch.from_numpy((raw - scaler["mean"]) / scaler["std"]).float()
+    expected = Network.open(run).build().eval()(scaled).tolist()
+    for folder in (run, export):
+        found = pipeline.predict(folder, [tmp_path / "new.csv"], data=tmp_path / "nowhere")
+        np.testing.assert_allclose([each.outputs["output"] for each in found], expected, rtol=1e-5)
+    again = pipeline.export(run, tmp_path / "again", formats=["onnx"])
+    assert again.manifest["transforms"] == [scaler]
+
+
+@pytest.mark.parametrize("text", ['{}', "no JSON", '{"labels": {}, "values": {"x": [{"mean": [0], "std": [-1]}]}, '
+                                  '"columns": null, "brightness": null}'])  # fmt: skip
+def test_what_graphspec_has_not_written_is_not_believed(trained, tmp_path, text):
+    run = shutil.copytree(trained[0], tmp_path / "run")
+    (run / "learned.json").write_text(text)
+    np.save(tmp_path / "x.npy", np.zeros((1, 1, 8, 8), np.float32))
+    with pytest.raises(GraphspecError, match=r"learned.json. is none that graphspec wrote"):
+        pipeline.predict(run, [tmp_path / "x.npy"])

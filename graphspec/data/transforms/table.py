@@ -109,6 +109,12 @@ def resolved(components: Sequence[Component]) -> tuple[SizeTransforms, tuple[Nor
     return sizes, tuple(values)
 
 
+def noted(values: Mapping[str, Sequence[Normalize]]) -> list[dict[str, Any]]:
+    """The scaling of each input with its numbers, as a spec would write it; of several inputs, ``input`` says which."""
+    of = ((name, step) for name, steps in values.items() for step in steps)
+    return [step.as_dict() | ({} if len(values) == 1 else {"input": name}) for name, step in of]
+
+
 def transforms_by_input(
     components: Sequence[Component], offset: int, inputs: Mapping[str, Tensor], dtypes: Mapping[str, str] | None = None
 ) -> dict[str, tuple[Normalize, ...]]:

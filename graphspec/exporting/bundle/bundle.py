@@ -10,9 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from graphspec.compiler import Network
+from graphspec.data.learned import FILE as LEARNED
 from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError, fail
 from graphspec.exporting.bundle import manifest as manifests
+from graphspec.exporting.bundle.data_readme import SAMPLE
 from graphspec.exporting.bundle.golden import write_golden, write_pipeline_golden
 from graphspec.exporting.bundle.readme import readme
 from graphspec.exporting.bundle.weights import write_weights
@@ -20,7 +24,7 @@ from graphspec.exporting.capture import Capture, capture
 from graphspec.exporting.metadata import Metadata
 from graphspec.exporting.order import Order
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.reference import Reference
+from graphspec.exporting.reference import Reference, as_array
 from graphspec.formats import FORMATS, chosen
 from graphspec.spec.dump import digest, dump
 
@@ -125,6 +129,7 @@ def write_bundle(
     write_weights(network.module, folder / "weights.safetensors")
     (folder / "spec.toml").write_text(dump(spec), encoding="utf-8")
     _write_goldens(captured, folder, metadata)
+    _write_known(folder, metadata)
     text = readme(spec.name, about, captured.sampler.sizes, rows)
     (folder / "README.md").write_text(text, encoding="utf-8")
     shutil.copyfile(Path(__file__).parent / "files" / "check.py", folder / "check.py")
@@ -162,6 +167,15 @@ def _about(network: Network, metadata: Metadata) -> dict[str, Any]:
         after = Postprocessing.of(shaped, metadata.labels)
         about["pipeline"] = {"inputs": [{"name": name, **metadata.preprocessing.signature}], "outputs": after.signature}
     return about
+
+
+def _write_known(folder: Path, metadata: Metadata) -> None:
+    """What was learned from the data, and real samples as the data hold them, where they are known."""
+    if metadata.learned is not None:
+        (folder / LEARNED).write_text(json.dumps(metadata.learned.as_dict(), indent=2) + "\n", encoding="utf-8")
+    if metadata.unscaled is not None:
+        arrays = {name: as_array(values) for name, values in metadata.unscaled.items()}
+        np.savez(folder / SAMPLE, allow_pickle=False, **arrays)
 
 
 def _write_goldens(captured: Capture, folder: Path, metadata: Metadata) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 from graphspec.exporting.bundle.snippets import Signature
 
 _NORMALIZE = "Normalize"
+#: Real samples in the bundle, by input name.
+SAMPLE = "sample.npz"
 
 
 def data_section(about: Signature) -> Iterator[str]:
@@ -36,26 +38,28 @@ def prepared(about: Signature, value: Mapping[str, Any], shape: Sequence[int]) -
     steps = [step for step in about.get("transforms") or () if step.get("input", value["name"]) == value["name"]]
     stored = _stored(about).get(value["name"], value["dtype"])
     dtype = {"bool": "bool_"}.get(stored, stored)
-    lines = [f"raw = np.zeros({tuple(shape)}, dtype=np.{dtype})  # samples as the data set holds them"]
     sizes = [step for step in steps if step["type"] != _NORMALIZE]
+    own = {"bool": "bool_"}.get(value["dtype"], value["dtype"])
+    real = "float32" if stored in ("uint8", "float32") else "float64"
+    if value["name"] in _stored(about):
+        end = ", brought to size" if sizes else ""
+        lines = [f'raw = np.load("{SAMPLE}")["{value["name"]}"]  # real samples, as the data set holds them{end}']
+    else:
+        lines = [f"raw = np.zeros({tuple(shape)}, dtype=np.{dtype})  # samples as the data set holds them"]
     if sizes:
         made = ", ".join(f"v2.{step['type']}({_arguments(step)})" for step in sizes)
-        lines += [f"raw = v2.Compose([{made}])(torch.from_numpy(raw)).numpy()"]
-    if stored == "uint8":
-        lines.append("raw = raw.astype(np.float32) / 255")
-    for step in steps:
-        if step["type"] == _NORMALIZE:
-            mean, std = (f"np.float32({step[key]})" for key in ("mean", "std"))
-            by_channel = f".reshape({(1, -1, *[1] * (len(shape) - 2))})" if len(shape) > 2 else ""
-            lines.append(f"raw = (raw - {mean}{by_channel}) / {std}{by_channel}")
-    return lines
-
-
-def imports(about: Signature) -> list[str]:
-    """What :func:`prepared` needs beside numpy."""
-    if any(step["type"] != _NORMALIZE for step in about.get("transforms") or ()):
-        return ["import torch", "from torchvision.transforms import v2"]
-    return []
+        lines += ["# torchvision brings pictures of other sizes there:"]
+        lines += [f"# v2.Compose([{made}])(torch.from_numpy(raw))"]
+    scaling = [step for step in steps if step["type"] == _NORMALIZE]
+    if stored == "uint8" and value["dtype"].startswith("float"):
+        lines.append("raw = raw.astype(np.float32) / np.float32(255)")
+    elif scaling and stored != real:
+        lines.append(f"raw = raw.astype(np.{real})")
+    for step in scaling:
+        mean, std = (f"np.{real}({step[key]})" for key in ("mean", "std"))
+        by_channel = f".reshape({(1, -1, *[1] * (len(shape) - 2))})" if len(shape) > 2 else ""
+        lines.append(f"raw = (raw - {mean}{by_channel}) / {std}{by_channel}")
+    return [*lines, f"raw = raw.astype(np.{own})"]
 
 
 def decided(about: Signature) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from graphspec.exporting.bundle.data_readme import decided, imports, prepared
+from graphspec.exporting.bundle.data_readme import decided, prepared
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape
 
 #: numpy's and JavaScript's words for a dtype.
@@ -23,7 +23,7 @@ def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
 
 
 def _python(signature: Signature, sizes: Sizes) -> Iterator[str]:
-    lines = ["import numpy as np", "import onnxruntime", *imports(signature), ""]
+    lines = ["import numpy as np", "import onnxruntime", ""]
     lines += ['session = onnxruntime.InferenceSession("model.onnx")', "inputs = {}"]
     for value in signature["inputs"]:
         lines += prepared(signature, value, example_shape(value, sizes))

@@ -25,7 +25,7 @@ from graphspec.training.run.tensor_files import tensors_to_bytes
 
 class RunFolder:
     """``runs/NAME``: ``best.safetensors``, ``last.safetensors``, ``checkpoints/``, ``metrics.csv``,
-    ``environment.json``, pictures.
+    ``environment.json``, ``learned.json``, pictures.
 
     Use it as a context: inside, this process holds the folder's lock.
     """

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from graphspec.data import DataSet
+from graphspec.data.learned import Learned
 from graphspec.diagnostics import fail, quoted, warn
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
@@ -37,6 +38,7 @@ class Saver:
             "data": data.fingerprint,
             "environment": self.environment,
         }
+        self.learned = Learned.of(data)
         self._saved = time.perf_counter()
         self._took = 0.0
 
@@ -50,12 +52,14 @@ class Saver:
             reporter.note(str(choice))
 
     def begin(self) -> None:
-        """Write what a new run is known by: the environment as the mark of a run, and the resolved spec.
+        """Write what a new run is known by: the environment as the mark of a run, and the resolved spec, and what
+        is learned from the data.
 
-        The mark comes first: a run that is killed between the two can be resumed, and writes both again.
+        The mark comes first: a run that is killed between them can be resumed, and writes all of them again.
         """
         self.folder.write_json("environment", self.environment)
         write_atomically(self.folder.path / "spec.toml", dump(self.spec).encode())
+        self.folder.write_json("learned", self.learned.as_dict())
 
     def due(self, least: float = 0.0) -> bool:
         """Whether enough time has passed, `least` seconds at least."""

@@ -23,7 +23,7 @@ def test_what_a_run_leaves(digits: dict[str, Any], fit: Fit, tmp_path: Path) -> 
     report, run = fit(digits), tmp_path / "run"
     assert {path.name for path in run.iterdir()} == {
         ".lock", "best.safetensors", "checkpoints", "confusion_matrix.png", "curves.png", "environment.json",
-        "evaluation.json", "last.safetensors", "metrics.csv", "spec.toml",
+        "evaluation.json", "learned.json", "last.safetensors", "metrics.csv", "spec.toml",
     }  # fmt: skip
     rows = list(csv.DictReader((run / "metrics.csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
