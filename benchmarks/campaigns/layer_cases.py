@@ -315,6 +315,8 @@ def _activations() -> Iterator[Case]:
         yield _beside(f"{ANY}:float64", *rest)
         yield _beside(f"{ANY}:float16", *rest)
     same = "abs neg sign square relu floor round ReLU ReLU6 Hardtanh".split()
+    for dtype in ("int8", "int16", "uint8", "int32", "int64"):
+        yield _beside(f"{ANY}:{dtype}", "floor", "round")
     real = "exp sqrt sin sigmoid tanh reciprocal log rsqrt cos erf".split()
     for dtype in ("int64", "int32"):
         yield _beside(f"{ANY}:{dtype}", *same, {"type": "Threshold", "threshold": 1, "value": 7})

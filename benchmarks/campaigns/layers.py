@@ -31,6 +31,7 @@ import onnxruntime
 
 import graphspec
 from graphspec.diagnostics import GraphspecError
+from graphspec.exporting import check_formats
 from graphspec.exporting.capture import capture
 from graphspec.exporting.reference import Reference, as_array
 from graphspec.exporting.sampler import REFUSALS, Sampler
@@ -123,6 +124,7 @@ def judge(case: Case, formats: list[str]) -> Iterator[tuple[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         for format in formats:
             try:
+                check_formats(network.shaped, [format])
                 run = WRITERS[format](captured, Path(folder) / format)
             except GraphspecError as refusal:
                 yield format, _refusal(refusal)

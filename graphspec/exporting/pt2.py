@@ -43,7 +43,7 @@ def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
 
 def cannot_hold(layer: ShapedLayer) -> str:
     """Why a program of torch.export has no form for `layer`; empty where it has one."""
-    return ""
+    return "torch.export fixes its batch to the sample's" if layer.type == "FractionalMaxPool3d" else ""
 
 
 def write_pt2(capture: Capture, path: Path, extra_files: Mapping[str, str]) -> None:

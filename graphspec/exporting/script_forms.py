@@ -21,6 +21,9 @@ def scriptable(module: nn.Module) -> nn.Module:
         if form := next((form for kind, form in _forms().items() if isinstance(child, kind)), None):
             parent, _, leaf = name.rpartition(".")
             setattr(clone.get_submodule(parent), leaf, form(child))
+        elif isinstance(child, nn.Embedding) and child.max_norm is not None:
+            parent, _, leaf = name.rpartition(".")
+            setattr(clone.get_submodule(parent), leaf, Renormed(child))
         elif isinstance(child, nn.MultiheadAttention | nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
             _fill_biases(child)
     if isinstance(clone, fx.GraphModule):
@@ -32,6 +35,21 @@ def _forms() -> dict[type[nn.Module], Callable[[Any], nn.Module]]:
     from torchvision.ops import DropBlock2d, DropBlock3d
 
     return {nn.SyncBatchNorm: Normalized, AnyMaxUnpool: Unpool, DropBlock2d: _identity, DropBlock3d: _identity}
+
+
+class Renormed(nn.Module):
+    """``Embedding`` with ``max_norm``, which torch applies to the table itself, in place: here to the rows taken."""
+
+    def __init__(self, of: nn.Embedding) -> None:
+        super().__init__()
+        self.weight = of.weight
+        self.max_norm, self.norm_type = float(of.max_norm or 0.0), float(of.norm_type)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """As ``Embedding.forward``; 1e-7 is torch's own, of embedding_renorm_."""
+        rows = functional.embedding(ids, self.weight)
+        norms = torch.linalg.vector_norm(rows, self.norm_type, -1, True)
+        return torch.where(norms > self.max_norm, rows * (self.max_norm / (norms + 1e-7)), rows)
 
 
 def _identity(_: nn.Module) -> nn.Module:

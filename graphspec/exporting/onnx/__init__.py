@@ -31,6 +31,8 @@ def cannot_hold(layer: ShapedLayer) -> str:
     """Why ONNX has no form for `layer`; empty where it has one."""
     if layer.type == "LSTM" and layer.arguments.get("proj_size"):
         return "ONNX's LSTM has no projection (proj_size)"
+    if layer.type == "LSTM" and all(len(kind.shape) == 2 for kind in layer.outputs.values()):
+        return "ONNX's LSTM has a batch: unsqueeze its input, and squeeze what it gives"
     if layer.type.startswith("FractionalMaxPool"):
         return "its windows are drawn at random, and ONNX has no operator for that"
     return ""

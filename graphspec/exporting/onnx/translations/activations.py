@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import torch
+from onnxscript.function_libs.torch_lib.ops import core
 
 from graphspec.exporting.onnx.translations.values import constant, op
 
@@ -18,9 +19,21 @@ def translations() -> dict[Any, Callable[..., Any]]:
     return {
         aten.log_sigmoid.default: _log_sigmoid,
         aten.softplus.default: _softplus,
+        aten.floor.default: _whole_or(core.aten_floor),
+        aten.round.default: _whole_or(core.aten_round),
         aten.rrelu.default: _rrelu,
         aten.rrelu_with_noise_functional.default: _rrelu_with_noise,
     }
+
+
+def _whole_or(torch_s: Callable[..., Any]) -> Callable[..., Any]:
+    """Whole numbers as they are, which ONNX's operator does not take; others by torch's own translation."""
+
+    def rounded(values: Any) -> Any:
+        whole = values.dtype is not None and values.dtype.is_integer()
+        return op.Identity(values) if whole else torch_s(values)
+
+    return rounded
 
 
 def _log_sigmoid(values: Any) -> Any:
