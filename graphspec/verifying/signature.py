@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from graphspec.exporting.bundle.manifest import signature
 from graphspec.exporting.capture import first_line
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.local_functions import check_functions
+
+#: What the files of an export say of its data, each as the manifest does.
+_SAID = ("labels", "transforms", "decision")
 
 
 def check_onnx(path: Path, shaped: ShapedGraph, opset_version: int | None) -> list[str]:
@@ -38,6 +42,18 @@ def check_values(path: Path, expected: Mapping[str, Any], opset_version: int | N
     if opset_version is not None and opset != opset_version:
         faults.append(f"{path.name} has opset {opset} instead of {opset_version}")
     return faults
+
+
+def check_metadata(path: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """What the ONNX file `path` of an export says of its data otherwise than the `manifest`."""
+    import onnx
+
+    try:
+        kept = {entry.key: entry.value for entry in onnx.load(str(path), load_external_data=False).metadata_props}
+        said = {key: json.loads(kept[name]) for key in _SAID if (name := f"graphspec.{key}") in kept}
+    except Exception as error:  # protobuf's and json's own errors
+        return [f"{path.name} is no valid ONNX model: {first_line(error)}"]
+    return [f"{path.name} has other {key} than manifest.json" for key in said if said[key] != manifest.get(key)]
 
 
 def _check(path: Path) -> None:

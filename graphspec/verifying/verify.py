@@ -17,6 +17,7 @@ from graphspec.exporting.capture import capture, first_line
 from graphspec.exporting.onnx import write_onnx
 from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
+from graphspec.formats import FORMATS
 from graphspec.verifying.accounting import Account, account
 from graphspec.verifying.agreement import agreement
 from graphspec.verifying.blame.layers_alone import blame_alone
@@ -30,7 +31,7 @@ from graphspec.verifying.runner import TIME_LIMIT, Outputs, Runner
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime, chosen
 from graphspec.verifying.runtimes.workers import Workers
-from graphspec.verifying.signature import check_onnx, check_values
+from graphspec.verifying.signature import check_metadata, check_onnx, check_values
 from graphspec.verifying.size_refusals import unrefused
 from graphspec.verifying.unobserved import unobserved_layers
 from graphspec.verifying.verify_report import Blame, RuntimeReport, VerifyReport
@@ -70,7 +71,10 @@ def verify_bundle(
         opset = bundle.manifest["opset_version"]
         found = judge.account(bundle.path("onnx"), opset) if accounting and "onnx" in bundle.formats else Account()
         report = judge.accounted(found, judge.files(files, opset), bundle.path("onnx"))
-        report = dataclasses.replace(report, runtimes=(*report.runtimes, *_untrusted(bundle, files)))
+        onnx_files = [bundle.path(format) for format in bundle.formats if FORMATS[format].of_onnx]
+        said = [fault for path in onnx_files for fault in check_metadata(path, bundle.manifest)]
+        runtimes_run = (*report.runtimes, *_untrusted(bundle, files))
+        report = dataclasses.replace(report, runtimes=runtimes_run, faults=(*report.faults, *said))
         return judge.with_pipeline(report, bundle) if "pipeline" in bundle.formats else report
 
 
