@@ -83,18 +83,23 @@ def _check_names(optimizer: Optimizer, given: Mapping[Any, Mapping[str, Any]]) -
         return
     known = inspect.signature(kind.__init__).parameters
     options = {name: value for name, value in optimizer.defaults.items() if name in known}
-    trial = constructor(kind)(params=[parameter := nn.Parameter(torch.zeros(1, 1))], **options)
-    parameter.grad = torch.zeros(1, 1)
+    place = optimizer.param_groups[0]["params"][0].device  # what a step leaves may depend on it
+    trial = constructor(kind)(params=[parameter := nn.Parameter(torch.zeros(1, 1, device=place))], **options)
+    parameter.grad = torch.zeros_like(parameter)
     with torch.no_grad():
         undecorated(trial.step)()
     (own,) = trial.state_dict()["state"].values() or ({},)
     for number, state in given.items():
-        wrong = [name for name in {*own, *state} if (own.get(name) is None) != (state.get(name) is None)]
+        wrong = [name for name in {*own, *state} if _kind(own.get(name)) != _kind(state.get(name))]
         if wrong and state:
             raise ValueError(f"optimizer: {_text(wrong[0])} of parameter {number} is not as a step leaves it")
         step = state.get("step", 0)
         if not (step if isinstance(step, int | float) else step.numel() == 1 and float(step)) >= 0:
             raise ValueError(f"optimizer: parameter {number} has made {_text(step)} steps")
+
+
+def _kind(value: Any) -> str:
+    return "none" if value is None else "tensor" if isinstance(value, Tensor) else "number"
 
 
 def check_metrics(own: Mapping[str, Any], given: Mapping[str, Any]) -> None:

@@ -75,6 +75,7 @@ FORGED: list[tuple[list[Any], Any]] = [
     (["progress", "epoch"], "x"), (["progress", "threads"], None), (["progress", "pieces"], 0.5),
     (["progress", "epoch"], -1), (["progress", "trend"], 3),
     (["best", "epoch"], "x"), (["best", "value"], "x"),
+    ([*STATE, "exp_avg"], 0), ([*STATE, "step"], 3),
     *(([*STATE, name], None) for name in ("step", "exp_avg", "exp_avg_sq")), ([*STATE, "other"], 1.0),
     ([*STATE, "step"], torch.tensor(-1.0)), (["progress", "step"], float("inf")), (["progress", "threads"], 10**9),
     (["metrics", "sums"], []), (["metrics", "count"], "x"), (["history", 0, "seconds"], None),
@@ -97,6 +98,21 @@ def test_what_is_not_forged_goes_on(run: Path, fit: Any) -> None:
     assert state is not None
     changed(run, ["progress", "seconds"], state["progress"]["seconds"])
     assert fit(SPEC, resume=True).epochs == 3
+
+
+OPTIMIZERS = [
+    *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "LBFGS", "NAdam", "RAdam", "RMSprop"),
+    *("Rprop", "SGD"),
+    *({"type": "SGD", "momentum": 0.9, "nesterov": True}, {"type": "Adam", "amsgrad": True}),
+    *({"type": "RMSprop", "momentum": 0.9, "centered": True}, {"type": "AdamW", "fused": True}),
+]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+def test_what_a_step_of_each_optimizer_leaves_is_taken(optimizer: Any, fit: Any) -> None:
+    spec = SPEC | {"train": SPEC["train"] | {"optimizer": optimizer}}
+    fit(spec, epochs=1)
+    assert fit(spec, resume=True).epochs == 3
 
 
 @pytest.mark.parametrize("kind", ["json", "safetensors"])
