@@ -11,6 +11,7 @@ import contextlib
 import contextvars
 import dataclasses
 import difflib
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, Protocol, get_args
@@ -260,9 +261,9 @@ def suggest(word: str, known: Iterable[str], most: int = 1000) -> str:
 
 
 def quoted(name: object) -> str:
-    """`name` in double quotes, control characters escaped, cut to 80 characters."""
-    text = printable(str(name))
-    return f'"{text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"}"'
+    """`name` in double quotes, control characters escaped, cut to 80 characters; a path is not cut."""
+    text, longest = printable(str(name)), LONGEST_TEXT if isinstance(name, os.PathLike) else LONGEST_NAME
+    return f'"{text if len(text) <= longest else text[: longest - 1] + "…"}"'
 
 
 def shown(value: object) -> str:

@@ -16,7 +16,7 @@ _TYPICAL: Mapping[str, Any] = {
     "unflattened_size": [2, 4], "num_embeddings": 1000, "embedding_dim": 64, "hidden_size": 64, "num_heads": 4,
     "nhead": 4, "threshold": 0.5, "exponent": 2.0, "dtype": "float64", "split_size_or_sections": 4, "chunks": 2,
     "shape": [1, 8], "dims": [0, 2, 1], "dim0": 1, "dim1": 2, "shifts": [1], "start": 0, "length": 4, "index": 0,
-    "equation": "nij,njk->nik", "pad": [1, 1], "end": 8, "data": [[0.5, 1.0], [1.5, 2.0]], "p": 0.1, "mode": "row",
+    "equation": "nij,njk->nik", "pad": [1, 1], "end": 8, "p": 0.1, "mode": "row",
     "block_size": 3, "squeeze_channels": 4, "hidden_channels": [32, 16], "min": 0.0, "max": 1.0,
 }  # fmt: skip
 _SEQUENCES = ("GRU LSTM RNN MultiheadAttention Transformer TransformerEncoderLayer TransformerDecoderLayer").split()
@@ -33,6 +33,7 @@ _OWN: Mapping[str, Mapping[str, Any]] = {
     "MaxUnpool2d": {"kernel_size": 2},
     "MaxUnpool3d": {"kernel_size": 2},
     **{name: {"batch_first": True} for name in _SEQUENCES},
+    "Buffer": {"data": [[0.5, 1.0], [1.5, 2.0]]},
     "unbind": {"dim": 1},
     "split": {"split_size_or_sections": 4, "dim": 1},
     "chunk": {"chunks": 2, "dim": 1},

@@ -12,10 +12,12 @@ from graphspec.shapes.call import FrozenDim, Refused, Run, Types
 from graphspec.shapes.conditions import Ranges
 from graphspec.shapes.evaluate import Unreadable
 from graphspec.shapes.outcomes import Outcome, settle
+from graphspec.shapes.shaped import TensorType
 from graphspec.shapes.unbranched import batch_of, is_unbranched
 
-#: Open dims of one layer that is followed along its branches: torch's symbols take minutes for more.
-MOST_OPEN = 10
+#: Open dims of one tensor of a layer that is followed along its branches: torch writes out products of all of them, and
+#: takes minutes for more.
+MOST_OPEN = 6
 
 
 class Runner:
@@ -100,14 +102,19 @@ class Runner:
     def _along_branches(
         self, key: Any, op: Op, arguments: Mapping[str, Any], atoms: Atoms, ranges: Ranges
     ) -> list[Outcome]:
-        if len(atoms.real) > MOST_OPEN:
-            message = f"its sizes depend on {len(atoms.real)} open dims together, more than {MOST_OPEN}"
+        widest = max((len(_symbols(kind)) for kind in atoms.types.values()), default=0)
+        if widest > MOST_OPEN:
+            message = f"the sizes of its input depend on {widest} open dims, more than {MOST_OPEN}"
             raise Refused(message, "give some of them numbers")
         # imported here: torch's symbolic shapes cost a second, which most networks can spare
         from graphspec.shapes import paths
 
         layer = self._paths.setdefault(key, paths.Layer(op, arguments, atoms, batch_of(op, atoms.types)))
         return paths.follow(layer, atoms, ranges)
+
+
+def _symbols(kind: TensorType) -> set[Any]:
+    return {name for dim in kind.shape if not isinstance(dim, int) for name in dim.free_symbols}
 
 
 def signature(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types) -> Any:

@@ -38,7 +38,7 @@ def golden_sample(bundle: Bundle, shaped: ShapedGraph) -> dict[str, Tensor] | No
             return None
         return {name: _fitting(name, found.pop(name), kind) for name, kind in shaped.inputs.items()} | _none_left(found)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        message = f"{quoted(str(path))} is none that graphspec wrote: {first_line(error)}"
+        message = f"{quoted(path)} is none that graphspec wrote: {first_line(error)}"
         raise VerificationError([Diagnostic("tampered", message, hint="export it again")]) from error
 
 

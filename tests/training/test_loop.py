@@ -191,7 +191,7 @@ def test_weights_that_are_not_finite_are_never_saved(
     before = {path.name: path.read_bytes() for path in run.glob("**/*") if path.is_file()}
     network = compiler.load(digits)
     module = network.build()
-    monkeypatch.setattr(Network, "build", lambda self: module)
+    monkeypatch.setattr(Network, "build", lambda self, start=True: module)
 
     class Overflow(Silent):
         def epoch(self, row: Any, epochs: int) -> None:
