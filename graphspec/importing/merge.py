@@ -14,9 +14,12 @@ from graphspec.ops import lookup
 _CONTAINERS = frozenset(["", "Sequential", "ModuleList", "ModuleDict", "Module"])
 #: A chain of two copies may differ in so many arguments.
 _MOST_DIFFERENT = 2
+#: A chain of so many copies may have variables for each of them.
+_MOST_BY_COPY = 4
 
 
 _DIGITS = re.compile(r"\d+")
+_COPY = re.compile(r"\$\{[^}]*\}")
 
 
 class Missing:
@@ -172,7 +175,7 @@ def _frozen(source: Any) -> Any:
 
 def _structure(value: Any) -> Any:
     if isinstance(value, Each):
-        return "*"
+        return "*" if len(value) <= _MOST_BY_COPY else ("copies", repr(value))
     if isinstance(value, list):
         return tuple(_structure(item) for item in value) if len(value) <= 8 else ("list", repr(value))
     return "text" if isinstance(value, Text) else "*"
@@ -268,10 +271,7 @@ def _unify(group: list[Item]) -> None:
         item.type = first
         item.args = {name: column[number] for name, column in values.items()}
     for name, column in values.items():
-        # a default stands outside of any repeat: of values by copy it is one of them
-        known = [
-            part for value in column for part in (value if isinstance(value, Each) else (value,)) if part is not MISSING
-        ]
+        known = [value for value in column if value is not MISSING]
         usual = Counter(map(repr, known)).most_common(1)[0][0]
         first.variables[name] = next(value for value in known if repr(value) == usual)
         for item in group:
@@ -282,10 +282,14 @@ def _unify(group: list[Item]) -> None:
 def _column(
     column: list[Any], where: Any, block: Block, blocks: Sequence[Any], variables: Any, values: Any, names: set[str]
 ) -> Any:
-    """One argument in all instances: itself where all agree, else a variable, in lists element by element."""
+    """One argument in all instances: itself where all agree, else a variable, in lists and by copy one each."""
     given = [value for value in column if value is not MISSING]
     if all(repr(value) == repr(given[0]) for value in given):
         return given[0]
+    copies = max((len(value) for value in given if isinstance(value, Each)), default=0)
+    if copies:  # a variable's value is given where there is no copy to count
+        of_copy = [[value[n] if isinstance(value, Each) else value for value in column] for n in range(copies)]
+        return _each([_column(each, where, block, blocks, variables, values, names) for each in of_copy])
     if (
         all(isinstance(value, list) and not isinstance(value, Each) for value in column)
         and len({len(value) for value in column}) == 1
@@ -337,7 +341,7 @@ def _variable(where: Any, names: set[str]) -> str:
     if not argument[:1].isalpha():  # whether a layer is there that has a number for its name
         argument = f"with_{argument}" if isinstance(item.type, Block | Text) else item.type.lower()
     plain = {"out_channels": "channels", "out_features": "features", "type": "layer"}.get(argument, argument)
-    own = re.sub(r"\W", "_", f"{item.name}_{plain}").strip("_")
+    own = re.sub(r"\W", "_", f"{_COPY.sub('', item.name)}_{plain}").strip("_")
     own = own if own[:1].isalpha() else f"{plain}_{item.name}".replace("-", "_")
     for name in (plain, own, *(f"{plain}{n}" for n in range(2, 100))):
         if name.lower() not in names and name != "i":

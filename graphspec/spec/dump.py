@@ -43,7 +43,8 @@ def _data(spec: NetworkSpec) -> dict[str, Any]:
 
 def _section(name: str, table: Mapping[str, Any], first: bool = True) -> Iterator[str]:
     """``[name]`` with its lines; a block's ``layers`` and ``outputs``, and a search's ``space``, are sections."""
-    own = ("layers", "outputs") if name.startswith("blocks.") else ("space",) if name == "tune" else ()
+    is_block = name.startswith("blocks.") and name.count(".") == 1  # its layers may be called "layers", too
+    own = ("layers", "outputs") if is_block else ("space",) if name == "tune" else ()
     nested = {key for key in table if key in own and isinstance(table[key], dict)}
     flat = {_key(key): item for key, item in table.items() if key not in nested and item != {}}
     width = max((len(key) for key in flat), default=0)

@@ -191,7 +191,8 @@ SPECS = st.fixed_dictionaries(
         "vars": st.dictionaries(names("var"), VALUES, max_size=3),
         "outputs": st.dictionaries(names("out"), names("layer"), min_size=1, max_size=2),
         "blocks": st.fixed_dictionaries({"Block": st.fixed_dictionaries(
-            {"layers": st.dictionaries(names("layer"), LAYERS, min_size=1, max_size=3)},
+            {"layers": st.dictionaries(
+                st.one_of(names("layer"), st.sampled_from(["layers", "outputs"])), LAYERS, min_size=1, max_size=3)},
             optional={"inputs": st.just(["a", "b"]), "vars": st.dictionaries(names("var"), VALUES, max_size=2)},
         )}),
         "train": st.fixed_dictionaries({}, optional={"epochs": st.integers(1, 9), "optimizer": st.just(
