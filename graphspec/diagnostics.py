@@ -156,7 +156,8 @@ class Diagnostic:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+    half = LONGEST_TEXT // 2  # what is wrong often stands at the end, behind what was given
+    return text if len(text) <= LONGEST_TEXT else f"{text[:half]}…{text[1 - half :]}"
 
 
 def _excerpt(place: Position, width: int = 120) -> list[str]:

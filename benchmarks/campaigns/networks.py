@@ -75,9 +75,10 @@ def fit(spec: dict[str, Any], run: Path, resume: bool = False, reporter: Reporte
 
 
 def digest(state: dict[str, Any]) -> str:
-    """A hash of all that two equal runs have in common: everything but times."""
+    """A hash of all that two equal runs have in common: not times, nor the engine, which the steps left decide."""
     state = copy.deepcopy(state)
     state["progress"].pop("seconds")
+    state["run"]["environment"].pop("engine")
     for row in state["history"]:
         row.pop("seconds")
     tensors: dict[str, torch.Tensor] = {}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from graphspec.ops.functions.elementwise import Div
 from graphspec.system.torch_private import AnyBatchNorm, AnyMaxUnpool, unwrap_optional
 
 
@@ -34,7 +35,8 @@ def scriptable(module: nn.Module) -> nn.Module:
 def _forms() -> dict[type[nn.Module], Callable[[Any], nn.Module]]:
     from torchvision.ops import DropBlock2d, DropBlock3d
 
-    return {nn.SyncBatchNorm: Normalized, AnyMaxUnpool: Unpool, DropBlock2d: _identity, DropBlock3d: _identity}
+    dropped = {DropBlock2d: _identity, DropBlock3d: _identity}
+    return {nn.SyncBatchNorm: Normalized, AnyMaxUnpool: Unpool, Div: lambda _: Divided(), **dropped}
 
 
 class Renormed(nn.Module):
@@ -50,6 +52,16 @@ class Renormed(nn.Module):
         rows = functional.embedding(ids, self.weight)
         norms = torch.linalg.vector_norm(rows, self.norm_type, -1, True)
         return torch.where(norms > self.max_norm, rows * (self.max_norm / (norms + 1e-7)), rows)
+
+
+class Divided(nn.Module):
+    """``div``: TorchScript's optimiser gives a quotient of whole numbers their dtype, behind other layers."""
+
+    def forward(self, input: Tensor, other: Tensor) -> Tensor:
+        """As ``torch.div``, which divides whole numbers in float32."""
+        if not (input.is_floating_point() or other.is_floating_point()):
+            return torch.div(input.to(torch.float32), other.to(torch.float32))
+        return torch.div(input, other)
 
 
 def _identity(_: nn.Module) -> nn.Module:

@@ -39,6 +39,7 @@ MENDED = {
         "Embedding num_embeddings=10 embedding_dim=4 max_norm=0.5 | N T:int64",
         "MaxPool2d kernel_size=2 return_indices=True → MaxUnpool2d from=['y0', 'y0.indices'] kernel_size=2 | N 4 6 6",
         "DropBlock2d p=0.1 block_size=3 | N 8 16 16",
+        "add, sub, mul, div, maximum, minimum, eq, ne, lt, le, gt, ge | N H:uint8 N H:uint8",
     ],
     "pt2": [
         "MaxPool1d kernel_size=2 | N 8 L",
@@ -55,18 +56,13 @@ def test_a_layer_is_what_torch_computes_at_every_size(format, name):
     assert dict(judge(CASES[name], [format])) == {format: "right"}
 
 
-#: What a format still computes otherwise; an export of it is refused by verification.
-WRONG = {
-    "add, sub, mul, div, maximum, minimum, eq, ne, lt, le, gt, ge | N H:int64 N H:int64": "div of whole numbers",
-    "add, sub, mul, div, maximum, minimum, eq, ne, lt, le, gt, ge | N H:int8 N H:int8": "div of whole numbers",
-}
 SAMPLE = list(CASES)[::25]
-OVERFLOWS = "prod dim=1"
+#: What ONNX still computes otherwise where it overflows; an export of it is refused by verification.
+OVERFLOWS = pytest.mark.xfail(reason="a product of whole numbers that overflows", strict=True)
 
 
 def _marked(name):
-    reason = WRONG.get(name) or ("a product of whole numbers that overflows" if OVERFLOWS in name else "")
-    return pytest.param(name, marks=pytest.mark.xfail(reason=reason, strict=True)) if reason else name
+    return pytest.param(name, marks=OVERFLOWS) if "prod dim=1" in name else name
 
 
 @pytest.mark.slow
