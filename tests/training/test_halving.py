@@ -1,12 +1,12 @@
 """Where memory is too small for a batch, it is computed in pieces, and what comes of it is the whole batch's.
 
-Memory is made small for real: a fork of this process may not have more of it than so much.
+Memory is made small for real: a process may not have more of it than so much.
 """
 
 from __future__ import annotations
 
 import copy
-import os
+import multiprocessing
 import resource
 import traceback
 import warnings
@@ -69,23 +69,23 @@ class Limit(Silent):
 
 
 def run(folder: Path, spec: dict[str, Any], room: int = 0, step: int = 0) -> str:
-    """Train in a fork with :class:`Limit`; gives its warnings and what it raised."""
+    """Train with :class:`Limit` in a new process, whose heap has no room left; its warnings and what it raised."""
     said = folder.with_suffix(".txt")
-    child = os.fork()
-    if child == 0:
-        with said.open("w") as file, warnings.catch_warnings(record=True) as found:
-            warnings.simplefilter("always")
-            try:
-                torch.set_num_threads(1)
-                network = compiler.load(spec)
-                train(network, run=folder, reporter=Limit(room, step), device="cpu", evaluated=False)
-            except BaseException as error:
-                file.write(str(error) if isinstance(error, GraphspecError) else traceback.format_exc())
-            file.writelines(f"{warning.message}\n" for warning in found)
-            file.flush()
-            os._exit(0)
-    os.waitpid(child, 0)
+    child = multiprocessing.get_context("spawn").Process(target=_train, args=(said, folder, spec, room, step))
+    child.start()
+    child.join()
     return said.read_text()
+
+
+def _train(said: Path, folder: Path, spec: dict[str, Any], room: int, step: int) -> None:
+    with said.open("w") as file, warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        try:
+            torch.set_num_threads(1)
+            train(compiler.load(spec), run=folder, reporter=Limit(room, step), device="cpu", evaluated=False)
+        except BaseException as error:
+            file.write(str(error) if isinstance(error, GraphspecError) else traceback.format_exc())
+        file.writelines(f"{warning.message}\n" for warning in found)
 
 
 def figures(folder: Path) -> list[float]:
