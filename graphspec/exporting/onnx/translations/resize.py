@@ -31,7 +31,7 @@ LOOKED_AT = 4096
 
 def translations() -> dict[Any, Callable[..., Any]]:
     """torch operator → the function that writes it."""
-    aten = torch.ops.aten
+    aten, linear = torch.ops.aten, _interpolating("linear", _linear_along)
     return {
         aten.upsample_nearest1d.vec: _nearest,
         aten.upsample_nearest2d.vec: _nearest,
@@ -39,10 +39,10 @@ def translations() -> dict[Any, Callable[..., Any]]:
         aten._upsample_nearest_exact1d.vec: _nearest_exact,
         aten._upsample_nearest_exact2d.vec: _nearest_exact,
         aten._upsample_nearest_exact3d.vec: _nearest_exact,
-        aten.upsample_linear1d.vec: _linear,
-        aten.upsample_bilinear2d.vec: _linear,
-        aten.upsample_trilinear3d.vec: _linear,
-        aten.upsample_bicubic2d.vec: _cubic,
+        aten.upsample_linear1d.vec: linear,
+        aten.upsample_bilinear2d.vec: linear,
+        aten.upsample_trilinear3d.vec: linear,
+        aten.upsample_bicubic2d.vec: _interpolating("cubic", _cubic_along),
     }
 
 
@@ -110,19 +110,23 @@ def _pixels(old: Any, new: Any, factor: float | None, exact: bool, flat: bool) -
     return op.Where(op.Equal(new, old), place, index)
 
 
-def _linear(
-    value: Any, output_size: Sequence[Any] | None, align_corners: bool, scale_factors: Sequence[float] | None
-) -> Any:
-    if scale_factors is None or align_corners:
-        new = [
-            _new_size(value, axis, _of(output_size, axis), _of(scale_factors, axis)) for axis in range(2, rank(value))
-        ]
-        return _resized(value, "linear", align_corners, sizes=new)
-    if all(factor == int(factor) and factor >= 1 for factor in scale_factors):
-        return _resized(value, "linear", align_corners, scales=scale_factors)
-    for axis, factor in enumerate(scale_factors, 2):
-        value = _linear_along(value, axis, factor)
-    return value
+def _interpolating(mode: str, along: Callable[[Any, int, float], Any]) -> Callable[..., Any]:
+    """ONNX's Resize where it agrees with torch, else `along` for one axis after the other."""
+
+    def interpolate(
+        value: Any, output_size: Sequence[Any] | None, align_corners: bool, scale_factors: Sequence[float] | None
+    ) -> Any:
+        if scale_factors is None or align_corners:
+            axes = range(2, rank(value))
+            sizes = [_new_size(value, axis, _of(output_size, axis), _of(scale_factors, axis)) for axis in axes]
+            return _resized(value, mode, align_corners, sizes=sizes)
+        if all(factor == int(factor) and factor >= 1 for factor in scale_factors):
+            return _resized(value, mode, align_corners, scales=scale_factors)
+        for axis, factor in enumerate(scale_factors, 2):
+            value = along(value, axis, factor)
+        return value
+
+    return interpolate
 
 
 def _linear_along(value: Any, axis: int, factor: float) -> Any:
@@ -145,19 +149,6 @@ def _linear_along(value: Any, axis: int, factor: float) -> Any:
     kept = op.Mul(op.Gather(value, before, axis=axis), op.Sub(one, share))
     mixed = op.Add(kept, op.Mul(op.Gather(value, after, axis=axis), share))
     return told(mixed, value, axis, None if length is None else int(length * factor))
-
-
-def _cubic(
-    value: Any, output_size: Sequence[Any] | None, align_corners: bool, scale_factors: Sequence[float] | None
-) -> Any:
-    if scale_factors is None or align_corners:
-        sizes = [_new_size(value, axis, _of(output_size, axis), _of(scale_factors, axis)) for axis in (2, 3)]
-        return _resized(value, "cubic", align_corners, sizes=sizes)
-    if all(factor == int(factor) and factor >= 1 for factor in scale_factors):
-        return _resized(value, "cubic", align_corners, scales=scale_factors)
-    for axis, factor in enumerate(scale_factors, 2):
-        value = _cubic_along(value, axis, factor)
-    return value
 
 
 def _cubic_along(value: Any, axis: int, factor: float) -> Any:
