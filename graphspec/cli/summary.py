@@ -60,8 +60,8 @@ def document(shaped: ShapedGraph) -> dict[str, Any]:
         "outputs": {name: str(type_) for name, type_ in shaped.output_types.items()},
         "dims": {name: list(bounds) for name, bounds in shaped.dims.items()},
         "layers": layers,
-        "parameters": sum(layer.parameter_count for layer in shaped.layers),
-        "flops": dim_text(sum((layer.flops for layer in shaped.layers), 0)),
+        "parameters": shaped.parameter_count,
+        "flops": dim_text(shaped.flops),
     }
 
 

@@ -93,9 +93,7 @@ def _source(value: Any) -> Any:
 
 def _totals(before: Network, after: Network) -> list[Row]:
     def totals(network: Network) -> Row:
-        layers = network.shaped.layers
-        flops = sum((layer.flops for layer in layers), start=0)
-        return {"parameters": sum(layer.parameter_count for layer in layers), "flops": dim_text(flops)}
+        return {"parameters": network.shaped.parameter_count, "flops": dim_text(network.shaped.flops)}
 
     a, b = totals(before), totals(after)
     return [{"total": key, "before": a[key], "after": b[key]} for key in a if a[key] != b[key]]

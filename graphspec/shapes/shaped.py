@@ -106,5 +106,15 @@ class ShapedGraph:
             for name, ref in self.outputs.items()
         }
 
+    @property
+    def parameter_count(self) -> int:
+        """Elements of all parameters."""
+        return sum(layer.parameter_count for layer in self.layers)
+
+    @property
+    def flops(self) -> Dim:
+        """FLOPs of one forward pass, a formula of the dims; a multiply-add counts 2."""
+        return sum((layer.flops for layer in self.layers), start=0)
+
     def _by_name(self) -> dict[str, ShapedLayer]:
         return {layer.name: layer for layer in self.layers}

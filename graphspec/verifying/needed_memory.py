@@ -20,11 +20,10 @@ WIDEST = 8
 
 def needed_memory(shaped: ShapedGraph, cases: Iterable[Mapping[str, Tensor]]) -> int:
     """Bytes, at most, that a runtime has use for on the largest of `cases`: all weights, and what every layer gives."""
-    weights = sum(layer.parameter_count for layer in shaped.layers)
     largest = max(cases, key=lambda inputs: sum(tensor.numel() for tensor in inputs.values()), default={})
     sizes = sizes_of(shaped, largest)
     kinds = [kind for layer in shaped.layers for kind in layer.outputs.values()]
-    return WIDEST * (COPIES * weights + UNFOLDED * sum(_elements(kind, sizes) for kind in kinds))
+    return WIDEST * (COPIES * shaped.parameter_count + UNFOLDED * sum(_elements(kind, sizes) for kind in kinds))
 
 
 def sizes_of(shaped: ShapedGraph, inputs: Mapping[str, Tensor]) -> dict[str, int]:
