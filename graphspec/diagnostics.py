@@ -263,8 +263,8 @@ def suggest(word: str, known: Iterable[str], most: int = 1000) -> str:
 
 def quoted(name: object) -> str:
     """`name` in double quotes, control characters escaped, cut to 80 characters; a path is not cut."""
-    text, longest = printable(str(name)), LONGEST_TEXT if isinstance(name, os.PathLike) else LONGEST_NAME
-    return f'"{text if len(text) <= longest else text[: longest - 1] + "…"}"'
+    longest = LONGEST_TEXT if isinstance(name, os.PathLike) else LONGEST_NAME
+    return f'"{_begun(printable(str(name)), longest)}"'
 
 
 def shown(value: object) -> str:
@@ -273,7 +273,11 @@ def shown(value: object) -> str:
         text = printable(repr(value))
     except ValueError:  # more digits than Python writes out
         text = "a number of thousands of digits"
-    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+    return _begun(text, LONGEST_NAME)
+
+
+def _begun(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def printable(text: str) -> str:

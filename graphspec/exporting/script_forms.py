@@ -22,9 +22,6 @@ def scriptable(module: nn.Module) -> nn.Module:
         if form := next((form for kind, form in _forms().items() if isinstance(child, kind)), None):
             parent, _, leaf = name.rpartition(".")
             setattr(clone.get_submodule(parent), leaf, form(child))
-        elif isinstance(child, nn.Embedding) and child.max_norm is not None:
-            parent, _, leaf = name.rpartition(".")
-            setattr(clone.get_submodule(parent), leaf, Renormed(child))
         elif isinstance(child, nn.MultiheadAttention | nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
             _fill_biases(child)
     if isinstance(clone, fx.GraphModule):
@@ -36,7 +33,13 @@ def _forms() -> dict[type[nn.Module], Callable[[Any], nn.Module]]:
     from torchvision.ops import DropBlock2d, DropBlock3d
 
     dropped = {DropBlock2d: _identity, DropBlock3d: _identity}
-    return {nn.SyncBatchNorm: Normalized, AnyMaxUnpool: Unpool, Div: lambda _: Divided(), **dropped}
+    return {
+        nn.SyncBatchNorm: Normalized,
+        AnyMaxUnpool: Unpool,
+        nn.Embedding: _embedding,
+        Div: lambda _: Divided(),
+        **dropped,
+    }
 
 
 class Renormed(nn.Module):
@@ -52,6 +55,10 @@ class Renormed(nn.Module):
         rows = functional.embedding(ids, self.weight)
         norms = torch.linalg.vector_norm(rows, self.norm_type, -1, True)
         return torch.where(norms > self.max_norm, rows * (self.max_norm / (norms + 1e-7)), rows)
+
+
+def _embedding(of: nn.Embedding) -> nn.Module:
+    return of if of.max_norm is None else Renormed(of)
 
 
 class Divided(nn.Module):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphspec.importing.record import NotRecorded, Value
-from graphspec.importing.scopes import Body, Line, Network, Out, _holder
+from graphspec.importing.scopes import Body, Line, Network, Out, holder
 from graphspec.importing.sizes import Computed, SizeOf
 from graphspec.ops import lookup
 
@@ -113,10 +113,10 @@ class Writer:
         """What `out` is called inside `body`."""
         if out in body.inputs:
             return body.inputs[out]
-        holder = _holder(body, out)
-        if isinstance(holder, Line):
-            return f"{holder.name}.{out.selector}" if out.selector else holder.name
-        return holder.name if len(holder.outputs) == 1 else f"{holder.name}.{holder.outputs[out]}"
+        origin = holder(body, out)
+        if isinstance(origin, Line):
+            return f"{origin.name}.{out.selector}" if out.selector else origin.name
+        return origin.name if len(origin.outputs) == 1 else f"{origin.name}.{origin.outputs[out]}"
 
     def argument(self, line: Line, value: Any) -> Any:
         if isinstance(value, SizeOf | Computed):

@@ -11,7 +11,7 @@ from graphspec.importing.items import Block, Item, Text
 from graphspec.ops import lookup
 
 #: Classes that say nothing of what they hold: their blocks are called as the attribute is.
-_CONTAINERS = frozenset(["", "Sequential", "ModuleList", "ModuleDict", "Module"])
+CONTAINERS = frozenset(["", "Sequential", "ModuleList", "ModuleDict", "Module"])
 #: A chain of two copies may differ in so many arguments.
 _MOST_DIFFERENT = 2
 #: A chain of so many copies may have variables for each of them.
@@ -81,7 +81,7 @@ def _ranks(root: Block) -> list[list[Item]]:
 
 
 def _name_kin(block: Block, around: str) -> None:
-    block.kin = block.title if block.title not in _CONTAINERS else around
+    block.kin = block.title if block.title not in CONTAINERS else around
     for item in block.items:
         if isinstance(item.type, Block):
             _name_kin(item.type, f"{block.kin}.{_DIGITS.sub('#', item.name)}")

@@ -429,13 +429,13 @@ def _name(body: Body, inputs: Sequence[str]) -> None:
             body.inputs[out] = _free("x" if single else hint, used)
     outputs: set[str] = set()
     for out in body.outputs:
-        body.outputs[out] = _free(_holder(body, out).name, outputs, plain=True)
+        body.outputs[out] = _free(holder(body, out).name, outputs, plain=True)
     for item in body.items:
         if isinstance(item, Body):
             _name(item, ())
 
 
-def _holder(body: Body, out: Out) -> Line | Body:
+def holder(body: Body, out: Out) -> Line | Body:
     """The item of `body` that a value comes out of."""
     item: Line | Body = out.line
     while True:

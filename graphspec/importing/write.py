@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphspec.importing.items import Block, Item, Text
-from graphspec.importing.merge import _CONTAINERS, MISSING, Each, default_of, relative
+from graphspec.importing.merge import CONTAINERS, MISSING, Each, default_of, relative
 from graphspec.ops import lookup
 from graphspec.ops import names as op_names
 
@@ -155,7 +155,7 @@ def _name_blocks(root: Block, blocks: Sequence[Block]) -> None:
     holders = {id(item.type): item for block in [root, *blocks] for item in block.items if isinstance(item.type, Block)}
     for block in blocks:
         title = block.title
-        if title in _CONTAINERS:
+        if title in CONTAINERS:
             path = block.path or holders[id(block)].name
             parts = [part for part in path.split(".") if not part.isdigit()] or ["Part"]
             title = parts[-1]

@@ -17,6 +17,7 @@ LINEAR = ("Linear", "Conv", "ConvTranspose", "Affine")
 
 
 def add_all(rules: Rules, inputs: Sequence[Term], known: Any, index: int, rank: int | None, layer: str) -> Term:
+    """A sum of several as sums of two."""
     found, *others = inputs
     for other in others:
         found = rules.make("Add", (found, other), layer=layer)

@@ -80,6 +80,7 @@ _PASSING = frozenset("Reshape Squeeze Unsqueeze Transpose Gather Slice Concat Id
 
 
 def transpose(rules: Rules, inputs: Sequence[Term], known: dict[str, Any], *_: Any) -> Term | None:
+    """The transposed constant itself; what keeps the order is nothing; two behind each other are one."""
     (term,), order = inputs, known.get("perm")
     if term.array is not None:
         constant = term.constant
@@ -109,6 +110,7 @@ def whole_slice(rules: Rules, inputs: Sequence[Term], *_: Any) -> Term | None:
 
 
 def leaky(rules: Rules, inputs: Sequence[Term], known: dict[str, Any], *_: Any) -> Term | None:
+    """A ReLU, where the slope is 0."""
     return rules.make("Relu", inputs) if known.get("alpha", 0.01) == 0.0 else None
 
 
