@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from graphspec.verifying.accounting.elementwise import FUNCTIONS
-from graphspec.verifying.accounting.terms import Array, Term
-
-if TYPE_CHECKING:
-    from graphspec.verifying.accounting.rules import Rules
+from graphspec.verifying.accounting.terms import Array, Node, Rewriter, Term
 
 #: Constants with more elements than this are not computed with.
 MOST_ELEMENTS = 1 << 26
 _DTYPES = {1: np.float32, 6: np.int32, 7: np.int64, 9: np.bool_, 10: np.float16, 11: np.float64}
 
 
-def folded(rules: Rules, inputs: Sequence[Term], known: dict[str, Any], index: int, *_: Any) -> Term | None:
+def folded(rules: Rewriter, node: Node) -> Term | None:
     """An operator of constants alone."""
-    op, arrays = str(known["op"]), [term.array for term in inputs]
-    if not arrays or any(array is None for array in arrays) or index:
+    op, arrays = node.op, [term.array for term in node.inputs]
+    if not arrays or any(array is None for array in arrays) or node.index:
         return None
-    found = _computed(op, [np.asarray(array) for array in arrays], known)
-    sources = [term.constant for term in inputs if term.constant]
+    found = _computed(op, [np.asarray(array) for array in arrays], node.attributes)
+    sources = [term.constant for term in node.inputs if term.constant]
     step = next((source.step for source in sources if source.step is not None), None)
     name = next((source.name for source in sources if source.name), "")
     return None if found is None else rules.terms.constant(found, name, any(s.derived for s in sources), step)
 
 
-def _computed(op: str, arrays: list[Array], known: dict[str, Any]) -> Array | None:
+def _computed(op: str, arrays: list[Array], known: Mapping[str, Any]) -> Array | None:
     try:
         if op in FUNCTIONS and np.broadcast(*arrays).size <= MOST_ELEMENTS:
             return np.asarray(FUNCTIONS[op](known, *arrays)).astype(arrays[-1].dtype)

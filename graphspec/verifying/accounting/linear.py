@@ -2,62 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import dataclasses
 
 import numpy as np
 
-from graphspec.verifying.accounting.terms import Array, Term
-
-if TYPE_CHECKING:
-    from graphspec.verifying.accounting.rules import Rules
+from graphspec.verifying.accounting.terms import Array, Node, Rewriter, Term, Terms
 
 #: What constants are folded into.
 LINEAR = ("Linear", "Conv", "ConvTranspose", "Affine")
 
 
-def add_all(rules: Rules, inputs: Sequence[Term], known: Any, index: int, rank: int | None, layer: str) -> Term:
+def add_all(rules: Rewriter, node: Node) -> Term:
     """A sum of several as sums of two."""
-    found, *others = inputs
+    found, *others = node.inputs
     for other in others:
-        found = rules.make("Add", (found, other), layer=layer)
+        found = rules.make("Add", (found, other), layer=node.layer)
     return found
 
 
-def matmul(rules: Rules, inputs: Sequence[Term], known: Any, index: int, rank: int | None, layer: str) -> Term | None:
+def matmul(rules: Rewriter, node: Node) -> Term | None:
     """A product with a constant matrix."""
-    left, right = inputs
+    left, right = node.inputs
     if right.array is None or right.array.ndim != 2 or left.array is not None:
         return None
-    return rules.terms.term("Linear", (left, right, rules.terms.none), (), 0, layer)
+    return rules.terms.term("Linear", (left, right, rules.terms.none), (), 0, node.layer)
 
 
-def gemm(
-    rules: Rules, inputs: Sequence[Term], known: dict[str, Any], index: int, rank: int | None, layer: str
-) -> Term | None:
+def gemm(rules: Rewriter, node: Node) -> Term | None:
     """alpha A B + beta C: a product, scaled, and a sum."""
-    left, right, *rest = inputs
-    if known.get("transA", 0):
+    (left, right, *rest), given = node.inputs, node.attributes
+    if given.get("transA", 0):
         left = rules.make("Transpose", (left,), (("perm", (1, 0)),))
-    if known.get("transB", 0):
+    if given.get("transB", 0):
         right = rules.make("Transpose", (right,), (("perm", (1, 0)),))
-    found = rules.make("MatMul", (left, right), layer=layer)
-    if known.get("alpha", 1.0) != 1.0:
-        found = rules.make("Mul", (found, rules.terms.number(known["alpha"])), layer=layer)
-    if rest and rest[0].op != "none" and known.get("beta", 1.0) != 0.0:
+    found = rules.make("MatMul", (left, right), layer=node.layer)
+    if given.get("alpha", 1.0) != 1.0:
+        found = rules.make("Mul", (found, rules.terms.number(given["alpha"])), layer=node.layer)
+    if rest and rest[0].op != "none" and given.get("beta", 1.0) != 0.0:
         (added,) = rest
-        if known.get("beta", 1.0) != 1.0:
-            added = rules.make("Mul", (added, rules.terms.number(known["beta"])))
-        found = rules.make("Add", (found, added), layer=layer)
+        if given.get("beta", 1.0) != 1.0:
+            added = rules.make("Mul", (added, rules.terms.number(given["beta"])))
+        found = rules.make("Add", (found, added), layer=node.layer)
     return found
 
 
-def scaled_sum(
-    rules: Rules, inputs: Sequence[Term], known: dict[str, Any], index: int, rank: int | None, layer: str
-) -> Term | None:
+def scaled_sum(rules: Rewriter, node: Node) -> Term | None:
     """Something plus, minus, times or through a constant."""
-    op: str = known["op"]
-    left, right = inputs
+    op, (left, right) = node.op, node.inputs
     if left.array is not None and right.array is None and op in ("Add", "Mul"):
         left, right = right, left
     if right.array is None or left.array is not None or right.array.dtype.kind != "f":
@@ -65,26 +56,28 @@ def scaled_sum(
     if right.array.size == 1 and right.array.ndim <= 1 and float(right.array.ravel()[0]) == (op in ("Mul", "Div")):
         return left
     if op == "Sub":
-        return rules.make("Add", (left, _as(rules, -right.array, right)), layer=layer)
+        return rules.make("Add", (left, _as(rules.terms, -right.array, right)), layer=node.layer)
     if op == "Div":
-        return rules.make("Mul", (left, rules.derived(1.0 / right.array.astype(np.float64), right)), layer=layer)
-    return _into(rules, left, right, op, layer)
+        inverse = rules.terms.derived(1.0 / right.array.astype(np.float64), right)
+        return rules.make("Mul", (left, inverse), layer=node.layer)
+    return _into(rules.terms, left, right, op, node.layer)
 
 
-def _as(rules: Rules, array: Array, source: Term) -> Term:
+def _as(terms: Terms, array: Array, source: Term) -> Term:
     assert source.constant is not None
-    return rules.terms.constant(array, source.constant.name, source.constant.derived, source.constant.step)
+    return terms.constant(array, source.constant.name, source.constant.derived, source.constant.step)
 
 
-def _into(rules: Rules, term: Term, constant: Term, op: str, layer: str) -> Term | None:
+def _into(terms: Terms, term: Term, constant: Term, op: str, layer: str) -> Term | None:
     """`op` by a constant, as part of the linear map that `term` is."""
     assert constant.array is not None
     channels = _channels(term, constant.array)
     if channels is None:
         return None
-    scale, shift = (channels, None) if op == "Mul" else (None, channels)
-    exact = constant if constant.array.size == channels.size and op == "Add" else None
-    return affine(rules, term, scale, shift, constant, layer, exact)
+    if op == "Mul":
+        return affine(terms, term, ByChannel(constant, scale=channels), layer)
+    exact = constant.array.size == channels.size
+    return affine(terms, term, ByChannel(constant, shift=channels, exact=exact), layer)
 
 
 def _channels(term: Term, array: Array) -> Array | None:
@@ -123,58 +116,77 @@ def _size(term: Term) -> Array:
     return np.abs(constant.array.astype(np.float64)) if constant.magnitude is None else constant.magnitude
 
 
-def affine(
-    rules: Rules, term: Term, scale: Array | None, shift: Array | None, source: Term, layer: str,
-    exact: Term | None = None, magnitude: Array | None = None,
-) -> Term:  # fmt: skip
-    """`term` × scale + shift by channel, as one linear map; `exact` is the shift where nothing has to be computed.
+@dataclasses.dataclass(frozen=True)
+class ByChannel:
+    """× `scale` + `shift` by channel, computed from the constant `source`.
 
-    `magnitude` is that of the numbers whose sum the shift is.
+    `exact`: the shift is that constant itself, nothing was computed. `magnitude` is that of the numbers whose sum the
+    shift is.
     """
-    if term.op not in ("Linear", "Conv", "ConvTranspose", "Affine"):
-        ones, zeros = (np.full(len(scale if scale is not None else shift), k) for k in (1.0, 0.0))  # type: ignore[arg-type]
-        slope = rules.derived(ones if scale is None else scale, source)
-        offset = rules.derived(zeros if shift is None else shift, source, None, magnitude)
-        return rules.terms.term("Affine", (term, slope, offset), (), 0, layer)
-    value, weight, *rest = (*term.inputs, rules.terms.none)
-    bias = rest[0]
-    if scale is not None:
-        shape = {"Linear": (1, -1), "Affine": (-1,)}.get(term.op, (-1, *(1,) * (_weight(term).ndim - 1)))
-        shape = (1, -1, *(1,) * (_weight(term).ndim - 2)) if term.op == "ConvTranspose" else shape
-        factor = scale.astype(np.float64)
-        weight = rules.derived(_weight(term) * factor.reshape(shape), weight, factor.reshape(shape))
+
+    source: Term
+    scale: Array | None = None
+    shift: Array | None = None
+    exact: bool = False
+    magnitude: Array | None = None
+
+    @property
+    def channels(self) -> int:
+        """How many there are."""
+        return len(next(array for array in (self.scale, self.shift) if array is not None))
+
+    def weight(self, terms: Terms) -> Term:
+        """The scale as a constant."""
+        return terms.derived(np.ones(self.channels) if self.scale is None else self.scale, self.source)
+
+    def bias(self, terms: Terms) -> Term:
+        """The shift as a constant."""
+        if self.shift is None:
+            return terms.derived(np.zeros(self.channels), self.source)
+        if self.exact:
+            return _as(terms, self.shift, self.source)
+        return terms.derived(self.shift, self.source, None, self.magnitude)
+
+
+def affine(terms: Terms, term: Term, by: ByChannel, layer: str) -> Term:
+    """`term` × scale + shift by channel, as one linear map."""
+    if term.op not in LINEAR:
+        return terms.term("Affine", (term, by.weight(terms), by.bias(terms)), (), 0, layer)
+    value, weight, bias, *_ = (*term.inputs, terms.none)
+    if by.scale is not None:
+        ones = (1,) * (_weight(term).ndim - 2)
+        shape = {"Linear": (1, -1), "Affine": (-1,), "ConvTranspose": (1, -1, *ones)}.get(term.op, (-1, 1, *ones))
+        factor = by.scale.astype(np.float64)
+        weight = terms.derived(_weight(term) * factor.reshape(shape), weight, factor.reshape(shape))
         if bias.array is not None:
-            bias = rules.derived(bias.array * factor, bias, factor, _size(bias) * np.abs(factor))
-    if shift is not None:
+            bias = terms.derived(bias.array * factor, bias, factor, _size(bias) * np.abs(factor))
+    if by.shift is not None:
         if bias.array is None:
-            bias = _as(rules, shift, exact) if exact is not None else rules.derived(shift, source, None, magnitude)
+            bias = by.bias(terms)
         else:
-            both = _size(bias) + (np.abs(shift) if magnitude is None else magnitude)
-            bias = rules.derived(bias.array.astype(np.float64) + shift.astype(np.float64), bias, None, both)
-    return rules.terms.term(term.op, (value, weight, bias), term.attributes, 0, term.layer or layer)
+            both = _size(bias) + (np.abs(by.shift) if by.magnitude is None else by.magnitude)
+            bias = terms.derived(bias.array.astype(np.float64) + by.shift.astype(np.float64), bias, None, both)
+    return terms.term(term.op, (value, weight, bias), term.attributes, 0, term.layer or layer)
 
 
-def batch_norm(
-    rules: Rules, inputs: Sequence[Term], known: dict[str, Any], index: int, rank: int | None, layer: str
-) -> Term | None:
+def batch_norm(rules: Rewriter, node: Node) -> Term | None:
     """A normalisation by constants: a scale and a shift by channel."""
-    term, *statistics = inputs
+    term, *statistics = node.inputs
     arrays = [value.array for value in statistics]
-    if index or any(array is None for array in arrays) or known.get("training_mode", 0):
+    if node.index or any(array is None for array in arrays) or node.attributes.get("training_mode", 0):
         return None
     gamma, beta, mean, variance = (np.asarray(array, np.float64) for array in arrays)
-    scale = gamma / np.sqrt(variance + known.get("epsilon", 1e-5))
-    if term.op == "Linear" and rank != 2:
+    scale = gamma / np.sqrt(variance + node.attributes.get("epsilon", 1e-5))
+    if term.op == "Linear" and node.rank != 2:
         term = rules.terms.term("Identity", (term,))  # the channels are not the last dim
     magnitude = np.abs(beta) + np.abs(mean * scale)
-    return affine(rules, term, scale, beta - mean * scale, statistics[0], layer, magnitude=magnitude)
+    by = ByChannel(statistics[0], scale, beta - mean * scale, magnitude=magnitude)
+    return affine(rules.terms, term, by, node.layer)
 
 
-def convolution(
-    rules: Rules, inputs: Sequence[Term], known: dict[str, Any], index: int, rank: int | None, layer: str
-) -> Term | None:
+def convolution(rules: Rewriter, node: Node) -> Term | None:
     """With a bias that is left out as one of its own."""
-    if len(inputs) == 2:
-        attributes = tuple(sorted((key, value) for key, value in known.items() if key != "op"))
-        return rules.terms.term(str(known["op"]), (*inputs, rules.terms.none), attributes, index, layer)
+    if len(node.inputs) == 2:
+        inputs = (*node.inputs, rules.terms.none)
+        return rules.terms.term(node.op, inputs, node.pairs(), node.index, node.layer)
     return None

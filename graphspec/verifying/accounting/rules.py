@@ -7,17 +7,14 @@ onnxruntime fuses is taken apart; what a quantisation puts in is looked through.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Callable, Sequence
 
 from graphspec.verifying.accounting import fused, linear, quantised, simple
 from graphspec.verifying.accounting.folding import folded
-from graphspec.verifying.accounting.terms import Array, Attributes, Term, Terms
+from graphspec.verifying.accounting.terms import Attributes, Node, Rewriter, Term, Terms
 
-#: Takes the rules, inputs, attributes, the output's index, the first input's rank and the layer.
-Rule = Callable[["Rules", Sequence[Term], dict[str, Hashable], int, int | None, str], "Term | None"]
+#: What an operator is in its one form; None where the rule does not fit.
+Rule = Callable[[Rewriter, Node], Term | None]
 
 
 class Rules:
@@ -31,9 +28,9 @@ class Rules:
         layer: str = "",
     ) -> Term:  # fmt: skip
         """Output `index` of `op`, by the first rule that fits."""
+        node = Node(op, inputs, dict(attributes), index, rank, layer)
         for rule in (*_RULES.get(op, ()), *((fused.taken_apart,) if "::" in op else ()), folded):
-            known = {**dict(attributes), "op": op}
-            found = rule(self, inputs, known, index, rank, layer)
+            found = rule(self, node)
             if found is not None:
                 joined = found.op in linear.LINEAR and rule in (linear.gemm, linear.scaled_sum, linear.batch_norm)
                 return self._with_plain(found, op, inputs, attributes, layer) if joined else found
@@ -51,21 +48,6 @@ class Rules:
             inputs = [*inputs, self.terms.none]
         plain = self.terms.term(op, inputs, tuple(sorted(kept.items())), 0, layer)
         return self.terms.folded(term, plain)
-
-    def derived(
-        self, array: Any, source: Term, factor: Array | None = None, magnitude: Array | None = None
-    ) -> Term:  # fmt: skip
-        """A constant computed from `source` in float64, by `factor` where that is what was done.
-
-        `magnitude` is that of the numbers whose sum it is.
-        """
-        constant = source.constant
-        step = constant.step if constant else None
-        if step is not None and factor is not None:
-            step = step * factor
-        return self.terms.constant(
-            np.asarray(array, np.float64), constant.name if constant else "", True, step, magnitude=magnitude
-        )
 
 
 _RULES: dict[str, tuple[Rule, ...]] = {

@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
-from graphspec.verifying.accounting.terms import FLOATS, Term
-
-if TYPE_CHECKING:
-    from graphspec.verifying.accounting.rules import Rules
+from graphspec.verifying.accounting.terms import FLOATS, Node, Rewriter, Term
 
 _FAR = 1 << 30
 
 
-def same(rules: Rules, inputs: Sequence[Term], known: dict[str, Any], index: int, *_: Any) -> Term | None:
+def same(rules: Rewriter, node: Node) -> Term | None:
     """An operator that gives its only input back."""
-    return inputs[0] if index == 0 and len(inputs) == 1 else None
+    return node.inputs[0] if node.index == 0 and len(node.inputs) == 1 else None
 
 
-def dropout(rules: Rules, inputs: Sequence[Term], known: dict[str, Any], index: int, *_: Any) -> Term | None:
+def dropout(rules: Rewriter, node: Node) -> Term | None:
     """In evaluation, for certain."""
-    training = inputs[2] if len(inputs) > 2 else rules.terms.none
+    training = node.inputs[2] if len(node.inputs) > 2 else rules.terms.none
     off = training.op == "none" or (training.array is not None and not training.array.any())
-    return inputs[0] if index == 0 and off else None
+    return node.inputs[0] if node.index == 0 and off else None
 
 
-def cast(rules: Rules, inputs: Sequence[Term], known: dict[str, Any], *_: Any) -> Term | None:
+def cast(rules: Rewriter, node: Node) -> Term | None:
     """From one floating-point type to another: the weights tell whether the file has lower precision."""
-    (term,) = inputs
+    (term,) = node.inputs
     if term.array is not None:
         return None
-    floating = known["to"] in FLOATS and not _whole(term)
+    floating = node.attributes["to"] in FLOATS and not _whole(term)
     return term if floating else None
 
 
-def cast_like(rules: Rules, inputs: Sequence[Term], known: dict[str, Any], *_: Any) -> Term | None:
+def cast_like(rules: Rewriter, node: Node) -> Term | None:
     """To the type of another value."""
-    term, like = inputs
+    term, like = node.inputs
     if term.constant is not None and term.array is not None:
         wanted = like.array.dtype if like.array is not None else np.dtype(np.int64 if _whole(like) else np.float32)
         if wanted.kind == term.array.dtype.kind == "f":
@@ -48,19 +42,19 @@ def cast_like(rules: Rules, inputs: Sequence[Term], known: dict[str, Any], *_: A
     return term if floating and not _whole(term) else None
 
 
-def where(rules: Rules, inputs: Sequence[Term], *_: Any) -> Term | None:
+def where(rules: Rewriter, node: Node) -> Term | None:
     """A choice that is certain, where the other number does not widen the result."""
-    condition, *branches = inputs
+    condition, *branches = node.inputs
     if condition.array is None or condition.array.size != 1:
         return None
     chosen, other = branches if condition.array.all() else branches[::-1]
     return chosen if other.array is not None and other.array.size == 1 else None
 
 
-def pad(rules: Rules, inputs: Sequence[Term], *_: Any) -> Term | None:
+def pad(rules: Rewriter, node: Node) -> Term | None:
     """By nothing."""
-    pads = inputs[1].array
-    return inputs[0] if pads is not None and not pads.any() else None
+    pads = node.inputs[1].array
+    return node.inputs[0] if pads is not None and not pads.any() else None
 
 
 def _whole(term: Term) -> bool:
@@ -79,9 +73,9 @@ _WHOLE = frozenset(
 _PASSING = frozenset("Reshape Squeeze Unsqueeze Transpose Gather Slice Concat Identity Expand Add Mul Sub".split())
 
 
-def transpose(rules: Rules, inputs: Sequence[Term], known: dict[str, Any], *_: Any) -> Term | None:
+def transpose(rules: Rewriter, node: Node) -> Term | None:
     """The transposed constant itself; what keeps the order is nothing; two behind each other are one."""
-    (term,), order = inputs, known.get("perm")
+    (term,), order = node.inputs, node.attributes.get("perm")
     if term.array is not None:
         constant = term.constant
         assert constant is not None
@@ -96,56 +90,52 @@ def transpose(rules: Rules, inputs: Sequence[Term], known: dict[str, Any], *_: A
     return None
 
 
-def whole_slice(rules: Rules, inputs: Sequence[Term], *_: Any) -> Term | None:
+def whole_slice(rules: Rewriter, node: Node) -> Term | None:
     """Everything is taken."""
-    starts, ends = inputs[1].array, inputs[2].array
-    steps = inputs[4].array if len(inputs) > 4 else np.array(1)
-    if starts is None or ends is None or steps is None or inputs[0].array is not None:
+    starts, ends = node.inputs[1].array, node.inputs[2].array
+    steps = node.inputs[4].array if len(node.inputs) > 4 else np.array(1)
+    if starts is None or ends is None or steps is None or node.inputs[0].array is not None:
         return None
     if starts.size == 1 and (steps == 1).all():
-        part = _part_of_sizes(rules, inputs[0], int(starts.item()), int(ends.item()))
+        part = _part_of_sizes(rules, node.inputs[0], int(starts.item()), int(ends.item()))
         if part is not None:
             return part
-    return inputs[0] if not starts.any() and (ends > _FAR).all() and (steps == 1).all() else None
+    return node.inputs[0] if not starts.any() and (ends > _FAR).all() and (steps == 1).all() else None
 
 
-def leaky(rules: Rules, inputs: Sequence[Term], known: dict[str, Any], *_: Any) -> Term | None:
+def leaky(rules: Rewriter, node: Node) -> Term | None:
     """A ReLU, where the slope is 0."""
-    return rules.make("Relu", inputs) if known.get("alpha", 0.01) == 0.0 else None
+    return rules.make("Relu", node.inputs) if node.attributes.get("alpha", 0.01) == 0.0 else None
 
 
-def clip(
-    rules: Rules, inputs: Sequence[Term], known: dict[str, Any], index: int, rank: int | None, layer: str
-) -> Term | None:
+def clip(rules: Rewriter, node: Node) -> Term | None:
     """Bounds that no float32 passes are none; with 0 alone it is a ReLU."""
-    low, high = (bound.array if bound.op != "none" else None for bound in (*inputs[1:], *[rules.terms.none] * 2)[:2])
-    given = [term for term in inputs[1:] if term.op != "none"]
+    low, high = (bound.array for bound in (*node.inputs[1:], *[rules.terms.none] * 2)[:2])
+    given = [term for term in node.inputs[1:] if term.op != "none"]
     if any(term.array is None for term in given):
         return None
     least, most = np.finfo(np.float32).min, np.finfo(np.float32).max
     bottom = -np.inf if low is None or float(low) <= least else float(low)
     top = np.inf if high is None or float(high) >= most else float(high)
     if (bottom, top) == (-np.inf, np.inf):
-        return inputs[0]
+        return node.inputs[0]
     if (bottom, top) == (0.0, np.inf):
-        return rules.make("Relu", inputs[:1], layer=layer)
+        return rules.make("Relu", node.inputs[:1], layer=node.layer)
     bounds = (("max", top), ("min", bottom))
-    return rules.terms.term("Clip", inputs[:1], bounds, 0, layer)
+    return rules.terms.term("Clip", node.inputs[:1], bounds, 0, node.layer)
 
 
-def shape(
-    rules: Rules, inputs: Sequence[Term], known: dict[str, Any], index: int, rank: int | None, layer: str
-) -> Term | None:
+def shape(rules: Rewriter, node: Node) -> Term | None:
     """From and to a dim counted from the first, where the rank is known."""
-    start, end = known.get("start", 0), known.get("end")
+    start, end, rank = node.attributes.get("start", 0), node.attributes.get("end"), node.rank
     if rank is None:
         return None
     start, end = start + rank * (start < 0), rank if end is None else min(end + rank * (end < 0), rank)
-    whole = rules.terms.term("Shape", inputs, (("end", rank), ("start", 0)), 0, layer)
+    whole = rules.terms.term("Shape", node.inputs, (("end", rank), ("start", 0)), 0, node.layer)
     return _sizes(rules, whole, start, end)
 
 
-def _part_of_sizes(rules: Rules, term: Term, start: int, end: int) -> Term | None:
+def _part_of_sizes(rules: Rewriter, term: Term, start: int, end: int) -> Term | None:
     """A slice of a shape, or of one whose sizes are in another order."""
     if term.op == "Shape":
         return _sizes(rules, term, start, end)
@@ -157,7 +147,7 @@ def _part_of_sizes(rules: Rules, term: Term, start: int, end: int) -> Term | Non
     return _sizes(rules, term.inputs[0], int(places[start]), int(places[start]) + 1)
 
 
-def _sizes(rules: Rules, term: Term, start: int, end: int) -> Term | None:
+def _sizes(rules: Rewriter, term: Term, start: int, end: int) -> Term | None:
     """The part from `start` to `end` of the sizes that `term` has; one of a transposed value is one of that."""
     first, last = term.attribute("start", 0), term.attribute("end")
     if not isinstance(first, int):
@@ -176,9 +166,9 @@ def _sizes(rules: Rules, term: Term, start: int, end: int) -> Term | None:
     return rules.terms.term("Shape", (value,), (("end", end), ("start", start)), 0, term.layer)
 
 
-def gather(rules: Rules, inputs: Sequence[Term], *_: Any) -> Term | None:
+def gather(rules: Rewriter, node: Node) -> Term | None:
     """One size of a shape."""
-    term, place = inputs
+    term, place = node.inputs
     if term.op != "Shape" or place.array is None or place.array.size != 1:
         return None
     number = int(place.array.item())
@@ -188,16 +178,14 @@ def gather(rules: Rules, inputs: Sequence[Term], *_: Any) -> Term | None:
     return rules.make("Squeeze", (found, rules.terms.constant(np.array([0]))), layer=term.layer)
 
 
-def reduced(
-    rules: Rules, inputs: Sequence[Term], known: dict[str, Any], index: int, rank: int | None, layer: str
-) -> Term | None:
+def reduced(rules: Rewriter, node: Node) -> Term | None:
     """With its dims kept, and those taken away behind it; the axes in order."""
-    op, axes = known["op"], inputs[1] if len(inputs) > 1 else rules.terms.none
-    if op == "GlobalAveragePool" and rank is not None:
-        over = rules.terms.constant(np.arange(2 - rank, 0))
+    op, axes = node.op, node.inputs[1] if len(node.inputs) > 1 else rules.terms.none
+    if op == "GlobalAveragePool" and node.rank is not None:
+        over = rules.terms.constant(np.arange(2 - node.rank, 0))
         attributes = (("keepdims", 1), ("noop_with_empty_axes", 0))
-        return rules.terms.term("ReduceMean", (inputs[0], over), attributes, 0, layer)
-    if not op.startswith("Reduce") or known.get("keepdims", 1) or axes.array is None or not axes.array.size:
+        return rules.terms.term("ReduceMean", (node.inputs[0], over), attributes, 0, node.layer)
+    if not op.startswith("Reduce") or node.attributes.get("keepdims", 1) or axes.array is None or not axes.array.size:
         return None
-    kept = tuple(sorted(({key: value for key, value in known.items() if key != "op"} | {"keepdims": 1}).items()))
-    return rules.make("Squeeze", (rules.make(op, inputs, kept, 0, rank, layer), axes), layer=layer)
+    kept = rules.make(op, node.inputs, node.pairs(keepdims=1), 0, node.rank, node.layer)
+    return rules.make("Squeeze", (kept, axes), layer=node.layer)

@@ -7,8 +7,8 @@ gives the same object for the same operator on the same inputs, so that a graph 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container, Hashable, Sequence
-from typing import Any
+from collections.abc import Container, Hashable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,17 +81,29 @@ class Terms:
         self._elementwise = elementwise
         self._made: dict[Hashable, Term] = {}
         self._count = 0
-        self.none = self._new("none", (), (), 0, hash("none"), frozenset())
+        self.none = self._new("none")
 
     def constant(
         self, array: Array, name: str = "", derived: bool = False, step: Array | None = None, layer: str = "",
         magnitude: Array | None = None,
     ) -> Term:  # fmt: skip
         """A new constant."""
-        shape = tuple(sorted(size for size in array.shape if size != 1))
-        signature = hash(("const", "f" if array.dtype.kind == "f" else "i", shape))
-        constant = Constant(array, name, derived, step, magnitude)
-        return self._new("const", (), (), 0, signature, frozenset(), constant, layer)
+        return self._new("const", constant=Constant(array, name, derived, step, magnitude), layer=layer)
+
+    def derived(
+        self, array: Any, source: Term, factor: Array | None = None, magnitude: Array | None = None
+    ) -> Term:  # fmt: skip
+        """A constant computed from `source` in float64, by `factor` where that is what was done.
+
+        `magnitude` is that of the numbers whose sum it is.
+        """
+        constant = source.constant
+        step = constant.step if constant else None
+        if step is not None and factor is not None:
+            step = step * factor
+        return self.constant(
+            np.asarray(array, np.float64), constant.name if constant else "", True, step, magnitude=magnitude
+        )
 
     def number(self, value: float) -> Term:
         """A single float32 as a constant."""
@@ -103,17 +115,16 @@ class Terms:
         """Output `index` of `op`."""
         key = (op, tuple(map(id, inputs)), attributes, index)
         if key not in self._made:
-            signature, bases = _signature(op, inputs, index), self._bases(op, inputs, index)
-            self._made[key] = self._new(op, tuple(inputs), attributes, index, signature, bases, None, layer)
+            self._made[key] = self._new(op, tuple(inputs), attributes, index, layer=layer)
         return self._made[key]
 
     def folded(self, term: Term, plain: Term) -> Term:
         """`term` as what was folded of `plain`."""
-        return self._new(
-            term.op, term.inputs, term.attributes, term.index, term.signature, term.bases, None, term.layer, plain
-        )
+        return dataclasses.replace(term, number=self._next(), plain=plain)
 
     def _bases(self, op: str, inputs: Sequence[Term], index: int) -> frozenset[int]:
+        if op in ("const", "none"):
+            return frozenset()
         if op in LAYOUT and inputs:
             return inputs[0].bases
         if op in self._elementwise:
@@ -123,15 +134,51 @@ class Terms:
         return frozenset({hash((op, index, *parts))})
 
     def _new(
-        self, op: str, inputs: tuple[Term, ...], attributes: Attributes, index: int, signature: int,
-        bases: frozenset[int], constant: Constant | None = None, layer: str = "", plain: Term | None = None,
+        self, op: str, inputs: tuple[Term, ...] = (), attributes: Attributes = (), index: int = 0,
+        constant: Constant | None = None, layer: str = "",
     ) -> Term:  # fmt: skip
+        signature = _signature(op, inputs, index, constant)
+        bases, content = self._bases(op, inputs, index), _content(op, inputs, attributes, index, constant)
+        return Term(op, inputs, attributes, index, self._next(), signature, bases, content, constant, layer)
+
+    def _next(self) -> int:
         self._count += 1
-        content = _content(op, inputs, attributes, index, constant)
-        return Term(op, inputs, attributes, index, self._count, signature, bases, content, constant, layer, plain)
+        return self._count
 
 
-def _signature(op: str, inputs: Sequence[Term], index: int) -> int:
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """An operator of a file as a rule takes it, with its first input's rank where that is known, and its layer."""
+
+    op: str
+    inputs: Sequence[Term]
+    attributes: Mapping[str, Any]
+    index: int
+    rank: int | None
+    layer: str
+
+    def pairs(self, **changed: Hashable) -> Attributes:
+        """Its attributes, some of them changed, as a term has them."""
+        return tuple(sorted({**self.attributes, **changed}.items()))
+
+
+class Rewriter(Protocol):
+    """What a rule may ask for: new terms, and those that the rules themselves make of an operator."""
+
+    terms: Terms
+
+    def make(
+        self, op: str, inputs: Sequence[Term], attributes: Attributes = (), index: int = 0, rank: int | None = None,
+        layer: str = "",
+    ) -> Term:  # fmt: skip
+        """Output `index` of `op` in its one form."""
+        ...
+
+
+def _signature(op: str, inputs: Sequence[Term], index: int, constant: Constant | None) -> int:
+    if constant is not None:
+        shape = tuple(sorted(size for size in constant.array.shape if size != 1))
+        return hash(("const", "f" if constant.array.dtype.kind == "f" else "i", shape))
     parts = [term.signature for term in inputs]
     if op in LAYOUT and parts:
         return parts[0]
