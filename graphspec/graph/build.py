@@ -23,7 +23,7 @@ def build(spec: NetworkSpec) -> LayerGraph:
     """
     expansion = Expansion(spec, most_layers())
     outputs = expansion.network()
-    _raise(expansion.faults)
+    _raise(expansion.reader.faults)
     resolver = _Resolver(expansion)
     nodes = {name: resolver.node(node) for name, node in expansion.nodes.items()}
     outputs = {name: resolver.follow(ref, ("outputs", name)) for name, ref in outputs.items()}

@@ -49,6 +49,11 @@ class Gate:
 Sources = Mapping[str | int, Ref | tuple[Ref, ...]]
 
 
+def references(sources: Sources) -> list[Ref]:
+    """Every value in `sources`, in order; the same one twice stays twice."""
+    return [ref for source in sources.values() for ref in (source if isinstance(source, tuple) else (source,))]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Layer:
     """One call of one module.
@@ -76,8 +81,8 @@ class Layer:
         return self.name.removesuffix("?")
 
     def references(self) -> list[Ref]:
-        """Every value it takes, in order; the same one twice stays twice."""
-        return [ref for source in self.sources.values() for ref in (source if isinstance(source, tuple) else (source,))]
+        """Every value it takes, in order."""
+        return references(self.sources)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
