@@ -68,13 +68,13 @@ def train(
     from graphspec.training.run.tensorboard import beside
 
     network = load(spec, **reading)
-    folder = Path(run or f"runs/{network.name}")
+    options = training.RunOptions(
+        folder=Path(run or f"runs/{network.name}"), resume=resume, epochs=epochs, init=Path(init) if init else None,
+        device=device, parallel=parallel, evaluated=evaluated,
+    )  # fmt: skip
     with network.located():
-        return training.train(
-            network, run=folder, resume=resume, epochs=epochs, device=device, data=_place(data),
-            init=Path(init) if init else None, parallel=parallel, evaluated=evaluated,
-            reporter=beside(reporter, folder) if tensorboard else reporter,
-        )  # fmt: skip
+        said = beside(reporter, options.folder) if tensorboard else reporter
+        return training.train(network, options, _place(data), said)
 
 
 def tune(

@@ -13,7 +13,7 @@ import torch
 
 from graphspec import compiler
 from graphspec.spec.train import TrainSpec
-from graphspec.training import TrainReport, train
+from graphspec.training import RunOptions, TrainReport, train
 from graphspec.training.run import checkpoint
 from graphspec.training.run.reporter import Reporter, Silent
 from graphspec.training.run.state_tree import pack
@@ -71,7 +71,7 @@ def fit(spec: dict[str, Any], run: Path, resume: bool = False, reporter: Reporte
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         network = compiler.load(spec)
-        return train(network, run=run, resume=resume, reporter=reporter or Silent(), device="cpu")
+        return train(network, RunOptions(folder=run, resume=resume, device="cpu"), reporter=reporter or Silent())
 
 
 def digest(state: dict[str, Any]) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import nn
 
 from graphspec.compiler import Network
-from graphspec.data import DataSet, load_data
+from graphspec.data import Batches, DataSet, load_data
 from graphspec.data.place import DataLike, DataPlace
 from graphspec.diagnostics import warn
 from graphspec.module.initial import named_by_spec, start_from
@@ -41,91 +40,87 @@ from graphspec.training.run.one_process import OneProcess
 from graphspec.training.run.report import EvaluateReport, TrainReport
 from graphspec.training.run.reporter import Reporter, default_reporter
 from graphspec.training.run.run_folder import RunFolder
+from graphspec.training.run.run_options import RunOptions
 from graphspec.training.run.saver import Saver
 from graphspec.training.run.signals import stop_flag
 
 
 @enough_memory("training")
 def train(
-    network: Network,
-    *,
-    run: Path,
-    resume: bool = False,
-    epochs: int | None = None,
-    device: str = "auto",
-    data: DataSet | DataLike = None,
-    init: Path | None = None,
-    parallel: Literal["ddp", "fsdp"] = "ddp",
-    evaluated: bool = True,
-    reporter: Reporter | None = None,
+    network: Network, options: RunOptions, data: DataSet | DataLike = None, reporter: Reporter | None = None
 ) -> TrainReport:
-    """Train a copy of `network` as its spec says, into the folder `run`.
+    """Train a copy of `network` as its spec says, into the folder that `options` name.
 
-    `epochs` replaces the spec's; with `resume` a run goes on where it stopped, bit-identical on the CPU at the same
-    thread count. `device` is auto, cpu, cuda or mps. `data` says where what ``[data]`` names lies, or is that
-    itself. `init` is a file of weights, or a run folder, to start from in place of ``[train] init``. Without
-    `evaluated` the run ends with its last checkpoint, and the test part stays sealed. Where torchrun has started
-    several processes they train together, each with the whole module or, with `parallel` ``"fsdp"``, a part of it.
+    `data` says where what ``[data]`` names lies, or is that itself.
 
     Raises ``GraphspecError`` before the first step for everything that can be known by then; ``Interrupted`` or
     ``Terminated`` (exit codes 130 and 143) after a signal, with the state saved.
     """
-    spec, settings, module = network.spec, settings_of(network.spec), network.build(start=False)
-    total, folder, reporter = epochs or settings.epochs, RunFolder(run), reporter or default_reporter()
+    settings, folder, reporter = settings_of(network.spec), RunFolder(options.folder), reporter or default_reporter()
+    epochs = options.epochs or settings.epochs
     with contextlib.ExitStack() as stack:
-        where = _processes(choose_device(device), parallel, len(network.shaped.outputs), stack)
+        where = _processes(options, len(network.shaped.outputs), stack)
         stack.enter_context(restored_threads())
         stack.enter_context(own_random_state(where.device))
         stack.enter_context(reproducible(settings.deterministic))
-        resume = where.goes_on(folder, resume)
+        resume = where.goes_on(folder, options.resume)
         where.once(partial(folder.check, resume))
-        samples = data if isinstance(data, DataSet) else where.load(partial(load_data, spec), DataPlace.of(data))
+        read = partial(load_data, network.spec)
+        samples = data if isinstance(data, DataSet) else where.load(read, DataPlace.of(data))
+        module = network.build(start=False)
         if not resume:
-            _begin(module, settings, init, reporter)
-
-        def make(module: nn.Module, device: torch.device) -> Learner:
-            return make_learner(network.with_module(module), samples, device, total)
-
-        def check(learner: Learner) -> None:
-            preflight(learner, batches, samples)
-            say_what_is_monitored(learner, settings, samples)
-            check_memory(network.shaped, learner.optimizer, batches.batch_size, learner.device)
-
+            _begin(module, settings, options.init, reporter)
         batches = samples.batches("train", where.device)
-        learner, judge = where.learners(module, make, check, batches)
+        learner, judge = _learners(where, network.with_module(module), samples, batches, epochs)
         validation = samples.batches("validation", where.device) if samples.validation is not None else None
         where.once(partial(stack.enter_context, folder))
         flag = where.stop_flag(stack.enter_context(stop_flag()))
         if not resume:  # a run that goes on takes up the count that it began with
             where.threads(flops_of_a_step(learner, network.shaped, batches))
-        saver, reporter = where.saver(learner, spec, samples, folder), where.reporter(reporter)
+        saver, reporter = where.saver(learner, network.spec, samples, folder), where.reporter(reporter)
         new = not _taken_up(where, learner, saver, resume)
-        choice = where.choose(learner, settings, batches, (total - learner.epoch) * len(batches))
+        choice = where.choose(learner, settings, batches, (epochs - learner.epoch) * len(batches))
         learner.engine = choice.engine
         saver.say(choice, settings, reporter)
         if new:
             where.once(saver.begin)
         Fit(
-            learner, where.batches(batches), validation, total, settings, saver, flag, reporter, where.step,
+            learner, where.batches(batches), validation, epochs, settings, saver, flag, reporter, where.step,
             where.measure,
         ).run()  # fmt: skip
         where.leave()
-        evaluation = _evaluation(learner, judge, samples, folder) if where.first and evaluated else None
+        evaluation = _evaluation(learner, judge, samples, folder) if where.first and options.evaluated else None
     report = _report(learner, folder, samples, evaluation)
     if where.first and report.advice:
         warn("not-learning", report.advice, at=("train",))
     return report
 
 
-def _processes(
-    device: torch.device, parallel: Literal["ddp", "fsdp"], outputs: int, stack: contextlib.ExitStack
-) -> OneProcess:
+def _processes(options: RunOptions, outputs: int, stack: contextlib.ExitStack) -> OneProcess:
     """Those that torchrun has started, joined until they leave; else this one."""
+    device = choose_device(options.device)
     if processes.size() == 1:
         return OneProcess(device)
     from graphspec.training.distributed.processes import Processes
 
-    return stack.enter_context(Processes.joined(device, parallel, outputs))
+    return stack.enter_context(Processes.joined(device, options.parallel, outputs))
+
+
+def _learners(
+    where: OneProcess, network: Network, samples: DataSet, batches: Batches, epochs: int
+) -> tuple[Learner, Learner]:
+    """What trains the network's module, checked before its first step, and what measures the best weights."""
+    settings = settings_of(network.spec)
+
+    def make(module: nn.Module, device: torch.device) -> Learner:
+        return make_learner(network.with_module(module), samples, device, epochs)
+
+    def check(learner: Learner) -> None:
+        preflight(learner, batches, samples)
+        say_what_is_monitored(learner, settings, samples)
+        check_memory(network.shaped, learner.optimizer, batches.batch_size, learner.device)
+
+    return where.learners(network.module, make, check, batches)
 
 
 def _begin(module: nn.Module, settings: TrainSpec, init: Path | None, reporter: Reporter) -> None:

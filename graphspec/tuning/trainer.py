@@ -13,7 +13,7 @@ from graphspec.data import DataSet
 from graphspec.data.place import DataPlace
 from graphspec.diagnostics import GraphspecWarning
 from graphspec.spec.tune import TuneSpec
-from graphspec.training import TrainReport, train
+from graphspec.training import RunOptions, TrainReport, train
 from graphspec.training.prepare import choose_device
 from graphspec.training.run.reporter import Reporter
 from graphspec.tuning.space import overrides
@@ -43,10 +43,8 @@ class Trainer:
         network = self.network(values)
         data = self.data if self._is_of(network) else self._place
         with network.located(), self._once_warned():
-            return train(
-                network, run=folder, resume=resume, device=self._device, data=data,
-                evaluated=False, reporter=reporter,
-            )  # fmt: skip
+            options = RunOptions(folder=folder, resume=resume, device=self._device, evaluated=False)
+            return train(network, options, data, reporter)
 
     def join(self, networks: Sequence[Network]) -> VectorizedTrials | str:
         """Trials of these networks, which differ in their optimisers alone, as one; or why they cannot be."""

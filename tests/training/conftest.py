@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from graphspec import compiler
-from graphspec.training import TrainReport, train
+from graphspec.training import RunOptions, TrainReport, train
 from graphspec.training.run.reporter import Silent
 
 #: Everything whose state a resumed run must take up: BatchNorm, Dropout, Adam, a scheduler, augmentation, metrics.
@@ -45,7 +45,8 @@ def fit_in_silence(
     """Compile and train `spec` (a dict or a path) on the CPU; `arguments` are train's."""
     network = compiler.load(spec, variant=variant, overrides=overrides)
     arguments = {"reporter": Silent(), "device": "cpu"} | arguments
-    return train(network, run=run, **arguments)
+    data, reporter = arguments.pop("data", None), arguments.pop("reporter")
+    return train(network, RunOptions(folder=run, **arguments), data, reporter)
 
 
 @pytest.fixture(autouse=True)

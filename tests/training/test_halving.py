@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from graphspec import compiler
 from graphspec.data import Samples
 from graphspec.diagnostics import GraphspecError
-from graphspec.training import train
+from graphspec.training import RunOptions, train
 from graphspec.training.evaluate.in_halves import in_halves
 from graphspec.training.run import checkpoint
 from graphspec.training.run.reporter import Silent
@@ -82,7 +82,8 @@ def _train(said: Path, folder: Path, spec: dict[str, Any], room: int, step: int)
         warnings.simplefilter("always")
         try:
             torch.set_num_threads(1)
-            train(compiler.load(spec), run=folder, reporter=Limit(room, step), device="cpu", evaluated=False)
+            options = RunOptions(folder=folder, device="cpu", evaluated=False)
+            train(compiler.load(spec), options, reporter=Limit(room, step))
         except BaseException as error:
             file.write(str(error) if isinstance(error, GraphspecError) else traceback.format_exc())
         file.writelines(f"{warning.message}\n" for warning in found)
@@ -131,7 +132,7 @@ def test_where_one_sample_is_too_much_a_run_ends_and_goes_on_elsewhere(few: Path
     assert found["progress"]["step"] == 2
     assert run(few / "free", WIDE) == ""
     network = compiler.load(WIDE)
-    train(network, run=few / "tight", resume=True, device="cpu", reporter=Silent())
+    train(network, RunOptions(folder=few / "tight", resume=True, device="cpu"), reporter=Silent())
     weights = [(few / name / "last.safetensors").read_bytes() for name in ("free", "tight")]
     assert weights[0] == weights[1]
 

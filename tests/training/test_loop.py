@@ -18,7 +18,7 @@ from graphspec import compiler, pipeline
 from graphspec.compiler import Network
 from graphspec.data import load
 from graphspec.diagnostics import GraphspecError
-from graphspec.training import train
+from graphspec.training import RunOptions, train
 from graphspec.training.loop import train_step
 from graphspec.training.prepare import load_data, make_learner
 from graphspec.training.run.reporter import Silent
@@ -59,7 +59,7 @@ def test_losses_and_weights_are_those_of_the_textbook_loop(fashion_root: Path, t
     module = network.module
     textbook = copy.deepcopy(module)
     reporter = Losses()
-    train(network, run=tmp_path / "run", data=fashion_root, reporter=reporter, device="cpu")
+    train(network, RunOptions(folder=tmp_path / "run", device="cpu"), fashion_root, reporter)
 
     assert shaped.spec.data is not None
     order = load(shaped.spec.data, fashion_root).batches("train").order
@@ -144,7 +144,7 @@ def test_the_test_part_is_opened_only_after_training(fashion_root: Path, tmp_pat
     (fashion_root / "FashionMNIST/raw/t10k-labels-idx1-ubyte").write_bytes(b"")
     network = compiler.load(SPEC)
     with pytest.raises(GraphspecError, match="bad-data"):
-        train(network, run=tmp_path / "run", data=fashion_root, reporter=Silent())
+        train(network, RunOptions(folder=tmp_path / "run"), fashion_root, Silent())
     assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 4
 
 
@@ -198,5 +198,5 @@ def test_weights_that_are_not_finite_are_never_saved(
             nn.init.constant_(module.get_parameter("logits.bias"), float("nan"))
 
     with pytest.raises(GraphspecError, match=r'non-finite.*"logits.bias" is not finite after step 33'):
-        train(network, run=run, resume=True, epochs=3, reporter=Overflow(), device="cpu")
+        train(network, RunOptions(folder=run, resume=True, epochs=3, device="cpu"), reporter=Overflow())
     assert {path.name: path.read_bytes() for path in run.glob("**/*") if path.is_file()} == before

@@ -26,7 +26,7 @@ from graphspec.training.distributed.group import Group, joined
 from graphspec.training.distributed.parallel import Parallel, replicate, shard, sharded
 from graphspec.training.distributed.shared_batches import SharedBatches
 from graphspec.training.distributed.shared_saver import SharedSaver, own_random_state
-from graphspec.training.distributed.shared_step import Agreement, distributed_step
+from graphspec.training.distributed.shared_step import Agreement, SharedStep
 from graphspec.training.engine.protocol import Choice
 from graphspec.training.evaluate.measure import measure
 from graphspec.training.learner import Learner
@@ -50,7 +50,7 @@ class Processes(OneProcess):
         self.first, self._group, self._parallel, self._leave = group.first, group, parallel, leave
         self._agreement = Agreement(StopFlag())
         self._saver: SharedSaver | None = None
-        self._forward: Callable[..., Any]
+        self._step: SharedStep
 
     @classmethod
     @contextlib.contextmanager
@@ -120,15 +120,15 @@ class Processes(OneProcess):
 
     def choose(self, learner: Learner, settings: TrainSpec, batches: Batches, steps: int) -> Choice:
         """Steps as they are written, over DDP's or FSDP's forward pass."""
-        self._forward = learner.module
+        forward: Callable[..., Any] = learner.module
         if self._parallel == "ddp":
-            self._forward = replicate(learner.module, self._group, self._outputs > 1)
+            forward = replicate(learner.module, self._group, self._outputs > 1)
+        self._step = SharedStep(forward, self._group, self._agreement)
         return Choice(learner.engine, "several processes train together")
 
     def step(self, learner: Learner, batch: Samples, share: Share, update: bool) -> float:
         assert self._saver is not None
-        due = self._saver.wants(SAVE_SECONDS)
-        return distributed_step(learner, self._forward, self._group, self._agreement, due, batch, share, update)
+        return self._step(learner, batch, share, update, self._saver.wants(SAVE_SECONDS))
 
     def measure(self, learner: Learner, batches: Batches) -> Mapping[str, float]:
         """The first process's: two GPUs may differ in last bits, and all must decide alike."""

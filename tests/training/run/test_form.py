@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from graphspec import compiler, pipeline
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
-from graphspec.training import train
+from graphspec.training import RunOptions, train
 from graphspec.training.run import checkpoint
 from graphspec.training.run.reporter import Silent
 
@@ -38,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one epoch that could go on to three."""
     network = compiler.load(SPEC)
     folder = tmp_path_factory.mktemp("form") / "run"
-    train(network, run=folder, epochs=1, device="cpu", reporter=Silent())
+    train(network, RunOptions(folder=folder, epochs=1, device="cpu"), reporter=Silent())
     return folder
 
 

@@ -106,7 +106,7 @@ import json, os, signal, sys
 from pathlib import Path
 import torch
 from graphspec import compiler
-from graphspec.training import train
+from graphspec.training import RunOptions, train
 from graphspec.training.run.reporter import Silent
 
 class Kill(Silent):
@@ -118,7 +118,7 @@ class Kill(Silent):
 
 torch.set_num_threads(1)
 network = compiler.load(json.loads(sys.argv[1]))
-train(network, run=Path(sys.argv[2]), reporter=Kill(), device="cpu")
+train(network, RunOptions(folder=Path(sys.argv[2]), device="cpu"), reporter=Kill())
 """
 
 
