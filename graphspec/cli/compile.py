@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphspec.cli import options, summary
 from graphspec.cli.output_file import write_text
 from graphspec.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from graphspec.compiler import Network
 
 
 class Emit(StrEnum):
@@ -25,6 +30,19 @@ class Emit(StrEnum):
     svg = "svg"
 
 
+@dataclasses.dataclass(frozen=True)
+class Blocks(options.Group):
+    """How far a picture opens blocks."""
+
+    depth: Annotated[int, typer.Option("--depth", min=0, metavar="N", help="Pictures: open blocks N levels deep.")] = 0
+    expand: Annotated[bool, typer.Option("--expand", help="Pictures: open every block.")] = False
+
+    @property
+    def levels(self) -> int | None:
+        """How many levels are opened; None: all."""
+        return None if self.expand else self.depth
+
+
 def compile_(
     spec: options.Spec,
     emit: Annotated[
@@ -37,35 +55,38 @@ def compile_(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write there instead of stdout.", show_default=False)
     ] = None,
-    depth: Annotated[int, typer.Option("--depth", min=0, metavar="N", help="Pictures: open blocks N levels deep.")] = 0,
-    expand: Annotated[bool, typer.Option("--expand", help="Pictures: open every block.")] = False,
+    blocks: Blocks = Blocks(),
     reading: options.Reading = options.Reading(),
     all_: Annotated[bool, typer.Option("--all", help="Show every layer of a large network.")] = False,
     work: options.Work = options.Work(),
 ) -> None:
     """Check SPEC, infer every shape, build the module, and show it."""
     with work.screen() as here:
-        from graphspec import draw
         from graphspec.checking import check
-        from graphspec.cli import emit as emits
 
         network = reading.load(spec)
         check(network)
-        shaped, _ = network.shaped, network.build()
-        if emit is Emit.spec:
-            _emit_text(here, emits.spec(network), output)
-        elif emit is Emit.graph:
-            _emit_text(here, emits.graph(network), output)
-        elif emit is Emit.shapes:
-            _emit_text(here, emits.shapes(shaped), output)
-        elif emit is Emit.python:
-            _emit_text(here, emits.python(shaped), output)
-        elif emit is Emit.mermaid:
-            _emit_text(here, draw.mermaid(shaped, None if expand else depth), output)
-        elif emit is Emit.svg:
-            _emit_text(here, draw.svg(shaped, None if expand else depth), output)
+        network.build()
+        if emit is Emit.summary:
+            here.show(summary.document(network.shaped), *summary.tables(network.shaped, whole=all_))
         else:
-            here.show(summary.document(shaped), *summary.tables(shaped, whole=all_))
+            _emit_text(here, _text(emit, network, blocks.levels), output)
+
+
+def _text(emit: Emit, network: Network, levels: int | None) -> str:
+    """What a stage made, as text."""
+    from graphspec import draw
+    from graphspec.cli import emit as emits
+
+    made: dict[Emit, Callable[[], str]] = {
+        Emit.spec: lambda: emits.spec(network),
+        Emit.graph: lambda: emits.graph(network),
+        Emit.shapes: lambda: emits.shapes(network.shaped),
+        Emit.python: lambda: emits.python(network.shaped),
+        Emit.mermaid: lambda: draw.mermaid(network.shaped, levels),
+        Emit.svg: lambda: draw.svg(network.shaped, levels),
+    }
+    return made[emit]()
 
 
 def _emit_text(here: Screen, text: str, output: Path | None) -> None:

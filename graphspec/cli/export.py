@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -27,6 +28,29 @@ class Precision(StrEnum):
     int8 = "int8"
 
 
+@dataclasses.dataclass(frozen=True)
+class Files(options.Group):
+    """Which files an export has."""
+
+    formats: Annotated[
+        list[Format] | None,
+        typer.Option(
+            "--format", metavar="|".join(FORMATS), help="Instead of the spec's; repeat it.", show_default=False
+        ),
+    ] = None
+    precisions: Annotated[
+        list[Precision] | None,
+        typer.Option(
+            "--precision", metavar="fp16|int8", help="Beside model.onnx, measured against it; repeat it.",
+            show_default=False,
+        ),
+    ] = None  # fmt: skip
+
+    def words(self) -> dict[str, Any]:
+        """The same as keywords of the pipeline."""
+        return {name: [str(value) for value in values or ()] or None for name, values in vars(self).items()}
+
+
 def export(
     source: Annotated[
         str,
@@ -38,24 +62,7 @@ def export(
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Where to; exports/NAME without it.", show_default=False),
     ] = None,
-    formats: Annotated[
-        list[Format] | None,
-        typer.Option(
-            "--format",
-            metavar="|".join(FORMATS),
-            help="Instead of the spec's; repeat it.",
-            show_default=False,
-        ),
-    ] = None,
-    precisions: Annotated[
-        list[Precision] | None,
-        typer.Option(
-            "--precision",
-            metavar="fp16|int8",
-            help="Beside model.onnx, measured against it; repeat it.",
-            show_default=False,
-        ),
-    ] = None,
+    files: Files = Files(),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Let untrained weights replace an export of trained ones.")
     ] = False,
@@ -69,14 +76,9 @@ def export(
 
         with here.busy("exporting and verifying"):
             bundle = pipeline.export(
-                options.source(source),
-                output,
-                formats=[str(format_) for format_ in formats or ()] or None,
-                precisions=[precision.value for precision in precisions or ()] or None,
-                overwrite=overwrite,
-                data=place.data_place(),
+                options.source(source), output, overwrite=overwrite, data=place.data_place(), **files.words(),
                 **reading.words(),
-            )
+            )  # fmt: skip
         where = Text(f"\nPublished {bundle.folder}: {', '.join(sorted([*bundle.manifest['files'], 'manifest.json']))}")
         tables = [verified(bundle.manifest["verification"]), *variants(bundle.manifest)]
         here.show({"export": bundle.folder, **bundle.manifest}, *tables, where)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 Spec = Annotated[
     str, typer.Argument(metavar="SPEC", help="A spec file (.toml or .json), or - for stdin.", show_default=False)
 ]
-Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where to compute.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, everything else on stderr.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")]
 Imports = Annotated[
@@ -35,6 +34,13 @@ Imports = Annotated[
         "--import", metavar="FILE.py", help="Layers and data sets of your own; runs the file.", show_default=False
     ),
 ]
+
+
+class Computed(typing.TypedDict):
+    """What commands that compute hand to the pipeline."""
+
+    device: str
+    data: DataPlace
 
 
 class Group:
@@ -87,6 +93,17 @@ class Place(Group):
         from graphspec.data.place import DataPlace
 
         return DataPlace(self.data, self.download, self.cache)
+
+
+@dataclasses.dataclass(frozen=True)
+class Computing(Place):
+    """Where data lie, and where to compute."""
+
+    device: Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where to compute.")] = "auto"
+
+    def words(self) -> Computed:
+        """The same as keywords of the pipeline."""
+        return {"device": self.device, "data": self.data_place()}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,37 +20,47 @@ class Parallel(enum.StrEnum):
     fsdp = enum.auto()
 
 
-def train(
-    spec: options.Spec,
+@dataclasses.dataclass(frozen=True)
+class Run(options.Group):
+    """One run: where it is kept, what it starts from and how long it goes on."""
+
     run: Annotated[
         Path | None,
         typer.Option("--run", metavar="DIR", help="The run folder; runs/NAME without it.", show_default=False),
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
+    ] = None
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, metavar="N", help="Instead of the spec's.", show_default=False)
-    ] = None,
+    ] = None
     init: Annotated[
         Path | None,
         typer.Option("--init", metavar="FILE", help="Weights, or a run, to start from.", show_default=False),
-    ] = None,
+    ] = None
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write each epoch's metrics for TensorBoard.")
+    ] = False
+    parallel: Annotated[
+        Parallel, typer.Option("--parallel", help="Under torchrun: the whole network in each process, or a part.")
+    ] = Parallel.ddp
+
+    def words(self) -> dict[str, Any]:
+        """The same as keywords of the pipeline."""
+        return vars(self) | {"parallel": self.parallel.value}
+
+
+def train(
+    spec: options.Spec,
+    run: Run = Run(),
     find_lr: Annotated[
         Path | None,
         typer.Option(
             "--find-lr", metavar="FILE.png", help="Instead: draw the loss over growing rates.", show_default=False
         ),
     ] = None,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Also write each epoch's metrics for TensorBoard.")
-    ] = False,
     overfit_batch: Annotated[
         bool, typer.Option("--overfit-batch", help="Instead: see whether one batch can be learned by heart.")
     ] = False,
-    device: options.Device = "auto",
-    parallel: Annotated[
-        Parallel, typer.Option("--parallel", help="Under torchrun: the whole network in each process, or a part.")
-    ] = Parallel.ddp,
-    place: options.Place = options.Place(),
+    computing: options.Computing = options.Computing(),
     reading: options.Reading = options.Reading(),
     work: options.Work = options.Work(),
 ) -> None:
@@ -59,33 +70,22 @@ def train(
             from graphspec import pipeline
             from graphspec.training.run.reporter import Silent
 
-        common: dict[str, Any] = {**reading.words(), "device": device, "data": place.data_place()}
+        source = options.source(spec)
+        common: dict[str, Any] = {**computing.words(), **reading.words()}
         if find_lr is not None:
-            rates = pipeline.find_lr(options.source(spec), picture=find_lr, **common)
+            rates = pipeline.find_lr(source, picture=find_lr, **common)
             here.show(rates.as_dict(), metric_tables.rates(rates))
-            return
-        if overfit_batch:
-            overfitted = pipeline.overfit_batch(options.source(spec), **common)
+        elif overfit_batch:
+            overfitted = pipeline.overfit_batch(source, **common)
             here.show(overfitted.as_dict(), metric_tables.overfitted(overfitted))
-            return
-        report = pipeline.train(
-            options.source(spec),
-            run=run,
-            resume=resume,
-            epochs=epochs,
-            init=init,
-            tensorboard=tensorboard,
-            parallel="fsdp" if parallel is Parallel.fsdp else "ddp",
-            **common,
-            reporter=Silent() if work.quiet else None,
-        )
-        here.show(report.as_dict(), *metric_tables.trained(report))
+        else:
+            report = pipeline.train(source, **run.words(), **common, reporter=Silent() if work.quiet else None)
+            here.show(report.as_dict(), *metric_tables.trained(report))
 
 
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
-    device: options.Device = "auto",
-    place: options.Place = options.Place(),
+    computing: options.Computing = options.Computing(),
     work: options.Work = options.Work(),
 ) -> None:
     """Measure the best weights of RUN on every part of its data."""
@@ -93,5 +93,5 @@ def evaluate(
         with importing():
             from graphspec import pipeline, training  # noqa: F401  what evaluation imports
 
-        report = pipeline.evaluate(run, device=device, data=place.data_place())
+        report = pipeline.evaluate(run, **computing.words())
         here.show(report.as_dict(), *metric_tables.evaluated(report))

@@ -34,8 +34,7 @@ def tune(
     trials: Annotated[
         int | None, typer.Option("--trials", min=1, metavar="N", help="Instead of the spec's.", show_default=False)
     ] = None,
-    device: options.Device = "auto",
-    place: options.Place = options.Place(),
+    computing: options.Computing = options.Computing(),
     reading: options.Reading = options.Reading(),
     work: options.Work = options.Work(),
 ) -> None:
@@ -44,8 +43,8 @@ def tune(
         from graphspec import pipeline
 
         report = pipeline.tune(
-            options.source(spec), run=run, resume=resume, trials=trials, device=device, data=place.data_place(),
-            say=here.say, **reading.words(),
+            options.source(spec), run=run, resume=resume, trials=trials, say=here.say, **computing.words(),
+            **reading.words(),
         )  # fmt: skip
         here.show(report.as_dict(), *_tables(report))
 
