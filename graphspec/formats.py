@@ -38,6 +38,7 @@ class Format:
 
     ``of_onnx``: written in ONNX operators, of the version that ``opset_version`` says. ``of_data``: it holds what is
     done to the data, which must be there. A file of ``machine_code`` is run only if its runtime is named.
+    ``by_default``: it is written where a spec names no formats.
     """
 
     name: FormatName
@@ -47,6 +48,7 @@ class Format:
     of_onnx: bool = False
     of_data: bool = False
     machine_code: bool = False
+    by_default: bool = False
 
     @property
     def writer(self) -> Writer:
@@ -55,8 +57,10 @@ class Format:
 
 
 _ROWS = (
-    Format("onnx", "model.onnx", "onnx", "ONNX, for onnxruntime and many other runtimes", of_onnx=True),
-    Format("torchscript", "model.pt", "torchscript", "TorchScript, for libtorch and C++"),
+    Format(
+        "onnx", "model.onnx", "onnx", "ONNX, for onnxruntime and many other runtimes", of_onnx=True, by_default=True
+    ),
+    Format("torchscript", "model.pt", "torchscript", "TorchScript, for libtorch and C++", by_default=True),
     Format("pt2", "model.pt2", "pt2", "torch.export's program"),
     Format("aoti", "model.aoti.pt2", "aoti", "AOTInductor's machine code for this processor", machine_code=True),
     Format(
@@ -66,7 +70,7 @@ _ROWS = (
 )  # fmt: skip
 #: By name, in the order in which they are written.
 FORMATS: Mapping[str, Format] = MappingProxyType({row.name: row for row in _ROWS})
-
+DEFAULTS = tuple(row.name for row in _ROWS if row.by_default)
 
 #: What others are made of: variants in lower precision, and predictions of an export.
 BASE = FORMATS["onnx"]

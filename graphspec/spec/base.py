@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
@@ -30,6 +31,15 @@ def _tuple_fields(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(name for name, field in model.model_fields.items() if str(field.annotation).startswith("tuple"))
 
 
+def in_parts(data: Any, own: Collection[str]) -> Any:
+    """A name, or a table, as fields: the keys in `own` by themselves, all others under ``args``."""
+    if isinstance(data, str):
+        return {"type": data}
+    if not isinstance(data, dict):
+        return data
+    return {key: data[key] for key in data if key in own} | {"args": {key: data[key] for key in data if key not in own}}
+
+
 class Component(SpecModel):
     """Something named with arguments: ``"Adam"`` or ``{ type = "Adam", lr = 0.01 }``."""
 
@@ -39,12 +49,7 @@ class Component(SpecModel):
     @model_validator(mode="before")
     @classmethod
     def _from_name_or_table(cls, data: Any) -> Any:
-        if isinstance(data, str):
-            return {"type": data}
-        if not isinstance(data, dict):
-            return data
-        own = {"type": data["type"]} if "type" in data else {}
-        return own | {"args": {key: data[key] for key in data if key != "type"}}
+        return in_parts(data, ("type",))
 
     @model_serializer
     def _to_name_or_table(self) -> Any:

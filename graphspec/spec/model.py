@@ -8,7 +8,7 @@ from pydantic import Field, PrivateAttr, field_serializer, field_validator, mode
 from pydantic_core import PydanticCustomError
 
 from graphspec.diagnostics import quoted
-from graphspec.spec.base import SpecModel
+from graphspec.spec.base import SpecModel, in_parts
 from graphspec.spec.data import DataSpec
 from graphspec.spec.dims import DimField, DimRange, NamedDim
 from graphspec.spec.export import ExportSpec
@@ -62,16 +62,13 @@ class LayerSpec(SpecModel):
     @model_validator(mode="before")
     @classmethod
     def _from_name_or_table(cls, data: Any) -> Any:
-        if isinstance(data, str):
-            return {"type": data}
-        if not isinstance(data, dict):
-            return data
-        own = {key: data[key] for key in data if key in RESERVED}
-        if isinstance(own.get("from"), list):
-            own["from"] = tuple(own["from"])
-        if isinstance(own.get("from"), dict):
-            own["from"] = {k: tuple(v) if isinstance(v, list) else v for k, v in own["from"].items()}
-        return own | {"args": {key: data[key] for key in data if key not in RESERVED}}
+        found = in_parts(data, RESERVED)
+        source = found.get("from") if isinstance(found, dict) else None
+        if isinstance(source, list):
+            found["from"] = tuple(source)
+        if isinstance(source, dict):
+            found["from"] = {key: tuple(value) if isinstance(value, list) else value for key, value in source.items()}
+        return found
 
     @model_serializer
     def _to_name_or_table(self) -> Any:

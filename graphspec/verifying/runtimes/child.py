@@ -30,17 +30,18 @@ class Worker:
     """Starts at once, so that its imports run beside our own work. Use as a context; it is killed at the end.
 
     It ends with this process, however that happens. Its memory is bounded by what the machine can spare, and from
-    :meth:`limit_memory` on by what the network needs; its processor time by that of each request.
+    :meth:`limit_memory` on by what the network needs; its processor time by that of each request. `loads` are modules
+    that it imports at once.
     """
 
-    def __init__(self, preload: Sequence[str] = ()) -> None:
+    def __init__(self, loads: Sequence[str] = ()) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
         self._folder = tempfile.TemporaryDirectory(
             ignore_cleanup_errors=True
         )  # what a killed runtime leaves goes with it
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "AOTI_"))}
         self._process = subprocess.Popen(
-            guarded([sys.executable, "-I", WORKER, *preload], memory=available()),
+            guarded([sys.executable, "-I", WORKER, *loads], memory=available()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -25,8 +25,9 @@ class Runtime:
     ``format`` is what it reads, ``module`` the Python module that it needs, ``distribution`` what pip calls that,
     ``needs`` what else must be there. It runs in a worker, by the file ``code`` of this folder with ``options``, or as
     a ``program`` of its own. An ``optional`` one is asked by name; it need not run every file, but what it gives must
-    be right. One that runs ``machine_code`` is asked by its own name alone: such a file can do anything. Of a
-    ``layered`` one the layer at fault can be found by running it.
+    be right. ``loads`` is what its worker imports while the files are still written. One that runs ``machine_code`` is
+    asked by its own name alone: such a file can do anything. Of a ``layered`` one the layer at fault can be found by
+    running it.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Runtime:
     program: Ask | None = None
     machine_code: bool = False
     layered: bool = False
+    loads: str = ""
 
     @property
     def missing(self) -> str:
@@ -62,8 +64,8 @@ ONNXRUNTIME = Runtime("onnxruntime", "onnx", "onnxruntime", "onnxruntime", "onnx
 RUNTIMES = (
     UNOPTIMISED,
     ONNXRUNTIME,
-    Runtime("torchscript", "torchscript", "torch", "torch", "torchscript", layered=True),
-    Runtime("pt2", "pt2", "torch", "torch", "pt2", layered=True),
+    Runtime("torchscript", "torchscript", "torch", "torch", "torchscript", layered=True, loads="torch"),
+    Runtime("pt2", "pt2", "torch", "torch", "pt2", layered=True, loads="torch.export.pt2_archive"),
     Runtime("aoti", "aoti", "torch", "torch", "aoti", machine_code=True),
     Runtime("onnx.reference", "onnx", "onnx", "onnx", "onnx_reference", optional=True),
     Runtime("openvino", "onnx", "openvino", "openvino", "openvino", optional=True),

@@ -116,12 +116,13 @@ def limit_time(seconds: float) -> None:
 
 
 def main() -> None:
-    """Answer requests until stdin ends. Libraries that print do so on stderr."""
+    """Import the modules that the arguments name, and answer requests until stdin ends.
+
+    Libraries that print do so on stderr.
+    """
     sys.modules["graphspec"] = None  # type: ignore[assignment]  # an import of it is an error here
-    if "torchscript" in sys.argv[1:]:  # while the parent still writes the files
-        import torch
-    if "pt2" in sys.argv[1:]:
-        import torch.export.pt2_archive  # noqa: F401
+    for name in sys.argv[1:]:  # while the parent still writes the files
+        importlib.import_module(name)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:

@@ -9,21 +9,22 @@ from graphspec.verifying.runtimes.runtime import RUNTIMES, Runtime
 
 
 class Workers:
-    """Processes for the standard runtimes of `formats`; the one that needs torch starts importing it at once."""
+    """Processes for the standard runtimes of `formats`, which start at once on the imports that take long."""
 
     def __init__(self, formats: Iterable[str]) -> None:
-        self._formats = tuple(formats)
+        wanted = tuple(formats)
+        self._standard = [row for row in RUNTIMES if row.format in wanted and not row.optional]
         self._workers: dict[str, Worker] = {}
         self._memory = 0
-        for runtime in RUNTIMES:
-            if runtime.format in self._formats and not runtime.optional:
-                self.of(runtime)
+        for runtime in self._standard:
+            self.of(runtime)
 
     def of(self, runtime: Runtime) -> Worker:
         """The worker that runs `runtime`, started where there is none."""
         module = runtime.module
         if module not in self._workers:
-            self._workers[module] = Worker(self._formats if module == "torch" else ())
+            loads = [row.loads for row in self._standard if row.module == module and row.loads]
+            self._workers[module] = Worker(loads)
             if self._memory:
                 self._workers[module].limit_memory(self._memory)
         return self._workers[module]
