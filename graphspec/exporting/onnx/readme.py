@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from graphspec.exporting.bundle.data_readme import decided, prepared
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape
 
-#: numpy's and JavaScript's words for a dtype.
-_NUMPY = {"bool": "bool_"}
+#: JavaScript's words for a dtype.
 _JAVASCRIPT = {
     "float32": "Float32Array", "float64": "Float64Array", "int64": "BigInt64Array", "int32": "Int32Array",
     "uint8": "Uint8Array", "int8": "Int8Array", "int16": "Int16Array", "bool": "Uint8Array", "float16": "Uint16Array",
