@@ -114,7 +114,8 @@ class Loss:
     weights of the target's classes without those that are ignored, not over samples; ``reductions`` are the names of
     its means. ``applies`` are the layers that it contains (in lower case); ``instead`` is what to do where the output
     is not what it takes. ``balanced`` gives, from the classes' counts and the output's columns, the arguments that
-    ``weight = "balanced"`` stands for.
+    ``weight = "balanced"`` stands for. One that ``reads_values`` in Python, or calls a function of the user's, may take
+    other operations in another step.
     """
 
     targets: Targets
@@ -130,6 +131,7 @@ class Loss:
     instead: str = ""
     balanced: Callable[[Tensor, int | None], dict[str, Tensor]] | None = None
     among: Span | Callable[[Mapping[str, Any]], Span] = ANY_NUMBER
+    reads_values: bool = False
 
     def scale(self, arguments: Mapping[str, Any]) -> Scale:
         """What its first output has to be, given the loss's `arguments`."""
@@ -205,10 +207,13 @@ LOSSES: Mapping[str, Loss] = {
     "CosineEmbeddingLoss": Loss(Targets.SIDES, outputs=2, compared=False, among=_SIDES),
     "MarginRankingLoss": Loss(Targets.SIDES, outputs=2, compared=False, among=_SIDES),
     "GaussianNLLLoss": Loss(
-        Targets.VALUES, outputs=2, instead="its second output is a variance: end that with Softplus or exp"
+        Targets.VALUES,
+        outputs=2,
+        reads_values=True,  # whether a variance is negative
+        instead="its second output is a variance: end that with Softplus or exp",
     ),
     "TripletMarginLoss": Loss(Targets.NONE, outputs=3, compared=False),
-    "TripletMarginWithDistanceLoss": Loss(Targets.NONE, outputs=3, compared=False),
+    "TripletMarginWithDistanceLoss": Loss(Targets.NONE, outputs=3, compared=False, reads_values=True),
 }
 
 

@@ -200,11 +200,11 @@ def test_the_pipeline_only_hands_on():
     assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.For | ast.While | ast.Try)]
 
 
-#: Who else names a format: the row of the runtime that judges it; and ``pipeline.onnx``, which is all of a task and not
-#: the network alone, has an entry of its own in the manifest and a judge of its own.
+#: Who names a format: its row, and the row of the runtime that judges it; and ``pipeline.onnx``, which is all of a task
+#: and not the network alone, has an entry of its own in the manifest and a judge of its own.
 NAMING_FORMATS = {
     "formats": {*FORMATS} - {"onnx"},
-    "verifying/runtimes/runtime": {"torchscript", "pt2", "aoti"},
+    "verifying/runtimes/runtime": {*FORMATS} - {"onnx", "pipeline"},
     "exporting/bundle/bundle": {"pipeline"},
     "exporting/bundle/pipeline_readme": {"pipeline"},
     "exporting/preprocessing": {"pipeline"},

@@ -17,6 +17,7 @@ from torch.fx import GraphModule
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear  # what MultiheadAttention ends with
 from torch.nn.utils import parametrize
 
+from graphspec.losses import LOSSES
 from graphspec.ops.functions import FUNCTIONS, SCALARS
 from graphspec.system import torch_private
 
@@ -34,12 +35,6 @@ Upsample UpsamplingNearest2d UpsamplingBilinear2d PixelShuffle PixelUnshuffle Ch
 ReLU ReLU6 LeakyReLU PReLU ELU SELU CELU GELU SiLU Mish Sigmoid LogSigmoid Tanh Softplus Softsign Softshrink Hardshrink
 Hardtanh Hardsigmoid Hardswish Tanhshrink Threshold GLU Softmax Softmax2d Softmin LogSoftmax
 MultiheadAttention TransformerEncoderLayer TransformerDecoderLayer
-""".split()
-#: Losses likewise. GaussianNLLLoss looks whether a variance is negative, others are functions of the user's choice.
-_LOSSES = """
-CrossEntropyLoss NLLLoss MultiMarginLoss SoftMarginLoss HingeEmbeddingLoss MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss
-BCEWithLogitsLoss PoissonNLLLoss KLDivLoss MultiLabelSoftMarginLoss MultiLabelMarginLoss CosineEmbeddingLoss
-MarginRankingLoss TripletMarginLoss
 """.split()
 #: What a compiled graph calls besides its layers, to compute sizes and to take several values apart.
 _OF_SIZES = frozenset(("_operator", "builtins", "math"))
@@ -111,4 +106,4 @@ def _layers() -> frozenset[type[nn.Module]]:
 
 @functools.cache
 def _losses() -> frozenset[type[nn.Module]]:
-    return frozenset(vars(nn)[name] for name in _LOSSES)
+    return frozenset(vars(nn)[name] for name, row in LOSSES.items() if not row.reads_values)
