@@ -129,12 +129,12 @@ def _refusals(program: ExportedProgram, module: nn.Module, trials: Sequence[Mapp
 
 def _many_sizes(shaped: ShapedGraph, sampler: Sampler) -> list[dict[str, Tensor]]:
     """Inputs whose dims, one after another and all together, have every remainder of small numbers."""
-    together = [
+    joint = [
         {name: least if greatest is not None and size > greatest else max(size, least) for name, (least, greatest) in
          shaped.dims.items()}
         for size in MANY
     ]  # fmt: skip
-    return [sampler.draw(sizes) for sizes in (*_alone(shaped, sampler, MANY), *together)]
+    return [sampler.draw(sizes) for sizes in (*_alone(shaped, sampler, MANY), *joint)]
 
 
 def _alone(shaped: ShapedGraph, sampler: Sampler, steps: Sequence[int]) -> Iterator[dict[str, int]]:

@@ -1,4 +1,4 @@
-"""After training and export: what a network answers to the user's files, or to the first samples of the test part."""
+"""After training and export: what a network predicts of the user's files, or of the first samples of the test part."""
 
 from __future__ import annotations
 

@@ -41,9 +41,9 @@ def find(conditions: Iterable[Any], ranges: Ranges) -> dict[str, int] | None:
     """
     for choice in _choices([*conditions]):
         found: dict[str, int] = {}
-        for names, together in _components(choice):
+        for names, joint in _components(choice):
             alone = len(names) == 1
-            sizes = _find_one(names[0], together, ranges[names[0]]) if alone else _grid(names, together, ranges)
+            sizes = _find_one(names[0], joint, ranges[names[0]]) if alone else _grid(names, joint, ranges)
             if sizes is None:
                 break
             found |= sizes

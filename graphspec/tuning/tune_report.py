@@ -88,9 +88,9 @@ def trial_report(trial: FrozenTrial) -> TrialReport:
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
-    """How much of the figure's variance each path explains (functional ANOVA, Hutter et al. 2014); they sum to 1.
+    """How much of the metric's variance each path explains (functional ANOVA, Hutter et al. 2014); they sum to 1.
 
-    Empty where fewer than two complete trials differ in their figures, which says nothing.
+    Empty where fewer than two complete trials differ in their metric, which says nothing.
     """
     values = {trial.value for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
     if len(values) < 2:

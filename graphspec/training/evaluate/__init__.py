@@ -1,1 +1,1 @@
-"""What a network answers on a part of the data, and what that is worth."""
+"""What a network predicts of a part of the data, and how good that is."""

@@ -63,8 +63,9 @@ def build_objective(
         names = _outputs(loss.type, own.get("output"), outputs, at)
         target = _target(loss.type, own.get("target"), names[0], targets, fields, at)
         about = fields[target] if target is not None else Target(None)
-        factor, head = _factor(own.get("factor", 1.0), at), heads.get(names[0], Head())
-        terms.append(_term(loss, names, target, about, factor, head, device, at))
+        term = _term(component, names, target, about, heads.get(names[0], Head()), at)
+        term.loss.to(device)
+        terms.append(term)
     return Objective(tuple(terms))
 
 
@@ -113,11 +114,11 @@ def _module(component: Component, about: Target, columns: int | None, at: Path) 
 
 
 def _term(
-    component: Component, outputs: tuple[str, ...], target: str | None, about: Target, factor: float,
-    head: Head, device: torch.device, at: Path,
-) -> Term:  # fmt: skip
-    name, classes = component.type, about.classes
-    loss = _module(component, about, head.columns, at).to(device)
+    component: Component, outputs: tuple[str, ...], target: str | None, about: Target, head: Head, at: Path
+) -> Term:
+    component, own = _parted(component)
+    name, classes, factor = component.type, about.classes, _factor(own.get("factor", 1.0), at)
+    loss = _module(component, about, head.columns, at)
     if classes is None and LOSSES[name].targets in (Targets.CLASSES, Targets.SIGNS):
         raise fail("bad-loss", f"{name} is for classes, the data set has none", at=at, hint=_FOR_CLASSES)
     if name == "KLDivLoss" and component.args.get("log_target") is True and classes is not None:

@@ -149,8 +149,8 @@ def _sum(node: Node, values: Values) -> Call | None:
     rows, columns = value.shape
     if columns == 1:
         return None  # summed along memory, in yet another order
-    together = 4 * _LANES_OF_SUMS if columns >= _LANES_OF_SUMS else 4
-    return Call(Kind.SUM, (tensor,), (rows, columns, columns // together * together))
+    block = 4 * _LANES_OF_SUMS if columns >= _LANES_OF_SUMS else 4
+    return Call(Kind.SUM, (tensor,), (rows, columns, columns // block * block))
 
 
 def _of_rows(kind: Kind, how: list[Any], node: Node, values: Values) -> Call | None:

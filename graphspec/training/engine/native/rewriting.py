@@ -63,16 +63,16 @@ class _Rewriting:
     def of(self, recording: GraphModule) -> GraphModule:
         """`recording` rewritten."""
         *nodes, output = recording.graph.nodes
-        together: list[Node] = []
+        adjacent: list[Node] = []
         for node in nodes:
             if node in self._calls or self._is_view(node):
-                together.append(node)
+                adjacent.append(node)
                 continue
             if node.op == "call_function":
-                self._write(together)
-                together = []
+                self._write(adjacent)
+                adjacent = []
             self._copy(node)
-        self._write(together)
+        self._write(adjacent)
         self._copy(output)
         keep_codegen(recording.graph, self._graph)
         self._graph.eliminate_dead_code()
@@ -84,11 +84,11 @@ class _Rewriting:
             return node.args[0] in self._calls
         return node.target in _VIEWS and self._values[node].data_ptr() == self._values[node.args[0]].data_ptr()
 
-    def _write(self, together: list[Node]) -> None:
-        """One call for all of `together`, which follow each other."""
-        calls = [node for node in together if node in self._calls]
+    def _write(self, adjacent: list[Node]) -> None:
+        """One call for all of `adjacent`, which follow each other."""
+        calls = [node for node in adjacent if node in self._calls]
         if len(calls) < 2:
-            for node in together:
+            for node in adjacent:
                 self._copy(node)
             return
         memory: dict[Key, Tensor] = {
@@ -97,7 +97,7 @@ class _Rewriting:
             for number, value in enumerate(results_of(self._values[node]))
         }
         tensors: dict[Any, Tensor] = {}
-        for node in together:
+        for node in adjacent:
             source, *how = node.args
             if node in self._calls:
                 tensors[node] = memory[node, 0]
@@ -109,7 +109,7 @@ class _Rewriting:
                 self._copy(node)
         read = {node: [self._origin(each, memory) for each in self._calls[node].arguments] for node in calls}
         given = list(dict.fromkeys(key for keys in read.values() for key in keys if key not in memory))
-        wanted = [node for node in tensors if not set(together).issuperset(node.users)]
+        wanted = [node for node in tensors if not set(adjacent).issuperset(node.users)]
         run = Run(self._library, given, memory, [tensors[node] for node in wanted])
         for node in calls:
             run.add(self._calls[node], read[node], node)
