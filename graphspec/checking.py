@@ -49,7 +49,6 @@ def _faults_of_sections(spec: NetworkSpec, shaped: ShapedGraph) -> list[Diagnost
 
 def _check_changed(network: Network, change: str) -> None:
     """Refuse the spec of `network` with ``path=value`` set, as a trial of a search has it."""
-    data = {key: value for key, value in network.spec.source.data.items() if key != "tune"}
-    changed = load(data | {"name": network.name}, overrides=[change]).spec
+    changed = load(network.spec.of_one_run(), overrides=[change]).spec
     if faults := _faults_of_sections(changed, network.shaped):
         raise GraphspecError(faults)

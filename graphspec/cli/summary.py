@@ -11,6 +11,7 @@ from rich.text import Text
 
 from graphspec.cli.numbers import short, size
 from graphspec.cli.tables import new_table
+from graphspec.spec.names import enclosing
 
 if TYPE_CHECKING:
     from graphspec.shapes import ShapedGraph, ShapedLayer
@@ -107,11 +108,11 @@ def _rows(layers: Sequence[ShapedLayer], sizes: dict[str, int]) -> Iterator[Row]
     """A row per layer in execution order, each block's own row before those inside it."""
     groups: dict[str, list[ShapedLayer]] = {}
     for layer in layers:
-        for prefix in _prefixes(layer.name):
+        for prefix in enclosing(layer.name):
             groups.setdefault(prefix, []).append(layer)
     opened: set[str] = set()
     for layer in layers:
-        for prefix in _prefixes(layer.name):
+        for prefix in enclosing(layer.name):
             if prefix not in opened:
                 opened.add(prefix)
                 yield _block_row(prefix, groups[prefix], sizes)
@@ -154,12 +155,6 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.parameters:,}" if row.parameters else "",
         short(row.flops) if row.flops else "",
     )
-
-
-def _prefixes(name: str) -> list[str]:
-    """``a.0.conv`` gives ``a``, ``a.0``."""
-    parts = name.split(".")
-    return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def _output(layer: ShapedLayer) -> str:

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Literal
 
-from graphspec.draw.picture import Edge, Node, Picture, enclosing
+from graphspec.draw.picture import Edge, Node, Picture
 from graphspec.shapes import ValueRef
+from graphspec.spec.names import enclosing
 
 ItemKind = Literal["node", "group", "entry", "exit"]
 

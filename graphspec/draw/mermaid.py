@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphspec.diagnostics import printable
-from graphspec.draw.picture import Node, Picture, enclosing, picture
+from graphspec.draw.picture import Node, Picture, picture
 from graphspec.shapes import ShapedGraph
+from graphspec.spec.names import enclosing
 
 _SHAPES = {
     "input": ("([", "])"),

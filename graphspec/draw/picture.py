@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from graphspec.ops.inferred import INFERRED
 from graphspec.shapes import ShapedGraph, ShapedLayer, ValueRef
+from graphspec.spec.names import enclosing
 
 _WIDEST, _MOST_LINES = 36, 3
 #: These can be read off the shape of the output.
@@ -50,12 +51,6 @@ class Picture:
 def picture(shaped: ShapedGraph, depth: int | None = 0) -> Picture:
     """The picture with blocks opened `depth` levels deep, all of them for None."""
     return _Painter(shaped, depth).picture()
-
-
-def enclosing(name: str) -> list[str]:
-    """``a.0.conv`` gives ``a``, ``a.0``: the groups around a box, outermost first."""
-    parts = name.split(".")
-    return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 class _Painter:

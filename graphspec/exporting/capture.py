@@ -216,7 +216,7 @@ def _refused(network: Network, inputs: Mapping[str, Tensor], error: Exception) -
         for handle in handles:
             handle.remove()
     layer = next((layer for name in reversed(entered) for layer in shaped.layers if within(name, layer.module)), None)
-    where = f'layer "{layer.name}" ({layer.type})' if layer else "the network"
+    where = layer or "the network"
     message = f"torch.export cannot capture {where}: {first_line(error)}"
     return fail("not-exportable", message, at=layer.at if layer else ())
 

@@ -33,7 +33,6 @@ from graphspec.data.transforms import (
 from graphspec.diagnostics import Diagnostic, GraphspecError, fail
 from graphspec.exporting.tape import Taped
 from graphspec.ops.arguments import DTYPES
-from graphspec.shapes.dims import dim_text
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.base import Component
 
@@ -68,7 +67,7 @@ class Preprocessing:
         if len(data.train.inputs) != 1:
             raise fail("not-exportable", _ONE_INPUT.format(f"the data have {len(data.train.inputs)}"), at=_FORMATS)
         ((kind,), (values,), (scaling,)) = shaped.inputs.values(), data.train.inputs.values(), data.values.values()
-        shape = [dim if isinstance(dim, int) else dim_text(dim) for dim in kind.shape]
+        shape = kind.sizes
         if values.ndim == 4:
             shape[1:] = _channels(shaped, data.sizes, place), *_sizes(shaped, data.sizes)
         dtype = str(values[:1].numpy().dtype)
@@ -168,7 +167,7 @@ def _channels(shaped: ShapedGraph, resizing: SizeTransforms, place: DataPlace) -
     spec = shaped.spec.data
     (kind,) = shaped.inputs.values()
     if spec is None or not any(step.colours for step in resizing.steps):
-        return kind.shape[1] if isinstance(kind.shape[1], int) else dim_text(kind.shape[1])
+        return kind.sizes[1]
     if spec.dataset.type == "ImageFolder":
         return 3  # as it decodes them
     source = read(spec.dataset, Place(place.root or Path(spec.root)), size_transforms(()))
@@ -181,4 +180,4 @@ def _sizes(shaped: ShapedGraph, resizing: SizeTransforms) -> list[int | str]:
     (kind,) = shaped.inputs.values()
     if any(step.sizes for step in resizing.steps):
         return [name if name not in shaped.dims else f"image_{name}" for name in ("height", "width")]
-    return [dim if isinstance(dim, int) else dim_text(dim) for dim in kind.shape[2:]]
+    return kind.sizes[2:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import sympy
@@ -67,6 +68,11 @@ class _Printer(StrPrinter):
         product = isinstance(base, sympy.Mul) and not base.has(FloorDiv)
         left = self._print(base) if product else self.parenthesize(base, PRECEDENCE["Atom"] - 0.5)
         return f"{left}//{self.parenthesize(divisor, PRECEDENCE['Atom'] - 0.5)}"
+
+
+def number(dim: Dim, sizes: Mapping[Any, int]) -> int:
+    """A dim where its symbols are the numbers of `sizes`."""
+    return dim if isinstance(dim, int) else int(dim.subs(sizes))
 
 
 def dim_text(dim: Dim) -> str:

@@ -33,12 +33,12 @@ def lints(
 def _linear_after_conv(
     layer: ShapedLayer, layers: Mapping[str, ShapedLayer], types: Mapping[str, Mapping[tuple[int, ...], TensorType]]
 ) -> Iterator[Diagnostic]:
-    value = _first(layer)
+    value = layer.first
     producer = layers.get(value.layer) if value else None
     if value is None or producer is None or layer.type != "Linear":
         return
     kind = types[value.layer][value.index]
-    while producer and producer.type in _ELEMENTWISE and (before := _first(producer)):
+    while producer and producer.type in _ELEMENTWISE and (before := producer.first):
         producer = layers.get(before.layer)
     if len(kind.shape) == 4 and producer and ranks(producer.op):
         message = f"layer {quoted(layer.name)}: Linear on {kind} works on the last dim, the width, alone"
@@ -47,7 +47,7 @@ def _linear_after_conv(
 
 def _bias_before_norm(layer: ShapedLayer, layers: Mapping[str, ShapedLayer], graph: LayerGraph) -> Iterator[Diagnostic]:
     """A bias that the normalisation over the same channels takes away again."""
-    value = _first(layer)
+    value = layer.first
     producer = layers.get(value.layer) if value else None
     if producer is None or not layer.type.startswith("BatchNorm") or "bias" not in producer.parameters:
         return
@@ -87,7 +87,3 @@ def _over_one_value(layer: ShapedLayer) -> bool:
         return False
     dim = 1 if dim is None else dim
     return isinstance(dim, int) and -len(kind.shape) <= dim < len(kind.shape) and kind.shape[dim] == 1
-
-
-def _first(layer: ShapedLayer) -> ValueRef | None:
-    return next((value for value in layer.operands.values() if isinstance(value, ValueRef)), None)

@@ -16,7 +16,7 @@ import torch
 
 from graphspec.ops import Op
 from graphspec.shapes.call import Answer, FrozenDim, Refused, Run, Types, call
-from graphspec.shapes.dims import Dim, tidy
+from graphspec.shapes.dims import Dim, number, tidy
 from graphspec.shapes.shaped import TensorType
 
 #: Sizes that stand for the dynamic dims. A number of a network that one of them divides is told from it by the second
@@ -69,11 +69,6 @@ def tried(
             if {index: list(value.shape) for index, value in found_there.outputs.items()} != expected:
                 raise FrozenDim
     return found
-
-
-def number(dim: Dim, table: Mapping[sympy.Symbol, int]) -> int:
-    """A dim where its symbols are the numbers of `table`."""
-    return dim if isinstance(dim, int) else int(dim.subs(table))
 
 
 def answer(

@@ -15,8 +15,7 @@ import torch
 from graphspec.ops import Op
 from graphspec.shapes.call import Run, Types, WrongDtype, call
 from graphspec.shapes.conditions import Ranges
-from graphspec.shapes.dims import Dim, symbol
-from graphspec.shapes.numbers import number
+from graphspec.shapes.dims import Dim, number, symbol
 
 #: Larger layers are not run: what dtypes go together does not depend on sizes.
 MOST_NUMBERS = 1 << 20

@@ -17,8 +17,7 @@ def producer(layers: Mapping[str, ShapedLayer], output: ValueRef) -> ShapedLayer
     """The layer that computes the values of `output`, before others only move them; None where that is an input."""
     layer = layers.get(output.layer)
     while layer is not None and layer.type in _KEEPS:
-        first = next((value for value in layer.operands.values() if isinstance(value, ValueRef)), None)
-        layer = layers.get(first.layer) if first else None
+        layer = layers.get(layer.first.layer) if layer.first else None
     return layer
 
 

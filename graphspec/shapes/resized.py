@@ -9,7 +9,7 @@ from graphspec.ops import Op
 from graphspec.shapes import numbers
 from graphspec.shapes.atoms import Atoms
 from graphspec.shapes.call import FrozenDim, Run
-from graphspec.shapes.dims import Dim, SizeExpr
+from graphspec.shapes.dims import Dim, SizeExpr, number
 from graphspec.shapes.scaled import fraction_of, scaled
 from graphspec.shapes.shaped import TensorType
 from graphspec.spec.dims import GREATEST
@@ -39,7 +39,7 @@ def run(op: Op, arguments: Mapping[str, Any], atoms: Atoms) -> Run | None:
             return None
         table = dict(zip(symbols, primes, strict=True))
         answer = numbers.answer(op, arguments, atoms.operands, atoms.types, table)
-        if [*answer.outputs[()].shape] != [numbers.number(dim, table) for dim in shape]:
+        if [*answer.outputs[()].shape] != [number(dim, table) for dim in shape]:
             raise FrozenDim
     return Run({(): TensorType(shape, answer.outputs[()].dtype)}, {}, 0)
 

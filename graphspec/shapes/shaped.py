@@ -26,6 +26,11 @@ class TensorType:
         sizes = " × ".join(dim_text(dim) for dim in self.shape) or "scalar"
         return sizes if self.dtype == torch.float32 else f"{sizes} {str(self.dtype).removeprefix('torch.')}"
 
+    @property
+    def sizes(self) -> list[int | str]:
+        """The shape with dynamic dims as text, as files have it."""
+        return [dim if isinstance(dim, int) else dim_text(dim) for dim in self.shape]
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ValueRef:
@@ -75,6 +80,14 @@ class ShapedLayer:
     def type(self) -> str:
         """The layer's type as the spec writes it."""
         return self.op.name
+
+    @property
+    def first(self) -> ValueRef | None:
+        """The first value that it takes."""
+        return next((value for value in self.operands.values() if isinstance(value, ValueRef)), None)
+
+    def __str__(self) -> str:
+        return f'layer "{self.name}" ({self.type})'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -147,6 +147,10 @@ class NetworkSpec(NetworkBody):
         }
         return self.model_copy(update=changes | {"blocks": blocks})
 
+    def of_one_run(self) -> dict[str, Any]:
+        """This spec as data, without the search for values of it."""
+        return {key: value for key, value in self.source.data.items() if key != "tune"} | {"name": self.name}
+
     def read_from(self, source: Source) -> NetworkSpec:
         """This spec, knowing its source."""
         copy = self.model_copy()

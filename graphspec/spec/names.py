@@ -89,3 +89,9 @@ def _as_code_points(name: str) -> str:
 
 def _article(word: str) -> str:
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def enclosing(name: str) -> list[str]:
+    """The blocks around a layer, outermost first: ``a.0.conv`` gives ``a``, ``a.0``."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]

@@ -26,8 +26,7 @@ class Trainer:
     def __init__(self, network: Network, settings: TuneSpec, data: DataSet, place: DataPlace, device: str) -> None:
         self.data = data
         self._spec, self._settings, self._place, self._device = network.spec, settings, place, device
-        plain = {key: value for key, value in network.spec.source.data.items() if key != "tune"}
-        self._plain = plain | {"name": network.name}
+        self._plain = network.spec.of_one_run()
         self._seen: set[str] = set()
 
     def network(self, values: Mapping[str, Any]) -> Network:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphspec.shapes.dims import dim_text
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 from graphspec.system.regular_file import require_regular
 
@@ -26,8 +25,7 @@ def signature(shaped: ShapedGraph) -> dict[str, Any]:
 
 
 def _value(name: str, kind: TensorType) -> dict[str, Any]:
-    shape = [dim if isinstance(dim, int) else dim_text(dim) for dim in kind.shape]
-    return {"name": name, "shape": shape, "dtype": str(kind.dtype).removeprefix("torch.")}
+    return {"name": name, "shape": kind.sizes, "dtype": str(kind.dtype).removeprefix("torch.")}
 
 
 def versions(packages: Sequence[str] = ("graphspec", "torch", "onnx", "onnxscript", "onnxruntime")) -> dict[str, str]:

@@ -16,7 +16,6 @@ from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting.capture import Capture, first_line, without_stack_traces
 from graphspec.exporting.layer_map import layers_of_nodes
 from graphspec.exporting.open_shapes import open_sequences
-from graphspec.shapes.dims import dim_text
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def _refused(capture: Capture, error: BaseException) -> GraphspecError:
         targets = {str(node.target): node.name for node in capture.program.graph.nodes if node.op == "call_function"}
         name = next((layers.get(node) for target, node in targets.items() if target in text), None)
     layer = next((layer for layer in capture.shaped.layers if layer.name == name), None)
-    where = f'layer "{layer.name}" ({layer.type})' if layer else "the network"
+    where = layer or "the network"
     message = f"{where} cannot be written as ONNX: {first_line(RuntimeError(texts[-1]))}"
     return fail("not-exportable", message, at=layer.at if layer else ())
 
@@ -177,7 +176,7 @@ def _name_dims(model: ir.Model, capture: Capture) -> None:
 def _shape(kind: TensorType) -> ir.Shape:
     import onnx_ir as ir
 
-    return ir.Shape([dim if isinstance(dim, int) else dim_text(dim) for dim in kind.shape])
+    return ir.Shape(kind.sizes)
 
 
 def _map_layers(model: ir.Model, graph: torch.fx.Graph, shaped: ShapedGraph) -> None:

@@ -70,7 +70,7 @@ class SharedStep:
         """
         leaves = [output] if isinstance(output, Tensor) else list(output.values())
         rows = [value.detach()[: batch.own].float() for value in leaves]
-        count = _length(next(iter(batch.whole.values())))
+        count = len(next(iter(batch.whole.values())))
         most = -(-count // self.group.size)
         sizes = [math.prod(value.shape[1:]) for value in rows]
         message = torch.zeros(3 + most * sum(sizes), device=loss.device)
@@ -101,7 +101,3 @@ def parts_of_loss(objective: Objective, output: Values, target: Values, whole: V
     masses = objective.masses(target) if own else (0.0,) * len(objective.terms)
     shares = share_of(masses, objective.masses(whole))
     return [loss * part for loss, part in zip(objective.each(output, target, masses), shares, strict=True)]
-
-
-def _length(values: Values) -> int:
-    return len(values if isinstance(values, Tensor) else next(iter(values.values())))

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from graphspec.shapes.dims import Dim
+from graphspec.shapes.dims import Dim, number
 from graphspec.shapes.shaped import ShapedGraph
 
 #: FLOPs of a batch's forward pass from which on all threads are worth what they take from other processes.
@@ -46,8 +46,4 @@ def forward_flops(shaped: ShapedGraph, inputs: Sequence[Tensor]) -> int:
             if not isinstance(dim, int):
                 (symbol,) = dim.free_symbols
                 sizes[symbol] = size // int(dim.subs({symbol: 1}))  # a multiple, such as 16*H
-    return sum(_size(layer.flops, sizes) for layer in shaped.layers)
-
-
-def _size(dim: Dim, sizes: dict[Dim, int]) -> int:
-    return dim if isinstance(dim, int) else int(dim.subs(sizes))
+    return sum(number(layer.flops, sizes) for layer in shaped.layers)
