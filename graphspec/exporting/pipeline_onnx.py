@@ -70,7 +70,7 @@ def wrap(model: ir.Model, before: Preprocessing, after: Postprocessing) -> None:
 
 
 def _make_room(graph: ir.Graph, after: Postprocessing) -> None:
-    """An inner value that has the name of an answer yields it."""
+    """An inner value that has the name of a prediction yields it."""
     taken = {entry["name"] for entry in after.signature}
     for node in graph:
         for value in node.outputs:
@@ -97,13 +97,13 @@ def _write_back(graph: ir.Graph, op: Taped, after: Postprocessing) -> None:
 
     (leaving,) = graph.outputs
     assert leaving.dtype is not None
-    answers = after.write(op, leaving, leaving.dtype.numpy())
-    if len(after.signature) == len(answers):
+    predictions = after.write(op, leaving, leaving.dtype.numpy())
+    if len(after.signature) == len(predictions):
         leaving.name = LEAVING
-    for entry in after.signature[: len(answers)]:
-        value = answers[entry["name"]]
+    for entry in after.signature[: len(predictions)]:
+        value = predictions[entry["name"]]
         value.name, value.shape, value.type = entry["name"], ir.Shape(entry["shape"]), _type(entry["dtype"])
-    graph.outputs[:] = [*answers.values(), *([] if leaving.name == LEAVING else [leaving])]
+    graph.outputs[:] = [*predictions.values(), *([] if leaving.name == LEAVING else [leaving])]
 
 
 def _type(dtype: str) -> ir.TensorType:

@@ -75,7 +75,7 @@ class Postprocessing:
 
     @property
     def signature(self) -> list[dict[str, Any]]:
-        """The answers in order: name, shape and dtype. The network's own outputs stay where nothing replaces them."""
+        """The predictions in order: name, shape and dtype. The network's own outputs stay unless replaced."""
         own = self.outputs[0]
         first, _, *rest = own["shape"] if len(own["shape"]) > 1 else (None, None)
         found = []
@@ -87,7 +87,7 @@ class Postprocessing:
         return [*found, {"name": PROBABILITIES, "shape": [first, columns, *rest], "dtype": own["dtype"]}]
 
     def tensors(self, output: Tensor) -> dict[str, Tensor]:
-        """The answers by name: ``label`` int64 and ``probabilities`` over dimension 1; empty where `output` is it."""
+        """Predictions by name: ``label`` int64 and ``probabilities`` over dimension 1; empty where `output` is it."""
         found: dict[str, Tensor] = {}
         if self.reading is not None and self.classes is not None:
             found[LABEL] = self.reading.predicted(output)
@@ -97,12 +97,12 @@ class Postprocessing:
         return found
 
     def read(self, outputs: Arrays) -> Arrays:
-        """The answers to the network's `outputs`, by the names of :attr:`signature`."""
+        """The predictions from the network's `outputs`, by the names of :attr:`signature`."""
         if len(self.outputs) > 1:
             return outputs
         (output,) = outputs.values()
-        answers = {name: as_array(value) for name, value in self.tensors(torch.from_numpy(output)).items()}
-        return {entry["name"]: answers.get(entry["name"], output) for entry in self.signature}
+        predictions = {name: as_array(value) for name, value in self.tensors(torch.from_numpy(output)).items()}
+        return {entry["name"]: predictions.get(entry["name"], output) for entry in self.signature}
 
     def write(self, op: Taped, output: ir.Value, real: np.dtype[Any]) -> dict[str, ir.Value]:
         """The same as :meth:`tensors`, as nodes behind `output`, which has the numpy dtype `real`."""

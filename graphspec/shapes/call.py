@@ -1,4 +1,4 @@
-"""One construction and one call of a layer, whatever kind of tensors it is given: what torch answers, and its FLOPs."""
+"""One construction and one call of a layer, whatever kind of tensors it is given: what torch gives, and its FLOPs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class WrongDtype(Refused):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
+class Result:
     """The tensors that came out by index path, the parameters' shapes, and the FLOPs in torch's ints or SymInts."""
 
     outputs: Mapping[tuple[int, ...], Tensor]
@@ -62,7 +62,7 @@ def call(
     types: Types,
     size: Callable[[Dim], Any],
     fill: Callable[..., Tensor] = torch.empty,
-) -> Answer:
+) -> Result:
     """Construct and call the layer in the tensor mode of the caller; `size` makes torch's size of a dim, `fill` the
     values."""
     flops = _Flops()
@@ -75,7 +75,7 @@ def call(
         with flops:
             result = module(**given)
         outputs = dict(_flat(result[0] if one_of_two else result))
-    return Answer(outputs, {name: tuple(p.shape) for name, p in module.named_parameters()}, flops.total)
+    return Result(outputs, {name: tuple(p.shape) for name, p in module.named_parameters()}, flops.total)
 
 
 def _given(operand: Any, values: Mapping[ValueRef, Tensor], size: Callable[[Dim], Any]) -> Any:

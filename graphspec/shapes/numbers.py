@@ -15,7 +15,7 @@ import sympy
 import torch
 
 from graphspec.ops import Op
-from graphspec.shapes.call import Answer, FrozenDim, Refused, Run, Types, call
+from graphspec.shapes.call import FrozenDim, Refused, Result, Run, Types, call
 from graphspec.shapes.dims import Dim, number, tidy
 from graphspec.shapes.shaped import TensorType
 
@@ -44,14 +44,14 @@ def run(
         {symbol: primes[(n + offset) % len(primes)] + 2 * (n // len(primes)) for n, symbol in enumerate(symbols)}
         for offset in (0, 1)
     ]
-    answers = [answer(op, arguments, operands, types, table) for table in tables[: 2 if symbols else 1]]
-    if any(_kind(each) != _kind(answers[0]) for each in answers):
+    results = [result_at(op, arguments, operands, types, table) for table in tables[: 2 if symbols else 1]]
+    if any(_kind(each) != _kind(results[0]) for each in results):
         raise FrozenDim
     outputs = {}
-    for index, value in answers[0].outputs.items():
-        sizes = zip(*(each.outputs[index].shape for each in answers), strict=True)
+    for index, value in results[0].outputs.items():
+        sizes = zip(*(each.outputs[index].shape for each in results), strict=True)
         outputs[index] = TensorType(tuple(_dim(size, tables) for size in sizes), value.dtype)
-    return Run(outputs, answers[0].parameters, _flops([each.flops for each in answers], tables))
+    return Run(outputs, results[0].parameters, _flops([each.flops for each in results], tables))
 
 
 def tried(
@@ -64,26 +64,26 @@ def tried(
     for size in TRIED:
         alone = [ordinary | {symbol: size} for symbol in symbols]
         for table in (dict.fromkeys(symbols, size), *alone):
-            found_there = answer(op, arguments, operands, types, table)
+            found_there = result_at(op, arguments, operands, types, table)
             expected = {index: [number(dim, table) for dim in kind.shape] for index, kind in found.outputs.items()}
             if {index: list(value.shape) for index, value in found_there.outputs.items()} != expected:
                 raise FrozenDim
     return found
 
 
-def answer(
+def result_at(
     op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types, table: Mapping[sympy.Symbol, int]
-) -> Answer:
+) -> Result:
     """What torch gives where the symbols are the numbers of `table`; raises :class:`Refused`."""
     try:
         with torch.device("meta"):
             return call(op, arguments, operands, types, lambda dim: number(dim, table))
-    except Exception as error:  # whatever torch raises is its answer about this layer
+    except Exception as error:  # whatever torch raises is what it says of this layer
         raise Refused(readable(str(error), table) or type(error).__name__) from error
 
 
-def _kind(answer: Answer) -> Any:
-    return [(index, value.ndim, value.dtype) for index, value in answer.outputs.items()]
+def _kind(result: Result) -> Any:
+    return [(index, value.ndim, value.dtype) for index, value in result.outputs.items()]
 
 
 def _dim(sizes: tuple[int, ...], tables: Sequence[Mapping[sympy.Symbol, int]]) -> Dim:

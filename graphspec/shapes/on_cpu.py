@@ -43,7 +43,7 @@ def check(
     try:
         with torch.device("cpu"), torch.random.fork_rng(devices=[]):
             call(op, arguments, operands, types, lambda dim: number(dim, table), torch.zeros)
-    except Exception as error:  # whatever torch raises is its answer about this layer
+    except Exception as error:  # whatever torch raises is what it says of this layer
         text = " ".join(str(error).split("Exception raised from")[0].split())
         raise WrongDtype(text or type(error).__name__) from error
 

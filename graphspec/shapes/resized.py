@@ -38,10 +38,10 @@ def run(op: Op, arguments: Mapping[str, Any], atoms: Atoms) -> Run | None:
         if len(primes) < len(symbols):
             return None
         table = dict(zip(symbols, primes, strict=True))
-        answer = numbers.answer(op, arguments, atoms.operands, atoms.types, table)
-        if [*answer.outputs[()].shape] != [number(dim, table) for dim in shape]:
+        result = numbers.result_at(op, arguments, atoms.operands, atoms.types, table)
+        if [*result.outputs[()].shape] != [number(dim, table) for dim in shape]:
             raise FrozenDim
-    return Run({(): TensorType(shape, answer.outputs[()].dtype)}, {}, 0)
+    return Run({(): TensorType(shape, result.outputs[()].dtype)}, {}, 0)
 
 
 def _shape(shape: tuple[Dim, ...], given: Mapping[str, Any]) -> tuple[Dim, ...] | None:

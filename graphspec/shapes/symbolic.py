@@ -1,4 +1,4 @@
-"""A layer run once on fake tensors with symbolic sizes: torch's answer, and every branch on a size that it took.
+"""A layer run once on fake tensors with symbolic sizes: what torch gives, and every branch on a size that it took.
 
 torch's private API for symbolic sizes is here alone. The sizes are backed symbols that may be 1, so that nothing is
 assumed of them; each question that torch asks about them on its way becomes a guard, and the guards are the conditions
@@ -45,15 +45,15 @@ def run(
     trial = _Trial(sizes)
     try:
         with _silent_logger(), trial.mode, enable_python_dispatcher():
-            answer = call(op, arguments, operands, types, trial.size)
+            result = call(op, arguments, operands, types, trial.size)
         outputs = {
             index: TensorType(tuple(trial.dim(size) for size in value.shape), value.dtype)
-            for index, value in answer.outputs.items()
+            for index, value in result.outputs.items()
         }
-        found = Run(outputs, answer.parameters, trial.dim(answer.flops))
+        found = Run(outputs, result.parameters, trial.dim(result.flops))
     except NotScaled as error:
         return Path((*trial.conditions(), error.condition), None, str(error))
-    except Exception as error:  # whatever torch raises is its answer about this layer
+    except Exception as error:  # whatever torch raises is what it says of this layer
         return Path(trial.conditions(), None, trial.readable(str(error)) or type(error).__name__)
     return Path((*trial.conditions(), *trial.holds), found, frozen=trial.frozen())
 

@@ -1,4 +1,4 @@
-"""The part of the bundle's README on ``pipeline.onnx``: from a picture or a row of numbers to the answer."""
+"""The part of the bundle's README on ``pipeline.onnx``: from a picture or a row of numbers to the prediction."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def pipeline_section(about: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
     """The section's text; `sizes` are example sizes of the dynamic dims."""
     (entry,), outputs = about["pipeline"]["inputs"], about["pipeline"]["outputs"]
     shape = " × ".join(map(str, entry["shape"]))
-    answers = "; ".join(f"`{value['name']}`, {_text(value)}" for value in outputs)
+    predictions = "; ".join(f"`{value['name']}`, {_text(value)}" for value in outputs)
     return "\n".join(
         [
-            "## pipeline.onnx: from the raw sample to the answer\n",
+            "## pipeline.onnx: from the raw sample to the prediction\n",
             f"The network between its preprocessing and its postprocessing. Input `{entry['name']}`: {shape}"
-            f" `{entry['dtype']}`, {_meaning(entry)}. Outputs: {answers}.\n",
+            f" `{entry['dtype']}`, {_meaning(entry)}. Outputs: {predictions}.\n",
             "```python",
             *_lines(entry, outputs, sizes, about["labels"] is not None),
             "```",

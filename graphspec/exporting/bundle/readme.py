@@ -33,7 +33,7 @@ def readme(name: str, signature: Signature, sizes: Sizes, formats: Sequence[Form
 def _trained(signature: Signature) -> list[str]:
     """Whether anything has learned the weights, where that is known."""
     words = {
-        "seeded": "**The weights are untrained**, drawn by the spec's seed: what this model answers means nothing.\n",
+        "seeded": "**The weights are untrained**, drawn by the spec's seed: what this model predicts means nothing.\n",
         "trained": "The weights are the best of a training run.\n",
     }
     return [words[signature["weights"]]] if signature["weights"] in words else []

@@ -68,7 +68,7 @@ def reliability(confidence: Tensor, right: Tensor, part: str) -> Figure:
 
 
 def errors(pictures: Tensor, titles: Sequence[str], wrong: int, part: str) -> Figure:
-    """Wrong answers, each of the `pictures` (``N × C × H × W`` in [0, 1]) with its title; in all there are `wrong`."""
+    """Wrong predictions: `pictures` (``N × C × H × W`` in [0, 1]) with their titles; in all there are `wrong`."""
     from matplotlib.figure import Figure
 
     columns = max(3, min(6, len(pictures)))  # wide enough for the heading
