@@ -62,7 +62,7 @@ Key = tuple[str, str]
 
 @dataclasses.dataclass
 class Rows(TorchDataset[Any]):
-    """`dataset` as torch's DataLoader reads it: what a sample raises comes back as a :class:`Fault`."""
+    """`dataset` as torch's DataLoader reads it: what a sample raises comes back in its place."""
 
     dataset: Any
     name: str

@@ -31,7 +31,7 @@ class Capture:
     """``network`` has the copy that was captured, ``symbols`` maps torch's symbol names to the spec's dim names.
 
     ``proven``: the program is shown to be right for every size of the dims, but where an open dim is 1, where it was
-    tried; see ``guards``. Otherwise it was tried at `MANY` sizes of each.
+    tried; see :mod:`graphspec.exporting.guards`. Otherwise it was tried at `MANY` sizes of each.
     """
 
     network: Network

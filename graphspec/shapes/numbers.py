@@ -1,8 +1,8 @@
 """A layer run on the meta device with primes for its dynamic sizes; the sizes that come out are read off by factors.
 
 This takes a fifth of the time of symbolic sizes. What it finds are numbers, sizes of the input and products of them,
-so it is for the layers of :mod:`unbranched`, whose sizes are that whatever the sizes of the input; and, tried at many
-sizes, for a layer that makes numbers of its sizes.
+so it is for the layers of :mod:`graphspec.shapes.unbranched`, whose sizes are that whatever the sizes of the input;
+and, tried at many sizes, for a layer that makes numbers of its sizes.
 """
 
 from __future__ import annotations

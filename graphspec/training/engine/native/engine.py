@@ -10,9 +10,10 @@ from graphspec.training.engine.recorded import Recorded
 
 @dataclasses.dataclass(kw_only=True)
 class Native(Recorded):
-    """Operations that follow each other are one call of :mod:`operations`; those without torch's bits stay torch's.
+    """Operations that follow each other are one call of C; those without torch's bits stay torch's.
 
-    The update is that of :mod:`adam` where the optimiser is Adam or AdamW.
+    See :mod:`graphspec.training.engine.native.operations`, and :mod:`graphspec.training.engine.native.adam` for the
+    update of Adam and AdamW.
     """
 
     name: ClassVar[str] = "native"
