@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from graphspec.cli import options
-from graphspec.cli.tables import new_table
+from graphspec.cli.table_look import new_table
 from graphspec.diagnostics import printable
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from graphspec.cli import options
-from graphspec.cli.variants import variants
+from graphspec.cli.variants_table import variants
 from graphspec.cli.verification import limits, verified
 from graphspec.formats import FORMATS
 

@@ -9,7 +9,7 @@ import typer
 
 from graphspec.cli import options
 from graphspec.cli.screen import Screen, screen
-from graphspec.cli.tables import new_table
+from graphspec.cli.table_look import new_table
 from graphspec.diagnostics import fail, quoted, suggest
 from graphspec.templates import templates, title
 

@@ -15,7 +15,7 @@ from rich.constrain import Constrain
 from rich.text import Text
 
 from graphspec.cli import options
-from graphspec.cli.tables import new_table
+from graphspec.cli.table_look import new_table
 from graphspec.diagnostics import fail, quoted, suggest
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from graphspec.cli import options
-from graphspec.cli.tables import new_table
+from graphspec.cli.table_look import new_table
 from graphspec.diagnostics import printable
 
 if TYPE_CHECKING:

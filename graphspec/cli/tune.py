@@ -11,8 +11,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from graphspec.cli import metric_tables, options
-from graphspec.cli.numbers import seconds
-from graphspec.cli.tables import new_table
+from graphspec.cli.number_text import seconds
+from graphspec.cli.table_look import new_table
 from graphspec.diagnostics import printable
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graphspec.diagnostics import Path as SpecPath
 from graphspec.diagnostics import fail
-from graphspec.system.memory import available
+from graphspec.system.free_memory import available
 
 #: Of the memory that is free now, the part a data set may fill; the rest is for the network.
 SHARE = 0.5

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Literal
 
-from graphspec.draw.picture import Edge, Node, Picture
+from graphspec.draw.diagram import Edge, Node, Picture
 from graphspec.shapes import ValueRef
 from graphspec.spec.names import enclosing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphspec.diagnostics import printable
-from graphspec.draw.picture import Node, Picture, picture
+from graphspec.draw.diagram import Node, Picture, picture
 from graphspec.shapes import ShapedGraph
 from graphspec.spec.names import enclosing
 

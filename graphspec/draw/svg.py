@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
 from graphspec.diagnostics import printable
-from graphspec.draw.layout import (
+from graphspec.draw.diagram import Node, picture
+from graphspec.draw.geometry import (
     BEHIND,
     HEADING,
     INSET,
@@ -22,7 +23,6 @@ from graphspec.draw.layout import (
     layout,
 )
 from graphspec.draw.levels import Level, levels
-from graphspec.draw.picture import Node, picture
 from graphspec.shapes import ShapedGraph
 
 #: Light colours as plain rules, which every viewer knows, and dark ones where the viewer asks for them.

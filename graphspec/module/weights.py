@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from graphspec.diagnostics import Path as SpecPath
 from graphspec.diagnostics import fail, quoted
-from graphspec.system.memory import at_most
+from graphspec.system.free_memory import at_most
 from graphspec.system.regular_file import require_regular
 
 MOST_SHOWN = 10

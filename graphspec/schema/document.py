@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from graphspec.schema.components import component, component_definitions
-from graphspec.schema.layers import BLOCK_NAME, layer_definitions
+from graphspec.schema.component_schemas import component, component_definitions
+from graphspec.schema.layer_schema import BLOCK_NAME, layer_definitions
 from graphspec.schema.pieces import (
     EXPRESSION,
     IDENTIFIER,

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from graphspec.system.memory import available
+from graphspec.system.free_memory import available
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 #: What a worker may take beside what the network itself needs.

@@ -24,7 +24,7 @@ from graphspec.verifying.blame.layers_alone import blame_alone
 from graphspec.verifying.blame.onnx_blame import blame_onnx, blame_unloadable
 from graphspec.verifying.blame.torch_blame import blame_values, blame_weights
 from graphspec.verifying.cases import Case, cases, further_cases, is_costly
-from graphspec.verifying.golden import golden_sample
+from graphspec.verifying.golden_sample import golden_sample
 from graphspec.verifying.judge import Oracle, Truth, compare
 from graphspec.verifying.pipeline_file import judge_pipeline
 from graphspec.verifying.runner import TIME_LIMIT, Outputs, Runner

@@ -12,10 +12,10 @@ import graphspec
 from graphspec import compiler
 from graphspec.diagnostics import GraphspecError
 from graphspec.draw import mermaid, svg
-from graphspec.draw.layout import LABEL, LINE, TITLE, layout
+from graphspec.draw.diagram import Node, picture
+from graphspec.draw.geometry import LABEL, LINE, TITLE, layout
 from graphspec.draw.levels import Level, levels
-from graphspec.draw.picture import Node, picture
-from graphspec.draw.text import width
+from graphspec.draw.text_width import width
 
 ROOT = Path(__file__).parents[2]
 NAMES = "digits zoo/resnet18 zoo/googlenet zoo/vit_b_16 zoo/densenet121 zoo/unet zoo/siamese zoo/lstm_classifier"

@@ -19,7 +19,7 @@ from graphspec.exporting.bundle import manifest as manifests
 from graphspec.exporting.bundle.data_readme import SAMPLE
 from graphspec.exporting.bundle.golden import write_golden, write_pipeline_golden
 from graphspec.exporting.bundle.readme import readme
-from graphspec.exporting.bundle.weights import write_weights
+from graphspec.exporting.bundle.weights_file import write_weights
 from graphspec.exporting.capture import Capture, capture
 from graphspec.exporting.metadata import Metadata
 from graphspec.exporting.order import Order

@@ -10,7 +10,7 @@ from torch.optim import SGD, Optimizer
 from graphspec.diagnostics import warn
 from graphspec.shapes.dims import Dim, symbol
 from graphspec.shapes.shaped import ShapedGraph, TensorType
-from graphspec.system.memory import available
+from graphspec.system.free_memory import available
 
 #: Values of each parameter besides itself and its gradient: Adam's two averages, momentum, nothing.
 _ADAPTIVE = 2

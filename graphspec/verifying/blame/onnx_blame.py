@@ -19,7 +19,7 @@ from graphspec.exporting.onnx import LAYER_KEY
 from graphspec.exporting.reference import Arrays, Reference, as_array, as_float64, in_float64
 from graphspec.exporting.tolerance import error
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer
-from graphspec.system.memory import at_most
+from graphspec.system.free_memory import at_most
 from graphspec.verifying.cases import Case
 from graphspec.verifying.judge import HALF_ULP, Rounded
 from graphspec.verifying.local_functions import check_functions

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from graphspec.system.children import end, guarded
-from graphspec.system.memory import available
+from graphspec.system.free_memory import available
 
 WORKER = Path(__file__).with_name("worker.py")
 

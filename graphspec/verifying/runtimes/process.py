@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from graphspec.system.children import end, guarded
-from graphspec.system.memory import available
+from graphspec.system.free_memory import available
 from graphspec.verifying.runtimes.child import WorkerError
 
 #: The exit code of a program that cannot be started.

@@ -29,8 +29,8 @@ from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.runtime import ONNXRUNTIME
 from graphspec.verifying.runtimes.workers import Workers
+from graphspec.verifying.variants.comparison import Agreement, Beside, Session, latency
 from graphspec.verifying.variants.convert import AT, write_fp16, write_int8
-from graphspec.verifying.variants.measure import Agreement, Beside, Session, latency
 from graphspec.verifying.variants.variant_report import VariantReport, diagnostics, readme_section
 
 #: Training samples by which activations of int8 are scaled, in so many a batch.

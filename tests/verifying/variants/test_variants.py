@@ -18,7 +18,7 @@ from graphspec.exporting.bundle.manifest import sha256
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.verifying import Workers
 from graphspec.verifying.runner import Runner
-from graphspec.verifying.variants.measure import Agreement
+from graphspec.verifying.variants.comparison import Agreement
 from graphspec.verifying.variants.variant_report import VariantReport, diagnostics
 from graphspec.verifying.variants.variants import check_that_it_runs
 

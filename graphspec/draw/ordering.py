@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from graphspec.diagnostics import fail
-from graphspec.draw.columns import columns
+from graphspec.draw.positions import columns
 from graphspec.draw.ranks import acyclic, ordered, ranks
 from graphspec.shapes import ValueRef
 

@@ -11,7 +11,7 @@ from graphspec.ops import Op, Parameter, lookup, names
 from graphspec.ops.backbones import backbones
 from graphspec.ops.inferred import INFERRED
 from graphspec.ops.initializers import initializers
-from graphspec.schema.arguments import argument, documented
+from graphspec.schema.argument_schema import argument, documented
 from graphspec.schema.pieces import (
     ANY_EXPRESSION,
     EXPRESSION,

@@ -11,7 +11,7 @@ from graphspec.data.augment import BATCHED, FROM_V2, MIXING, PER_SAMPLE
 from graphspec.data.sources import sources
 from graphspec.data.transforms import TRANSFORMS
 from graphspec.losses import loss_table
-from graphspec.schema.arguments import documented, untyped
+from graphspec.schema.argument_schema import documented, untyped
 from graphspec.schema.pieces import EXPRESSION, Schema, list_of, name_or_table, named, or_expression, sentence
 from graphspec.training.metrics.table import METRICS
 from graphspec.training.optim.optimizer import optimizer_table, scheduler_table

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graphspec.cli import numbers
+from graphspec.cli import number_text
 
 
 @pytest.mark.parametrize(
@@ -21,14 +21,14 @@ from graphspec.cli import numbers
     ],
 )
 def test_three_digits_and_a_prefix(value, text):
-    assert numbers.short(value) == text
+    assert number_text.short(value) == text
 
 
 @pytest.mark.parametrize(
     ("count", "text"), [(12, "12 B"), (999, "999 B"), (407_080, "407 kB"), (244_403_360, "244 MB")]
 )
 def test_bytes(count, text):
-    assert numbers.size(count) == text
+    assert number_text.size(count) == text
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_bytes(count, text):
     ],
 )
 def test_durations(value, text):
-    assert numbers.seconds(value) == text
+    assert number_text.seconds(value) == text

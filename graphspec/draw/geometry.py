@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from graphspec.draw.columns import spread
+from graphspec.draw.diagram import Node
 from graphspec.draw.levels import Item, Level
-from graphspec.draw.picture import Node
-from graphspec.draw.rows import Piece, Rows
-from graphspec.draw.text import width
+from graphspec.draw.ordering import Piece, Rows
+from graphspec.draw.positions import spread
+from graphspec.draw.text_width import width
 from graphspec.shapes import ValueRef
 
 TITLE, LINE, LABEL, HEADING = 13.0, 11.5, 11.0, 12.5
