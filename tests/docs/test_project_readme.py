@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from typer.testing import CliRunner
 from graphspec.cli.app import app
 
 ROOT = Path(__file__).parents[2]
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [
     ROOT / "README.md",
@@ -90,3 +93,31 @@ def test_every_link_leads_to_a_file(page):
     links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
     links += re.findall(r'src="([^"]+)"', page.read_text(encoding="utf-8"))
     assert not [link for link in links if "://" not in link and not (page.parent / link).exists()]
+
+
+def test_every_room_is_described_in_its_own_words():
+    """By the first sentence of its docstring; GRAPHSPEC_OVERWRITE_GOLDEN=1 writes the page anew."""
+    files = [*sorted((ROOT / "graphspec").rglob("__init__.py")), *sorted((ROOT / "graphspec").glob("[a-z]*.py"))]
+    rooms = {path.parent if path.name == "__init__.py" else path: ast.parse(path.read_text("utf-8")) for path in files}
+    rows = [
+        f"| `{room.relative_to(ROOT)}` | {first_sentence(module)} |"
+        for room, module in rooms.items()
+        if ast.get_docstring(module)
+    ]
+    page = ARCHITECTURE.read_text("utf-8")
+    text, line, table = page.rpartition("|---|---|\n")
+    if os.environ.get("GRAPHSPEC_OVERWRITE_GOLDEN"):
+        ARCHITECTURE.write_text(text + line + "\n".join(rows) + "\n", encoding="utf-8")
+    assert table.splitlines() == rows
+
+
+def first_sentence(module: ast.Module) -> str:
+    """Of its docstring, as Markdown."""
+    text = " ".join((ast.get_docstring(module) or "").split("\n\n")[0].split())
+    return re.sub(r":\w+:`([^`]+)`", r"`\1`", text.replace("``", "`"))
+
+
+@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"], ids=lambda page: page.name)
+def test_every_file_named_without_its_folder_exists(page):
+    known = {path.name for folder in ("graphspec", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")}
+    assert not set(re.findall(r"`(\w+\.py)`", page.read_text(encoding="utf-8"))) - known - {"FILE.py", "NAME.py"}
