@@ -39,11 +39,11 @@ def test_sizes_are_those_of_a_run_at_every_size(name: str) -> None:
     assert is_unbranched(layer.op, layer.arguments, layer.operands, types)
     tables = [dict.fromkeys(symbols, 5) | {symbol: size} for symbol in symbols for size in SIZES]
     for table in [*tables, *(dict.fromkeys(symbols, size) for size in SIZES[:6])]:
-        answer = numbers.answer(layer.op, layer.arguments, layer.operands, types, table)
+        result = numbers.result_at(layer.op, layer.arguments, layer.operands, types, table)
         sizes = {str(symbol): size for symbol, size in table.items()}
-        found = {index: [*value.shape] for index, value in answer.outputs.items()}
+        found = {index: [*value.shape] for index, value in result.outputs.items()}
         assert found == {index: concrete(kind, sizes) for index, kind in layer.outputs.items()}, table
-        assert [value.dtype for value in answer.outputs.values()] == [kind.dtype for kind in layer.outputs.values()]
+        assert [value.dtype for value in result.outputs.values()] == [kind.dtype for kind in layer.outputs.values()]
 
 
 def _values(operands: Any) -> list[Any]:
