@@ -80,6 +80,8 @@ def export(
                 **reading.words(),
             )  # fmt: skip
         where = Text(f"\nPublished {bundle.folder}: {', '.join(sorted([*bundle.manifest['files'], 'manifest.json']))}")
+        if bundle.manifest["sizes"] == "tried":
+            where.append("\nThat it is right at every size was tried, not proven.")
         tables = [verified(bundle.manifest["verification"]), *variants(bundle.manifest)]
         here.show({"export": bundle.folder, **bundle.manifest}, *tables, where)
 

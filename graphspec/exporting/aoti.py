@@ -8,12 +8,10 @@ an error. Here they are always on.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import re
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +21,7 @@ import torch
 from graphspec.diagnostics import fail
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, zero_tensors
 from graphspec.exporting.capture import Capture, first_line
+from graphspec.system.quiet import quiet
 from graphspec.system.torch_private import archive_reader, archive_writer, replaced, sizes_of_one
 
 if TYPE_CHECKING:
@@ -84,10 +83,7 @@ def _compile(capture: Capture, package: Path, folder: Path, extra: Mapping[str, 
         "aot_inductor.check_lowerbound": False,  # it refuses a dim of 1, which verification finds right or wrong
         "aot_inductor.enable_line_tables": False,
     }
-    said = logging.getLogger("torch.utils.cpp_extension")  # that a CUDA build of torch finds no CUDA
-    quiet = replaced(said, "disabled", True)
-    with warnings.catch_warnings(), quiet, fresh_cache(dir=str(folder)), _awake(), any_batch:
-        warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
+    with quiet(), fresh_cache(dir=str(folder)), _awake(), any_batch:
         aoti_compile_and_package(capture.program, package_path=str(package), inductor_configs=configs)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,9 +16,10 @@ from torch.export import Dim, ExportedProgram, export
 from graphspec.compiler import Network
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting.guards import loosen, proven, span_of, suspect
-from graphspec.exporting.open_shapes import OpenPools, open_sequences
+from graphspec.exporting.open_shapes import OpenSizes, open_sequences
 from graphspec.exporting.sampler import Sampler, accepts
 from graphspec.shapes.shaped import ShapedGraph
+from graphspec.system.quiet import quiet
 from graphspec.system.torch_private import pytree, replaced, sizes_of_one
 
 #: Sizes at which every program is tried, and those at which one is that has guards.
@@ -116,7 +116,7 @@ def _widest(network: Network, sampler: Sampler) -> tuple[ExportedProgram, bool]:
     guarded = [program for _, program in found if suspect(program)]
     many = [inputs for inputs in _many_sizes(shaped, sampler) if accepts(module, inputs)] if guarded else []
     for program in guarded:
-        loosen(program, module, many)
+        loosen(program, network, many)
     programs = [(_refusals(program, module, trials), oblivious, program) for oblivious, program in found]
     return min(programs, key=lambda entry: entry[:2])[2], False
 
@@ -147,8 +147,7 @@ def _alone(shaped: ShapedGraph, sampler: Sampler, steps: Sequence[int]) -> Itera
 
 def _trace(network: Network, sampler: Sampler, oblivious: bool, sizes: Mapping[str, int]) -> ExportedProgram:
     inputs = tuple(sampler.draw({**sampler.sizes, **sizes}).values())
-    with warnings.catch_warnings(), open_sequences(), OpenPools(), without_stack_traces(), sizes_of_one(oblivious):
-        warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
+    with quiet(), open_sequences(), OpenSizes(), without_stack_traces(), sizes_of_one(oblivious):
         return export(network.module, inputs, dynamic_shapes=_dynamic(network.shaped), strict=False)
 
 
@@ -209,7 +208,8 @@ def _refused(network: Network, inputs: Mapping[str, Tensor], error: Exception) -
         if name
     ]
     try:
-        export(module, tuple(inputs.values()), dynamic_shapes=_dynamic(shaped), strict=False)
+        with quiet():
+            export(module, tuple(inputs.values()), dynamic_shapes=_dynamic(shaped), strict=False)
     except Exception as again:  # the same error once more, this time with the hooks' trail
         error = again
     finally:

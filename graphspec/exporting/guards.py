@@ -6,8 +6,9 @@ itself stands whole in the program and computes every size.
 
 A program is right wherever its guards hold. So where a trace at sizes that break them gives the same program, that is
 right there too; and where the traces' guards together leave no size out, the program is right for all, and needs none
-of them. Which sizes they leave out is decided exactly for guards on one dim at a time. Guards on several dims together,
-and programs that come out otherwise at other sizes, are left to trial: such a guard goes if an input that the module
+of them. Which sizes they leave out is decided exactly for guards on one dim at a time; a guard on several dims together
+has to be shown to hold for all (``implied``). What is neither, and programs that come out otherwise at other sizes, are
+left to trial: such a guard goes if an input that the module
 takes breaks it, and the program without it gives what the module gives, at every size tried.
 """
 
@@ -23,12 +24,13 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from graphspec.compiler import Network
 from graphspec.exporting.guard_terms import conditions, sizes_of
 from graphspec.exporting.sampler import REFUSALS
-from graphspec.shapes.conditions import Ranges, find, negated
-from graphspec.shapes.dims import symbol
+from graphspec.shapes.conditions import find, negated
+from graphspec.shapes.implied import implied, is_decided
 from graphspec.shapes.shaped import ShapedGraph
-from graphspec.system.torch_private import guards_of, keep_guards, pytree, set_ranges, surely
+from graphspec.system.torch_private import guards_of, keep_guards, pytree, set_ranges
 
 Inputs = Mapping[str, Tensor]
 Trace = Callable[[Mapping[str, int]], ExportedProgram]
@@ -54,14 +56,7 @@ def limits(program: ExportedProgram, shaped: ShapedGraph, ones: bool) -> list[An
     """
     ranges = _ranges(shaped, ones)
     found = dict.fromkeys(part for condition in conditions(program, shaped) for part in sympy.And.make_args(condition))
-    return [condition for condition in found if not _implied(condition, ranges)]
-
-
-def _implied(condition: Any, ranges: Ranges) -> bool:
-    """Whether `condition` holds for all sizes within `ranges`: decided for one dim, by bounds for several together."""
-    if condition in (sympy.true, sympy.false) or len(condition.free_symbols) != 1:
-        return surely(condition, {symbol(name): span for name, span in ranges.items()})
-    return find([negated(condition)], ranges) is None
+    return [condition for condition in found if not implied(condition, ranges)]
 
 
 def proven(program: ExportedProgram, shaped: ShapedGraph, ones: bool, trace: Trace) -> bool:
@@ -71,12 +66,12 @@ def proven(program: ExportedProgram, shaped: ShapedGraph, ones: bool, trace: Tra
         left = limits(program, shaped, ones)
         regions = [left]
         for _ in range(MOST_TRACES):
-            if len(left) > MOST_GUARDS or any(len(condition.free_symbols) != 1 for condition in left):
+            if len(left) > MOST_GUARDS or not all(map(is_decided, left)):
                 return False
             uncovered = find([negated(sympy.And(*region)) for region in regions], ranges)
             if uncovered is None:
                 keep_guards(program, [guard for guard in guards_of(program) if _SAME_SIZE.fullmatch(guard)])
-                set_ranges(program, {symbol: span_of(dim, shaped) for symbol, dim in sizes_of(program, shaped)})
+                set_ranges(program, _spans(program, shaped))
                 return True
             other = trace(uncovered)
             if other.graph_module.code != code:
@@ -95,19 +90,26 @@ def span_of(dim: sympy.Expr, shaped: ShapedGraph) -> tuple[int, int | None]:
     return int(factor) * least, None if greatest is None else int(factor) * greatest
 
 
+def _spans(program: ExportedProgram, shaped: ShapedGraph) -> dict[Any, tuple[int, int | None]]:
+    return {symbol: span_of(dim, shaped) for symbol, dim in sizes_of(program, shaped)}
+
+
 def _ranges(shaped: ShapedGraph, ones: bool) -> dict[str, tuple[int, int | None]]:
     return {name: (least if ones or most == 1 else max(2, least), most) for name, (least, most) in shaped.dims.items()}
 
 
-def loosen(program: ExportedProgram, module: nn.Module, trials: Sequence[Inputs]) -> None:
-    """Take from `program` the guards that one of `trials`, which `module` takes, breaks without cause."""
-    kept, whole = guards_of(program), guards_of(program)
+def loosen(program: ExportedProgram, network: Network, trials: Sequence[Inputs]) -> None:
+    """Take from `program` the guards that one of `trials`, which the module takes, breaks without cause, and let its
+    ranges be those of the dims."""
+    kept, whole, ranges = guards_of(program), guards_of(program), dict(program.range_constraints)
+    set_ranges(program, _spans(program, network.shaped))
     for inputs in trials:
         while guard := _broken(program, inputs, kept):
             kept.remove(guard)
             keep_guards(program, kept)
-    if kept != whole and not all(_equal(program, module, inputs) for inputs in trials):
+    if not all(_equal(program, network.module, inputs) for inputs in trials):
         keep_guards(program, whole)
+        program.range_constraints.update(ranges)
 
 
 def _broken(program: ExportedProgram, inputs: Inputs, guards: Sequence[str]) -> str | None:

@@ -2,11 +2,13 @@
 
 ``lstm``, ``gru`` and ``rnn`` are single operators, but torch infers their shapes by running their loop over the
 sequence, which freezes its length to that of the sample. Their shapes are simple: say them instead. ``max_pool1d`` asks
-for its sizes as numbers; the same function that gives indices too does not.
+for its sizes as numbers; the same function that gives indices too does not. ``chunk`` of an open dim becomes a split by
+a size whose number of pieces nobody but torch knows; slices say which they are.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -19,15 +21,28 @@ from torch.overrides import TorchFunctionMode
 from graphspec.system.torch_private import decompositions_replaced, kernels_replaced
 
 
-class OpenPools(TorchFunctionMode):
-    """Inside, ``max_pool1d`` keeps an open length."""
+class OpenSizes(TorchFunctionMode):
+    """Inside, ``max_pool1d`` and ``chunk`` keep an open length."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if func is functional.max_pool1d:
             return functional.max_pool1d_with_indices(*args, **(kwargs or {}))[0]
+        if func in (torch.chunk, Tensor.chunk):
+            return _chunk(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
+
+
+def _chunk(input: Tensor, chunks: int, dim: int = 0) -> Sequence[Tensor]:
+    """What ``torch.chunk`` gives."""
+    pieces = torch.chunk(input, chunks, dim)
+    size = input.shape[dim]
+    if isinstance(size, int):
+        return pieces
+    step = (size + chunks - 1) // chunks
+    ends = [*(k * step for k in range(len(pieces))), size]
+    return [torch.narrow(input, dim, start, end - start) for start, end in itertools.pairwise(ends)]
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import torch
 
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, zero_tensors
 from graphspec.exporting.capture import MANY, Capture
+from graphspec.system.quiet import quiet
 
 if TYPE_CHECKING:
     from graphspec.exporting.order import Order
@@ -48,8 +48,7 @@ def cannot_hold(layer: ShapedLayer) -> str:
 
 def write_pt2(capture: Capture, path: Path, extra_files: Mapping[str, str]) -> None:
     """Save `capture`'s program to `path`; `extra_files` are stored inside, by name."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
+    with quiet():
         archive = io.BytesIO()
         torch.export.save(capture.program, archive, extra_files=dict(extra_files))
     path.write_bytes(archive.getvalue())  # torch's own writing of files ends the process where the disk is full

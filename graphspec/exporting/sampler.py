@@ -14,6 +14,7 @@ from graphspec.diagnostics import fail
 from graphspec.shapes.dims import Dim
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 from graphspec.spec.dims import GREATEST
+from graphspec.system.quiet import quiet
 
 #: Sizes tried for a dynamic dim; the first that the module accepts is its ordinary size.
 LADDER = (4, 8, 16, 32, 64, 128, 224, 256, 512)
@@ -74,7 +75,7 @@ def is_integer(kind: TensorType) -> bool:
 def accepts(module: nn.Module, inputs: Mapping[str, Tensor]) -> bool:
     """Whether `module` runs on `inputs`."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), quiet():
             module(*inputs.values())
     except REFUSALS:
         return False

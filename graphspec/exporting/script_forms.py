@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from graphspec.ops.functions.elementwise import Div
+from graphspec.ops.functions.elementwise import Div, DivScalar
+from graphspec.ops.op import Number
 from graphspec.system.torch_private import AnyBatchNorm, AnyMaxUnpool, unwrap_optional
 
 
@@ -38,6 +39,7 @@ def _forms() -> dict[type[nn.Module], Callable[[Any], nn.Module]]:
         AnyMaxUnpool: Unpool,
         nn.Embedding: _embedding,
         Div: lambda _: Divided(),
+        DivScalar: lambda _: DividedByNumber(),
         **dropped,
     }
 
@@ -69,6 +71,14 @@ class Divided(nn.Module):
         if not (input.is_floating_point() or other.is_floating_point()):
             return torch.div(input.to(torch.float32), other.to(torch.float32))
         return torch.div(input, other)
+
+
+class DividedByNumber(nn.Module):
+    """``div`` by a number, which may be a size: TorchScript makes no float of that by itself."""
+
+    def forward(self, input: Tensor, other: Number) -> Tensor:
+        """As ``torch.div``."""
+        return torch.div(input, float(other))  # type: ignore[arg-type]
 
 
 def _identity(_: nn.Module) -> nn.Module:

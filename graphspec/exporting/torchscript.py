@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -16,6 +16,7 @@ from graphspec.diagnostics import GraphspecError, fail, warn
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape, zero_tensors
 from graphspec.exporting.capture import Capture, first_line
 from graphspec.exporting.script_forms import scriptable
+from graphspec.system.quiet import quiet
 from graphspec.system.torch_private import archive_reader, archive_writer
 
 if TYPE_CHECKING:
@@ -73,8 +74,7 @@ def write_torchscript(capture: Capture, path: Path, extra_files: Mapping[str, st
 
 
 def _script(module: nn.Module) -> torch.jit.ScriptModule:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # said once by the caller
+    with quiet():  # said once by the caller
         return cast(torch.jit.ScriptModule, torch.jit.script(module))
 
 
@@ -88,8 +88,17 @@ def _refused(capture: Capture, error: Exception) -> GraphspecError:
         except Exception as own:  # whatever it is, it is this layer's
             message = f'layer "{layer.name}" ({layer.type}) cannot be written as TorchScript: {first_line(own)}'
             return fail("not-exportable", message, at=layer.at)
+    if (called := _called(capture, str(error))) is not None:
+        because = f'layer "{called.name}" ({called.type}) cannot be written as TorchScript'
+        return fail("not-exportable", f"{because}: it does not take what it is given", at=called.at)
     message = f"the network cannot be written as TorchScript: {first_line(error)}"
     return fail("not-exportable", message, at=("export", "formats"))
+
+
+def _called(capture: Capture, said: str) -> ShapedLayer | None:
+    """The layer whose call torch's message marks: it quotes the line of code, and ``HERE`` under it."""
+    marked = re.findall(r"= self\.([\w.]+)\([^\n]*\n[^\n]*<--- HERE", said)
+    return next((layer for layer in capture.shaped.layers for name in marked if layer.module == name), None)
 
 
 def _without_debug(archive: io.BytesIO) -> bytes:

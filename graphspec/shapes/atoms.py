@@ -53,17 +53,18 @@ def atoms_of(operands: Mapping[str, Any], types: Types) -> Atoms:
     """The sizes of `types`, and those among `operands`, under plain names in order of appearance."""
     names: dict[sympy.Expr, sympy.Symbol] = {}
 
-    def plain(dim: Dim) -> Dim:
+    def plain(dim: Dim, is_size: bool = True) -> Dim:
         if isinstance(dim, int):
             return dim
-        parts = dim.free_symbols if is_product(dim) else [dim]
-        for part in sorted(parts, key=str):
-            names.setdefault(part, symbol(f"§{len(names)}§"))
+        product = is_product(dim)
+        for part in sorted(dim.free_symbols if product else [dim], key=str):
+            name = f"§{len(names)}§"
+            names.setdefault(part, symbol(name) if product or is_size else sympy.Symbol(name, integer=True))
         return dim.xreplace(names)
 
     def operand(value: Any) -> Any:
-        if isinstance(value, SizeExpr):
-            return SizeExpr(plain(value.dim))
+        if isinstance(value, SizeExpr):  # a number like another, which may be 0 or less
+            return SizeExpr(plain(value.dim, is_size=False))
         if isinstance(value, list | tuple):
             return type(value)(operand(item) for item in value)
         return value

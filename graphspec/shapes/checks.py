@@ -20,6 +20,7 @@ _NEW_DIM = frozenset(["unsqueeze", "stack"])
 _IDS = frozenset(["Embedding", "EmbeddingBag"])
 _PIECES = frozenset(["chunk", "split", "unbind"])
 _MOST_PIECES = 1024
+_CUTTING = frozenset(["pad", *(f"{kind}Pad{n}d" for kind in ("Constant", "Zero") for n in (1, 2, 3))])
 _INT_TYPES = (torch.int64, torch.int32)
 
 
@@ -128,6 +129,19 @@ def _broadcasting(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Di
     given = " and ".join(f"({kind})" for kind in kinds)
     message = f"layer {quoted(layer.label)}: {layer.op.name} would broadcast {given}"
     yield Diagnostic("broadcast", message, layer.at, "write broadcast = true if that is meant")
+
+
+def cropped(layer: Layer, inputs: Mapping[str, TensorType], arguments: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+    """What has to hold of the sizes where pads below 0 cut a value, which fake kernels do not ask; and what to say."""
+    kind, pads = next(iter(inputs.values()), None), arguments.get("pad", arguments.get("padding"))
+    if layer.op.name not in _CUTTING or kind is None or arguments.get("mode", "constant") != "constant":
+        return
+    numbers = list(pads) if isinstance(pads, list | tuple) else []
+    for place, (first, last) in enumerate(zip(numbers[::2], numbers[1::2], strict=False)):
+        if isinstance(first, int) and isinstance(last, int) and min(first, last) < 0:
+            dim = kind.shape[-1 - place]
+            kept = sympy.sympify(dim) + min(first, 0) + min(last, 0)
+            yield sympy.Ge(kept, 0), f"it cuts {-min(first, 0) - min(last, 0)} off the dim {dim_text(dim)}"
 
 
 def unequal(layer: Layer, inputs: Mapping[str, TensorType], broadcast: bool) -> list[Any]:

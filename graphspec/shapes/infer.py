@@ -12,12 +12,14 @@ import torch
 from graphspec.diagnostics import CODES, Code, Diagnostic, GraphspecError, quoted, suggest, warn
 from graphspec.graph import Choice, Layer, LayerGraph, Ref
 from graphspec.shapes.arguments import Arguments, close_arguments, faults_without_shapes
+from graphspec.shapes.bounds import Known
 from graphspec.shapes.budget import Budget
 from graphspec.shapes.call import FrozenDim, Refused, Run, WrongDtype
-from graphspec.shapes.checks import faults_before_running, unequal
+from graphspec.shapes.checks import cropped, faults_before_running, unequal
 from graphspec.shapes.conditions import Ranges
 from graphspec.shapes.dims import Dim, dim_text, has_choice, readable, symbol
 from graphspec.shapes.lints import lints
+from graphspec.shapes.outcomes import within
 from graphspec.shapes.parameters import close_init, close_tie
 from graphspec.shapes.run import Runner, signature
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, TensorType, ValueRef
@@ -58,6 +60,7 @@ class _Inference:
         self.runs: dict[Any, tuple[Run, Ranges] | Exception] = {}
         self.inputs = _input_types(graph.spec)
         self.outputs: dict[str, Mapping[tuple[int, ...], TensorType]] = {n: {(): k} for n, k in self.inputs.items()}
+        self.bounds = Known(self.inputs)
         self.decided: dict[str, Ref] = {}
         self.gates: dict[int, bool] = {}
         self.layers: dict[str, ShapedLayer] = {}
@@ -158,8 +161,7 @@ class _Inference:
         operands = self.operands(node)
         if operands is None:
             return None
-        refs = [ref for value in operands.values() for ref in (value if isinstance(value, tuple) else (value,))]
-        types = {ref: self.outputs[ref.layer][ref.index] for ref in refs}
+        types = {ref: self.outputs[ref.layer][ref.index] for ref in _refs(operands)}
         inputs = {
             f"{port}.{n}" if isinstance(value, tuple) else port: types[ref]
             for port, value in operands.items()
@@ -175,7 +177,9 @@ class _Inference:
             self.faults += [_with_shapes(fault, types) for fault in faults]
             return None
         equal = unequal(node, inputs, arguments.broadcast)
-        result = self.run(node, arguments, {**operands, **arguments.options}, types, equal)
+        given = {**arguments.constructor, **arguments.options, **operands}
+        needed = (*self.bounds.needed(node.op.name, given, types), *cropped(node, inputs, given))
+        result = self.run(node, arguments, {**operands, **arguments.options}, types, (equal, needed))
         if result is None:
             return None
         return self.finished(node, arguments, operands, result, owner)
@@ -198,6 +202,7 @@ class _Inference:
             name, owner.name if owner else name, node.op, arguments.constructor, {**operands, **arguments.options},
             result.outputs, parameters, result.flops, node.at, init, node.freeze, tie, node.keep,
         )  # fmt: skip
+        self.bounds.add(shaped, {ref: self.outputs[ref.layer][ref.index] for ref in _refs(operands)})
         self.budget.parameters(shaped)
         for kind in result.outputs.values():
             self.budget.value(kind, f"the output of layer {quoted(name)}", node.at)
@@ -220,13 +225,19 @@ class _Inference:
         arguments: Arguments,
         operands: Mapping[str, Any],
         types: Mapping[ValueRef, TensorType],
-        equal: Sequence[Any],
+        conditions: tuple[Sequence[Any], Sequence[tuple[Any, str]]],
     ) -> Run | None:
-        """Run the layer on fake tensors, or remember the run of one just like it."""
-        key = signature(node.op, arguments.constructor, operands, types), tuple(self.ranges.items()), tuple(equal)
+        """Run the layer on fake tensors, or remember the run of one just like it.
+
+        `conditions`: equations of sizes, and what else has to hold of them with what to say where it does not.
+        """
+        equal, needed = conditions
+        form = signature(node.op, arguments.constructor, operands, types)
+        key = form, tuple(self.ranges.items()), tuple(equal), tuple(needed)
         if key not in self.runs:
             try:
-                self.runs[key] = self.runner.run(node.op, arguments.constructor, operands, types, self.ranges, equal)
+                run, ranges = self.runner.run(node.op, arguments.constructor, operands, types, self.ranges, equal)
+                self.runs[key] = within(run, ranges, needed) if needed else (run, ranges)
             except (FrozenDim, Refused) as error:
                 self.runs[key] = error
         found = self.runs[key]
@@ -265,6 +276,11 @@ def _with_shapes(fault: Diagnostic, types: Mapping[ValueRef, TensorType]) -> Dia
     if CODES[fault.code] != "SHAPE":
         return fault
     return dataclasses.replace(fault, notes=tuple(f"{quoted(ref.layer)} gives {kind}" for ref, kind in types.items()))
+
+
+def _refs(operands: Mapping[str, Any]) -> list[ValueRef]:
+    values = (value if isinstance(value, tuple) else (value,) for value in operands.values())
+    return [ref for value in values for ref in value if isinstance(ref, ValueRef)]
 
 
 def _declared(spec: NetworkSpec) -> dict[str, DimRange]:

@@ -30,17 +30,21 @@ class Outcome:
     symbols: frozenset[sympy.Symbol] = frozenset()
 
 
-def settle(outcomes: Iterable[Outcome], ranges: Ranges, equal: Sequence[Any] = ()) -> tuple[Run, Ranges]:
+def settle(
+    outcomes: Iterable[Outcome], ranges: Ranges, equal: Sequence[Any] = (), needed: Sequence[tuple[Any, str]] = ()
+) -> tuple[Run, Ranges]:
     """One run for all outcomes together, and the part of `ranges` for which it holds.
 
-    `equal` are equations that have to hold besides, where torch would stretch a value.
+    `equal` are equations that have to hold besides, where torch would stretch a value; `needed` are other conditions
+    and what to say where they do not hold.
 
     Raises:
         Refused: there is no size for which nothing is refused, or they are not one range; or a shape has no formula.
     """
     named = {str(free) for outcome in outcomes for free in outcome.symbols}
     mine = {name: span for name, span in ranges.items() if name in named}
-    parts = [part for outcome in outcomes for part in _required(outcome, equal, mine)]
+    wanted = [*needed, *((equation, _unequal(equation)) for equation in equal)]
+    parts = [part for outcome in outcomes for part in _required(outcome, wanted, mine)]
     accepted = _of_one_kind(parts)
     refused = [outcome for outcome in parts if outcome not in accepted]
     batch = next(iter(ranges), "")
@@ -52,6 +56,16 @@ def settle(outcomes: Iterable[Outcome], ranges: Ranges, equal: Sequence[Any] = (
             raise Refused(refused[0].refusal, f"it works only where {name} is {least}")
     accepted = [outcome for outcome in accepted if find(outcome.conditions, narrowed) is not None]
     return _united(accepted, narrowed), {**ranges, **narrowed}
+
+
+def within(run: Run, ranges: Ranges, needed: Sequence[tuple[Any, str]]) -> tuple[Run, Ranges]:
+    """`run`, and the part of `ranges` for which conditions hold that it needs; each has the words of its refusal.
+
+    Raises:
+        Refused: they hold for no size, or not for one range of sizes.
+    """
+    symbols = frozenset(free for condition, _ in needed for free in condition.free_symbols)
+    return settle([Outcome((), run, symbols=symbols)], ranges, needed=needed)
 
 
 def may_be_left_out(outcome: Outcome, ranges: Mapping[str, Any]) -> bool:
@@ -73,14 +87,13 @@ def _without_edge(outcome: Outcome, ranges: Mapping[str, Any]) -> dict[str, Any]
     return None
 
 
-def _required(outcome: Outcome, equal: Sequence[Any], ranges: Ranges) -> Iterator[Outcome]:
-    """`outcome` where sizes are `equal` that have to be and every value has elements; a refusal for where not."""
+def _required(outcome: Outcome, needed: Sequence[tuple[Any, str]], ranges: Ranges) -> Iterator[Outcome]:
+    """`outcome` where what is `needed` holds and every value has elements; a refusal for where not."""
     if outcome.run is None:
         yield outcome
         return
     dims = dict.fromkeys(dim for kind in outcome.run.outputs.values() for dim in kind.shape)
-    wanted = [(equation, _unequal(equation)) for equation in equal]
-    wanted += [(sympy.Ge(dim, 1), f"nothing is left of the dim {dim_text(dim)}") for dim in dims]
+    wanted = [*needed, *((sympy.Ge(dim, 1), f"nothing is left of the dim {dim_text(dim)}") for dim in dims)]
     conditions = outcome.conditions
     for condition, refusal in wanted:
         other = negated(condition)
@@ -110,14 +123,17 @@ def _kind(outcome: Outcome) -> Any:
 
 
 def _narrowed(accepted: Sequence[Outcome], refused: Sequence[Outcome], ranges: Ranges, batch: str) -> dict[str, Any]:
-    """The range of each dim that leaves no refused outcome and every accepted one."""
-    now = dict(ranges)
-    for outcome in refused:
-        while find(outcome.conditions, now) is not None:
-            shrunk = next(_smaller(outcome, accepted, now), None) or _without_edge(outcome, now)
-            if shrunk is None:
-                raise _refusal(outcome, refused, ranges, batch)
-            now = shrunk
+    """The range of each dim that leaves no refused outcome and every accepted one.
+
+    A refusal in the midst of a range waits until others have moved its ends: ``L = 5`` beside ``L < 5``.
+    """
+    now, left = dict(ranges), list(refused)
+    while left := [outcome for outcome in left if find(outcome.conditions, now) is not None]:
+        ways = (next(_smaller(outcome, accepted, now), None) for outcome in left)
+        shrunk = next(filter(None, ways), None) or next(filter(None, (_without_edge(each, now) for each in left)), None)
+        if shrunk is None:
+            raise _refusal(left[0], refused, ranges, batch)
+        now = shrunk
     return now
 
 
@@ -142,12 +158,12 @@ def _ways_out(refused: Sequence[Outcome], ranges: Mapping[str, Any], batch: str)
     for chosen in sorted(chosen_by_count, key=len):
         for factor in MULTIPLES:
             scaled = {symbol(name): factor * symbol(name) for name in chosen}
-            if not any(find([c.xreplace(scaled) for c in o.conditions], ranges) for o in refused):
+            if all(find([c.xreplace(scaled) for c in o.conditions], ranges) is None for o in refused):
                 yield "dims that are multiples work: " + ", ".join(f'"{factor}*{name}"' for name in reversed(chosen))
                 return
     for name in names:
         for least in range(ranges[name][0] + 1, ranges[name][0] + 64):
-            if not any(find(o.conditions, {**ranges, name: (least, ranges[name][1])}) for o in refused):
+            if all(find(o.conditions, {**ranges, name: (least, ranges[name][1])}) is None for o in refused):
                 yield f"[dims] {name} = {{ min = {least} }} works"
                 return
 

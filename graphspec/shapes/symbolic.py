@@ -80,7 +80,7 @@ class _Trial:
     def _symbol(self, symbol: sympy.Symbol) -> sympy.Symbol:
         source, dynamic = ConstantSource(str(symbol)), DimDynamic.DYNAMIC
         return self.env.create_symbol(
-            self.hints[symbol], source, dynamic_dim=dynamic, constraint_dim=None, positive=True
+            self.hints[symbol], source, dynamic_dim=dynamic, constraint_dim=None, positive=symbol.is_positive
         )
 
     def size(self, dim: Dim) -> Any:

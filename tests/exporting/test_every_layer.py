@@ -30,6 +30,8 @@ MENDED = {
         "Conv3d out_channels=4 kernel_size=3 bias=False | N 8 9 H W",
         "scaled_dot_product_attention is_causal=True | N T 8 N T 8 N T 8",
         "scaled_dot_product_attention | N 2 T 4 N 2 T 4 N 2 T 4 T T:bool",
+        "chunk chunks=2 dim=1 | N 2*T 4 .1",
+        "roll shifts=[1, '${a.shape[1] - 9}'] dims=[1, -1] | N T H",
         "LSTM hidden_size=5 → flatten end_dim=1 | N T 8",
         "GRU hidden_size=5 batch_first=True → transpose dim0=0 dim1=1 → flatten end_dim=1 | N T 8",
     ],
@@ -39,6 +41,7 @@ MENDED = {
         "Embedding num_embeddings=10 embedding_dim=4 max_norm=0.5 | N T:int64",
         "MaxPool2d kernel_size=2 return_indices=True → MaxUnpool2d from=['y0', 'y0.indices'] kernel_size=2 | N 4 6 6",
         "DropBlock2d p=0.1 block_size=3 | N 8 16 16",
+        "div other=${a.shape[1]} | N H 8",
         "add, sub, mul, div, maximum, minimum, eq, ne, lt, le, gt, ge | N H:uint8 N H:uint8",
     ],
     "pt2": [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 import torch
 
 import graphspec
+from graphspec.exporting import write_bundle
 from graphspec.exporting.sampler import Sampler
 
 POSITIONS = {
@@ -55,6 +58,40 @@ def test_a_multiple_of_a_dim_stands_in_the_file(tmp_path: Path) -> None:
     for height, width in ((16, 48), (32, 16)):
         value = np.zeros((1, 4, height, width), np.float32)
         assert session.run(None, {"x": value})[0].shape == (1, 8, height // 2, width // 2)
+
+
+LOADED = """
+import json, sys, torch
+for path in sys.argv[1:]:
+    program = torch.export.load(path)
+    assert "graphspec" not in sys.modules
+    values = {node.name: node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"}
+    (name,) = program.graph_signature.user_inputs
+    spans = [program.range_constraints[size.node.expr] for size in values[name].shape if not isinstance(size, int)]
+    print(json.dumps([[int(span.lower), int(span.upper) if span.upper.is_Integer else None] for span in spans]))
+"""
+UNFOLD = {"y": {"type": "Unfold", "kernel_size": 3, "padding": 1, "stride": 2}}
+SPANS = {
+    "proven": (["N", "T", 4], POSITIONS, [[1, None], [1, 64]]),
+    "multiples": (["N", 4, "16*H", "16*W"], U_NET, [[1, None], [16, None], [16, None]]),
+    "tried": (
+        ["N", 3, "H", "W"],
+        {"y": {"type": "Unfold", "kernel_size": 3, "padding": 1, "stride": 2}},
+        [[1, None]] * 3,
+    ),
+}
+
+
+@pytest.mark.slow
+def test_a_pt2_loads_without_graphspec_and_takes_the_sizes_of_the_dims(tmp_path: Path) -> None:
+    paths = []
+    for name, (shape, layers, _) in SPANS.items():
+        network = graphspec.load(spec(shape, layers, ["pt2"]))
+        bundle = write_bundle(network, tmp_path / name, formats=["pt2"], opset_version=20)
+        assert bundle.manifest["sizes"] == ("tried" if name == "tried" else "proven")
+        paths.append(str(bundle.path("pt2")))
+    done = subprocess.run([sys.executable, "-I", "-c", LOADED, *paths], capture_output=True, text=True, check=True)
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [spans for _, _, spans in SPANS.values()]
 
 
 def test_the_ordinary_sizes_are_not_the_least_ones() -> None:

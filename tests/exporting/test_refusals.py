@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from graphspec import compiler, layer
-from graphspec.diagnostics import GraphspecError
+from graphspec.diagnostics import GraphspecError, GraphspecWarning
 from graphspec.exporting import write_bundle
 
 
@@ -55,3 +58,23 @@ def test_the_layer_in_the_way_is_named_with_its_line(type_, words, tmp_path):
     diagnostic = caught.value.diagnostics[0]
     assert (diagnostic.code, diagnostic.at) == ("not-exportable", ("layers", "second"))
     assert diagnostic.message.startswith(words)
+
+
+SPOKEN_OF = {
+    "a split of a constant": """
+table = { type = "Parameter", shape = [8, 4] }
+parts = { type = "chunk", chunks = 2 }
+last  = { type = "cat", from = ["parts.1", "x"], dim = 0 }
+""",
+    "a mean that rounds up": 'last = { type = "AvgPool1d", kernel_size = 2, ceil_mode = true }',
+}
+
+
+@pytest.mark.parametrize("format", ["onnx", "torchscript", "pt2"])
+@pytest.mark.parametrize("layers", [*SPOKEN_OF.values(), 'last = "NotForExport"', 'last = "LogGamma"'])
+def test_what_other_libraries_say_of_it_is_not_shown(layers, format, tmp_path, capfd):
+    network = compiler.load(f'graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\n{layers}')
+    with contextlib.suppress(GraphspecError), warnings.catch_warnings(record=True, action="always") as said:
+        write_bundle(network, tmp_path / "out", formats=[format], opset_version=20)
+    assert {warning.category for warning in said} <= {GraphspecWarning}
+    assert capfd.readouterr() == ("", "")

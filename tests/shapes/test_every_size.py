@@ -84,6 +84,10 @@ HOLDING: dict[str, tuple[dict[str, Any], Layers, str, dict[str, tuple[int, int |
                                          "size": ["${a.shape[2]}", "${a.shape[3]}"]},
                                    "z": {"type": "add", "from": ["a", "y"]}},
                             "N × 4 × H//2 + 1 × W//2 + 1", {}),
+    "rolled by a number that may be below 0": (
+        ROWS, {"y": {"type": "roll", "shifts": ["${x.shape[1] - 9}"], "dims": [1]}}, "N × T × 4", {}),
+    "cut by 3, filled by 2": (ROWS, {"y": {"type": "pad", "pad": [0, 0, -3, 2]}}, "N × T - 1 × 4", {"T": (3, None)}),
+    "cut at both ends": (ROWS, {"y": {"type": "pad", "pad": [0, 0, -2, -3]}}, "N × T - 5 × 4", {"T": (6, None)}),
     "more than one pixel": (MAPS, {"y": "InstanceNorm2d"}, "N × 4 × H × W", {"W": (2, None)}),
     "two bounds": (ROWS, {"a": {"type": "narrow", "dim": 1, "start": 0, "length": 8}, "p": TABLE,
                           "r": {"type": "narrow", "dim": 1, "start": 0, "length": LENGTH},

@@ -194,7 +194,7 @@ def differences(found: Any, want: Any) -> Iterator[str]:
             if not torch.equal(found[name].long(), value.long()):
                 yield f"{name} differs"
         elif not torch.allclose(
-            found[name].double(), value.double(), rtol=1e-4, atol=1e-5 * max(1.0, value.abs().max().item())
+            found[name].double(), value.double(), 1e-4, 1e-5 * max(1.0, value.abs().nan_to_num().max()), equal_nan=True
         ):
             yield f"{name} differs by {(found[name].double() - value).abs().max().item():.1e}"
 

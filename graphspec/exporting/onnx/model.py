@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from graphspec.exporting.capture import Capture, first_line, without_stack_trace
 from graphspec.exporting.layer_map import layers_of_nodes
 from graphspec.exporting.open_shapes import open_sequences
 from graphspec.shapes.shaped import ShapedGraph, TensorType
+from graphspec.system.quiet import quiet
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -75,8 +75,7 @@ def _convert(capture: Capture, opset_version: int) -> torch.onnx.ONNXProgram:
     from graphspec.exporting.onnx.translations import translations
 
     try:
-        with warnings.catch_warnings(), open_sequences(), without_stack_traces():
-            warnings.simplefilter("ignore")  # torch's own deprecations, meant for torch
+        with quiet(), open_sequences(), without_stack_traces():
             program = torch.onnx.export(
                 capture.program, (), None, dynamo=True, opset_version=opset_version, verbose=False, optimize=False,
                 custom_translation_table=translations(),
@@ -96,7 +95,8 @@ def _simplify(model: ir.Model) -> None:
     from onnx_ir.passes import common
     from onnxscript import optimizer
 
-    optimizer.fold_constants(model)
+    with quiet():
+        optimizer.fold_constants(model)
     common.RemoveUnusedNodesPass()(model)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     common.NameFixPass()(model)
