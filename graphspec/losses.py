@@ -1,4 +1,4 @@
-"""What is known of each loss of torch.nn, one row a loss; whoever has to know a loss reads its row.
+"""What is known of each loss, torch.nn's and one of ours, one row a loss; whoever has to know a loss reads its row.
 
 A row says what the output has to be, which targets the loss takes, how its mean is formed, and how the output of a
 network that it has trained is read: as a class, and as probabilities, in torch and in ONNX.
@@ -214,12 +214,21 @@ LOSSES: Mapping[str, Loss] = {
     ),
     "TripletMarginLoss": Loss(Targets.NONE, outputs=3, compared=False),
     "TripletMarginWithDistanceLoss": Loss(Targets.NONE, outputs=3, compared=False, reads_values=True),
+    "mean": Loss(Targets.NONE, compared=False),
 }
 
 
+class Mean(nn.Module):
+    """The mean of an output, which is a loss already: a VAE's KL term, a penalty."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """A scalar."""
+        return input.mean()
+
+
 def loss_table() -> dict[str, type[nn.Module]]:
-    """Every loss of torch.nn that a spec may name."""
-    return {name: getattr(nn, name) for name in LOSSES}
+    """Every loss that a spec may name: torch.nn's, and the mean of an output."""
+    return {name: getattr(nn, name) if hasattr(nn, name) else Mean for name in LOSSES}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,12 +236,16 @@ class Reading:
     """How an output ``N × columns × …`` is read: as one of `classes` (None: as values), and as probabilities.
 
     ``probability`` is None where the loss gives the output no such meaning. One column decides between two classes.
+    With ``labels``, so many columns each decide by themselves whether a label applies; ``thresholds`` are then the
+    probabilities above which each does, where they are not those of an even chance.
     """
 
     classes: int | None
     probability: Probability | None = None
     threshold: float = 0.5
     lowest: bool = False
+    labels: int | None = None
+    thresholds: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, loss: str, arguments: Mapping[str, Any], classes: int | None, producer: str | None = None) -> Reading:
@@ -261,6 +274,12 @@ class Reading:
             first = output[:, 0]
             return (first < self.threshold if self.lowest else first > self.threshold).to(torch.int64)
         return output.argmin(1) if self.lowest else output.argmax(1)
+
+    def applies(self, output: Tensor) -> Tensor:
+        """Which labels apply to each sample: bools of the output's shape ``N × labels``."""
+        if not self.thresholds or self.probability is None:
+            return output > self.threshold
+        return self.probability.tensors(output) > output.new_tensor(self.thresholds)
 
     def predicted_nodes(self, op: Callable[..., Any], output: Any, columns: int | None, real: np.dtype[Any]) -> Any:
         """:meth:`predicted` in ONNX operators, of an output of so many columns (None: of any number) and dtype."""

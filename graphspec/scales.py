@@ -25,6 +25,8 @@ LOG_SOFTMAXES = frozenset(["LogSoftmax", "log_softmax"])
 _LOGARITHMS = LOG_SOFTMAXES | {"LogSigmoid", "logsigmoid"}
 #: Layers whose values are bounded by 0 alone.
 _POSITIVE = frozenset(["exp", "Softplus", "softplus", "ReLU", "relu", "ReLU6", "square", "abs"])
+#: Layers that cut values off, behind which a plain output is none any more.
+_CUT = frozenset(["ReLU", "relu", "ReLU6"])
 #: Layers whose values are bounded by nothing, or by other bounds than those of probabilities.
 _SIGNED = frozenset(
     """Linear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Embedding EmbeddingBag
@@ -34,9 +36,9 @@ _SIGNED = frozenset(
 )
 
 ANY = Scale("any values")
-LOGITS = Scale("plain outputs", spoilt_by=SIGMOIDS | SOFTMAXES | _LOGARITHMS)
+LOGITS = Scale("plain outputs", spoilt_by=SIGMOIDS | SOFTMAXES | _LOGARITHMS | _CUT)
 #: LogSoftmax twice is LogSoftmax.
-LOGITS_OF_CLASSES = Scale("plain outputs", spoilt_by=SIGMOIDS | SOFTMAXES | {"LogSigmoid"})
+LOGITS_OF_CLASSES = Scale("plain outputs", spoilt_by=SIGMOIDS | SOFTMAXES | _CUT | {"LogSigmoid"})
 LOG_PROBABILITIES = Scale("log-probabilities", spoilt_by=SIGMOIDS | SOFTMAXES | _SIGNED | _POSITIVE)
 PROBABILITIES = Scale("probabilities, from 0 to 1", spoilt_by=_LOGARITHMS | _SIGNED | _POSITIVE)
 LOG_RATES = Scale("the logarithm of a rate", spoilt_by=SIGMOIDS | SOFTMAXES | _POSITIVE)

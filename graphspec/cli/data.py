@@ -45,16 +45,16 @@ def _document(found: DataSet) -> dict[str, Any]:
         "parts": {name: {"samples": len(samples), **_classes(found, samples)} for name, samples in parts.items()},
         "test": "sealed" if found.test.exists else None,
         "inputs": _kinds(found.batch(1, "train").inputs),
-        "targets": _kinds(found.train.targets),
+        "targets": _kinds(found.batch(1, "train").targets),
         "transforms": found.transforms,
         "fingerprint": found.fingerprint,
     }
 
 
 def _classes(found: DataSet, samples: Samples) -> dict[str, Any]:
-    """How many samples each class of the first target that has classes has."""
+    """How often each class of the first target that has classes occurs."""
     for target, names in found.labels.items():
-        counts = samples.targets[target].bincount(minlength=len(names)).tolist()
+        counts = found.class_counts(target, samples).tolist()
         return {"classes": dict(zip(names, counts, strict=True))}
     return {}
 

@@ -26,6 +26,9 @@ def predict(
         typer.Argument(metavar="FILE", help="Images, .npy or .csv files; none: test samples.", show_default=False),
     ] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many test samples.")] = 8,
+    masks: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write predicted masks there as PNG.", show_default=False)
+    ] = None,
     place: options.Place = options.Place(),
     work: options.Work = options.Work(),
 ) -> None:
@@ -34,6 +37,10 @@ def predict(
         from graphspec import pipeline
 
         found = pipeline.predict(source, files or (), count=count, data=place.data_place())
+        if masks is not None:
+            from graphspec.predicting.masks import write_masks
+
+            write_masks(found, masks)
         here.show({"predictions": [prediction.as_dict() for prediction in found]}, _table(found))
 
 

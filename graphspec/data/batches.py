@@ -31,7 +31,8 @@ def _most_kept() -> int:
 class Batches:
     """What the loop iterates over: `samples` in batches of `batch_size`, floats, augmented and transformed.
 
-    ``transforms`` are by input; ``augment`` is for every input that is images, and for ``image_targets``.
+    ``transforms`` are by input; ``augment`` is for every input that is images, and for ``image_targets``. ``copied`` is
+    the input that is the target too, as the network would be given it without what ``corrupt`` does to images.
     """
 
     samples: Samples
@@ -42,6 +43,8 @@ class Batches:
     drop_last: bool = False
     mix: Sequence[Mix] = ()
     image_targets: Mapping[str, Kind] = dataclasses.field(default_factory=dict)
+    copied: str | None = None
+    corrupt: Sequence[Augmentation] = ()
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -71,10 +74,11 @@ class Batches:
         if self._windows is not None:
             for number, index in enumerate(indices, start):
                 draw = self._draw(epoch, number)
-                yield self._ready(self._cut(self._windows, index, draw), draw, self._windows.steps)
+                yield self._ready(self._cut(self._windows, index, draw), draw, self._windows.steps, corrupted=True)
             return
         for number, batch in enumerate(self._taken(indices), start):
-            yield self._ready(batch, self._draw(epoch, number) if self.augment or self.mix else None)
+            drawn = self.augment or self.mix or self.corrupt
+            yield self._ready(batch, self._draw(epoch, number) if drawn else None, corrupted=True)
 
     @property
     def mixed(self) -> bool:
@@ -102,13 +106,15 @@ class Batches:
         size, count = batch_size or self.batch_size, len(self.samples)
         ends = [(start, min(start + size, count)) for start in range(0, count, size)]
         if self.samples.streamed:
-            yield from map(self._ready, self.samples.stream(torch.arange(*each) for each in ends))
+            stored = self.samples.stream(torch.arange(*each) for each in ends)
+            for batch, (start, _) in zip(stored, ends, strict=True):
+                yield self._measured(batch, start)
             return
         for start, stop in ends:
             if self._looked_up is not None:
                 yield self._looked_up.take(torch.arange(start, stop))
             else:
-                yield self._ready(self.samples.part(start, stop))
+                yield self._measured(self.samples.part(start, stop), start)
 
     def first(self, count: int) -> Samples:
         """The first `count` samples, without augmentation."""
@@ -121,10 +127,33 @@ class Batches:
     def _draw(self, epoch: int, number: int) -> torch.Generator:
         return generator(self.seed, "augment", epoch, number)
 
-    def _ready(self, batch: Samples, draw: torch.Generator | None = None, begun: int = 0) -> Samples:
+    def _measured(self, batch: Samples, start: int) -> Samples:
+        """`batch`, whose first sample is number `start`, as it is measured: not augmented, corrupted always alike."""
+        if not self.corrupt:
+            return self._ready(batch)
+        plain = dataclasses.replace(self, augment=(), mix=())
+        return plain._ready(batch, generator(self.seed, "corrupt", start), corrupted=True)
+
+    def _ready(
+        self, batch: Samples, draw: torch.Generator | None = None, begun: int = 0, corrupted: bool = False
+    ) -> Samples:
         """`batch` as the network takes it, where `begun` of the augmentations have been applied already."""
         ready = self._augmented(batch, draw, begun)
-        return Samples({name: self._transformed(name, value) for name, value in ready.inputs.items()}, ready.targets)
+        floats = ready.inputs
+        clean = (
+            {} if self.copied is None else {self.copied: self._transformed(self.copied, floats[self.copied].clone())}
+        )
+        if corrupted and draw is not None:
+            floats = {
+                name: self._corrupted(value, draw) if value.ndim == 4 else value for name, value in floats.items()
+            }
+        inputs = {name: self._transformed(name, value) for name, value in floats.items()}
+        return Samples(inputs, {**ready.targets, **clean})
+
+    def _corrupted(self, images: Tensor, draw: torch.Generator) -> Tensor:
+        for corruption in self.corrupt:
+            images = corruption(images, draw)
+        return images
 
     def _augmented(self, batch: Samples, draw: torch.Generator | None, begun: int = 0) -> Samples:
         inputs, targets = dict(batch.inputs), dict(batch.targets)
@@ -141,13 +170,15 @@ class Batches:
 
     @functools.cached_property
     def _looked_up(self) -> LookUp | None:
+        if self.copied is not None or self.corrupt:
+            return None
         return look_up(self.samples, lambda name, value: self._transformed(name, value))
 
     @functools.cached_property
     def _values(self) -> Samples | LookUp | None:
         """All samples as the network sees them, where they are the same in every epoch and do not take much memory."""
         values = self.samples.inputs.values()
-        if self.augment or self.mix or self.samples.streamed:
+        if self.augment or self.mix or self.corrupt or self.samples.streamed:
             return None
         if self._looked_up is not None:
             return self._looked_up

@@ -36,8 +36,9 @@ class Binding:
         return values
 
     def targets_of(self, batch: Samples) -> Targets:
-        """What outputs are compared with: the one target of the data, or all of them by field."""
-        return batch.targets if len(batch.targets) != 1 else next(iter(batch.targets.values()))
+        """What outputs are compared with: the one target of the data, or all of them by field; labels are int64."""
+        found = {name: v.to(torch.int64) if v.dtype == torch.uint8 else v for name, v in batch.targets.items()}
+        return found if len(found) != 1 else next(iter(found.values()))
 
 
 def bind(shaped: ShapedGraph, data: DataSet) -> Binding:

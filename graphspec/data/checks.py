@@ -9,9 +9,13 @@ from torch import Tensor
 
 from graphspec.data.samples import Samples
 from graphspec.data.streamed import OnDisk
-from graphspec.diagnostics import fail, quoted
+from graphspec.diagnostics import fail, quoted, warn
 
 AT = ("data", "dataset")
+#: Channels of pictures, and values that are beyond those of numbers in [0, 1] and of counts up to 16.
+_COLOURS, _NOT_PIXELS = (1, 3, 4), 16.0
+#: The largest values of pixels of 8, 10, 12 and 16 bits.
+_LARGEST = (255, 1023, 4095, 65535)
 
 
 def check_samples(
@@ -42,14 +46,32 @@ def _check_labels(name: str, labels: Tensor, count: int, part: str, ignored: Col
     outside = (labels < 0) | (labels >= count)
     for label in ignored:
         outside &= labels != label
-    wrong = outside.nonzero().flatten()
+    wrong = outside.nonzero()
     if len(wrong):
-        row = int(wrong[0])
-        message = (
-            f"{quoted(name)} of the {part} part is {int(labels[row])} at row {row}, the classes are 0 to {count - 1}"
-        )
-        hint = f"ignore_index = {int(labels[row])} in [train] loss leaves such samples out, if that is meant"
+        row, *place = wrong[0].tolist()
+        found = int(labels[tuple(wrong[0])])
+        where = f"row {row}" + (f", position {', '.join(map(str, place))}" if place else "")
+        message = f"{quoted(name)} of the {part} part is {found} at {where}, the classes are 0 to {count - 1}"
+        what = "positions" if place else "samples"
+        hint = f"ignore_index = {found} in [train] loss leaves such {what} out, if that is meant"
         raise fail("bad-data", message, at=AT, hint=hint)
+
+
+def say_if_not_in_range(samples: Samples) -> None:
+    """Say where images have values as of whole-number pixels: only uint8 is divided by its largest value."""
+    for name, value in samples.inputs.items():
+        if (
+            not isinstance(value, Tensor)
+            or value.ndim != 4
+            or value.dtype == torch.uint8
+            or value.shape[1] not in _COLOURS
+        ):
+            continue
+        low, high = (float(end) for end in value.aminmax())
+        if low >= 0 and high > _NOT_PIXELS:
+            top = next((top for top in _LARGEST if high <= top), high)
+            message = f"the images {quoted(name)} have values up to {high:g}, and are taken as they are"
+            warn("bad-data", message, at=AT, hint=f"images are uint8, or floats in [0, 1]: divide them by {top:g}")
 
 
 def shared_samples(one: Samples, other: Samples) -> int:

@@ -12,9 +12,10 @@ from typing import Any, Literal
 import torch
 
 from graphspec.data.augment import Augmentation, Mix, augmentations, check_augmentations, mixings
-from graphspec.data.augment.follow import Kind, check_followers, image_targets, resized
+from graphspec.data.augment.follow import Kind, check_followers, image_targets, resized, say_what_stays
 from graphspec.data.batches import Batches
-from graphspec.data.checks import check_samples
+from graphspec.data.checks import check_samples, say_if_not_in_range
+from graphspec.data.copied import copied, corruptions, is_copied, without_targets
 from graphspec.data.dtypes import Settled
 from graphspec.data.place import DataLike, DataPlace
 from graphspec.data.samples import Samples
@@ -24,6 +25,7 @@ from graphspec.data.sources.paths import check_inside
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.split import split_indices
 from graphspec.data.transforms import Normalize, SizeTransforms, noted, size_transforms, transforms_by_input
+from graphspec.data.wanted import Wanted
 from graphspec.diagnostics import fail, printable
 from graphspec.spec.data import DataSpec
 
@@ -74,6 +76,9 @@ class DataSet:
     seed: int
     image_targets: Mapping[str, Kind] = dataclasses.field(default_factory=dict)
     columns: Columns | None = None
+    copied: str | None = None
+    corrupt: tuple[Augmentation, ...] = ()
+    applied: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -85,9 +90,11 @@ class DataSet:
         """Every transform with its numbers, as a spec would write it; of several inputs, ``input`` says which."""
         return self.sizes.as_dicts() + noted(self.values)
 
-    def class_counts(self, target: str) -> torch.Tensor:
-        """How often each class of `target` occurs in the training part; labels outside them are ignored ones."""
-        labels, classes = self.train.targets[target], len(self.labels[target])
+    def class_counts(self, target: str, samples: Samples | None = None) -> torch.Tensor:
+        """How often each class of `target` occurs in `samples`, else in the training part; labels outside the classes
+        are ignored ones.
+        """
+        labels, classes = (samples or self.train).targets[target], len(self.labels[target])
         return torch.bincount(labels[(labels >= 0) & (labels < classes)].cpu(), minlength=classes)
 
     def samples(self, part: Part) -> Samples:
@@ -106,7 +113,10 @@ class DataSet:
         samples = self.samples(part) if device is None else self.samples(part).to(device)
         training = part == "train"
         augment, drop_last, mix = (self.augment, self.drop_last, self.mix) if training else ((), False, ())
-        return Batches(samples, self.batch_size, self.values, augment, self.seed, drop_last, mix, self.image_targets)
+        return Batches(
+            samples, self.batch_size, self.values, augment, self.seed, drop_last, mix, self.image_targets, self.copied,
+            self.corrupt,
+        )  # fmt: skip
 
     def batch(self, count: int, part: Part = "validation") -> Samples:
         """The first `count` samples of a part as a network sees them: floats, transformed, not augmented."""
@@ -125,37 +135,48 @@ def load(
     *,
     seed: int = 0,
     dtypes: Mapping[str, str] | None = None,
-    ignored: frozenset[int] = frozenset(),
+    wanted: Wanted | None = None,
 ) -> DataSet:
     """Read the data set that ``[data]`` names, and split it.
 
     `place` says where it lies; ``[data] root``, which it may replace, must stay inside the working directory. `seed`
     decides the splits and the order of batches; `dtypes` are those of the network's inputs, by name (floats where they
-    are not known); `ignored` are labels that need not be classes, as the loss leaves them out. Raises
-    ``GraphspecError`` for whatever is missing or wrong; the test part is checked when it is opened.
+    are not known); `wanted` is what the losses want of the targets, where they are known. Raises ``GraphspecError`` for
+    whatever is missing or wrong; the test part is checked when it is opened.
     """
-    where = DataPlace.of(place)
+    where, wanted = DataPlace.of(place), wanted or Wanted()
     if where.root is None:
         check_inside(spec.root, ("data", "root"))
     root = Path(spec.root) if where.root is None else where.root
     sizes = size_transforms(spec.transforms)
     augment = augmentations(spec.augment)
-    source = read(spec.dataset, Place(root, where.download, seed, where.cache, ignored), sizes)
+    corrupt, copies = corruptions(spec.corrupt), is_copied(spec.dataset)
+    dataset = without_targets(spec.dataset) if copies else spec.dataset
+    wanted = dataclasses.replace(wanted, input=copies)
+    source = read(dataset, Place(root, where.download, seed, where.cache, wanted), sizes)
     source = source if source.sized else _resized(source, sizes)
+    source = copied(source) if copies else source
     mix = mixings(spec.augment, source)
+    ignored = wanted.ignored
     check_samples(source.train, source.labels, "training", ignored)
+    say_if_not_in_range(source.train)
     training, test = _test_part(source, spec, seed, ignored)
     training, validation = _validation_part(training, source, spec, seed, ignored)
     kinds = image_targets(training) if spec.augment else {}
     if spec.augment:
         check_followers(spec.augment, training, kinds)
+        say_what_stays(spec.augment, training, source.labels)
         check_augmentations(augment, spec.augment, [image[:2] for image in training.inputs.values() if image.ndim == 4])
+    if spec.corrupt:
+        images = [image[:2] for image in training.inputs.values() if image.ndim == 4]
+        check_augmentations(corrupt, spec.corrupt, images, "corrupt")
     values = transforms_by_input(spec.transforms, len(sizes.steps), training.inputs, dtypes)
     settled = Settled(values, dtypes or {}, source.columns)
     return DataSet(
         spec.dataset.type, settled(training, "training"), validation and settled(validation, "validation"),
         SealedPart(test and (lambda: settled(test(), "test"))), _readable(source.labels), sizes, values, augment, mix,
         spec.batch_size, spec.drop_last, seed, kinds, source.columns,
+        next(iter(source.train.targets)) if copies else None, corrupt, wanted.applied(source.train, source.names),
     )  # fmt: skip
 
 
@@ -204,8 +225,9 @@ def _test_part(
 def _split(
     samples: Samples, labels: Mapping[str, tuple[str, ...]], fraction: float, seed: int, name: str
 ) -> tuple[Samples, Samples | None]:
-    """`samples` in two, by the first of `labels`: what stays, and `fraction` of them (None where that is nothing)."""
-    strata = samples.targets[next(iter(labels))] if labels else None
+    """`samples` in two: what stays, and `fraction` of them (None where that is nothing), by its classes."""
+    of_samples = (samples.targets[name] for name in labels if samples.targets[name].ndim == 1)
+    strata = next(of_samples, None)
     kept, taken = split_indices(strata, len(samples), fraction, seed, name)
     if len(taken) == 0:
         return samples, None

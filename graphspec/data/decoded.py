@@ -15,7 +15,7 @@ from graphspec.data import cache, memory
 from graphspec.data.streamed import ImageFiles, MappedImages
 from graphspec.data.transforms import LARGEST_IMAGE, SizeTransforms
 from graphspec.data.workers import in_parallel
-from graphspec.diagnostics import GraphspecError, fail
+from graphspec.diagnostics import GraphspecError, fail, warn
 from graphspec.system.regular_file import open_regular
 
 #: Pillow's formats that are opened; others start programs (EPS), hold more than an image, or are hardly tried.
@@ -30,9 +30,10 @@ class Reader:
     first: str
     size: tuple[int, ...]
     resize: SizeTransforms
+    transparent: list[str] = dataclasses.field(default_factory=list, compare=False)
 
     def __call__(self, path: str) -> Tensor:
-        image = self.resize(decode(path))
+        image = self.resize(decode(path, transparent=self.transparent))
         if tuple(image.shape) != self.size:
             one, other = (" × ".join(map(str, shape[1:])) for shape in (self.size, image.shape))
             message = f"the images differ in size: {self.first} is {one}, {path} is {other}"
@@ -71,12 +72,25 @@ def fill(images: Tensor, paths: Sequence[str], read: Reader) -> None:
 
     for _ in in_parallel(one, len(paths), "decoding images"):
         pass
+    _say_transparent(read.transparent)
 
 
-def decode(path: str, mode: str = "RGB") -> Tensor:
-    """The image at `path` as C × H × W uint8, turned as its EXIF tag says, palette, CMYK, alpha and 16 bits converted.
+def _say_transparent(paths: Sequence[str]) -> None:
+    if paths:
+        count = len(paths)
+        many = f"{count:,} images have" if count > 1 else "an image has"
+        hint = "what is behind transparent pixels is not known: lay them on the background that is meant"
+        warn(
+            "bad-data", f"{many} transparent pixels, which count with the colours stored there: {min(paths)}", AT, hint
+        )
 
-    `mode` is RGB or L (grey). Raises ``GraphspecError`` for what is no regular file, or of no format in ``FORMATS``.
+
+def decode(path: str, mode: str = "RGB", transparent: list[str] | None = None) -> Tensor:
+    """The image at `path` as C × H × W uint8, turned as its EXIF tag says, palette, CMYK and 16 bits converted.
+
+    `mode` is RGB or L (grey). What is transparent has the colour that is stored there; the path of such an image is
+    added to those that are `transparent`. Raises ``GraphspecError`` for what is no regular file, or of no format in
+    ``FORMATS``.
     """
     import numpy as np
     from PIL import Image, ImageOps, UnidentifiedImageError
@@ -91,6 +105,8 @@ def decode(path: str, mode: str = "RGB") -> Tensor:
             if image.mode.startswith("I;16"):  # convert("RGB") would cut at 255 instead of scaling
                 image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
             image = ImageOps.exif_transpose(image)
+            if transparent is not None and image.mode in ("RGBA", "LA") and np.asarray(image)[..., -1].min() < 255:
+                transparent.append(path)
             return torch.from_numpy(np.atleast_3d(np.array(image.convert(mode)))).permute(2, 0, 1).contiguous()
     except UnidentifiedImageError as error:
         kinds = ", ".join(FORMATS)

@@ -32,18 +32,21 @@ _COMPARED = 2000
 class Learned:
     """``labels`` are the classes by target, ``values`` the scaling by input with its numbers, ``columns`` what the
     columns of a table are; ``brightness`` is the mean and the standard deviation of the training pictures' mean
-    brightness, None where they are no pictures or stay on disk.
+    brightness, None where they are no pictures or stay on disk. ``applied`` are the names of labels of which several
+    may apply, by target, and ``thresholds`` the probabilities above which they do, where a run has chosen them.
     """
 
     labels: Mapping[str, tuple[str, ...]]
     values: Mapping[str, tuple[Normalize, ...]]
     columns: Columns | None = None
     brightness: tuple[float, float] | None = None
+    applied: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    thresholds: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, data: DataSet) -> Learned:
         """What `data` teach."""
-        return cls(data.labels, data.values, data.columns, _brightness(data))
+        return cls(data.labels, data.values, data.columns, _brightness(data), data.applied)
 
     @classmethod
     def read(cls, folder: Path) -> Learned | None:
@@ -68,7 +71,11 @@ class Learned:
         if brightness is not None and len(brightness) != 2:
             raise ValueError("brightness is a mean and a deviation")
         labels = {target: tuple(map(str, names)) for target, names in noted["labels"].items()}
-        return cls(labels, scaling, columns, brightness)
+        applied = {target: tuple(map(str, names)) for target, names in noted.get("applied", {}).items()}
+        thresholds = {target: tuple(map(float, found)) for target, found in noted.get("thresholds", {}).items()}
+        if any(len(found) != len(applied[target]) for target, found in thresholds.items()):
+            raise ValueError("a label has one threshold")
+        return cls(labels, scaling, columns, brightness, applied, thresholds)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -77,6 +84,8 @@ class Learned:
             "values": {name: [step.as_dict() for step in steps] for name, steps in self.values.items()},
             "columns": None if self.columns is None else self.columns.as_dict(),
             "brightness": self.brightness,
+            "applied": {target: list(names) for target, names in self.applied.items()},
+            "thresholds": {target: list(found) for target, found in self.thresholds.items()},
         }
 
     @property

@@ -8,6 +8,7 @@ from graphspec.compiler import Reading, Source
 from graphspec.compiler import load as load_spec
 from graphspec.data.dataset import DataSet, load
 from graphspec.data.place import DataLike, DataPlace
+from graphspec.data.wanted import Wanted
 from graphspec.diagnostics import fail
 from graphspec.spec.model import NetworkSpec
 from graphspec.system.out_of_memory import enough_memory
@@ -20,13 +21,7 @@ def load_data(spec: NetworkSpec, place: DataPlace = DataPlace()) -> DataSet:
     seed = spec.train.seed if spec.train else 0
     with enough_memory("the data set", ("data", "dataset"), hint="fewer samples, or smaller images, need less"):
         dtypes = {name: kind.dtype for name, kind in spec.inputs.items()}
-        return load(spec.data, place, seed=seed, dtypes=dtypes, ignored=_ignored(spec))
-
-
-def _ignored(spec: NetworkSpec) -> frozenset[int]:
-    """The labels that a loss says it leaves out."""
-    named = [loss.args.get("ignore_index") for loss in spec.train.losses] if spec.train else []
-    return frozenset(label for label in named if isinstance(label, int))
+        return load(spec.data, place, seed=seed, dtypes=dtypes, wanted=Wanted(spec.train.losses if spec.train else ()))
 
 
 def data_of(spec: Source, data: DataLike = None, **reading: Unpack[Reading]) -> DataSet:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphspec.data.dataset import DataSet
+from graphspec.data.samples import Samples
 from graphspec.diagnostics import fail, printable, quoted
 from graphspec.system import canvas
 
@@ -30,7 +31,28 @@ def show(data: DataSet, path: Path, rows: int = 6, epochs: int = 7) -> Path:
     batches = data.batches("train")
     columns = [batches.before_values(chosen)] + [batches.before_values(chosen, epoch) for epoch in range(epochs)]
     labels = [_label(data, chosen.targets, row) for row in range(len(chosen))]
-    return canvas.write(path, _drawn, [samples.inputs[name] for samples in columns], labels)
+    mask = next((target for target in data.labels if _is_mask(chosen, name, target)), None)
+    images = [
+        samples.inputs[name] if mask is None else _painted(samples.inputs[name], samples.targets[mask])
+        for samples in columns
+    ]
+    return canvas.write(path, _drawn, images, labels)
+
+
+def _is_mask(samples: Samples, name: str, target: str) -> bool:
+    """Whether `target` holds a class for each pixel of the images `name`."""
+    found = samples.targets[target].shape
+    return len(found) == 3 and found[1:] == samples.inputs[name].shape[-2:]
+
+
+def _painted(images: Tensor, mask: Tensor) -> Tensor:
+    """`images` in RGB with the classes of `mask` laid over them, class 0 as it is."""
+    from matplotlib import colormaps
+
+    colours = torch.tensor([colormaps["tab10"](label)[:3] for label in range(10)])
+    table = colours[mask.long() % 10].permute(0, 3, 1, 2)
+    pictures = images.expand(-1, 3, -1, -1).to(torch.float32)
+    return torch.where(mask.unsqueeze(1) == 0, pictures, (pictures + table) / 2)
 
 
 def _drawn(columns: Sequence[Tensor], labels: Sequence[str]) -> Figure:
@@ -52,9 +74,9 @@ def _drawn(columns: Sequence[Tensor], labels: Sequence[str]) -> Figure:
 def _of_different_classes(data: DataSet, count: int) -> Tensor:
     """The first sample of each class in turn, `count` in all; the first samples where there are no classes."""
     rows = min(count, len(data.train))
-    if not data.labels:
+    labels = next((data.train.targets[name] for name in data.labels if data.train.targets[name].ndim == 1), None)
+    if labels is None:
         return torch.arange(rows)
-    labels = data.train.targets[next(iter(data.labels))]
     firsts = [int((labels == label).nonzero()[0]) for label in labels.unique()[:rows]]
     others = [row for row in range(rows + len(firsts)) if row not in firsts and row < len(data.train)]
     return torch.tensor((firsts + others)[:rows])
@@ -69,6 +91,8 @@ def _pixels(image: Tensor) -> Tensor:
 def _label(data: DataSet, targets: Mapping[str, Tensor], row: int) -> str:
     target = next(iter(data.labels or targets))
     value = targets[target][row]
+    if value.ndim > 0 and (target in data.labels or not value.numel()):
+        return ""  # a class at each position, or the input itself
     if target not in data.labels:
         return f"{value.flatten()[0]:.3g}"
     names = data.labels[target]

@@ -143,9 +143,6 @@ class Rows(TorchDataset[Any]):
         inputs = {name: value for (kind, name), value in fields.items() if kind == "input"}
         targets = {name: value for (kind, name), value in fields.items() if kind == "target"}
         columns = {name: v.unsqueeze(1) if v.is_floating_point() and v.ndim == 1 else v for name, v in targets.items()}
-        for name, value in columns.items():
-            if not value.is_floating_point() and value.ndim > 1:
-                raise fail("bad-data", f"the labels {quoted(name)} of {self.name} have {value.ndim} dimensions", at=AT)
         return Samples(inputs, columns)
 
 
@@ -211,6 +208,8 @@ def _tensor(value: Any, kind: str) -> Tensor:
     """A tensor as :class:`Samples` holds it: pictures uint8, whole numbers int64, float64 tables, all else float32."""
     from PIL import Image
 
+    if isinstance(value, Image.Image) and kind == "target" and value.mode in ("1", "L", "P"):
+        return torch.from_numpy(np.array(value).astype(np.int64))  # a class at each pixel
     if isinstance(value, Image.Image):
         pixels = np.array(value if value.mode == "L" else value.convert("RGB"))
         return torch.from_numpy(np.atleast_3d(pixels)).permute(2, 0, 1).contiguous()

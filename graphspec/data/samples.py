@@ -18,7 +18,7 @@ class Samples:
     """What a part of a data set holds, decoded once.
 
     Images are ``N × C × H × W``, uint8 as read or float in [0, 1]; tables ``N × features`` float32; class labels
-    ``N`` int64; regression targets ``N × values`` float32.
+    ``N`` int64, or ``N × …`` int64 or uint8 at positions; regression targets ``N × values`` float32.
     """
 
     inputs: Mapping[str, Tensor]

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 
 from graphspec.data.augment import MIXING, augmentation
+from graphspec.data.copied import corruption, is_copied, without_targets
 from graphspec.data.sources import sources
 from graphspec.data.transforms import SIZE_TRANSFORMS, size_transforms, value_numbers
 from graphspec.diagnostics import Diagnostic, Path, fail, faults_in
@@ -22,12 +23,14 @@ def check_settings(settings: DataSpec) -> list[Diagnostic]:
     return faults_in(
         lambda: _check_source(settings.dataset),
         *_transforms(settings.transforms),
+        *(functools.partial(corruption, c, ("data", "corrupt", i)) for i, c in enumerate(settings.corrupt)),
         *(functools.partial(_check_augmentation, settings.augment, i) for i in range(len(settings.augment))),
     )
 
 
 def _check_source(dataset: Component) -> None:
     at = ("data", "dataset")
+    dataset = without_targets(dataset) if is_copied(dataset) else dataset
     check_arguments(dataset, choose(dataset, sources(), "data set", at), at, _GIVEN)
 
 

@@ -16,8 +16,10 @@ from numpy.typing import DTypeLike
 from torch import Tensor
 
 from graphspec.data import DataSet
+from graphspec.data.copied import is_copied, without_targets
 from graphspec.data.place import DataPlace
 from graphspec.data.sources import read
+from graphspec.data.sources.builtin import OF_IMAGE_FILES
 from graphspec.data.sources.source import Place
 from graphspec.data.transforms import (
     Normalize,
@@ -30,6 +32,7 @@ from graphspec.data.transforms import (
     size_transforms,
     to_float,
 )
+from graphspec.data.wanted import Wanted
 from graphspec.diagnostics import Diagnostic, GraphspecError, fail
 from graphspec.exporting.tape import Taped
 from graphspec.ops.arguments import DTYPES
@@ -168,9 +171,11 @@ def _channels(shaped: ShapedGraph, resizing: SizeTransforms, place: DataPlace) -
     (kind,) = shaped.inputs.values()
     if spec is None or not any(step.colours for step in resizing.steps):
         return kind.sizes[1]
-    if spec.dataset.type == "ImageFolder":
+    if spec.dataset.type in OF_IMAGE_FILES:
         return 3  # as it decodes them
-    source = read(spec.dataset, Place(place.root or Path(spec.root)), size_transforms(()))
+    wanted = Wanted(shaped.spec.train.losses if shaped.spec.train else (), is_copied(spec.dataset))
+    dataset = without_targets(spec.dataset) if is_copied(spec.dataset) else spec.dataset
+    source = read(dataset, Place(place.root or Path(spec.root), wanted=wanted), size_transforms(()))
     (images,) = source.train.inputs.values()
     return int(images.shape[1])
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from graphspec.data.binding import bind
 from graphspec.data.learned import Learned
 from graphspec.data.place import DataPlace
+from graphspec.data.sources.builtin import OF_IMAGE_FILES
 from graphspec.data.sources.parts import is_image
 from graphspec.data.sources.tables import TABLES
 from graphspec.data.sources.torchvision_sets import STORED
@@ -33,7 +34,10 @@ from graphspec.training import load_data
 class Prediction:
     """One sample: where it comes from, the outputs by name and, for a classifier, the class and its probability.
 
-    ``probability`` is None where the loss gives the outputs no such meaning, ``target`` where it is not known.
+    ``probability`` is None where the loss gives the outputs no such meaning, ``target`` where it is not known. Where
+    there is a class at each of several positions, ``classes`` are their numbers (``H × W`` of a mask), and ``label``
+    says how large a share each class has. Where several labels may apply, ``labels`` has the probability of each, and
+    ``label`` lists those that do.
     """
 
     sample: str
@@ -41,6 +45,8 @@ class Prediction:
     label: str | None = None
     probability: float | None = None
     target: Any = None
+    classes: Any = None
+    labels: dict[str, float] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The same as data, for ``--json``."""
@@ -64,9 +70,12 @@ def predict(
     target = binding.targets.get(next(iter(shaped.outputs)))
     targets = [None] * len(batch) if target is None else batch.targets[target].tolist()
     classes = data.labels.get(target) if target else None
-    targets = [each if classes is None or each is None else _name(classes, each) for each in targets]
+    if classes is not None and target is not None and batch.targets[target].ndim > 1:
+        targets = [shares(each, classes) for each in batch.targets[target].unbind()]
+    targets = [each if classes is None or not isinstance(each, int) else _name(classes, each) for each in targets]
     names = [f"test {number}" for number in range(len(batch))]
-    return list(_predictions(shaped, function.run(binding.inputs_of(batch)), names, classes, targets))
+    outputs = function.run(binding.inputs_of(batch))
+    return list(_predictions(shaped, outputs, names, classes, targets, function.learned or Learned.of(data)))
 
 
 def _of_file(function: Function, path: Path, learned: Callable[[], Learned]) -> Iterator[Prediction]:
@@ -83,14 +92,14 @@ def _of_file(function: Function, path: Path, learned: Callable[[], Learned]) -> 
     _check_shape(path, values, quoted(name), kind)
     if samples.ndim == 4 and is_image(path.name):
         say_what_was_done(path, samples, values, grey)
-        of_files = spec is None or spec.dataset.type in ("ImageFolder", *STORED)  # to look at them takes too long
+        of_files = spec is None or spec.dataset.type in (*OF_IMAGE_FILES, *STORED)  # to look at them takes too long
         brightness = None if of_files and function.learned is None else learned().brightness
         if brightness is not None:
             say_if_unlike(path, to_float(size_transforms(components)(samples)), brightness)
     _check_whole(path, values, name, kind)
     names = [str(path)] if len(values) == 1 else [f"{path}:{row}" for row in range(1, len(values) + 1)]
     outputs = function.run([values.to(kind.dtype)])
-    yield from _predictions(shaped, outputs, names, function.labels, [None] * len(values))
+    yield from _predictions(shaped, outputs, names, function.labels, [None] * len(values), function.learned)
 
 
 def _transformed(samples: Tensor, components: Sequence[Component], learned: Callable[[], Learned]) -> Tensor:
@@ -141,20 +150,58 @@ def _predictions(
     names: Sequence[str],
     labels: Sequence[str] | None,
     targets: Sequence[Any],
+    learned: Learned | None,
 ) -> Iterator[Prediction]:
     rows = {name: output.tolist() for name, output in outputs.items()}
     (name, only), *others = outputs.items()
     loss = shaped.spec.train.loss_of(name) if shaped.spec.train else None
-    if labels is None or others or only.ndim != 2 or loss is None:
+    if learned is not None and learned.applied and loss is not None and not others and only.ndim == 2:
+        reading = Reading.of(loss.type, loss.args, None, producers(shaped).get(name))
+        yield from _of_labels(outputs, reading, names, targets, learned)
+        return
+    if labels is None or others or only.ndim < 2 or loss is None:
         for row, sample in enumerate(names):
             yield Prediction(sample, {name: values[row] for name, values in rows.items()}, target=targets[row])
         return
     reading = Reading.of(loss.type, loss.args, len(labels), producers(shaped).get(name))
     chosen = reading.predicted(only)
+    if only.ndim > 2:
+        for row, sample in enumerate(names):
+            given = {name: values[row] for name, values in rows.items()}
+            label = shares(chosen[row], labels)
+            yield Prediction(sample, given, label, target=targets[row], classes=chosen[row].tolist())
+        return
     sure = reading.sure(only, chosen)
     for row, sample in enumerate(names):
         given = {name: values[row] for name, values in rows.items()}
         yield Prediction(sample, given, _name(labels, int(chosen[row])), sure[row], targets[row])
+
+
+def _of_labels(
+    outputs: dict[str, Tensor], reading: Reading, names: Sequence[str], targets: Sequence[Any], learned: Learned
+) -> Iterator[Prediction]:
+    """Of labels of which several may apply: those that do, and the probability of each."""
+    ((name, output),) = outputs.items()
+    ((target, known),) = list(learned.applied.items())[:1]
+    reading = dataclasses.replace(reading, labels=len(known), thresholds=learned.thresholds.get(target, ()))
+    probabilities = None if reading.probability is None else reading.probability.tensors(output)
+    for row, applies in enumerate(reading.applies(output).tolist()):
+        each = {} if probabilities is None else dict(zip(known, probabilities[row].tolist(), strict=True))
+        true = targets[row] if targets[row] is None else _listed(known, targets[row])
+        yield Prediction(
+            names[row], {name: output[row].tolist()}, _listed(known, applies), target=true, labels=each or None
+        )
+
+
+def _listed(names: Sequence[str], applies: Sequence[Any]) -> str:
+    return ", ".join(name for name, one in zip(names, applies, strict=True) if one) or "none"
+
+
+def shares(classes: Tensor, labels: Sequence[str]) -> str:
+    """How large a share of positions each class has, the largest first: ``"road 62 %, car 38 %"``."""
+    numbers, counts = classes.unique(return_counts=True)
+    order = counts.argsort(descending=True).tolist()
+    return ", ".join(f"{_name(labels, int(numbers[i]))} {counts[i].item() / classes.numel():.1%}" for i in order)
 
 
 def _name(labels: Sequence[str], index: int) -> str:

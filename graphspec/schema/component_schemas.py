@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphspec.data.augment import BATCHED, FROM_V2, MIXING, PER_SAMPLE
+from graphspec.data.augment.follow import NOISE, VALUES
 from graphspec.data.sources import sources
 from graphspec.data.transforms import TRANSFORMS
 from graphspec.losses import loss_table
@@ -25,7 +26,14 @@ _OUTPUT: Schema = {"description": "Which of the network's outputs.", "type": "st
 #: Keys of graphspec's own that stand beside the arguments.
 _SHARED: Mapping[str, Mapping[str, Schema]] = {
     "metrics": {"output": _OUTPUT},
+    "dataset": {
+        "targets": {
+            "description": "The arrays to predict; or input: the network is to give what it is given.",
+            "anyOf": [{"const": "input"}, list_of({"type": "string"}, minItems=1)],
+        }
+    },
     "loss": {
+        "reduce": {"description": "The mean of the output is the loss.", "const": "mean"},
         "output": {"anyOf": [_OUTPUT, list_of({"type": "string"}, minItems=2)]},
         "target": {"description": "The field of the data to compare with.", "type": "string"},
         "factor": or_expression({"description": "The weight in the sum.", "type": "number", "exclusiveMinimum": 0}),
@@ -56,6 +64,7 @@ def _tables() -> Mapping[str, Table]:
         "dataset": sources(),
         "transforms": {name: cls.signature() for name, cls in TRANSFORMS.items()},
         "augment": {**{name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)}, **BATCHED, **MIXING},
+        "corrupt": {name: getattr(v2, name) for name in sorted(VALUES | NOISE)},
         "loss": loss_table(),
         "optimizer": optimizer_table(),
         "scheduler": scheduler_table(),
@@ -77,7 +86,10 @@ def _component(table: Table, shared: Mapping[str, Schema]) -> Schema:
     summaries = {name: sentence(inspect.getdoc(function) or "") for name, function in table.items()}
     types: Schema = {"type": "string", "anyOf": [named(summaries), EXPRESSION]}
     entries = {name: _entry(function) for name, function in table.items()}
-    return name_or_table(types, entries, shared, {"required": ["type"]})
+    for entry in entries.values():
+        entry["properties"] = {name: each for name, each in entry["properties"].items() if name not in shared}
+    untyped_table: Schema = {"anyOf": [{"required": ["type"]}, {"required": ["reduce"]}]}
+    return name_or_table(types, entries, shared, untyped_table if "reduce" in shared else {"required": ["type"]})
 
 
 def _entry(function: Callable[..., Any]) -> Schema:

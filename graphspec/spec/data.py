@@ -12,7 +12,8 @@ from graphspec.spec.base import Component, SpecModel
 class DataSpec(SpecModel):
     """Where samples come from.
 
-    ``transforms`` are always applied (and shipped with an export); ``augment`` only while training.
+    ``transforms`` are always applied (and shipped with an export); ``augment`` only while training. ``corrupt`` changes
+    the input alone, in every part, and not where the network predicts.
     ``validation`` and ``test`` are fractions split off, seeded by ``[train] seed``; ``test`` is used only where the
     data set has no test part of its own.
     """
@@ -25,3 +26,4 @@ class DataSpec(SpecModel):
     drop_last: bool = False
     transforms: tuple[Component, ...] = ()
     augment: tuple[Component, ...] = ()
+    corrupt: tuple[Component, ...] = ()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from graphspec.spec.base import Component, SpecModel
 
@@ -21,6 +21,9 @@ class TrainSpec(SpecModel):
     figure. In the first ``warmup`` updates the learning rate grows linearly to what it would be. ``ema`` is the decay
     of an exponential moving average of the weights, which is then what is validated and kept as best. ``init`` is a
     file of weights to start from: those that fit by name and shape are taken.
+
+    ``thresholds = "validation"`` chooses for each of several labels that may apply the probability above which it does,
+    by the best F1 of the validation part; otherwise that is a half.
 
     ``engine`` is how a step is computed: ``"default"`` gives the textbook loop's numbers to the last bit, from a
     recording of the step where that is proven on the first batches; ``"eager"`` never records; ``"traced"`` also takes
@@ -45,7 +48,18 @@ class TrainSpec(SpecModel):
     engine: Literal["default", "eager", "traced", "compiled"] = "default"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     deterministic: bool = False
+    thresholds: Literal["validation"] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+    @field_validator("loss", mode="before")
+    @classmethod
+    def _reduced(cls, loss: Any) -> Any:
+        """``{ output = "kl", reduce = "mean" }`` is the loss ``mean`` of that output."""
+        if isinstance(loss, tuple):
+            return tuple(map(cls._reduced, loss))
+        if not isinstance(loss, dict) or "type" in loss or "reduce" not in loss:
+            return loss
+        return {"type": loss["reduce"], **{key: value for key, value in loss.items() if key != "reduce"}}
 
     @property
     def losses(self) -> tuple[Component, ...]:

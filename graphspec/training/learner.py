@@ -60,7 +60,7 @@ class Best:
 class Learner:
     """The module with what trains it, `epoch` epochs and `batch` batches on; `step` counts optimiser steps.
 
-    ``frozen`` are the layers that do not learn.
+    ``frozen`` are the layers that do not learn; ``tuned``: thresholds of labels are chosen by the validation part.
 
     ``pieces`` is into how many parts a batch is cut where memory is too small for a whole one. ``engine`` computes the
     steps: as they are written, until another is chosen.
@@ -80,6 +80,7 @@ class Learner:
     watch: LossWatch = dataclasses.field(init=False)
     engine: Engine = dataclasses.field(init=False)
     frozen: tuple[str, ...] = ()
+    tuned: bool = False
     trend: LossTrend = dataclasses.field(default_factory=LossTrend)
     pieces: int = 1
     epoch: int = 0

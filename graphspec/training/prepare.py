@@ -24,11 +24,12 @@ from graphspec.training.checks.preflight import preflight
 from graphspec.training.engine.reproducible import reproducible
 from graphspec.training.engine.threads import forward_flops, restored_threads, set_threads
 from graphspec.training.learner import Best, Learner
-from graphspec.training.metrics.metric_set import MetricSet
+from graphspec.training.metrics.metric_set import Metric, MetricSet
 from graphspec.training.metrics.names import LOSS, MetricName
 from graphspec.training.optim.average import WeightAverage
 from graphspec.training.optim.build_objective import Head, Target, build_objective
 from graphspec.training.optim.frozen import frozen_layers, train_mode
+from graphspec.training.optim.objective import Objective
 from graphspec.training.optim.optimizer import Schedule, build_optimizer
 from graphspec.training.optim.precision import Precision
 
@@ -73,6 +74,7 @@ def make_learner(network: Network, data: DataSet, device: torch.device, epochs: 
     about = {name: _target(name, data) for name in data.train.targets}
     objective = build_objective(settings.loss, binding.targets, about, tuple(shaped.outputs), device, _heads(shaped))
     metrics = MetricSet(settings.metrics, objective, device)
+    _check_thresholds(settings, objective, data)
     monitor = monitored(settings.monitor, metrics, data)
     optimizer = build_optimizer(settings.optimizer, module)
     if settings.optimizer.type == "LBFGS" and (settings.accumulate > 1 or settings.precision != "fp32"):
@@ -83,7 +85,20 @@ def make_learner(network: Network, data: DataSet, device: torch.device, epochs: 
         module, objective, optimizer, schedule, metrics, binding, device, Best(monitor),
         Precision.of(settings.precision, device), settings.clip_grad_norm,
         WeightAverage(module, settings.ema) if settings.ema else None, frozen=frozen,
+        tuned=settings.thresholds is not None,
     )  # fmt: skip
+
+
+def _check_thresholds(settings: TrainSpec, objective: Objective, data: DataSet) -> None:
+    at = ("train", "thresholds")
+    if settings.thresholds is None:
+        return
+    if not any(term.reading.labels for term in objective.terms):
+        message = "thresholds are of labels of which several may apply, and there are none"
+        raise fail("bad-value", message, at=at, hint="a target N × labels of 0 and 1, and BCEWithLogitsLoss")
+    if data.validation is None:
+        hint = "set [data] validation above 0"
+        raise fail("no-data", "there is no validation part to choose thresholds by", at=at, hint=hint)
 
 
 def monitored(wanted: str | None, metrics: MetricSet, data: DataSet) -> MetricName:
@@ -99,10 +114,17 @@ def monitored(wanted: str | None, metrics: MetricSet, data: DataSet) -> MetricNa
         hint = suggest(text, known) or f"known: {', '.join(known)}"
         raise fail("bad-metric", f"{quoted(text)} is not measured", at=("train", "monitor"), hint=hint)
     metric = metrics.metrics.get(text)
-    target = metric.term.target if metric is not None and metric.kind.of_every_class else None
-    if target is None or target not in data.labels:
-        return name
-    return MetricName(LOSS) if missing_class(data, target) else name
+    return MetricName(LOSS) if metric is not None and why_no_value(metric, data) else name
+
+
+def why_no_value(metric: Metric, data: DataSet) -> str:
+    """Why `metric` has no value on the part that is monitored; empty where it has one."""
+    part: Part = "train" if data.validation is None else "validation"
+    if len(data.samples(part)) < metric.kind.fewest:
+        return f"the {part} part has one sample, of which"
+    target = metric.term.target if metric.kind.of_every_class else None
+    missing = missing_class(data, target) if target in data.labels and target is not None else ""
+    return f"{missing}, without which" if missing else ""
 
 
 def say_what_is_monitored(learner: Learner, settings: TrainSpec, data: DataSet) -> None:
@@ -113,8 +135,8 @@ def say_what_is_monitored(learner: Learner, settings: TrainSpec, data: DataSet) 
         message = "without a validation part no epoch is better than another: early_stopping does not end the run"
         warn("no-data", message, at=("train", "early_stopping"), hint="set [data] validation above 0")
     if text != str(learner.best.monitor):
-        missing = missing_class(data, str(learner.metrics.metrics[text].term.target))
-        message = f'{missing}, without which "{text}" has no value: the loss is monitored instead'
+        reason = why_no_value(learner.metrics.metrics[text], data)
+        message = f'{reason} "{text}" has no value: the loss is monitored instead'
         warn("bad-metric", message, at=("train", "monitor") if wanted else ("train", "metrics"))
 
 
@@ -162,6 +184,6 @@ def _heads(shaped: ShapedGraph) -> dict[str, Head]:
 def _target(name: str, data: DataSet) -> Target:
     """What a loss has to know of the target field `name`."""
     if name not in data.labels:
-        return Target(None)
+        return Target(None, labels=len(data.applied[name]) if name in data.applied else None)
     classes = len(data.labels[name])
     return Target(classes, lambda: data.class_counts(name))

@@ -126,7 +126,7 @@ def test_float_targets_are_regressed(tmp_path: Path) -> None:
         ({"x": np.array([None, 1, 2]), "y": np.zeros(3)}, r"cannot be read as arrays"),
         ({"x": np.array([[1.0], [np.nan]]), "y": np.zeros(2)}, r'"x" of the training part is not finite at row 1'),
         ({"x": np.zeros((2, 1)), "y": np.array([0, -1])}, r'"y" is -1 at row 1'),
-        ({"x": np.zeros((2, 1)), "y": np.zeros((2, 2), dtype=int)}, r"have 2 dimensions, not 1"),
+        ({"x": np.zeros((2, 1)), "y": np.array([[0, 1], [-1, 1]])}, r'"y" is -1 at row 1'),
     ],
 )
 def test_what_is_wrong_with_arrays_is_said(fields: dict[str, Any], expected: str, tmp_path: Path) -> None:

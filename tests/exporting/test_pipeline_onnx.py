@@ -31,7 +31,7 @@ ENDS = {"NLLLoss": "LogSoftmax", "KLDivLoss": "LogSoftmax", "BCELoss": "Sigmoid"
 READ = [
     (loss, columns, classes)
     for loss, row in LOSSES.items()
-    if row.outputs == 1
+    if row.outputs == 1 and row.compared
     for columns, classes in ((1, 2), (2, 2), (3, 3), (1, None), (4, None))
     if (row.targets is not Targets.CLASSES or columns == classes)
 ]

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnxruntime
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from graphspec.data import load
+from graphspec import pipeline
+from graphspec.data import data_of, load
+from graphspec.predicting.masks import write_masks
 from graphspec.spec.data import DataSpec
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -26,6 +30,27 @@ needs_fashion = pytest.mark.skipif(
 @pytest.mark.slow
 def test_digits(fit: Fit) -> None:
     assert fit(SPECS / "digits.toml").metrics["test"]["accuracy"] > 0.97
+
+
+@pytest.mark.slow
+def test_a_unet_goes_from_raw_pixels_to_a_mask(fit: Fit, tmp_path: Path) -> None:
+    """Trained, evaluated, predicted with, exported, verified; a picture of another size than those of training."""
+    run = tmp_path / "run"
+    report = fit(SPECS / "unet.toml")
+    assert report.metrics["test"]["iou"] > 0.9
+    assert "masks.png" in {path.name for path in report.evaluation.files}
+    bundle = pipeline.export(run, tmp_path / "export")
+    pixels = data_of(SPECS / "unet.toml").test.open().inputs["image"][0]
+    picture = Image.fromarray(pixels.permute(1, 2, 0).numpy()).resize((48, 64))
+    picture.save(tmp_path / "picture.png")
+    (predicted,) = pipeline.predict(run, [tmp_path / "picture.png"])
+    session = onnxruntime.InferenceSession(str(bundle.path("pipeline")), providers=["CPUExecutionProvider"])
+    label, probabilities = session.run(None, {session.get_inputs()[0].name: np.asarray(picture)[None]})
+    assert label.shape == (1, 64, 48)
+    assert probabilities.shape == (1, 3, 64, 48)
+    assert (label[0] == np.array(predicted.classes)).mean() > 0.999
+    (path,) = write_masks([predicted], tmp_path / "masks")
+    assert np.array_equal(np.array(Image.open(path)), np.array(predicted.classes))
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,8 @@ def mixings(components: Sequence[Component], source: Source) -> tuple[Mix, ...]:
         if component.type in MIXING:
             if classes is None:
                 raise fail("bad-value", f"{component.type} mixes class labels, the data set has none", at=at)
+            if one and next(iter(source.train.targets.values())).ndim > 1:
+                raise fail("bad-value", f"{component.type} mixes one label a sample, there are several", at=at)
             if not one:
                 raise fail("bad-value", f"{component.type} mixes one input and one target, there are more", at=at)
             found.append(construct(component, MIXING[component.type], at, num_classes=classes))
@@ -72,16 +74,18 @@ def mixings(components: Sequence[Component], source: Source) -> tuple[Mix, ...]:
     return tuple(found)
 
 
-def check_augmentations(built: Sequence[Augmentation], components: Sequence[Component], inputs: list[Tensor]) -> None:
-    """Try each augmentation on a few samples of each of the `inputs` that are images.
+def check_augmentations(
+    built: Sequence[Augmentation], components: Sequence[Component], inputs: list[Tensor], key: str = "augment"
+) -> None:
+    """Try each augmentation, of the list `key`, on a few samples of each of the `inputs` that are images.
 
     Raises ``GraphspecError`` where one cannot work on them, and where no input is an image.
     """
     if components and not inputs:
-        raise fail("bad-value", f"{components[0].type} is for images", at=("data", "augment", 0))
+        raise fail("bad-value", f"{components[0].type} is for images", at=("data", key, 0))
     for images in inputs:
         for i, (augmentation, component) in enumerate(zip(built, components, strict=False)):
-            at = ("data", "augment", i)
+            at = ("data", key, i)
             try:
                 images = augmentation(images, generator(0, "check"))
             except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:

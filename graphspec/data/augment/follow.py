@@ -6,7 +6,7 @@ values change in the image alone. A target that is the input itself goes with it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -16,7 +16,7 @@ from graphspec.data.augment.base import Augmentation, Geometry, PerSample
 from graphspec.data.samples import Samples
 from graphspec.data.streamed import OnDisk
 from graphspec.data.transforms import SizeTransforms, to_float
-from graphspec.diagnostics import GraphspecError, Path, fail, quoted
+from graphspec.diagnostics import GraphspecError, Path, fail, quoted, warn
 from graphspec.spec.base import Component
 
 #: A target that is an image: a mask, whose values are labels; the input itself; or another image.
@@ -71,6 +71,19 @@ def check_followers(components: Sequence[Component], samples: Samples, kinds: Ma
             size = tuple(samples.targets[name].shape[-2:])
             if reason := _reason(component.type, kind, size, sizes):
                 raise _left_behind(component.type, name, reason, ("data", "augment", i))
+
+
+def say_what_stays(components: Sequence[Component], samples: Samples, labels: Collection[str]) -> None:
+    """Say where what is regressed may be a place in images, and they are moved alone: of one value it is not known."""
+    images = any(value.ndim == 4 for value in samples.inputs.values())
+    places = [name for name, value in samples.targets.items() if value.ndim == 2 and value.shape[1] > 1]
+    places = [name for name in places if name not in labels and samples.targets[name].is_floating_point()]
+    moving = [(i, component.type) for i, component in enumerate(components) if component.type in {*GEOMETRY, *DRAWN}]
+    if images and places and moving:
+        i, name = moving[0]
+        message = f"{name} moves what is in the images, and the target {quoted(places[0])} stays as it is"
+        hint = f"leave {name} out where it is points, boxes or directions"
+        warn("bad-value", message, at=("data", "augment", i), hint=hint)
 
 
 def _reason(name: str, kind: Kind, size: tuple[int, ...], sizes: set[tuple[int, ...]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -13,34 +14,49 @@ from graphspec.data.memory import check_size
 from graphspec.data.samples import Samples
 from graphspec.data.sources.paths import PlainText
 from graphspec.data.sources.source import Place, Source
+from graphspec.data.wanted import Wanted
 from graphspec.diagnostics import fail, quoted
 from graphspec.system.array_file import Claim, read_arrays
 from graphspec.system.regular_file import open_regular
 
 AT = ("data", "dataset")
-_FLAT = "one number a sample: y.argmax(1) of one-hot rows, y.ravel() of a column; values and masks are floats"
 
 
 def npz_arrays(
-    place: Place, file: str, targets: Sequence[PlainText] = ("y",), test_file: str = "", classes: int = 0
-) -> Source:
+    place: Place, file: str, targets: Sequence[PlainText] = ("y",), test_file: str = "", classes: int = 0,
+    names: Sequence[PlainText] | None = None,
+) -> Source:  # fmt: skip
     """``root/file``: arrays whose first dimension counts the samples; `targets` are the ones to predict, all others
     inputs.
 
-    An integer target is a class label and has one dimension; there are `classes` of them, else as many as the labels
-    reach to without a gap. With `classes` a target of whole floats is one as well. Images are ``N × C × H × W``,
-    uint8 or float in [0, 1].
+    An integer target is a class label, one a sample or one at each position (``N × H × W``, ``N × T``); there are
+    `classes` of them, else as many as the labels reach to without a gap. With `classes` a target of whole floats, one a
+    sample, is one as well; where losses take numbers, integers ``N × columns`` are numbers. `names` are those of the
+    classes of the first target, or of its columns. Images are ``N × C × H × W``, uint8 or float in [0, 1].
     """
-    training = _read(place.root / file, targets, classes)
-    labels = {name: value for name, value in training.targets.items() if not value.is_floating_point()}
+    targets = () if place.wanted.input else targets
+    read = functools.partial(_read, targets=targets, classes=classes, wanted=place.wanted)
+    training = read(place.root / file)
+    labels = {
+        name: tuple(map(str, range(classes or _count(name, value, place.wanted.ignored))))
+        for name, value in training.targets.items()
+        if not value.is_floating_point()
+    }
+    named = {target: tuple(map(str, names)) for target in targets[:1]} if names else {}
+    for target, given in named.items():
+        columns = len(labels[target]) if target in labels else training.targets[target].shape[1]
+        if len(given) != columns:
+            message = f"{len(given)} names are given, {quoted(target)} has {columns}"
+            raise fail("bad-value", message, at=(*AT, "names"))
     return Source(
         training,
-        (lambda: _read(place.root / test_file, targets, classes)) if test_file else None,
-        {name: tuple(map(str, range(classes or _count(name, value, place.ignored)))) for name, value in labels.items()},
+        (lambda: read(place.root / test_file)) if test_file else None,
+        {target: named.get(target, numbers) for target, numbers in labels.items()},
+        names=named,
     )
 
 
-def _read(path: Path, targets: Sequence[str], classes: int) -> Samples:
+def _read(path: Path, targets: Sequence[str], classes: int, wanted: Wanted) -> Samples:
     arrays = _arrays(path)
     absent = [name for name in targets if name not in arrays]
     if absent or len(arrays) == len(targets):
@@ -51,9 +67,11 @@ def _read(path: Path, targets: Sequence[str], classes: int) -> Samples:
     if len({len(value) for value in fields.values()}) > 1:
         sizes = ", ".join(f"{name} {len(value)}" for name, value in fields.items())
         raise fail("bad-data", f"the arrays of {path} differ in their number of samples: {sizes}", at=AT)
-    return Samples(
-        {name: value for name, value in fields.items() if name not in targets},
-        {name: _target(path, name, fields[name], classes) for name in targets},
+    return wanted.settled(
+        Samples(
+            {name: value for name, value in fields.items() if name not in targets},
+            {name: _target(name, fields[name], classes) for name in targets},
+        )
     )
 
 
@@ -93,12 +111,12 @@ def _tensor(path: Path, name: str, array: np.ndarray) -> Tensor:
     return torch.from_numpy(array.astype(np.float64 if wide else np.float32))
 
 
-def _target(path: Path, name: str, value: Tensor, classes: int) -> Tensor:
-    """Labels as ``N`` int64, values as ``N × …`` float32."""
+def _target(name: str, value: Tensor, classes: int) -> Tensor:
+    """Labels as ``N × …`` of whole numbers, values as ``N × …`` floats."""
     if value.is_floating_point() and not (classes and value.ndim == 1):
         return value if value.ndim > 1 else value.unsqueeze(1)
     if value.ndim > 1:
-        raise fail("bad-data", f"the labels {quoted(name)} of {path} have {value.ndim} dimensions, not 1", AT, _FLAT)
+        return value
     whole = value.to(torch.int64)
     if len(broken := (value != whole).nonzero().flatten()):
         row = int(broken[0])
@@ -110,7 +128,7 @@ def _count(name: str, labels: Tensor, ignored: Collection[int]) -> int:
     """How many classes `labels` reach to; a gap below the greatest is more likely a wrong label than an empty class."""
     counted = [label for label in labels.unique().tolist() if label not in ignored]
     if counted and counted[0] < 0:
-        row = int((labels == counted[0]).nonzero()[0])
+        row = int((labels == counted[0]).nonzero()[0, 0])
         message = f"{quoted(name)} is {counted[0]} at row {row}, and classes count from 0"
         hint = f"write 0, 1, … instead, or ignore_index = {counted[0]} in [train] loss where such samples do not count"
         raise fail("bad-data", message, at=(*AT, "targets"), hint=hint)
@@ -119,7 +137,7 @@ def _count(name: str, labels: Tensor, ignored: Collection[int]) -> int:
     gap = next((i for i, label in enumerate(present) if i != label), None)
     if gap is not None:
         top = present[gap]
-        row = int((labels == top).nonzero()[0])
+        row = int((labels == top).nonzero()[0, 0])
         raise fail(
             "bad-data", f"{quoted(name)} is {top} at row {row}, and no label is {gap}", at=(*AT, "targets"),
             hint=f"{_instead(gap)}; if that is meant, say classes = {present[-1] + 1}",

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from graphspec.data.sources import embedded, synthetic
 from graphspec.data.sources.arrays import npz_arrays
 from graphspec.data.sources.image_folder import image_folder
+from graphspec.data.sources.image_masks import image_masks
 from graphspec.data.sources.source import Source
 from graphspec.data.sources.tables import TABLES
 from graphspec.data.sources.torchvision_sets import VISION_SETS, VisionSource
+
+#: Those that decode image files of the user's, to RGB.
+OF_IMAGE_FILES = ("ImageFolder", "ImageMasks")
 
 SOURCES: dict[str, Callable[..., Source]] = {
     "digits": embedded.digits,
@@ -18,7 +22,9 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "breast_cancer": embedded.breast_cancer,
     "diabetes": embedded.diabetes,
     "line": synthetic.line,
+    "shapes": synthetic.shapes,
     "ImageFolder": image_folder,
+    "ImageMasks": image_masks,
     **TABLES,
     "npz": npz_arrays,
     **{name: VisionSource(name) for name in VISION_SETS},

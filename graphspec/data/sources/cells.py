@@ -14,6 +14,8 @@ _CODE = re.compile(r"[+-]?0\d+", re.ASCII)
 #: What other notations than the table's would read as a number.
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _GROUPED = re.compile(r"[+-]?\d{1,3}([,.' \u00a0\u202f]\d{3})+([.,]\d+)?", re.ASCII)
+#: A number with a unit: 12%, $5, 3 kg.
+_WITH_UNIT = re.compile(r"(?P<before>[^\w\s.,+-])?\s*[+-]?\d+([.,]\d+)?\s*(?P<after>[^\d\s.,]{1,4})?")
 #: How tables write that there is no value, in lower case.
 MISSING = frozenset(("", "na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", "."))
 _INFINITE = frozenset(("inf", "infinity", "+inf", "-inf", "+infinity", "-infinity"))
@@ -54,6 +56,13 @@ class Notation:
 
 #: As Python writes numbers, with commas between cells.
 PLAIN = Notation()
+
+
+def unit_of(texts: Sequence[str]) -> str:
+    """The unit that all `texts` have beside a number; empty where there is none."""
+    found = [_WITH_UNIT.fullmatch(text.strip()) for text in texts]
+    units = {(match["before"] or "") + (match["after"] or "") if match else "" for match in found}
+    return units.pop() if len(units) == 1 else ""
 
 
 def is_missing(text: str) -> bool:

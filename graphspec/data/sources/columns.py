@@ -12,12 +12,14 @@ from torch import Tensor
 
 from graphspec.data.memory import check_size
 from graphspec.data.samples import Samples
-from graphspec.data.sources.cells import PLAIN, Notation, is_missing, other_notation
+from graphspec.data.sources.cells import PLAIN, Notation, is_missing, other_notation, unit_of
 from graphspec.data.sources.table import AT, MOST_COLUMNS, Table
 from graphspec.diagnostics import fail, quoted, warn
 
 #: Rows from which on a column that counts them, or has another text in each, is no accident.
 _FEW_ROWS = 20
+#: Fewer different texts than this are names, whatever they look like.
+_FEW_AMOUNTS = 10
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ def _column(table: Table, name: str, goal: bool = False) -> Column:
         message = f"{table.path}: the column {quoted(name)} has {len(categories):,} different texts"
         raise fail("too-large", message, at=AT, hint=f"at most {MOST_COLUMNS:,} are read")
     _check_alike(table, name, categories)
+    _check_unit(table, name, categories)
     return Column(name, categories)
 
 
@@ -162,6 +165,15 @@ def _check_alike(table: Table, name: str, categories: Sequence[str]) -> None:
             )
             warn("bad-data", message, at=AT, hint="write them alike if they are meant to be one")
             return
+
+
+def _check_unit(table: Table, name: str, categories: Sequence[str]) -> None:
+    """Say where texts are numbers, all with one unit."""
+    unit = unit_of(categories) if len(categories) > _FEW_AMOUNTS else ""
+    if unit:
+        text = table.texts(name)[0]
+        message = f"{table.place(name, 0)}: {quoted(text)} is a number with a unit, and the column is read as texts"
+        warn("bad-data", message, at=AT, hint=f"write the numbers without {quoted(unit)} if they are meant")
 
 
 def _check_texts(table: Table, name: str, goal: bool) -> None:

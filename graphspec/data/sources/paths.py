@@ -26,11 +26,15 @@ def check_paths(function: Callable[..., Any], arguments: Mapping[str, Any], at: 
 
 
 def plain_texts(function: Callable[..., Any]) -> frozenset[str]:
-    """The arguments that `function` declares as :data:`PlainText`, or as a list of it."""
+    """The arguments that `function` declares as :data:`PlainText`, or as a list of it, alone or beside other types."""
     if not hasattr(function, "__annotations__"):
         return frozenset()
     hints = typing.get_type_hints(function, include_extras=True)
-    return frozenset(name for name, kind in hints.items() if PlainText in (kind, *typing.get_args(kind)))
+    return frozenset(name for name, kind in hints.items() if _is_plain(kind))
+
+
+def _is_plain(kind: Any) -> bool:
+    return kind == PlainText or (kind is not PlainText and any(map(_is_plain, typing.get_args(kind))))
 
 
 def check_inside(text: str, at: SpecPath) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphspec.data.samples import Samples
+from graphspec.data.wanted import Wanted
 
 if TYPE_CHECKING:
     from graphspec.data.sources.columns import Columns
@@ -20,7 +21,8 @@ class Source:
     ``test`` and ``validation`` read their parts when they are called and not before; None where the set has no such
     part of its own, so that one is split off ``train``. ``labels`` are the names of the classes in order, by target; a
     target that is not in it is regressed. ``sized`` is whether the size transforms were applied as the images were
-    read. ``columns`` say how the rows of a table become the one input.
+    read. ``columns`` say how the rows of a table become the one input. ``names`` are what the columns of a target
+    that is not in ``labels`` are called, where that is known.
     """
 
     train: Samples
@@ -29,17 +31,18 @@ class Source:
     sized: bool = False
     columns: Columns | None = None
     validation: Callable[[], Samples] | None = None
+    names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
     """Where a source may look, and what it may do there; decoded images are kept in ``cache`` where it is a folder.
 
-    ``ignored`` are the labels of samples that do not count, which are no classes.
+    ``wanted`` is what the losses want of the targets.
     """
 
     root: Path
     download: bool = False
     seed: int = 0
     cache: Path | None = None
-    ignored: frozenset[int] = frozenset()
+    wanted: Wanted = dataclasses.field(default_factory=Wanted)

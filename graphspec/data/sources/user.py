@@ -64,11 +64,15 @@ def _source(name: str, cls: type) -> Callable[..., Source]:
             return _construct(cls, name, arguments | {key: values[index] for key, values in parts.items()})
 
         first = part(0)
-        training = read_rows(first, name, resize)
+        training = place.wanted.settled(read_rows(first, name, resize))
         labels = {
-            key: _names(first, key, value, place.ignored) for key, value in training.targets.items() if _is_label(value)
+            key: _names(first, key, value, place.wanted.ignored)
+            for key, value in training.targets.items()
+            if _is_label(value)
         }
-        test: Callable[[], Samples] | None = (lambda: read_rows(part(1), name, resize)) if parts else None
+        test: Callable[[], Samples] | None = (
+            (lambda: place.wanted.settled(read_rows(part(1), name, resize))) if parts else None
+        )
         return Source(training, test, labels, sized=True)
 
     free = [p.replace(kind=p.KEYWORD_ONLY) for key, p in signature.parameters.items() if key not in _GIVEN]

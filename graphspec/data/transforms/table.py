@@ -45,6 +45,16 @@ class SizeTransforms:
             images = step(images)
         return images
 
+    def of_mask(self, labels: Tensor) -> Tensor:
+        """The whole numbers `labels`, ``… × H × W``, of images that this is applied to: moved with them by nearest."""
+        from torchvision import tv_tensors
+
+        mask: Any = tv_tensors.Mask(labels)
+        for step in self.steps:
+            mask = mask if step.colours else step(mask)
+        found: Tensor = mask.as_subclass(Tensor)
+        return found
+
     @property
     def names(self) -> list[str]:
         """By which the spec knows them."""

@@ -19,6 +19,8 @@ from graphspec.training.optim.objective import Term, pick
 _OTHER_TARGETS = "MSELoss takes any numbers; two numbers that stand for two classes are written 0 and 1"
 #: Share of targets that a last layer may miss, as outliers.
 _FEW = 0.01
+#: Samples whose targets are looked at where they are made with each batch.
+_MADE = 512
 #: How far probabilities may be from what they sum to.
 _ROUNDING = 1e-3
 
@@ -31,13 +33,13 @@ def preflight(learner: Learner, batches: Batches, data: DataSet) -> None:
         message = f"batch_size {batches.batch_size} is more than the {rows} training samples"
         raise fail("no-data", message, at=("data", "batch_size"))
     for term in terms:
-        _check_targets(term, data)
+        _check_targets(term, data, batches)
     batch = next(batches.in_order(2))
     module.eval()
     with torch.inference_mode():
         output, target = module(*binding.inputs_of(batch)), binding.targets_of(batch)
         for term in terms:
-            if term.row.compared and len(term.outputs) == 1:
+            if term.compared and len(term.outputs) == 1:
                 _check_output(term, *term.pair(output, target), data)
                 _check_scale(term, pick(output, term.outputs[0]))
             term(output, target)
@@ -52,11 +54,13 @@ def preflight(learner: Learner, batches: Batches, data: DataSet) -> None:
         warn("bad-data", f"{which} in the training part", at=("data", "dataset"))
 
 
-def _check_targets(term: Term, data: DataSet) -> None:
+def _check_targets(term: Term, data: DataSet, batches: Batches) -> None:
     """Whether values are among those that the loss compares with, and that the last layer can give."""
     parts = {"training": data.train, "validation": data.validation}
     for part, samples in parts.items():
         values = None if samples is None or term.target is None else samples.targets[term.target]
+        if values is not None and data.copied is not None:  # made with each batch
+            values = next(batches.in_order(_MADE)).targets[data.copied] if part == "training" else None
         if values is None or not values.is_floating_point() or term.classes is not None:
             continue
         if (outside := term.among.outside(values)).any():
@@ -70,7 +74,7 @@ def _check_targets(term: Term, data: DataSet) -> None:
 def _check_reach(term: Term, values: Tensor, part: str) -> None:
     """Warn where the last layer cannot give some of the `values`."""
     span = SPANS.get(str(term.producer))
-    if span is None or term.takes is not ANY or not term.row.compared or part != "training":
+    if span is None or term.takes is not ANY or not term.compared or part != "training":
         return
     share = span.outside(values).to(torch.float64).mean().item()
     if share > _FEW:
@@ -100,11 +104,24 @@ def _check_output(term: Term, output: Tensor, target: Tensor, data: DataSet) -> 
         raise fail("class-count", message, at=("data", "dataset"), hint="to tell classes apart takes two of them")
     one_column = count == 2 and term.row.targets is not Targets.CLASSES
     widths = [1, count] if one_column else [count]
-    if output.ndim != 2 or output.shape[1] not in widths:
-        wanted = " or ".join(f"N × {width}" for width in widths)
-        message = f"the output is {given}, but {data.name} has {count} classes"
-        flat = "; a Flatten before the Linear layers makes one row of a sample" if output.ndim > 2 else ""
-        raise fail("class-count", message, at=("outputs",), hint=f"{term.name} needs {wanted}{flat}")
+    places = target.shape[1:]
+    if output.ndim < 2 or output.shape[1] not in widths or output.shape[2:] != places:
+        at_each = "".join(f" × {size}" for size in places)
+        wanted = " or ".join(f"N × {width}{at_each}" for width in widths)
+        where = f" at each of {at_each[3:]} positions" if places else ""
+        message = f"the output is {given}, but {data.name} has {count} classes{where}"
+        raise fail(
+            "class-count", message, at=("outputs",), hint=f"{term.name} needs {wanted}{_instead(output, target, count)}"
+        )
+
+
+def _instead(output: Tensor, target: Tensor, count: int) -> str:
+    """What else may be meant where an output does not fit labels ``N × …``."""
+    if target.ndim == 1:
+        return "; a Flatten before the Linear layers makes one row of a sample" if output.ndim > 2 else ""
+    if output.shape == target.shape and count == 2:
+        return "; of one-hot rows y.argmax(1) is the class, and BCEWithLogitsLoss takes several labels a sample"
+    return "; numbers are written as floats" if output.shape == target.shape else ""
 
 
 def _check_scale(term: Term, output: Tensor) -> None:

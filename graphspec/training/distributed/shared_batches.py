@@ -53,7 +53,7 @@ class SharedBatches:
         What is drawn for a sample depends on its place in the whole batch; so with augmentation each process augments
         the whole batch and keeps its part.
         """
-        if self.batches.augment or self.batches.mix:
+        if self.batches.augment or self.batches.mix or self.batches.corrupt:
             for whole in self.batches.shuffled(epoch, start):
                 rows, own = self._rows(len(whole))
                 yield _part(whole.take(rows.to(_device(whole))), whole.targets, own)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from graphspec.data import Batches, DataSet
 from graphspec.data.dataset import Part
+from graphspec.data.learned import Learned
 from graphspec.data.seeds import generator
 from graphspec.module.weights import load_weights
 from graphspec.system.canvas import Album
-from graphspec.training.evaluate.measure import Measured, measure
+from graphspec.training.evaluate.maps import Maps
+from graphspec.training.evaluate.measure import Measured, Predictions, measure
+from graphspec.training.evaluate.thresholds import choose_thresholds, of_labels
 from graphspec.training.learner import Learner
-from graphspec.training.metrics.scores import per_class
+from graphspec.training.metrics.scores import per_class, per_class_of_positions
 from graphspec.training.plots.chosen_plots import draw_predictions
 from graphspec.training.run.report import EvaluateReport
 from graphspec.training.run.run_folder import RunFolder, read_weights
@@ -33,6 +37,9 @@ def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder, whole: bool
     started = time.perf_counter()
     load_weights(learner.module, read_weights(folder.path, "best"))
     parts = _parts(data)
+    thresholds = choose_thresholds(learner, data) if learner.tuned else {}
+    if thresholds:
+        folder.write_json("learned", dataclasses.replace(Learned.of(data), thresholds=thresholds).as_dict())
     found: dict[Part, Measured] = {}
     for part in parts:
         batches = data.batches(part, learner.device)
@@ -43,7 +50,7 @@ def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder, whole: bool
     with Album(folder.path) as album:
         draw_predictions(last.predictions, data, parts[-1], album, whole)
     curves = folder.path / "curves.png"
-    classes, confusion = _by_class(last, data)
+    classes, confusion, table = _by_class(last, data)
     report = EvaluateReport(
         run=folder.path,
         parts={part: each.metrics for part, each in found.items()},
@@ -52,7 +59,7 @@ def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder, whole: bool
         seconds=time.perf_counter() - started,
         classes=classes,
         confusion=None if confusion is None else confusion.tolist(),
-        per_class=None if confusion is None else _per_class(confusion, classes or ()),
+        per_class=table,
     )
     folder.write_json("evaluation", report.as_dict())
     return report
@@ -78,14 +85,22 @@ def _some(batches: Batches, seed: int) -> Batches:
     return dataclasses.replace(batches, samples=batches.samples.subset(chosen.to(device)))
 
 
-def _by_class(found: Measured, data: DataSet) -> tuple[tuple[str, ...] | None, Tensor | None]:
-    """The classes of the first output that has them, and the counts of (true, predicted)."""
+Table = dict[str, dict[str, float]]
+
+
+def _by_class(found: Measured, data: DataSet) -> tuple[tuple[str, ...] | None, Tensor | None, Table | None]:
+    """The classes of the first output that has them, the counts of (true, predicted), and each class's scores."""
     for predictions in found.predictions.values():
-        if (target := predictions.term.target or "") in data.labels:
-            return data.labels[target], predictions.confusion()
-    return data.classes, None
+        target, reading = predictions.term.target or "", predictions.term.reading
+        if reading.labels is not None and isinstance(predictions, Predictions):
+            return None, None, _named(of_labels(predictions), data.applied[target])
+        if target in data.labels:
+            counts = predictions.confusion()
+            of_each = per_class_of_positions if isinstance(predictions, Maps) else per_class
+            return data.labels[target], counts, _named(of_each(counts), data.labels[target])
+    return data.classes, None, None
 
 
-def _per_class(confusion: Tensor, classes: tuple[str, ...]) -> dict[str, dict[str, float]]:
-    table = {name: column.tolist() for name, column in per_class(confusion).items()}
+def _named(columns: Mapping[str, Tensor], classes: tuple[str, ...]) -> Table:
+    table = {name: column.tolist() for name, column in columns.items()}
     return {label: {name: column[i] for name, column in table.items()} for i, label in enumerate(classes)}

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphspec.data import Batches, Samples
 from graphspec.training.evaluate.in_halves import in_halves
+from graphspec.training.evaluate.maps import Maps, WorstMaps
 from graphspec.training.learner import Learner
 from graphspec.training.metrics.metric_set import MetricSet
 from graphspec.training.metrics.statistics import Confusion
@@ -46,7 +47,7 @@ class Measured:
     """``loss`` and the metrics of a part of ``samples`` samples, and by output what was predicted, if small."""
 
     metrics: dict[str, float]
-    predictions: Mapping[str, Predictions]
+    predictions: Mapping[str, Predictions | Maps]
     samples: int
 
 
@@ -70,17 +71,25 @@ def measure(learner: Learner, batches: Batches, keep: bool = False) -> Measured:
     """Measure the module on every sample of `batches`; predictions are kept only with `keep`."""
     found = MetricSet(learner.metrics.components, learner.objective, learner.device)
     terms = learner.objective.scored if keep else {}
-    kept = {name: _Kept(len(batches.samples)) for name in terms}
+    kept: dict[str, _Kept | WorstMaps] = {
+        name: WorstMaps(term) if _has_positions(term, batches.samples) else _Kept(term, len(batches.samples))
+        for name, term in terms.items()
+    }
     for output, target in predicted(learner, learner.predict, batches):
         found.update(0.0 if learner.objective.weighed else learner.objective(output, target).item(), output, target)
         for name in list(kept):
             pair = terms[name].pair(output, target)
-            if pair[0][:1].numel() * len(batches.samples) > _MOST_KEPT:
+            if isinstance(kept[name], _Kept) and pair[0][:1].numel() * len(batches.samples) > _MOST_KEPT:
                 del kept[name]
             else:
                 kept[name].add(*pair)
-    predictions = {name: Predictions(terms[name], *each.tensors()) for name, each in kept.items()}
+    predictions = {name: each.predictions() for name, each in kept.items()}
     return Measured(found.compute(), predictions, len(batches.samples))
+
+
+def _has_positions(term: Term, samples: Samples) -> bool:
+    """Whether a sample's target is a class at each of several positions."""
+    return term.classes is not None and term.target is not None and samples.targets[term.target].ndim > 1
 
 
 class _Kept:
@@ -88,8 +97,8 @@ class _Kept:
     where the next one could have been.
     """
 
-    def __init__(self, count: int) -> None:
-        self._count, self._filled = count, 0
+    def __init__(self, term: Term, count: int) -> None:
+        self._term, self._count, self._filled = term, count, 0
         self._rooms: tuple[Tensor, ...] = ()
 
     def add(self, *values: Tensor) -> None:
@@ -99,7 +108,7 @@ class _Kept:
         for room, value in zip(self._rooms, values, strict=True):
             room[start : self._filled] = value
 
-    def tensors(self) -> tuple[Tensor, Tensor]:
+    def predictions(self) -> Predictions:
         """All of them, on the CPU, outputs as float32."""
         outputs, targets = (room.cpu() for room in self._rooms)
-        return outputs.float(), targets
+        return Predictions(self._term, outputs.float(), targets)

@@ -13,7 +13,7 @@ from graphspec.diagnostics import Path, fail, quoted, suggest
 from graphspec.ops.components import check_arguments, choose
 from graphspec.spec.base import Component
 from graphspec.training.metrics.names import LOSS, MetricName, names_of
-from graphspec.training.metrics.statistics import Statistic
+from graphspec.training.metrics.statistics import Confusion, LabelCounts, Statistic
 from graphspec.training.metrics.table import METRICS, Kind
 from graphspec.training.optim.objective import Objective, Term, Values
 
@@ -30,7 +30,8 @@ class Metric:
     @property
     def statistic(self) -> tuple[type[Statistic], str]:
         """What it reads: metrics with the same one share it."""
-        return self.kind.statistic, self.term.outputs[0]
+        of_labels = self.term.reading.labels is not None and self.kind.statistic is Confusion
+        return LabelCounts if of_labels else self.kind.statistic, self.term.outputs[0]
 
 
 class MetricSet:
@@ -138,7 +139,8 @@ def check_metric(component: Component, at: Path) -> tuple[Kind, dict[str, Any]]:
 def _checked(component: Component, name: MetricName, objective: Objective, at: Path) -> Metric:
     kind, arguments = check_metric(component, at)
     term = _term(component, objective, at)
-    if kind.for_classes != (term.classes is not None):
+    fits = kind.of_labels and term.reading.labels is not None
+    if not fits and kind.for_classes != (term.classes is not None):
         task = "classes" if kind.for_classes else "regression"
         hint = (
             "in [data] dataset, classes = true reads a target of whole numbers as classes" if kind.for_classes else ""

@@ -14,7 +14,7 @@ LOSS = "loss"
 #: The parts that each epoch measures, as columns of metrics.csv begin.
 PARTS = ("train", "validation")
 #: Names that are written otherwise where there is room.
-_TITLES = {"roc_auc": "ROC AUC", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
+_TITLES = {"roc_auc": "ROC AUC", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1", "iou": "IoU"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphspec.training.metrics.statistics import Confusion, Moments, Scores
+from graphspec.training.metrics.statistics import Confusion, LabelCounts, Moments, Scores
 
 
-def accuracy(statistic: Confusion) -> float:
-    """The share of samples whose class is predicted."""
+def accuracy(statistic: Confusion | LabelCounts) -> float:
+    """The share of samples whose class is predicted; of several labels, all of them."""
+    if isinstance(statistic, LabelCounts):
+        return _ratio(*statistic.samples.unbind()).item()
     matrix = statistic.matrix
     return _ratio(matrix.diagonal().sum(), matrix.sum()).item()
 
@@ -25,19 +27,54 @@ def per_class(matrix: Tensor) -> dict[str, Tensor]:
     }
 
 
-def precision(statistic: Confusion, average: str = "macro") -> float:
+def per_class_of_positions(matrix: Tensor) -> dict[str, Tensor]:
+    """:func:`per_class` and the intersection over union (Jaccard index) of each class, of which positions are."""
+    found = per_class(matrix)
+    hits, either = matrix.diagonal(), matrix.sum(1) + matrix.sum(0) - matrix.diagonal()
+    return {"iou": _ratio(hits, either), **found}
+
+
+def per_label(statistic: LabelCounts) -> dict[str, Tensor]:
+    """Precision, recall, F1 and support of each label; 0 where undefined."""
+    support, predicted, hits = statistic.counts.unbind()
+    return {
+        "precision": _ratio(hits, predicted),
+        "recall": _ratio(hits, support),
+        "f1": _ratio(2 * hits, support + predicted),
+        "support": support,
+    }
+
+
+def iou(statistic: Confusion, average: str = "macro", include_background: bool = True) -> float:
+    """Intersection over union (the Jaccard index) of the classes' positions, of all samples together.
+
+    ``average`` is macro or weighted (by support); class 0 is the background. As torchmetrics' JaccardIndex.
+    """
+    return _average(statistic.matrix, "iou", average, 0 if include_background else 1)
+
+
+def dice(statistic: Confusion, average: str = "macro", include_background: bool = True) -> float:
+    """The Dice coefficient of the classes' positions, of all samples together, which is their F1.
+
+    ``average`` is macro or weighted (by support); class 0 is the background. As torchmetrics' DiceScore with
+    ``aggregation_level="global"``.
+    """
+    return _average(statistic.matrix, "f1", average, 0 if include_background else 1)
+
+
+def precision(statistic: Confusion | LabelCounts, average: str = "macro") -> float:
     """Of the samples predicted as a class, those that are; ``average`` is macro or weighted (by support)."""
-    return _average(statistic.matrix, "precision", average)
+    return _averaged(statistic, "precision", average)
 
 
-def recall(statistic: Confusion, average: str = "macro") -> float:
+def recall(statistic: Confusion | LabelCounts, average: str = "macro") -> float:
     """Of the samples of a class, those predicted as it; ``average`` is macro or weighted (by support)."""
-    return _average(statistic.matrix, "recall", average)
+    return _averaged(statistic, "recall", average)
 
 
-def f1(statistic: Confusion, average: str = "macro") -> float:
+def f1(statistic: Confusion | LabelCounts, average: str = "macro") -> float:
     """The harmonic mean of precision and recall; ``average`` is macro or weighted (by support)."""
-    return _average(statistic.matrix, "f1", average)
+    return _averaged(statistic, "f1", average)
 
 
 def top_k_accuracy(statistic: Scores, k: int = 5) -> float:
@@ -53,9 +90,45 @@ def roc_auc(statistic: Scores) -> float:
     A class's score is its probability, or its output where the loss gives that no such meaning. NaN where a class does
     not occur, as then nothing is defined.
     """
+    columns = _against_the_rest(statistic)
+    return sum(_auc(score, positive) for score, positive in columns) / len(columns)
+
+
+def average_precision(statistic: Scores, average: str = "macro") -> float:
+    """The area under the precision-recall curve as a sum of steps: of the second of two classes, or the mean over
+    classes or labels, each against the rest; ``average`` is macro or weighted (by support).
+    """
+    columns = _against_the_rest(statistic)
+    found = torch.tensor([_precision_over_recall(*column) for column in columns], dtype=torch.float64)
+    if average == "macro":
+        return found.mean().item()
+    support = torch.tensor([int(positive.sum()) for _, positive in columns])
+    return _ratio((found * support).sum(), support.sum()).item()
+
+
+def average_precision_of_each(statistic: Scores) -> list[float]:
+    """:func:`average_precision` of every class or label."""
+    return [_precision_over_recall(*column) for column in _against_the_rest(statistic)]
+
+
+def _precision_over_recall(score: Tensor, positive: Tensor) -> float:
+    """Σ (recall − recall before) · precision over the different scores, the highest first; 0 without a positive."""
+    order = score.argsort(descending=True)
+    last = torch.cat([score[order].diff() != 0, torch.ones(1, dtype=torch.bool, device=score.device)])
+    hits = positive[order].cumsum(0)[last].to(torch.float64)
+    seen = torch.arange(1, len(score) + 1, device=score.device)[last]
+    gained = hits.diff(prepend=hits.new_zeros(1))
+    return (gained * hits / seen).sum().item() / max(1, int(positive.sum()))
+
+
+def _against_the_rest(statistic: Scores) -> list[tuple[Tensor, Tensor]]:
+    """Of each class or label, of the second alone of two classes: the scores, and which samples are of it."""
+    if statistic.reading.labels is not None:
+        outputs, targets = torch.cat(statistic.outputs).to(torch.float64), torch.cat(statistic.targets) > 0.5
+        return [(outputs[:, i], targets[:, i]) for i in range(outputs.shape[1])]
     outputs, targets = _ranked(statistic)
     classes = [1] if outputs.shape[1] == 2 else range(outputs.shape[1])
-    return sum(_auc(outputs[:, i], targets == i) for i in classes) / len(classes)
+    return [(outputs[:, i], targets == i) for i in classes]
 
 
 def _ranked(statistic: Scores) -> tuple[Tensor, Tensor]:
@@ -117,9 +190,11 @@ def mae(statistic: Moments) -> float:
 def r2(statistic: Moments) -> float:
     """The coefficient of determination, the mean over output columns.
 
-    A constant target gives 1 where every prediction is right, else 0.
+    A constant target gives 1 where every prediction is right, else 0; of one sample nothing is known: NaN.
     """
-    _, squared, _, _, spread = _sums(statistic)
+    count, squared, _, _, spread = _sums(statistic)
+    if count.max() < 2:
+        return float("nan")
     constant = (squared == 0).to(squared.dtype)
     return torch.where(spread > 0, 1 - squared / spread, constant).mean().item()
 
@@ -129,13 +204,23 @@ def _sums(statistic: Moments) -> Tensor:
     return statistic.sums
 
 
-def _average(matrix: Tensor, score: str, average: str) -> float:
-    """Over the classes that occur, as target or prediction, as scikit-learn does."""
-    table = per_class(matrix)
-    occurs = (matrix.sum(0) + matrix.sum(1)) > 0
+def _averaged(statistic: Confusion | LabelCounts, score: str, average: str) -> float:
+    """Over the classes that occur, or over all labels, as scikit-learn does."""
+    if isinstance(statistic, Confusion):
+        return _average(statistic.matrix, score, average)
+    table = per_label(statistic)
+    if average == "weighted":
+        return _ratio((table[score] * table["support"].cpu()).sum(), table["support"].sum()).item()
+    return table[score].mean().item()
+
+
+def _average(matrix: Tensor, score: str, average: str, first: int = 0) -> float:
+    """Over the classes from `first` on that occur, as target or prediction, as scikit-learn does."""
+    table = {name: column[first:] for name, column in per_class_of_positions(matrix).items()}
+    occurs = (matrix.sum(0) + matrix.sum(1))[first:] > 0
     if average == "weighted":
         return _ratio((table[score] * table["support"]).sum(), table["support"].sum()).item()
-    return table[score][occurs].mean().item()
+    return table[score][occurs.to(table[score].device)].mean().item()
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:

@@ -36,12 +36,13 @@ class Confusion:
         if self._waiting:
             outputs, targets = zip(*self._waiting, strict=True)
             cell = torch.cat(targets) * len(self._matrix) + self.term.reading.predicted(torch.cat(outputs))
+            cell = cell.flatten()
             self._matrix.view(-1).index_add_(0, cell, torch.ones_like(cell))
             self._waiting, self._values = [], 0
 
     def update(self, output: Tensor, target: Tensor) -> None:
-        """Count a batch, now or later; `output` may be written over in between."""
-        many = output.numel() > _MANY
+        """Count a batch, now or later, each position by itself; `output` may be written over in between."""
+        many = output.numel() > _MANY or output.ndim > 2
         self._waiting.append((output if many else output.clone(), target))
         self._values += output.numel()
         if many or self._values > COUNTED_AT_ONCE:
@@ -57,6 +58,33 @@ class Confusion:
         self._matrix.copy_(state["matrix"])
 
 
+class LabelCounts:
+    """For each label that may apply, int64: how often it does, is predicted, and both; and how many samples have all
+    labels right.
+    """
+
+    def __init__(self, term: Term, device: torch.device) -> None:
+        assert term.reading.labels is not None
+        self.reading = term.reading
+        self.counts = torch.zeros(3, term.reading.labels, dtype=torch.int64, device=device)
+        self.samples = torch.zeros(2, dtype=torch.int64, device=device)
+
+    def update(self, output: Tensor, target: Tensor) -> None:
+        """Count a batch, ``N × labels`` of outputs and of 0 and 1."""
+        predicted, true = self.reading.applies(output), target > 0.5
+        self.counts += torch.stack([true.sum(0), predicted.sum(0), (true & predicted).sum(0)])
+        self.samples += torch.stack([(true == predicted).all(1).sum(), self.samples.new_tensor(len(output))])
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The counts so far."""
+        return {"counts": self.counts, "samples": self.samples}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from counts taken earlier."""
+        self.counts.copy_(state["counts"])
+        self.samples.copy_(state["samples"])
+
+
 class Scores:
     """Every output and target, for metrics that need the ranking of all samples."""
 
@@ -66,9 +94,10 @@ class Scores:
         self.targets: list[Tensor] = []
 
     def update(self, output: Tensor, target: Tensor) -> None:
-        """Keep a batch; `output` may be written over."""
-        self.outputs.append(output.clone())
-        self.targets.append(target)
+        """Keep a batch, each position as a sample; `output` may be written over."""
+        rows = output if output.ndim <= 2 else output.movedim(1, -1).flatten(0, -2)
+        self.outputs.append(rows.clone())
+        self.targets.append(target if target.is_floating_point() else target.flatten())
 
     def state_dict(self) -> dict[str, Tensor]:
         """What was kept so far."""
@@ -113,4 +142,4 @@ def _merged(a: Tensor, b: Tensor) -> Tensor:
     return torch.stack([count, a[1] + b[1], a[2] + b[2], mean, spread])
 
 
-Statistic = Confusion | Scores | Moments
+Statistic = Confusion | LabelCounts | Scores | Moments

@@ -12,7 +12,8 @@ from graphspec.training.metrics.statistics import Confusion, Moments, Scores, St
 @dataclasses.dataclass(frozen=True, slots=True)
 class Kind:
     """A metric: the statistic it reads, its formula, which way is better, and whether it is for classes, needs their
-    probabilities, and has no value where one of them does not occur.
+    probabilities, and has no value where one of them does not occur, or where there are fewer samples than ``fewest``.
+    ``of_labels``: it is also for labels of which several may apply.
     """
 
     statistic: type[Statistic]
@@ -21,18 +22,23 @@ class Kind:
     for_classes: bool = True
     of_probabilities: bool = False
     of_every_class: bool = False
+    fewest: int = 1
+    of_labels: bool = False
 
 
 METRICS = {
-    "accuracy": Kind(Confusion, scores.accuracy),
-    "precision": Kind(Confusion, scores.precision),
-    "recall": Kind(Confusion, scores.recall),
-    "f1": Kind(Confusion, scores.f1),
+    "accuracy": Kind(Confusion, scores.accuracy, of_labels=True),
+    "precision": Kind(Confusion, scores.precision, of_labels=True),
+    "recall": Kind(Confusion, scores.recall, of_labels=True),
+    "f1": Kind(Confusion, scores.f1, of_labels=True),
+    "iou": Kind(Confusion, scores.iou),
+    "dice": Kind(Confusion, scores.dice),
     "top_k_accuracy": Kind(Scores, scores.top_k_accuracy),
-    "roc_auc": Kind(Scores, scores.roc_auc, of_every_class=True),
+    "average_precision": Kind(Scores, scores.average_precision, of_labels=True),
+    "roc_auc": Kind(Scores, scores.roc_auc, of_every_class=True, of_labels=True),
     "calibration_error": Kind(Scores, scores.calibration_error, higher_is_better=False, of_probabilities=True),
     "mse": Kind(Moments, scores.mse, higher_is_better=False, for_classes=False),
     "rmse": Kind(Moments, scores.rmse, higher_is_better=False, for_classes=False),
     "mae": Kind(Moments, scores.mae, higher_is_better=False, for_classes=False),
-    "r2": Kind(Moments, scores.r2, for_classes=False),
+    "r2": Kind(Moments, scores.r2, for_classes=False, fewest=2),
 }

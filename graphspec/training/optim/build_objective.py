@@ -38,10 +38,13 @@ class Head:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A target field: how many classes it has (None for values), and their counts in the training part."""
+    """A target field: how many classes it has (None for values), and their counts in the training part; or how many
+    ``labels``, of which several may apply.
+    """
 
     classes: int | None
     counts: Callable[[], Tensor] | None = None
+    labels: int | None = None
 
 
 def build_objective(
@@ -61,10 +64,12 @@ def build_objective(
     for component, at in placed(losses):
         loss, own = _parted(component)
         names = _outputs(loss.type, own.get("output"), outputs, at)
-        target = _target(loss.type, own.get("target"), names[0], targets, fields, at)
+        against = _other_output(loss.type, own.get("target"), names, outputs, fields, at)
+        target = None if against else _target(loss.type, own.get("target"), names[0], targets, fields, at)
         about = fields[target] if target is not None else Target(None)
         term = _term(component, names, target, about, heads.get(names[0], Head()), at)
         term.loss.to(device)
+        term = dataclasses.replace(term, against=against)
         terms.append(term)
     return Objective(tuple(terms))
 
@@ -119,15 +124,17 @@ def _term(
     component, own = _parted(component)
     name, classes, factor = component.type, about.classes, _factor(own.get("factor", 1.0), at)
     loss = _module(component, about, head.columns, at)
-    if classes is None and LOSSES[name].targets in (Targets.CLASSES, Targets.SIGNS):
+    if classes is None and target is not None and LOSSES[name].targets in (Targets.CLASSES, Targets.SIGNS):
         raise fail("bad-loss", f"{name} is for classes, the data set has none", at=at, hint=_FOR_CLASSES)
     if name == "KLDivLoss" and component.args.get("log_target") is True and classes is not None:
         raise fail("bad-loss", "class labels have no logarithms", at=(*at, "log_target"), hint="remove log_target")
     prepare = preparation(LOSSES[name].targets, classes)
     reading = Reading.of(name, component.args, classes, head.producer)
+    if about.labels is not None and reading.probability is not None and reading.probability.each:
+        reading = dataclasses.replace(reading, labels=about.labels)
     return Term(
         name, loss, outputs, target, prepare, reading, factor, "ignore_index" in component.args, component.args,
-        head.producer,
+        head.producer, against,
     )  # fmt: skip
 
 
@@ -188,6 +195,20 @@ def _outputs(loss: str, named: Any, outputs: tuple[str, ...], at: Path) -> tuple
     if len(names) != wanted:
         raise fail("bad-loss", f"{loss} takes {wanted} outputs, not {len(names)}", at=(*at, "output"))
     return names
+
+
+def _other_output(
+    loss: str, named: Any, names: tuple[str, ...], outputs: tuple[str, ...], fields: Mapping[str, Target], at: Path
+) -> str | None:
+    """The output that stands for the target, where `named` is one and no field of the data."""
+    if named not in outputs or named in fields or LOSSES[loss].targets is Targets.NONE:
+        return None
+    if named in names:
+        raise fail("bad-loss", f"the output {quoted(named)} is compared with itself", at=(*at, "target"))
+    if LOSSES[loss].targets is not Targets.VALUES and loss != "CrossEntropyLoss":
+        message = f"{loss} compares with {LOSSES[loss].targets.value}, which the output {quoted(named)} is not"
+        raise fail("bad-loss", message, at=(*at, "target"))
+    return str(named)
 
 
 def _target(

@@ -26,8 +26,9 @@ class Term:
     """A loss of one or several outputs, with the preparation of its target.
 
     ``reading`` is what the first output says: of how many classes, None for regression, and what probability it has.
-    ``factor`` weighs the term in the sum. ``ignores`` says that samples of one class do not count. ``arguments`` are
-    the loss's, and ``producer`` is the type of the layer that gives the first output, where it is known.
+    ``factor`` weighs the term in the sum. ``ignores`` says that samples of one class do not count. ``against`` is an
+    output that stands for the target. ``arguments`` are the loss's, ``producer`` is the type of the layer that gives
+    the first output.
     """
 
     name: str
@@ -40,6 +41,12 @@ class Term:
     ignores: bool = False
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     producer: str | None = None
+    against: str | None = None
+
+    @property
+    def compared(self) -> bool:
+        """Whether the first output is compared with a target of the data, so that it can be scored."""
+        return self.row.compared and self.target is not None
 
     @property
     def row(self) -> Loss:
@@ -91,9 +98,12 @@ class Term:
 
     def _of(self, output: Values, target: Values) -> Tensor:
         given = [pick(output, name) for name in self.outputs]
-        if self.target is None:
+        if self.against is not None:
+            wanted = pick(output, self.against)
+        elif self.target is None:
             return self.loss(*given)
-        wanted = self.prepare(given[0], pick(target, self.target))
+        else:
+            wanted = self.prepare(given[0], pick(target, self.target))
         before = 1 if self.name == "GaussianNLLLoss" else len(given)  # whose variance stands behind the target
         return self.loss(*given[:before], wanted, *given[before:])
 
@@ -106,12 +116,12 @@ class Term:
         return pick(output, self.outputs[0]), truth
 
     def counted(self, output: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """Of a pair, the samples that the loss does not ignore."""
+        """Of a pair, the samples that the loss does not ignore; of one with positions, those, ``positions × C``."""
         if not self.ignores or truth.is_floating_point():
             return output, truth
         ignored: Any = self.loss.ignore_index
-        rows = (truth != ignored).nonzero().flatten()
-        return (output, truth) if len(rows) == len(truth) else (output[rows], truth[rows])
+        counts = truth != ignored
+        return (output, truth) if counts.all() else (output.movedim(1, -1)[counts], truth[counts])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,12 +162,12 @@ class Objective:
     @property
     def scored(self) -> dict[str, Term]:
         """By output: the first term that compares it with a target, which is what metrics and pictures are of."""
-        return {term.outputs[0]: term for term in reversed(self.terms) if term.row.compared}
+        return {term.outputs[0]: term for term in reversed(self.terms) if term.compared}
 
     @property
     def first(self) -> Term | None:
         """The first term that compares an output with a target."""
-        return next((term for term in self.terms if term.row.compared), None)
+        return next((term for term in self.terms if term.compared), None)
 
 
 def share_of(part: Sequence[float], whole: Sequence[float]) -> tuple[float, ...]:

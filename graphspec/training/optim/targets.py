@@ -26,12 +26,12 @@ def _as_it_is(output: Tensor, target: Tensor) -> Tensor:
 
 
 def _as_values(output: Tensor, target: Tensor) -> Tensor:
-    """Class labels as floats of the output's shape: a column of 0 and 1, or one-hot rows."""
+    """Class labels ``N × …`` as floats of the output's shape ``N × C × …``: one column of 0 and 1, or one-hot."""
     if target.is_floating_point():
         return target
     if output.shape[1] == 1:
         return target.to(output.dtype).unsqueeze(1)
-    return nn.functional.one_hot(target, output.shape[1]).to(output.dtype)
+    return nn.functional.one_hot(target, output.shape[1]).movedim(-1, 1).to(output.dtype)
 
 
 def _as_signs(output: Tensor, target: Tensor) -> Tensor:

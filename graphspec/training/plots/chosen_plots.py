@@ -11,15 +11,18 @@ from graphspec.data import DataSet, Samples
 from graphspec.data.dataset import Part
 from graphspec.data.transforms import to_float
 from graphspec.system.canvas import Album
+from graphspec.training.evaluate.maps import Maps
 from graphspec.training.evaluate.measure import Predictions
-from graphspec.training.plots import classifier_plots, run_plots
+from graphspec.training.evaluate.thresholds import of_labels
+from graphspec.training.metrics.scores import per_class
+from graphspec.training.plots import classifier_plots, mask_plots, run_plots
 
 #: Wrong predictions that are shown, the most confident first.
 MOST_ERRORS = 24
 
 
 def draw_predictions(
-    predictions: Mapping[str, Predictions], data: DataSet, part: Part, album: Album, whole: bool
+    predictions: Mapping[str, Predictions | Maps], data: DataSet, part: Part, album: Album, whole: bool
 ) -> None:
     """Draw the predictions of each output on `part` into `album`; without `whole` one picture an output.
 
@@ -27,7 +30,12 @@ def draw_predictions(
     """
     for name, each in predictions.items():
         prefix = f"{name}_" if len(predictions) > 1 else ""
-        if each.term.target in data.labels:
+        if isinstance(each, Maps):
+            _of_maps(each, data, part, album, prefix, whole)
+        elif each.term.reading.labels is not None:
+            names = data.applied[each.term.target or ""]
+            album.add(f"{prefix}classes.png", classifier_plots.class_bars, of_labels(each), names, part)
+        elif each.term.target in data.labels:
             _of_classes(each, data, part, album, prefix, whole)
         else:
             _of_values(each, data, part, album, prefix)
@@ -38,7 +46,7 @@ def _of_classes(predictions: Predictions, data: DataSet, part: Part, album: Albu
     album.add(f"{prefix}confusion_matrix.png", run_plots.confusion_matrix, counts, classes, part)
     if not whole:
         return
-    album.add(f"{prefix}classes.png", classifier_plots.class_bars, counts, classes, part)
+    album.add(f"{prefix}classes.png", classifier_plots.class_bars, per_class(counts), classes, part)
     probability = predictions.term.reading.probabilities(predictions.outputs)
     if probability is None:
         return
@@ -58,6 +66,20 @@ def _of_classes(predictions: Predictions, data: DataSet, part: Part, album: Albu
             for row in rows.tolist()
         ]
         album.add(f"{prefix}errors.png", classifier_plots.errors, pictures, titles, int((~right).sum()), part)
+
+
+def _of_maps(maps: Maps, data: DataSet, part: Part, album: Album, prefix: str, whole: bool) -> None:
+    """Of classes at positions: the samples predicted worst, laid over their pictures where there are any."""
+    classes, counts = data.labels[maps.term.target or ""], maps.confusion()
+    pictures = _pictures(data.samples(part), maps.rows) if maps.targets.ndim == 3 else None
+    if pictures is not None:
+        album.add(
+            f"{prefix}masks.png", mask_plots.overlays, pictures, maps.targets, maps.predicted, maps.score, classes, part
+        )
+    if pictures is None or whole:
+        album.add(f"{prefix}confusion_matrix.png", run_plots.confusion_matrix, counts, classes, part)
+    if whole:
+        album.add(f"{prefix}classes.png", classifier_plots.class_bars, per_class(counts), classes, part)
 
 
 def worst_errors(confidence: Tensor, right: Tensor) -> Tensor:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from graphspec.training.metrics.scores import per_class, reliability_bins
+from graphspec.training.metrics.scores import reliability_bins
 from graphspec.training.plots.run_plots import FAINT, INK, TRAINING, VALIDATION, new_panels, short
 
 if TYPE_CHECKING:
@@ -20,11 +20,10 @@ _GREEN = "#5a9a68"
 _BINS = 15
 
 
-def class_bars(counts: Tensor, classes: Sequence[str], part: str) -> Figure:
-    """Precision, recall and F1 of each class, from counts of (true, predicted)."""
+def class_bars(table: Mapping[str, Tensor], classes: Sequence[str], part: str) -> Figure:
+    """Precision, recall and F1 of each class, as ``per_class`` gives them."""
     from matplotlib.figure import Figure
 
-    table = per_class(counts)
     rows = torch.arange(len(classes))
     if len(rows) > _MOST_CLASSES:
         rows = table["f1"].argsort()[:_MOST_CLASSES].sort().values
