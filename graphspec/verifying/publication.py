@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Sequence
@@ -95,7 +96,7 @@ def _metadata(network: Network, samples: DataSet | None, pipeline: bool, strict:
     """
     if samples is not None:
         try:
-            return exporting.metadata_of(network.shaped, samples, pipeline, place)
+            return _with_thresholds(exporting.metadata_of(network.shaped, samples, pipeline, place), network)
         except GraphspecError:
             if pipeline or strict:
                 raise
@@ -104,6 +105,15 @@ def _metadata(network: Network, samples: DataSet | None, pipeline: bool, strict:
         return Metadata(labels=run_labels(network.folder))
     sizes = size_transforms(network.spec.data.transforms if network.spec.data else ()).as_dicts()
     return Metadata(learned.classes, [*sizes, *noted(learned.values)], learned=learned)
+
+
+def _with_thresholds(metadata: Metadata, network: Network) -> Metadata:
+    """`metadata` with the thresholds of labels that the run has chosen."""
+    train, folder = network.spec.train, network.folder
+    learned = Learned.read(folder) if folder and train and train.thresholds else None
+    if learned is None or metadata.learned is None:
+        return metadata
+    return dataclasses.replace(metadata, learned=dataclasses.replace(metadata.learned, thresholds=learned.thresholds))
 
 
 def run_labels(run: Path | None) -> list[str] | None:

@@ -208,6 +208,7 @@ SOFTMAX = {"fc": {"type": "Linear", "out_features": 3}, "soft": {"type": "Softma
         ({"c": CONV, "f": "Flatten", "y": LINEAR}, MAPS, []),
         (SOFTMAX, {**ROW, "train": {"loss": "CrossEntropyLoss"}}, [("softmax-before-loss", "soft")]),
         (SOFTMAX, {**ROW, "train": {}}, [("softmax-before-loss", "soft")]),
+        ({"fc": LINEAR, "relu": "ReLU"}, {**ROW, "train": {}}, [("softmax-before-loss", "relu")]),
         (SOFTMAX, {**ROW, "train": {"loss": "MSELoss"}}, []),
         (SOFTMAX, ROW, []),
         ({**SOFTMAX, "out": LINEAR}, {**ROW, "train": {}}, []),

@@ -50,6 +50,8 @@ def _lines(entry: Mapping[str, Any], outputs: Any, sizes: Mapping[str, int], lab
     lines += ['session = onnxruntime.InferenceSession("pipeline.onnx")']
     names = ", ".join(value["name"] for value in outputs)
     lines += [f'{names}{"," if len(outputs) == 1 else ""} = session.run(None, {{"{entry["name"]}": raw}})']
+    if labelled and mode and len(outputs[0]["shape"]) == 3:
+        lines += ['Image.fromarray(label[0].astype(np.uint8)).save("mask.png")  # the number of a class in each pixel']
     if labelled and outputs[0]["name"] == "label" and len(outputs[0]["shape"]) == 1:
         lines += ['labels = json.loads(session.get_modelmeta().custom_metadata_map["graphspec.labels"])']
         lines += ["print(labels[label[0]])"]
