@@ -107,7 +107,7 @@ def test_each_label_has_its_figures_and_pictures(fit: Fit, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("y", "train", "said"),
     [
-        (Y * 2, {}, "takes targets from 0 to 1"),
+        (Y * 2, {"metrics": []}, "takes targets from 0 to 1"),
         (X[:, :3], {"loss": "MSELoss", "metrics": ["f1"]}, '"f1" is a metric for classes'),
         (Y, {"metrics": ["iou"]}, '"iou" is a metric for classes'),
         (X[:, :3], {"loss": "MSELoss", "metrics": [], "thresholds": "validation"}, "thresholds are of labels"),

@@ -18,16 +18,16 @@ from graphspec.spec.data import DataSpec
 
 Fit = Callable[..., Any]
 LAYERS = {
-    "code": {"type": "Linear", "out_features": 2, "init": {"weight": "ones_", "bias": "zeros_"}},
-    "square": {"type": "mul", "from": ["code", "code"]},
-    "image": {"type": "Linear", "from": "code", "out_features": 4, "init": {"weight": "ones_", "bias": "zeros_"}},
+    "hidden": {"type": "Linear", "out_features": 2, "init": {"weight": "ones_", "bias": "zeros_"}},
+    "square": {"type": "mul", "from": ["hidden", "hidden"]},
+    "image": {"type": "Linear", "from": "hidden", "out_features": 4, "init": {"weight": "ones_", "bias": "zeros_"}},
 }
 PENALTY = {"output": "square", "reduce": "mean", "factor": 0.1}
 
 
 def spec(*losses: Any, outputs: tuple[str, ...] = ("image", "square"), **train: Any) -> dict[str, Any]:
     return {
-        "graphspec": 1, "name": "code", "inputs": {"x": ["N", 4]}, "layers": LAYERS, "outputs": list(outputs),
+        "graphspec": 1, "name": "reconstruction", "inputs": {"x": ["N", 4]}, "layers": LAYERS, "outputs": list(outputs),
         "data": {"dataset": {"type": "iris", "targets": "input"}, "batch_size": 120, "validation": 0, "test": 0.2},
         "train": {"epochs": 1, "loss": list(losses), "optimizer": {"type": "SGD", "lr": 0.01}} | train,
     }  # fmt: skip
@@ -42,7 +42,7 @@ def wanted(loss: Callable[..., Any]) -> dict[str, torch.Tensor]:
     x = next(iter(data.batch(120, "train").inputs.values()))
     hidden = code(x)
     loss(image(hidden), hidden, x).backward()
-    named = {"code": code, "image": image}
+    named = {"hidden": code, "image": image}
     return {
         f"{name}.{key}": (value - 0.01 * value.grad).detach()
         for name, layer in named.items()
@@ -61,10 +61,10 @@ def wanted(loss: Callable[..., Any]) -> dict[str, torch.Tensor]:
         ),
         (
             (
-                {"type": "L1Loss", "output": "square", "target": "code"},
+                {"type": "L1Loss", "output": "square", "target": "hidden"},
                 {"type": "MSELoss", "output": "image", "target": "x"},
             ),
-            ("image", "square", "code"),
+            ("image", "square", "hidden"),
             lambda image, code, x: nn.functional.l1_loss(code.square(), code) + nn.functional.mse_loss(image, x),
         ),
     ],

@@ -56,6 +56,7 @@ CLASSES: list[tuple[Any, Callable[[], float]]] = [
     ({"type": "top_k_accuracy", "k": 2}, lambda: theirs.top_k_accuracy_score(LABELS, LOGITS, k=2)),
     ("iou", labels("macro", theirs.jaccard_score)),
     ("dice", labels("macro", theirs.f1_score)),
+    ("average_precision", lambda: theirs.average_precision_score(torch.eye(4)[LABELS], LOGITS.softmax(1))),
     ("roc_auc", lambda: theirs.roc_auc_score(LABELS, LOGITS.softmax(1), multi_class="ovr")),
     ("calibration_error", lambda: multiclass_calibration_error(LOGITS.softmax(1), LABELS, 4, n_bins=15).item()),
 ]
