@@ -10,7 +10,7 @@ compile   spec --emit -o --depth --expand --variant --set --all --import --json 
 train     spec --run --resume --epochs --init --find-lr --tensorboard --overfit-batch --device --parallel --data --download --cache --variant --set --import --json --quiet
 tune      spec --run --resume --trials --device --data --download --cache --variant --set --import --json --quiet
 evaluate  run --device --data --download --cache --import --json --quiet
-predict   source files --count --data --download --cache --import --json --quiet
+predict   source files --count --masks --data --download --cache --import --json --quiet
 export    source -o --format --precision --overwrite --data --download --cache --variant --set --import --json --quiet
 verify    source --against --runtime --import --json --quiet
 import    source -o --input --import --json --quiet

@@ -37,10 +37,10 @@ ARGUMENTS = [(source, name) for source in SOURCES for name in _texts(source)]
 PLAIN = [(source, name) for source, name in ARGUMENTS if name in plain_texts(SOURCES[source])]
 
 
-def test_what_is_declared_to_be_no_path_is_a_column_or_an_array() -> None:
+def test_what_is_declared_to_be_no_path_is_a_column_an_array_or_a_class() -> None:
     """Whoever adds an argument here says that it is never opened."""
     notation = [("csv", name) for name in ("decimal", "delimiter", "target", "thousands")]
-    assert sorted(PLAIN) == [*notation, ("npz", "targets"), ("parquet", "target")]
+    assert sorted(PLAIN) == [("ImageMasks", "classes"), *notation, ("npz", "targets"), ("parquet", "target")]
 
 
 @pytest.mark.parametrize(("source", "name"), [each for each in ARGUMENTS if each not in PLAIN])

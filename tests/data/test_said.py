@@ -62,7 +62,7 @@ def said(data: Callable[[Path], dict[str, Any]], folder: Path) -> str:
     ("data", "words"),
     [
         (arrays(IMAGES, BOXES, "RandomHorizontalFlip"), 'RandomHorizontalFlip moves.* target "y" stays as it is'),
-        (arrays(IMAGES, BOXES[:, :2], "GaussianBlur", "RandAugment"), 'RandAugment moves.* target "y" stays'),
+        (arrays(IMAGES, BOXES[:, :2], "RandomInvert", "RandAugment"), 'RandAugment moves.* target "y" stays'),
         (arrays(IMAGES * 255, BOXES), r"values up to 25\d.*divide them by 255"),
         (arrays((IMAGES * 60000).astype(np.uint16), BOXES), "divide them by 65535"),
         (table(*(f"{i}%" for i in range(30))), r'row 2, column "amount": "0%" is a number with a unit.* without "%"'),

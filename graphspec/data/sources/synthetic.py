@@ -35,7 +35,7 @@ def line(
 def shapes(place: Place, samples: int = 400, size: int = 32, noise: float = 0.1) -> Source:
     """`samples` pictures (``3 × size × size`` uint8) of a disc and a square, whose masks are 1 and 2.
 
-    Both have colours and places of their own, the one drawn last lies on the other, and all have normal `noise`.
+    Both have bright colours and places of their own on a dark ground, the one drawn last lies on the other, and all have normal `noise`.
     """
     if min(samples, size - 7) < 1:
         raise ValueError(f"samples must be above 0 and size above 7, not {samples!r} and {size!r}")
@@ -43,7 +43,7 @@ def shapes(place: Place, samples: int = 400, size: int = 32, noise: float = 0.1)
     draw = generator(place.seed, "shapes")
     across, down = torch.arange(size).view(1, 1, -1), torch.arange(size).view(1, -1, 1)
     mask = torch.zeros(samples, size, size, dtype=torch.uint8)
-    pictures = torch.rand(samples, 3, 1, 1, generator=draw).expand(-1, -1, size, size).clone()
+    pictures = 0.3 * torch.rand(samples, 3, 1, 1, generator=draw).expand(-1, -1, size, size)
     order = torch.rand(samples, generator=draw) < 0.5
     for first in (True, False):
         for label in (1, 2):
@@ -55,8 +55,8 @@ def shapes(place: Place, samples: int = 400, size: int = 32, noise: float = 0.1)
             )
             inside &= ((order == (label == 1)) == first).view(-1, 1, 1)
             mask[inside] = label
-            colour = torch.rand(samples, 3, 1, 1, generator=draw)
+            colour = 0.4 + 0.6 * torch.rand(samples, 3, 1, 1, generator=draw)
             pictures = torch.where(inside.unsqueeze(1), colour, pictures)
-    pictures += noise * torch.randn(pictures.shape, generator=draw)
+    pictures = pictures + noise * torch.randn(pictures.shape, generator=draw)
     images = (pictures.clamp_(0, 1) * 255).round().to(torch.uint8)
     return Source(Samples({"image": images}, {"mask": mask}), labels={"mask": ("background", "disc", "square")})

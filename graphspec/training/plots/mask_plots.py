@@ -28,7 +28,7 @@ def overlays(
 ) -> Figure:
     """A row a sample: the picture (``N × C × H × W`` in [0, 1]), then the masks laid over it, ``N × h × w`` labels.
 
-    `score` is each sample's mean intersection over union. Class 0 leaves the picture as it is.
+    `score` is each sample's mean intersection over union. Class 0 leaves the picture, in grey, as it is.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
@@ -39,13 +39,14 @@ def overlays(
     panels = figure.subplots(rows, len(_TITLES), squeeze=False)
     for row in range(rows):
         picture = _rgb(pictures[row], wanted.shape[1:])
+        grey = np.repeat(picture.mean(2, keepdims=True), 3, 2)  # so that colours are those of classes alone
         inside = (wanted[row] >= 0) & (wanted[row] < len(classes))
         wrong = (wanted[row] != predicted[row]) & inside
         shown = (
             picture,
-            _over(picture, torch.where(inside, wanted[row], len(classes)), colours),
-            _over(picture, predicted[row], colours),
-            _over(picture, wrong.long() * (len(classes) + 1), colours),
+            _over(grey, torch.where(inside, wanted[row], len(classes)), colours),
+            _over(grey, predicted[row], colours),
+            _over(grey, wrong.long() * (len(classes) + 1), colours),
         )
         for panel, image, title in zip(panels[row], shown, _TITLES, strict=True):
             panel.imshow(image, interpolation="none")
