@@ -78,10 +78,13 @@ def _check_classes(shaped: ShapedGraph, data: DataSet) -> None:
 
 
 def _raw(stored: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """Stored samples as raw ones. Stored images have their final size; where that was open, another stands for it."""
+    """Stored samples as raw ones. Stored images have their final size; where that was open, another stands for it,
+    but not where it is one of several, as a multiple is.
+    """
     if stored.ndim != 4:
         return stored
-    if not all(isinstance(size, int) for size in preprocessing.sizes):
+    named = [size for size in preprocessing.sizes if not isinstance(size, int)]
+    if named and all(size.isidentifier() for size in named):
         height, width = (int(size) for size in stored.shape[2:])
         rows, columns = (torch.arange(size + size // 3) * size // (size + size // 3) for size in (height, width))
         stored = stored[:, :, rows][:, :, :, columns]

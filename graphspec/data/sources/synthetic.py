@@ -35,7 +35,8 @@ def line(
 def shapes(place: Place, samples: int = 400, size: int = 32, noise: float = 0.1) -> Source:
     """`samples` pictures (``3 × size × size`` uint8) of a disc and a square, whose masks are 1 and 2.
 
-    Both have bright colours and places of their own on a dark ground, the one drawn last lies on the other, and all have normal `noise`.
+    On a dark ground both have bright colours and places of their own, the one drawn last lies on the other, and all
+    have normal `noise`.
     """
     if min(samples, size - 7) < 1:
         raise ValueError(f"samples must be above 0 and size above 7, not {samples!r} and {size!r}")
