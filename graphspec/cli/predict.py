@@ -65,8 +65,13 @@ def _row(prediction: Prediction) -> dict[str, str]:
         "Prediction": printable(predicted),
         "Probability": f"{prediction.probability:.1%}" if sure else "",
         "Target": printable(_shown(prediction.target)) if known else "",
-        "": "wrong" if known and label is not None and label != prediction.target else "",
+        "": "wrong" if known and _is_class(prediction) and label != prediction.target else "",
     }
+
+
+def _is_class(prediction: Prediction) -> bool:
+    """Whether the label is the answer, not the shares of a mask."""
+    return prediction.label is not None and prediction.classes is None
 
 
 def _shown(value: Any) -> str:
