@@ -69,8 +69,7 @@ def build_objective(
         about = fields[target] if target is not None else Target(None)
         term = _term(component, names, target, about, heads.get(names[0], Head()), at)
         term.loss.to(device)
-        term = dataclasses.replace(term, against=against)
-        terms.append(term)
+        terms.append(dataclasses.replace(term, against=against))
     return Objective(tuple(terms))
 
 
@@ -134,7 +133,7 @@ def _term(
         reading = dataclasses.replace(reading, labels=about.labels)
     return Term(
         name, loss, outputs, target, prepare, reading, factor, "ignore_index" in component.args, component.args,
-        head.producer, against,
+        head.producer,
     )  # fmt: skip
 
 
