@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from sklearn import metrics as sklearn
 
 from graphspec import pipeline
+from graphspec.data import data_of
 from graphspec.diagnostics import GraphspecError
 from graphspec.training.evaluate.thresholds import best_threshold
 
@@ -117,3 +119,15 @@ def test_each_label_has_its_figures_and_pictures(fit: Fit, tmp_path: Path) -> No
 def test_what_does_not_fit_is_said(y: np.ndarray, train: dict[str, Any], said: str, fit: Fit, tmp_path: Path) -> None:
     with pytest.raises(GraphspecError, match=said):
         fit(spec(tmp_path, y, **train))
+
+
+@pytest.mark.slow
+def test_an_export_predicts_with_the_thresholds_of_its_run(fit: Fit, tmp_path: Path) -> None:
+    made = spec(tmp_path, thresholds="validation")
+    fit(made | {"export": {"formats": ["onnx", "pipeline"]}})
+    bundle = pipeline.export(tmp_path / "run", tmp_path / "export")
+    of_run, of_export = (pipeline.predict(folder, count=12) for folder in (tmp_path / "run", bundle))
+    assert [each.label for each in of_export] == [each.label for each in of_run]
+    session = onnxruntime.InferenceSession(str(bundle.path("pipeline")), providers=["CPUExecutionProvider"])
+    (shares,) = session.run(["probabilities"], {"x": data_of(made).test.open().inputs["x"].numpy()[:12]})
+    assert shares == pytest.approx(np.array([list((each.labels or {}).values()) for each in of_run]), abs=1e-6)
