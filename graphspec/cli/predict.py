@@ -38,7 +38,7 @@ def predict(
 
         found = pipeline.predict(source, files or (), count=count, data=place.data_place())
         if masks is not None:
-            from graphspec.predicting.masks import write_masks
+            from graphspec.predicting.mask_files import write_masks
 
             write_masks(found, masks)
         here.show({"predictions": [prediction.as_dict() for prediction in found]}, _table(found))

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from graphspec import pipeline
 from graphspec.data import data_of, load
-from graphspec.predicting.masks import write_masks
+from graphspec.predicting.mask_files import write_masks
 from graphspec.spec.data import DataSpec
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -36,11 +36,11 @@ def test_digits(fit: Fit) -> None:
 def test_a_unet_goes_from_raw_pixels_to_a_mask(fit: Fit, tmp_path: Path) -> None:
     """Trained, evaluated, predicted with, exported, verified; a picture of another size than those of training."""
     run = tmp_path / "run"
-    report = fit(SPECS / "unet.toml")
+    report = fit(SPECS / "segmentation.toml")
     assert report.metrics["test"]["iou"] > 0.9
     assert "masks.png" in {path.name for path in report.evaluation.files}
     bundle = pipeline.export(run, tmp_path / "export")
-    pixels = data_of(SPECS / "unet.toml").test.open().inputs["image"][0]
+    pixels = data_of(SPECS / "segmentation.toml").test.open().inputs["image"][0]
     picture = Image.fromarray(pixels.permute(1, 2, 0).numpy()).resize((48, 64))
     picture.save(tmp_path / "picture.png")
     (predicted,) = pipeline.predict(run, [tmp_path / "picture.png"])
