@@ -148,3 +148,21 @@ def test_made_shapes_are_the_same_for_a_seed() -> None:
     assert torch.equal(one.inputs["image"], two.inputs["image"])
     assert one.targets["mask"].unique().tolist() == [0, 1, 2]
     assert not torch.equal(one.inputs["image"], load(spec, seed=4).train.inputs["image"])
+
+
+def test_voc_is_read_with_torchvisions_class(tmp_path: Path) -> None:
+    top = tmp_path / "VOCdevkit" / "VOC2012"
+    for part, names in {"train": ["a", "b"], "val": ["c"]}.items():
+        (top / "ImageSets" / "Segmentation").mkdir(parents=True, exist_ok=True)
+        (top / "ImageSets" / "Segmentation" / f"{part}.txt").write_text("\n".join(names))
+        for name in names:
+            picture(top / "JPEGImages" / f"{name}.jpg")
+            mask(top / "SegmentationClass" / f"{name}.png", labels(values=(0, 20, 255)), "P")
+    loss = Component.model_validate({"type": "CrossEntropyLoss", "ignore_index": 255})
+    spec = DataSpec.model_validate({"dataset": "VOCSegmentation", "validation": 0})
+    data = load(spec, tmp_path, wanted=Wanted((loss,)))
+    assert (len(data.train), len(data.test.open())) == (2, 1)
+    assert data.train.targets["mask"].unique().tolist() == [0, 20, 255]
+    assert data.labels["mask"][20] == "tvmonitor"
+    with pytest.raises(GraphspecError, match="ignore_index = 255"):
+        load(spec, tmp_path)

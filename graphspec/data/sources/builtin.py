@@ -11,9 +11,10 @@ from graphspec.data.sources.image_masks import image_masks
 from graphspec.data.sources.source import Source
 from graphspec.data.sources.tables import TABLES
 from graphspec.data.sources.torchvision_sets import VISION_SETS, VisionSource
+from graphspec.data.sources.voc import voc_segmentation
 
 #: Those that decode image files of the user's, to RGB.
-OF_IMAGE_FILES = ("ImageFolder", "ImageMasks")
+OF_IMAGE_FILES = ("ImageFolder", "ImageMasks", "VOCSegmentation")
 
 SOURCES: dict[str, Callable[..., Source]] = {
     "digits": embedded.digits,
@@ -25,6 +26,7 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "shapes": synthetic.shapes,
     "ImageFolder": image_folder,
     "ImageMasks": image_masks,
+    "VOCSegmentation": voc_segmentation,
     **TABLES,
     "npz": npz_arrays,
     **{name: VisionSource(name) for name in VISION_SETS},

@@ -87,11 +87,17 @@ def _folders(top: Path) -> list[os.DirEntry[str]]:
 
 def _read(images: Path, masks: Path, reader: PairReader) -> Samples:
     """Every pair below two folders, decoded."""
-    pairs = _pairs(images, masks)
+    return read_pairs(_pairs(images, masks), reader)
+
+
+def read_pairs(pairs: Sequence[tuple[str, str]], reader: PairReader) -> Samples:
+    """The image and the mask at each pair of paths, decoded."""
     first = reader(*pairs[0])
     sizes = [tuple(value.shape) for value in first]
     label = torch.uint8 if all(0 <= number < 256 for number in reader.known.values()) else torch.int64
-    check_memory(str(images), len(pairs) * (math.prod(sizes[0]) + label.itemsize * math.prod(sizes[1])))
+    check_memory(
+        f"{len(pairs):,} images and masks", len(pairs) * (math.prod(sizes[0]) + label.itemsize * math.prod(sizes[1]))
+    )
     pictures = torch.empty(len(pairs), *sizes[0], dtype=torch.uint8)
     labels = torch.empty(len(pairs), *sizes[1], dtype=label)
 

@@ -92,7 +92,7 @@ class VisionSource:
         asked = self.asked
 
         def part(arguments_of_part: Mapping[str, Any]) -> tuple[Any, Samples]:
-            dataset = _open(self.name, {**arguments_of_part, **arguments}, place)
+            dataset = open_set(self.name, {**arguments_of_part, **arguments}, place)
             return dataset, _samples(dataset, self.name, asked, place, resize)
 
         dataset, training = part(asked.train)
@@ -104,10 +104,10 @@ class VisionSource:
 def _class(name: str) -> Any:
     from torchvision import datasets
 
-    return {known: getattr(datasets, known) for known in VISION_SETS}[name]
+    return {known: getattr(datasets, known) for known in (*VISION_SETS, "VOCSegmentation")}[name]
 
 
-def _open(name: str, arguments: Mapping[str, Any], place: Place) -> Any:
+def open_set(name: str, arguments: Mapping[str, Any], place: Place) -> Any:
     """torchvision's data set; one that would open image files gives their paths instead."""
     try:
         if name in idx.CLASSES and (found := idx.read(name, place.root, arguments["train"])):
