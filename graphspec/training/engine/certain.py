@@ -17,7 +17,7 @@ from torch.fx import GraphModule
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear  # what MultiheadAttention ends with
 from torch.nn.utils import parametrize
 
-from graphspec.losses import LOSSES
+from graphspec.losses import LOSSES, loss_table
 from graphspec.ops.functions import FUNCTIONS, SCALARS
 from graphspec.system import torch_private
 
@@ -106,4 +106,4 @@ def _layers() -> frozenset[type[nn.Module]]:
 
 @functools.cache
 def _losses() -> frozenset[type[nn.Module]]:
-    return frozenset(vars(nn)[name] for name, row in LOSSES.items() if not row.reads_values)
+    return frozenset(loss for name, loss in loss_table().items() if not LOSSES[name].reads_values)
