@@ -1,4 +1,4 @@
-"""What is known of each loss, torch.nn's and one of ours, one row a loss; whoever has to know a loss reads its row.
+"""What is known of each loss of torch.nn, one row a loss; whoever has to know a loss reads its row.
 
 A row says what the output has to be, which targets the loss takes, how its mean is formed, and how the output of a
 network that it has trained is read: as a class, and as probabilities, in torch and in ONNX.
