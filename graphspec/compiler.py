@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from graphspec import spec as spec_stage
 from graphspec.diagnostics import fail, located, quoted, warn
-from graphspec.found import Kind, expect, kind_of
+from graphspec.found import Kind, expect, file_of, kind_of
 from graphspec.spec import NetworkSpec
+from graphspec.system.regular_file import MOST_JSON, read_regular
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -78,10 +79,10 @@ class Network:
             raise fail(
                 "no-run", f"{quoted(folder)} holds no run: it has no spec.toml", hint="graphspec train makes one"
             )
-        spec = spec_stage.load(folder / "spec.toml").without_weight_files()
-        if kind == "run":
-            return cls(spec, _seed(spec), lambda: _weights(folder / "best.safetensors"), "trained", folder)
-        return cls(spec, _seed(spec), lambda: _weights(folder / "weights.safetensors"), weights_of(folder), folder)
+        spec = spec_stage.load(file_of(folder, "spec.toml")).without_weight_files()
+        name = "best.safetensors" if kind == "run" else "weights.safetensors"
+        origin: Origin = "trained" if kind == "run" else weights_of(folder)
+        return cls(spec, _seed(spec), lambda: _weights(file_of(folder, name)), origin, folder)
 
     @property
     def name(self) -> str:
@@ -243,7 +244,7 @@ def _weights(file: Path) -> State:
 def weights_of(export: Path) -> Origin:
     """What the manifest of an export says of its weights; one that says nothing of them makes no claim."""
     try:
-        said = json.loads((export / "manifest.json").read_text(encoding="utf-8"))["weights"]
+        said = json.loads(read_regular(export / "manifest.json", most=MOST_JSON, links=False))["weights"]
     except (OSError, ValueError, KeyError, TypeError):
         return "file"
     return said if said in ("seeded", "trained", "none") else "file"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from graphspec.diagnostics import Code, GraphspecError, fail, quoted
+from graphspec.system.regular_file import require_regular
 
 Kind = Literal["spec", "run", "export", "study", "folder", "file", "missing"]
 #: What marks a folder of ours.
@@ -30,6 +31,21 @@ def kind_of(path: Path) -> Kind:
     if not os.path.lexists(path):
         return "missing"
     return "spec" if path.suffix in _SPECS else "file"
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """The file `name` of a run or an export, which came along: it is to be a regular file there, no link.
+
+    Raises ``GraphspecError`` where it is not.
+    """
+    path = folder / name
+    try:
+        return require_regular(path, links=False)
+    except FileNotFoundError:
+        raise fail("no-run", f"{quoted(folder)} has no {name}", hint="graphspec train makes a run") from None
+    except OSError as error:
+        link = "put a copy of what it leads to in its place" if path.is_symlink() else ""
+        raise fail("checkpoint-damaged", f"{quoted(path)} cannot be read: {error.strerror}", hint=link) from None
 
 
 def expect(source: Any, *wanted: Kind) -> Kind:

@@ -128,6 +128,25 @@ def test_the_guard_allows(code):
     assert not any(unsafe(node) for node in ast.walk(ast.parse(code)))
 
 
+#: Where a file is read as it is: of graphspec's own package or this very process, or the user's own.
+READING = (
+    "cli/import_", "ops/imports", "templates/", "system/memory", "system/shared_library",
+    "exporting/bundle/files/check",  # stands alone in an export
+    "verifying/runtimes/",  # what the worker has written, and its own programs
+)  # fmt: skip
+
+
+def test_files_that_came_along_are_read_by_what_looks_at_them_first():
+    """`system/regular_file` refuses links, devices and what is too large."""
+    reading = {
+        str(path.relative_to(ROOT / "graphspec"))
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and node.attr in ("read_text", "read_bytes")
+    }
+    assert not [name for name in reading if not name.startswith(READING)]
+
+
 def test_no_path_of_one_machine():
     text = "".join(path.read_text() for path in SOURCES)
     assert not [folder for folder in ("/work/", "/home/", "/root/") if folder in text]

@@ -9,8 +9,9 @@ import sys
 def main() -> None:
     """Run the ``graphspec`` command with the arguments of this process."""
     from graphspec.system.standard_files import give_up, open_closed_ones
-    from graphspec.system.startup import QuickEnd, keep_memory
+    from graphspec.system.startup import QuickEnd, end_by_signals, keep_memory
 
+    end_by_signals()
     open_closed_ones()
     keep_memory()
     with QuickEnd().watched():

@@ -242,13 +242,19 @@ def _warnings_to(here: Screen) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM unwinds the stack, so that temporary files go, and ends with 143. Training sets its own handler."""
+    """SIGINT and SIGTERM unwind the stack, so that temporary files go, and end with 130 and 143.
+
+    Training sets its own handlers. SIGINT stays ignored where it is, as under nohup.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
         sys.exit(143)
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, stop)}
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -18,6 +18,7 @@ from graphspec.exporting.tolerance import allowed_error, error
 from graphspec.graph.layers import Ref
 from graphspec.shapes.dims import dim_text
 from graphspec.shapes.shaped import ShapedLayer, ValueRef
+from graphspec.system.regular_file import MOST_JSON, read_regular
 
 #: Inputs that both networks are run on.
 SAMPLES = 3
@@ -175,8 +176,8 @@ def _metrics(before: Network, after: Network) -> list[Row]:
 def _measured(folder: Path | None) -> Mapping[str, float]:
     """The metrics that a run's evaluation says, by part."""
     try:
-        parts = json.loads((folder / "evaluation.json").read_text(encoding="utf-8")) if folder else {}
-    except (OSError, ValueError):
+        parts = json.loads(read_regular(folder / "evaluation.json", most=MOST_JSON, links=False)) if folder else {}
+    except (OSError, ValueError, RecursionError):
         return {}
     return dict(_numbers(parts))
 

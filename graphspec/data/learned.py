@@ -7,7 +7,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from graphspec.data.dataset import DataSet
 from graphspec.data.sources.columns import Columns
 from graphspec.data.transforms import Normalize, to_float
 from graphspec.data.transforms.normalize import normalize
-from graphspec.diagnostics import fail, quoted
+from graphspec.diagnostics import fail, printable, quoted
 from graphspec.system.regular_file import read_regular
 
 #: The file in a run and in an export.
@@ -56,10 +57,10 @@ class Learned:
             GraphspecError: ``bad-data`` for a file that graphspec did not write.
         """
         path = folder / FILE
-        if not path.exists():
+        if not os.path.lexists(path):
             return None
         try:
-            return cls._from_dict(json.loads(read_regular(path, most=_MOST_BYTES)))
+            return cls._from_dict(json.loads(read_regular(path, most=_MOST_BYTES, links=False)))
         except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise fail("bad-data", f"{quoted(path)} is none that graphspec wrote: {error}") from error
 
@@ -70,8 +71,8 @@ class Learned:
         brightness = None if noted["brightness"] is None else tuple(map(float, noted["brightness"]))
         if brightness is not None and len(brightness) != 2:
             raise ValueError("brightness is a mean and a deviation")
-        labels = {target: tuple(map(str, names)) for target, names in noted["labels"].items()}
-        applied = {target: tuple(map(str, names)) for target, names in noted.get("applied", {}).items()}
+        labels = {target: _printable(names) for target, names in noted["labels"].items()}
+        applied = {target: _printable(names) for target, names in noted.get("applied", {}).items()}
         thresholds = {target: tuple(map(float, found)) for target, found in noted.get("thresholds", {}).items()}
         if any(len(found) != len(applied[target]) for target, found in thresholds.items()):
             raise ValueError("a label has one threshold")
@@ -92,6 +93,10 @@ class Learned:
     def classes(self) -> list[str] | None:
         """The names of the classes of the first target that has them."""
         return next((list(names) for names in self.labels.values()), None)
+
+
+def _printable(names: Iterable[object]) -> tuple[str, ...]:
+    return tuple(printable(str(name)) for name in names)
 
 
 def _step(noted: Mapping[str, Any]) -> Normalize:

@@ -21,10 +21,11 @@ def start_from(module: nn.Module, path: Path, at: SpecPath = ()) -> list[str]:
     Gives the names that keep their seeded weights, such as those of a new last layer. Raises ``GraphspecError`` where
     the file has none of the names.
     """
-    file = path / "best.safetensors" if path.is_dir() else path
+    is_run = path.is_dir()
+    file = path / "best.safetensors" if is_run else path
     if not file.is_file():
         raise fail("no-such-file", f"there is no file {quoted(file)}", at=at, hint="--init FILE, or a run's folder")
-    state, own = read_tensors(file, at), module.state_dict()
+    state, own = read_tensors(file, at, links=not is_run), module.state_dict()
     taken = {name: value for name, value in state.items() if name in own and fits(value, own[name])}
     if not taken:
         known = ", ".join(map(quoted, list(own)[:3]))

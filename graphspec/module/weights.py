@@ -20,8 +20,10 @@ COPIES, SPARE = 3, 1 << 28
 _TRAINED_IN = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-def read_tensors(path: Path, at: SpecPath = ()) -> dict[str, Tensor]:
+def read_tensors(path: Path, at: SpecPath = (), links: bool = True) -> dict[str, Tensor]:
     """The tensors of a .safetensors file, or of a state_dict saved by ``torch.save`` (read with weights_only).
+
+    Without `links` a symbolic link is refused, as in a folder that came along.
 
     Raises:
         GraphspecError: ``checkpoint-damaged`` where it is neither.
@@ -29,7 +31,7 @@ def read_tensors(path: Path, at: SpecPath = ()) -> dict[str, Tensor]:
     import safetensors.torch
 
     try:
-        require_regular(path)
+        require_regular(path, links=links)
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         with at_most(COPIES * path.stat().st_size + SPARE):

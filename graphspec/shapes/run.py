@@ -47,7 +47,10 @@ class Runner:
             Refused: torch objects to the arguments or shapes, for all sizes or for some.
             WrongDtype: torch objects to the dtypes.
         """
-        run, within = self._run(op, arguments, operands, types, ranges, equal)
+        try:
+            run, within = self._run(op, arguments, operands, types, ranges, equal)
+        except OverflowError as error:  # of numpy, in which formulas are computed
+            raise Refused("a number in its sizes is 2**63 or more", "choose smaller sizes") from error
         if on_cpu.is_needed(op, operands, types):
             on_cpu.check(op, arguments, operands, types, run, within)
         return run, within

@@ -12,6 +12,8 @@ import os
 import stat
 from pathlib import Path
 
+#: Bytes of a JSON file of ours: an evaluation has a row for each pair of classes, a checkpoint one for each epoch.
+MOST_JSON = 1 << 28
 _KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFLNK: "a symbolic link",
     stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",

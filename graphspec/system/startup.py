@@ -7,7 +7,9 @@ import contextlib
 import ctypes
 import gc
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 
 #: Of glibc's malloc.h: up to how much free memory stays in the process, and from which size on a block is the system's.
@@ -27,11 +29,35 @@ def keep_memory() -> None:
             library.mallopt(_TRIM_THRESHOLD, _KEPT)
 
 
+def end_by_signals() -> None:
+    """Until a command has begun, Ctrl-C ends the process as SIGTERM does: at once, by the signal, without a word."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # under nohup it is ignored, and stays so
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM end the process at once: an import that an exception leaves half-way is seldom clean."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: handler for each, handler in handlers.items() if callable(handler)}
+    try:
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
 @contextlib.contextmanager
 def importing() -> Iterator[None]:
-    """For imports that stay until the process ends: the garbage collector does not look through them, now or later.
+    """For a command's first imports, which stay until the process ends.
 
-    torch makes half a million objects on its way in; to look through them again and again takes a third of a second.
+    The garbage collector does not look through them, now or later: torch makes half a million objects on its way in,
+    and to look through them again and again takes a third of a second. Nothing has been begun: signals end the process.
     Where torch is there already, as in a program that runs a command itself, nothing changes.
     """
     if "torch" in sys.modules or not gc.isenabled():
@@ -39,7 +65,8 @@ def importing() -> Iterator[None]:
         return
     gc.disable()
     try:
-        yield
+        with _ended_by_signals():
+            yield
         gc.freeze()
         atexit.register(gc.unfreeze)  # where Python ends the process it is to find everything
     finally:

@@ -41,7 +41,7 @@ def write_results(folder: StudyFolder, metric: str, direction: str, trainer: Tra
         reasons = [f"trial {trial.number}: {trial.error}" for trial in trials if trial.error]
         raise fail("no-training", "no trial of the search was complete", at=("tune",), notes=reasons[:5])
     files = [folder.path / "trials.csv"]
-    write_atomically(files[0], _csv(trials, metric))
+    write_atomically(files[0], csv_of(trials, metric))
     best, shares = None, importances(folder.study)
     if complete:
         best = folder.study.best_trial.number
@@ -53,12 +53,18 @@ def write_results(folder: StudyFolder, metric: str, direction: str, trainer: Tra
     return TuneReport(folder.path, metric, direction, trials, best, shares, None, tuple(files))
 
 
-def _csv(trials: Sequence[TrialReport], metric: str) -> bytes:
+def _cell(value: object) -> object:
+    """`value`; a text that a spreadsheet would run as a formula, marked as a text."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+def csv_of(trials: Sequence[TrialReport], metric: str) -> bytes:
+    """``trials.csv``: a row a trial, in which no text is a formula."""
     paths = list(dict.fromkeys(path for trial in trials for path in trial.values))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["trial", "state", metric, "epochs", "seconds", *paths, "error"])
     for trial in trials:
         row = [trial.number, trial.state, trial.value, trial.epochs, trial.seconds]
-        writer.writerow([*row, *(trial.values.get(path) for path in paths), trial.error])
+        writer.writerow([*row, *(_cell(trial.values.get(path)) for path in paths), _cell(trial.error)])
     return text.getvalue().encode()

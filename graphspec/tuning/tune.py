@@ -19,6 +19,7 @@ from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.tune import TuneSpec
 from graphspec.system.durable import write_atomically
+from graphspec.system.regular_file import MOST_JSON, read_regular
 from graphspec.training import EvaluateReport, evaluate, load_data
 from graphspec.training.metrics.names import LOSS, MetricName, names_of
 from graphspec.training.metrics.table import METRICS
@@ -160,12 +161,20 @@ def _check_same_study(folder: StudyFolder, spec: NetworkSpec) -> None:
     if not path.is_file():
         write_atomically(path, text.encode())
         return
-    before, now = (_without_trials(each) for each in (path.read_text(encoding="utf-8"), text))
+    before, now = (_without_trials(each) for each in (_text_of(path), text))
     if before != now:
         notes = [f"was: {line}" for line in before if line not in now]
         notes += [f"is: {line}" for line in now if line not in before]
         message = f"the spec is not the one that the study in {folder.path} began with"
         raise fail("checkpoint-mismatch", message, hint="tune into another folder", notes=notes[:20])
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return read_regular(path, most=MOST_JSON, links=False).decode()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise fail("checkpoint-damaged", f"{quoted(path)} cannot be read: {reason}") from error
 
 
 def _without_trials(text: str) -> list[str]:

@@ -14,18 +14,15 @@ from graphspec.data import DataSet
 from graphspec.data.learned import Learned
 from graphspec.data.place import DataPlace
 from graphspec.data.transforms import noted, size_transforms
-from graphspec.diagnostics import GraphspecError, fail, quoted, warn
+from graphspec.diagnostics import GraphspecError, fail, printable, quoted, warn
 from graphspec.exporting import Bundle, Metadata
 from graphspec.formats import BASE, chosen
 from graphspec.found import kind_of
-from graphspec.system.regular_file import read_regular
+from graphspec.system.regular_file import MOST_JSON, read_regular
 from graphspec.training import load_data
 from graphspec.verifying.runtimes.workers import Workers
 from graphspec.verifying.variants import add_variants
 from graphspec.verifying.verify import verify_bundle
-
-#: Bytes of an evaluation.json: a row a class, and one a pair of them.
-MOST_EVALUATION = 1 << 28
 
 
 def publish_verified(
@@ -122,7 +119,7 @@ def run_labels(run: Path | None) -> list[str] | None:
     if path is None or not os.path.lexists(path):
         return None
     try:
-        return _names(json.loads(read_regular(path, most=MOST_EVALUATION))["classes"])
+        return _names(json.loads(read_regular(path, most=MOST_JSON, links=False))["classes"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         warn("checkpoint-damaged", f"{quoted(path)} is damaged ({reason}): classes have numbers in place of names")
@@ -134,4 +131,4 @@ def _names(classes: object) -> list[str] | None:
         return None
     if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
         raise ValueError("its classes are no list of names")
-    return list(classes)
+    return list(map(printable, classes))

@@ -83,6 +83,20 @@ def test_a_signal_ends_a_run_with_everything_saved(
     assert (tmp_path / "run" / "checkpoints" / f"step-{step:010d}.json").is_file()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_command_while_it_imports(number: int, status: int, tmp_path: Path) -> None:
+    """By itself or by the exit code that a shell makes of it, and without a word."""
+    (tmp_path / "net.toml").write_text(SPEC)
+    command = [sys.executable, "-m", "graphspec", "compile", "net.toml"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while "libtorch_cpu" not in Path(f"/proc/{process.pid}/maps").read_text():
+        assert process.poll() is None, "it ended before torch was there"
+    process.send_signal(number)
+    printed, _ = process.communicate(timeout=60)
+    assert (process.returncode in (status, -number), printed) == (True, "")
+
+
 @pytest.mark.slow
 def test_a_second_signal_ends_it_at_once(training: subprocess.Popen[str], tmp_path: Path) -> None:
     training.send_signal(signal.SIGSTOP)

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,28 @@ FORGED: dict[str, Any] = {
     "no table": [],
     "a number": 3,
 }
+
+
+@pytest.mark.parametrize("arguments", ["verify out", "predict out", "diff out net.toml"])
+@pytest.mark.parametrize("name", ["manifest.json", "spec.toml", "weights.safetensors", "model.onnx"])
+def test_a_file_of_a_terabyte_is_refused_before_it_is_read(
+    name: str, arguments: str, exported: Path, command: Command
+) -> None:
+    """It takes no room on the disk."""
+    os.truncate(exported / name, 1 << 40)
+    started = time.process_time()
+    ended = command(*arguments.split())
+    assert time.process_time() - started < 5
+    compares = arguments.startswith("diff")
+    assert ended.code == (3 if not compares else 0 if name in ("manifest.json", "model.onnx") else 1), ended.err
+
+
+@pytest.mark.parametrize("arguments", ["verify out", "predict out"])
+def test_a_manifest_that_is_a_link_is_refused(arguments: str, exported: Path, command: Command) -> None:
+    (exported / "manifest.json").rename("elsewhere.json")
+    (exported / "manifest.json").symlink_to(Path("elsewhere.json").resolve())
+    ended = command(*arguments.split())
+    assert (ended.code, "symbolic link" in ended.err) == (3, True), ended.err
 
 
 @pytest.mark.parametrize("name", FORGED)

@@ -117,6 +117,13 @@ SPECS: dict[str, tuple[str, str]] = {
                 "too-large"),
     "64^8 activations": (spec("".join(f'u{n} = {{ type = "Upsample", scale_factor = 64 }}\n' for n in range(4)), IMAGE),
                        "too-much-memory"),
+    "two thousand million outputs, computed one by one": (
+        spec('a = { type = "Bilinear", out_features = 2000000000, from = ["x", "x"] }'), "too-large"),
+    "sizes beyond 64 bits": (
+        spec("".join(f'u{n} = {{ type = "unsqueeze", dim = 2, from = "{"x" if not n else f"f{n - 1}"}" }}\n'
+                     f'v{n} = {{ type = "unsqueeze", dim = 1, from = "{"x" if not n else f"f{n - 1}"}" }}\n'
+                     f'm{n} = {{ type = "matmul", from = ["u{n}", "v{n}"] }}\nf{n} = "Flatten"\n' for n in range(5)),
+             'x = ["N", 4]'), "shape-mismatch"),
     "10^6 layers": (
         spec('a = { type = "LSTM", hidden_size = 8, num_layers = 1000000 }', 'x = ["N", 4, 8]'), "too-large",
     ),

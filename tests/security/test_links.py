@@ -1,6 +1,6 @@
-"""Symbolic links in a run, a study or an export that a stranger made: nothing is written through them.
+"""Symbolic links in a run, a study or an export that a stranger made: nothing is read or written through them.
 
-Each file is a link to a file outside that has its content, so that everything that reads works; what the links lead to
+Each file is a link to a file outside that has its content, so that following it would work; what the links lead to
 stays as it was. ``checkpoints`` alone may be a link to a folder, and that is said (test_bad_runs.py).
 """
 
@@ -46,23 +46,46 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "says"),
     [
-        "train net.toml --run run --resume --device cpu --tensorboard",
-        "evaluate run",
-        "predict run",
-        "export run -o out",
-        "train net.toml --run new --init run --epochs 1 --device cpu",
-        "compile run/spec.toml --emit python -o out.py",
+        ("train net.toml --run run --resume --device cpu --tensorboard", "error[checkpoint-damaged]"),
+        ("evaluate run", 'error[checkpoint-damaged]: "run/spec.toml" cannot be read: it is a symbolic link'),
+        ("predict run", "run/spec.toml"),
+        ("export run -o out", "run/spec.toml"),
+        ("diff run run", "run/spec.toml"),
+        ("train net.toml --run new --init run --epochs 1 --device cpu", "run/best.safetensors"),
+        ("compile run/spec.toml --emit python -o out.py", ""),  # a file that the user named
     ],
 )
-def test_a_run_of_links(arguments: str, run: Path, outside: Path, command: Command) -> None:
+def test_a_run_of_links(arguments: str, says: str, run: Path, outside: Path, command: Command) -> None:
     (run / ".lock").unlink(missing_ok=True)
     before = lead_outside(run, outside)
     assert len(before) > 8
     ended = command(*arguments.split())
-    assert ended.code == 0, ended.err
+    assert (ended.code, says in ended.err) == (int(bool(says)), True), ended.err
     assert state_of(outside) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "code"),
+    [
+        ("best.safetensors", "evaluate run", 1),
+        ("best.safetensors", "predict run", 1),
+        ("best.safetensors", "diff run run", 1),
+        ("learned.json", "predict run", 1),
+        ("evaluation.json", "predict run", 0),  # said; classes have numbers
+    ],
+)
+def test_one_file_of_a_run_that_is_a_link(
+    name: str, arguments: str, code: int, run: Path, outside: Path, command: Command
+) -> None:
+    if (run / name).exists():
+        shutil.move(run / name, outside / name)
+    else:
+        (outside / name).write_text("{}")
+    (run / name).symlink_to(outside / name)
+    ended = command(*arguments.split())
+    assert (ended.code, f"{name}" in ended.err and "symbolic link" in ended.err) == (code, True), ended.err
 
 
 @pytest.mark.parametrize("arguments", ["verify net", "predict net", "export net.toml -o net", "compile net/spec.toml"])

@@ -79,7 +79,7 @@ def _batch(batch: list[Case], work: Path) -> Iterator[Answer]:
     if not child:
         os.setpgid(0, 0)
         os.close(reading)
-        with os.fdopen(writing, "w") as answers:
+        with contextlib.suppress(BaseException), os.fdopen(writing, "w") as answers:  # nothing goes on in the parent's
             for case in batch:
                 answers.write(json.dumps(_answer(case, work).__dict__) + "\n")
                 answers.flush()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import importlib
 import os
 import pkgutil
@@ -28,6 +29,7 @@ import hostile_arrays
 import hostile_files
 import hostile_folders
 import hostile_onnx
+import hostile_promises
 import hostile_specs
 
 KINDS: dict[str, Callable[[], Iterable[drive.Case]]] = {
@@ -36,6 +38,7 @@ KINDS: dict[str, Callable[[], Iterable[drive.Case]]] = {
         hostile_specs.texts, hostile_specs.settings, hostile_specs.removed, hostile_specs.emitted, hostile_specs.compiled,
         hostile_specs.worked, hostile_arrays.tables, hostile_arrays.archives, hostile_arrays.weights, hostile_arrays.pictures,
         hostile_folders.runs, hostile_folders.exports, hostile_folders.studies, hostile_onnx.models,
+        hostile_promises.promises,
     )
 }  # fmt: skip
 
@@ -69,10 +72,13 @@ def make_base(folder: Path) -> None:
     """The runs and exports that others are forged from, where they are not there yet."""
     if folder.is_dir():
         return
-    folder.mkdir(parents=True)
-    os.chdir(folder)
+    made = Path(tempfile.mkdtemp(dir=folder.parent))
+    os.chdir(made)
     hostile_files.base()
     hostile_files.pictures("eps")
+    os.chdir(folder.parent)
+    with contextlib.suppress(OSError):  # another process was faster
+        made.rename(folder)
 
 
 def main() -> int:
@@ -91,6 +97,7 @@ def main() -> int:
     rows, faults = [], collections.defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="gs-") as folder:
         place = (given.base or Path(folder)).resolve()
+        place.mkdir(parents=True, exist_ok=True)
         os.environ.update(HOME=folder, GRAPHSPEC_ATTACKS=str(place))
         make_base(place / "base")
         for kind in given.kinds or KINDS:

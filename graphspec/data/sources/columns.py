@@ -16,6 +16,8 @@ from graphspec.data.sources.cells import PLAIN, Notation, is_missing, other_nota
 from graphspec.data.sources.table import AT, MOST_COLUMNS, Table
 from graphspec.diagnostics import fail, quoted, warn
 
+#: Bytes of memory that a feature of a row takes: float64 as it is read, float32 beside it for the network.
+_BYTES = 12
 #: Rows from which on a column that counts them, or has another text in each, is no accident.
 _FEW_ROWS = 20
 #: Fewer different texts than this are names, whatever they look like.
@@ -79,7 +81,8 @@ class Columns:
         elif goal.categories is None:
             _check_two(table, target)
         found = cls(tuple(_column(table, name) for name in names), goal, table.notation, tuple(drop))
-        check_size(table.path, 8 * found.width * len(table.rows))
+        _check_width(table, found.features)
+        check_size(table.path, _BYTES * found.width * len(table.rows))
         for column in found.features:
             _check_feature(table, column)
         return found
@@ -101,7 +104,7 @@ class Columns:
 
     def inputs(self, table: Table) -> Tensor:
         """The features of every row, ``rows × width`` float64."""
-        check_size(table.path, 8 * self.width * len(table.rows))
+        check_size(table.path, _BYTES * self.width * len(table.rows))
         values = torch.zeros(len(table.rows), self.width, dtype=torch.float64)
         start = 0
         for column in self.features:
@@ -152,6 +155,16 @@ def _column(table: Table, name: str, goal: bool = False) -> Column:
     _check_alike(table, name, categories)
     _check_unit(table, name, categories)
     return Column(name, categories)
+
+
+def _check_width(table: Table, columns: Sequence[Column]) -> None:
+    """Refuse more one-hot features than there may be columns."""
+    coded = [column for column in columns if column.categories is not None]
+    if (width := sum(column.width for column in coded)) > MOST_COLUMNS:
+        widest = max(coded, key=lambda column: column.width)
+        message = f"{table.path}: its columns of texts give {width:,} features, at most {MOST_COLUMNS:,} are made"
+        hint = f"{_drop(widest.name)}, which has {widest.width:,} different texts"
+        raise fail("too-large", message, at=AT, hint=hint)
 
 
 def _check_alike(table: Table, name: str, categories: Sequence[str]) -> None:

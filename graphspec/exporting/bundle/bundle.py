@@ -60,9 +60,9 @@ class Bundle:
         if not path.is_file():
             raise fail("no-such-file", f'"{folder}" is no export: it has no {manifests.NAME}')
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
+            manifest = json.loads(manifests.text_of(folder))
             formats = manifest["graphspec_export"], manifest["files"], manifest["formats"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise _tampered([f'"{path}" is damaged: {error}']) from error
         if formats[0] != manifests.FORMAT_VERSION:
             raise fail("format-version", f'"{path}" has format version {formats[0]}, not {manifests.FORMAT_VERSION}')

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from graphspec.exporting.bundle.markdown import plain
 from graphspec.exporting.bundle.snippets import Signature
 
 _NORMALIZE = "Normalize"
@@ -29,7 +30,7 @@ def data_section(about: Signature) -> Iterator[str]:
             "",
         ])  # fmt: skip
     if about.get("labels"):
-        names = ", ".join(f"{k} {label}" for k, label in enumerate(about["labels"]))
+        names = ", ".join(f"{k} {plain(label)}" for k, label in enumerate(about["labels"]))
         yield f"## Classes\n\n{names}\n"
 
 

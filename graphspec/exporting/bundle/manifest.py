@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphspec.shapes.shaped import ShapedGraph, TensorType
-from graphspec.system.regular_file import require_regular
+from graphspec.system.regular_file import MOST_JSON, read_regular, require_regular
 
 NAME = "manifest.json"
 FORMAT_VERSION = 1
@@ -55,11 +55,16 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
+def text_of(folder: Path) -> str:
+    """The manifest's text; ``OSError`` where it is no regular file in `folder`, or too large."""
+    return read_regular(folder / NAME, most=MOST_JSON, links=False).decode()
+
+
 def changed_files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the files of `folder`, `manifest.json` among them, by the hashes in `manifest`."""
     plain = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
     own = hashlib.sha256(_text(plain).encode()).hexdigest()
-    if (folder / NAME).read_text(encoding="utf-8") != _text(plain | {"manifest_sha256": own}) + "\n":
+    if text_of(folder) != _text(plain | {"manifest_sha256": own}) + "\n":
         yield f"{NAME} was changed"
         return  # what it says of the others is not to be relied on
     for name, entry in manifest["files"].items():
@@ -74,7 +79,7 @@ def changed_files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
         except OSError as error:
             yield f"{name} cannot be read: {error.strerror}"
         else:
-            if sha256(path) != entry["sha256"]:
+            if path.stat().st_size != entry.get("bytes", path.stat().st_size) or sha256(path) != entry["sha256"]:
                 yield f"{name} was changed"
 
 

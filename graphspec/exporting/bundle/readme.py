@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphspec.exporting.bundle.data_readme import data_section
+from graphspec.exporting.bundle.markdown import plain
 from graphspec.exporting.bundle.snippets import Signature, Sizes
 from graphspec.formats import Format
 from graphspec.shapes.dims import range_text
@@ -14,7 +15,7 @@ from graphspec.shapes.dims import range_text
 def readme(name: str, signature: Signature, sizes: Sizes, formats: Sequence[Format]) -> str:
     """The text of ``README.md``; `sizes` are example sizes of the dynamic dims, `formats` the formats present."""
     parts = [
-        f"# {name}\n",
+        f"# {plain(name)}\n",
         *_trained(signature),
         _table("Inputs", signature["inputs"]),
         _table("Outputs", signature["outputs"]),

@@ -18,13 +18,11 @@ from torch import Tensor
 
 from graphspec.diagnostics import fail, warn
 from graphspec.system.durable import make_folders, remove, unwritable, write_atomically
-from graphspec.system.regular_file import read_regular
+from graphspec.system.regular_file import MOST_JSON, read_regular
 from graphspec.training.run.state_tree import pack, unpack
 from graphspec.training.run.tensor_files import tensors_to_bytes
 
 KEPT = 2
-#: A manifest with more bytes than this is none of ours: its tables have a row an epoch.
-MOST_MANIFEST = 1 << 28
 _NAME = re.compile(r"step-(\d{10,})(?:\.(\d+))?\.(json|safetensors)")
 #: A checkpoint's step, and its number among those of this step: one is saved before an epoch is closed and after.
 Key = tuple[int, int]
@@ -103,8 +101,8 @@ def _path(folder: Path, key: Key, kind: str) -> Path:
 def _read(folder: Path, key: Key) -> dict[str, Any]:
     """The state of one checkpoint. Its two hashes are compared before anything in it is looked at."""
     try:
-        body = _unsealed(read_regular(_path(folder, key, "json"), most=MOST_MANIFEST))
-        content = read_regular(_path(folder, key, "safetensors"), most=body["bytes"])
+        body = _unsealed(read_regular(_path(folder, key, "json"), most=MOST_JSON, links=False))
+        content = read_regular(_path(folder, key, "safetensors"), most=body["bytes"], links=False)
         if hashlib.sha256(content).hexdigest() != body["sha256"]:
             raise _Damaged("the tensors' hash differs")
         if body["step"] != key[0]:

@@ -109,9 +109,9 @@ class RunFolder:
 def read_weights(run: Path, name: str = "best") -> dict[str, Tensor]:
     """The weights that a run wrote as ``NAME.safetensors``. Raises ``GraphspecError`` where there are none."""
     path = run / f"{name}.safetensors"
-    if not path.exists():
+    if not os.path.lexists(path):
         raise fail("no-run", f"{run} holds no trained weights ({path.name})", hint="graphspec train makes them")
-    return read_tensors(path)
+    return read_tensors(path, links=False)
 
 
 def environment(device: torch.device, seed: int) -> dict[str, Any]:
