@@ -10,6 +10,8 @@ from rich.table import Table
 
 from graphspec.cli import options
 from graphspec.cli.output_file import write_text
+from graphspec.cli.summary import MOST_ROWS
+from graphspec.diagnostics import printable
 
 
 def diff(
@@ -39,6 +41,8 @@ def _table(name: str, rows: list[dict[str, str]]) -> Table:
     table = Table(title=name, title_justify="left", box=None)
     for column in rows[0]:
         table.add_column(column)
-    for row in rows:
-        table.add_row(*row.values())
+    for row in rows[:MOST_ROWS]:
+        table.add_row(*map(printable, row.values()))
+    if len(rows) > MOST_ROWS:
+        table.add_row(f"… {len(rows) - MOST_ROWS:,} more; --json and -o have all", *[""] * (len(rows[0]) - 1))
     return table

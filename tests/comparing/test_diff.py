@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import safetensors.torch
 from typer.testing import CliRunner
 
 import graphspec
@@ -62,3 +63,20 @@ def test_the_command_ends_with_0_and_says_it_as_data_and_as_a_page(tmp_path, mon
     page = CliRunner().invoke(app, ["diff", "a.toml", "b.toml", "-o", "page.html"])
     assert page.exit_code == 0
     assert "<td>relu</td>" in (tmp_path / "page.html").read_text()
+
+
+def test_what_a_run_says_of_itself_cannot_drive_the_terminal_nor_fill_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, said in (("a", {"loss": 1.0}), ("b", {"\x1b[2J": 2.0, **{f"m{k}": 1.0 for k in range(100_000)}})):
+        network = graphspec.load(SPEC)
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "environment.json").write_text("{}")
+        (tmp_path / name / "spec.toml").write_text(SPEC)
+        (tmp_path / name / "evaluation.json").write_text(json.dumps(said))
+        safetensors.torch.save_file(network.module.state_dict(), tmp_path / name / "best.safetensors")
+    done = CliRunner().invoke(app, ["diff", "a", "b"])
+    assert done.exit_code == 0
+    assert "\x1b" not in done.stdout
+    assert "\\x1b[2J" in done.stdout
+    assert len(done.stdout.splitlines()) < 200
+    assert "99,882 more; --json and -o have all" in done.stdout

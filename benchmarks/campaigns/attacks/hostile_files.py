@@ -131,6 +131,16 @@ def base():
     run("graphspec", "tune", "tune.toml", "--run", "study")
 
 
+def table():
+    """table.csv with numbers and texts, run-table that has learned from it, exp-table."""
+    rows = [f"{k / 7:.3f},{'uvw'[k % 3]},{'pq'[k % 2]}" for k in range(60)]
+    Path("table.csv").write_text("a,t,y\n" + "\n".join(rows) + "\n")
+    text = TABLE.replace("TYPE", "csv").replace("FILE", "table.csv").replace('["N", 2]', '["N", 4]')
+    Path("table.toml").write_text(text.replace('root = "."', 'root = "."\ntransforms = ["StandardScaler"]'))
+    run("graphspec", "train", "table.toml", "--run", "run-table")
+    run("graphspec", "export", "run-table", "-o", "exp-table")
+
+
 # ---- forging ----
 def seal(folder, change=None):
     """Write the manifest of `folder` again, with the right hashes of its regular files and of itself."""

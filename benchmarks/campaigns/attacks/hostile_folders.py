@@ -218,6 +218,29 @@ def named(name: str) -> None:
     Path("f/sub").mkdir()
 
 
+def learned() -> Iterator[Case]:
+    """What a run of a table, and an export of it, have learned of the data: every value another."""
+    commands = {
+        "run-table": (("predict", "f"), ("predict", "f", "rows.csv"), ("export", "f", "-o", "e", "--format", "torchscript")),
+        "exp-table": (("predict", "f", "rows.csv"), ("verify", "f")),
+    }  # fmt: skip
+    count = 0
+    for source, lines in commands.items():
+        document = json.loads(base(source).joinpath("learned.json").read_text())
+        for at in paths(document):
+            for name, value in JSONS.items():
+                count += 1
+                command = lines[count % len(lines)]
+                make = written("f/learned.json", json.dumps(replaced(document, at, value)))
+
+                def put(source: str = source, make: Callable[[], object] = make) -> None:
+                    shutil.copy(base("table.csv"), "table.csv")
+                    Path("rows.csv").write_text("a,t,y\n0.5,u,p\n0.1,w,q\n")
+                    replaced_file(source, "learned.json", make, source == "exp-table")()
+
+                yield Case(f"{command[0]} {source} {'.'.join(map(str, at))} = {name}", command, put)
+
+
 def studies() -> Iterator[Case]:
     """Studies: files, and the journal's rows."""
     yield from of_files("study", "study", 4)

@@ -37,7 +37,7 @@ KINDS: dict[str, Callable[[], Iterable[drive.Case]]] = {
     for generator in (
         hostile_specs.texts, hostile_specs.settings, hostile_specs.removed, hostile_specs.emitted, hostile_specs.compiled,
         hostile_specs.worked, hostile_arrays.tables, hostile_arrays.archives, hostile_arrays.weights, hostile_arrays.pictures,
-        hostile_folders.runs, hostile_folders.exports, hostile_folders.studies, hostile_onnx.models,
+        hostile_folders.runs, hostile_folders.exports, hostile_folders.studies, hostile_folders.learned, hostile_onnx.models,
         hostile_promises.promises,
     )
 }  # fmt: skip
@@ -76,6 +76,7 @@ def make_base(folder: Path) -> None:
     os.chdir(made)
     hostile_files.base()
     hostile_files.pictures("eps")
+    hostile_files.table()
     os.chdir(folder.parent)
     with contextlib.suppress(OSError):  # another process was faster
         made.rename(folder)
