@@ -130,7 +130,7 @@ def test_the_guard_allows(code):
 
 #: Where a file is read as it is: of graphspec's own package or this very process, or the user's own.
 READING = (
-    "cli/import_", "ops/imports", "templates/", "system/memory", "system/shared_library",
+    "cli/import_", "ops/imports", "templates/", "system/free_memory", "system/shared_library",
     "exporting/bundle/files/check",  # stands alone in an export
     "verifying/runtimes/",  # what the worker has written, and its own programs
 )  # fmt: skip

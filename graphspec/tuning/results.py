@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from graphspec.diagnostics import fail
+from graphspec.diagnostics import fail, printable
 from graphspec.spec.dump import dump
 from graphspec.system.canvas import Album
 from graphspec.system.durable import write_atomically
@@ -54,8 +54,11 @@ def write_results(folder: StudyFolder, metric: str, direction: str, trainer: Tra
 
 
 def _cell(value: object) -> object:
-    """`value`; a text that a spreadsheet would run as a formula, marked as a text."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    """`value`; a text in one line, and marked as one where a spreadsheet would run it as a formula."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def csv_of(trials: Sequence[TrialReport], metric: str) -> bytes:

@@ -89,7 +89,10 @@ def test_a_signal_ends_a_command_while_it_imports(number: int, status: int, tmp_
     """By itself or by the exit code that a shell makes of it, and without a word."""
     (tmp_path / "net.toml").write_text(SPEC)
     command = [sys.executable, "-m", "graphspec", "compile", "net.toml"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # whatever started these tests ignores
+    )  # fmt: skip
     while "libtorch_cpu" not in Path(f"/proc/{process.pid}/maps").read_text():
         assert process.poll() is None, "it ended before torch was there"
     process.send_signal(number)
