@@ -86,7 +86,7 @@ def test_a_signal_ends_a_run_with_everything_saved(
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_command_while_it_imports(number: int, status: int, tmp_path: Path) -> None:
-    """By itself or by the exit code that a shell makes of it, and without a word."""
+    """By itself, or with the exit code that a shell makes of that and one word."""
     (tmp_path / "net.toml").write_text(SPEC)
     command = [sys.executable, "-m", "graphspec", "compile", "net.toml"]
     process = subprocess.Popen(
@@ -97,7 +97,7 @@ def test_a_signal_ends_a_command_while_it_imports(number: int, status: int, tmp_
         assert process.poll() is None, "it ended before torch was there"
     process.send_signal(number)
     printed, _ = process.communicate(timeout=60)
-    assert (process.returncode in (status, -number), printed) == (True, "")
+    assert (process.returncode, printed) in [(-number, ""), (status, ""), (status, "interrupted\n")]
 
 
 @pytest.mark.slow
