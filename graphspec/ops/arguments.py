@@ -61,6 +61,7 @@ def convert(op: str, parameter: Parameter, value: Any) -> Any:
     Raises:
         BadArgument: with what was expected.
     """
+    _check_length(parameter.name, value)
     for annotation in alternatives(parameter.annotation):
         fitted, converted = _fit(annotation, value, parameter.default)
         if fitted:
@@ -163,10 +164,14 @@ def _is_size(value: Any) -> bool:
     return hasattr(value, "dim") and not isinstance(value, int | float | str)
 
 
-def _check_bounds(op: str, name: str, value: Any) -> None:
-    low, high = bounds_of(op, name)
+def _check_length(name: str, value: Any) -> None:
+    """Before each number of a list is looked at."""
     if isinstance(value, list | tuple) and len(value) > 2 * MOST_DIMS and name not in _OF_ANY_LENGTH:
         raise BadArgument(f"{quoted(name)} is a list of {len(value)}, more than {2 * MOST_DIMS}", "too-large")
+
+
+def _check_bounds(op: str, name: str, value: Any) -> None:
+    low, high = bounds_of(op, name)
     for item in value if isinstance(value, list | tuple) else [value]:
         if isinstance(item, bool) or not isinstance(item, int | float):
             continue

@@ -41,6 +41,8 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "StrictGreaterThan": operator.gt,
     "GreaterThan": operator.ge,
 }
+#: Higher powers of ordinary sizes are no 64-bit numbers.
+MOST_POWER = 5
 Evaluate = Callable[[Mapping[str, Any]], Any]
 
 
@@ -72,8 +74,8 @@ def _compiled(expr: Any) -> Evaluate:
     if isinstance(expr, sympy.Piecewise):
         return _cases(expr)
     function = _FUNCTIONS.get(type(expr).__name__)
-    if function is None:
-        raise Unreadable(type(expr).__name__)
+    if function is None or (isinstance(expr, sympy.Pow) and not -MOST_POWER <= expr.exp <= MOST_POWER):
+        raise Unreadable(type(expr).__name__ if function is None else str(expr))
     parts = [_compiled(part) for part in expr.args]
     if len(parts) == 2:
         first, second = parts
@@ -84,7 +86,7 @@ def _compiled(expr: Any) -> Evaluate:
 def _constant(expr: Any) -> Any:
     if expr in (sympy.true, sympy.false):
         return np.bool_(expr == sympy.true)
-    if isinstance(expr, sympy.Integer):
+    if isinstance(expr, sympy.Integer) and abs(expr) < 1 << 63:
         return int(expr)
     if isinstance(expr, sympy.Float | sympy.Rational):
         return float(expr)

@@ -65,7 +65,10 @@ def within(run: Run, ranges: Ranges, needed: Sequence[tuple[Any, str]]) -> tuple
         Refused: they hold for no size, or not for one range of sizes.
     """
     symbols = frozenset(free for condition, _ in needed for free in condition.free_symbols)
-    return settle([Outcome((), run, symbols=symbols)], ranges, needed=needed)
+    try:
+        return settle([Outcome((), run, symbols=symbols)], ranges, needed=needed)
+    except Unreadable:  # nothing is known of them then
+        return run, ranges
 
 
 def may_be_left_out(outcome: Outcome, ranges: Mapping[str, Any]) -> bool:

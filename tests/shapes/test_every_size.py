@@ -145,6 +145,9 @@ REFUSED: dict[str, tuple[dict[str, Any], Layers, str, str]] = {
     "T against half of it": (
         ROWS, {"a": {"type": "slice", "from": "x", "dim": 1, "step": 2}, "y": {"type": "add", "from": ["a", "x"]}},
         "((T + 1)//2)", "only where T is 1"),
+    "a size to the power of 40": (
+        ROWS, {"y": {"type": "reshape", "shape": ["${" + "*".join(["x.shape[1]"] * 40) + "}", -1]}},
+        "no formula of whole numbers", ""),
     "two dims": ({"x": ["N", "T"], "z": ["N", "S"]}, {"y": {"type": "add", "from": ["x", "z"]}}, "(T)", "T = 3, S = 2"),
     "bounds that leave nothing": (
         ROWS, {"a": {"type": "narrow", "dim": 1, "start": 0, "length": 100}, "p": TABLE,
