@@ -195,6 +195,12 @@ def test_a_layer_of_ones_own_runs_as_it_is_written(kind: type[nn.Module]) -> Non
     assert_eager(spec)
 
 
+def test_nor_is_it_given_to_torch_compile() -> None:
+    spec = copy.deepcopy(SPEC)
+    spec["layers"]["own"] = ChangesAfterSomeSteps.__name__
+    assert learned(spec, "compiled")[0].engine.name == "eager"
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_torchs_layers_with_more_around_them_too(change: Callable[[nn.Module], None]) -> None:
     assert_eager(SPEC, change)

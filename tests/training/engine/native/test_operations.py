@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
 
-from graphspec.training.engine.native.operations import Call, call_of, library, proven, same
+from graphspec.training.engine.native.operations import Call, Kind, call_of, library, proven, same
 from graphspec.training.engine.recording import simplified
 from graphspec.training.engine.tracing import traced
 
@@ -112,6 +112,15 @@ def test_proven_on_two_batches_it_holds_on_others(name: str, size: Sizes) -> Non
         pytest.skip("torch has other bits on this processor: the operation stays torch's")
     assert found
     assert all(same(COMPILED, node, call, seen(recording, arguments(*size))) for _ in range(40))
+
+
+def test_what_has_other_bits_is_not_proven() -> None:
+    function, arguments, _ = CASES["tanh_backward"]
+    recording = simplified(traced(function, arguments(5, 3)))
+    node, call = last(recording, seen(recording, arguments(5, 3)))
+    assert call is not None
+    other = call._replace(kind=Kind.SIGMOID_BACKWARD)
+    assert not proven(COMPILED, node, other, [seen(recording, arguments(5, 3)) for _ in range(2)])
 
 
 @pytest.mark.parametrize(
