@@ -22,8 +22,10 @@ from graphspec.data.transforms import Normalize, scaled, to_float
 KEPT = 1 << 29
 
 
-def _most_kept() -> int:
-    """``KEPT``, or what the memory still allows."""
+def _most_kept(device: torch.device) -> int:
+    """``KEPT``, or what the memory still allows; on a GPU a quarter of what is free there."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0] // 4)
     return min(KEPT, memory.budget())
 
 
@@ -62,15 +64,18 @@ class Batches:
         """The permutation of `epoch`, int64 on the CPU."""
         return torch.randperm(len(self.samples), generator=generator(self.seed, "order", epoch))
 
-    def shuffled(self, epoch: int, start: int = 0) -> Iterator[Samples]:
-        """The training batches of `epoch` from number `start` on, the same ones whatever `start` is."""
+    def shuffled(self, epoch: int, start: int = 0, at_once: int = 0) -> Iterator[Samples]:
+        """The training batches of `epoch` from number `start` on, the same ones whatever `start` is.
+
+        Where they are looked up, `at_once` whole ones come as one as long as there are so many.
+        """
         order = self.order(epoch)
         order = order if self._windows is not None else order.to(self._device)
         size = self.batch_size
-        indices = (order[number * size : (number + 1) * size] for number in range(start, len(self)))
         if self._values is not None:
-            yield from map(self._values.take, indices)
+            yield from map(self._values.take, self._cut_up(order[start * size : len(self) * size], at_once))
             return
+        indices = (order[number * size : (number + 1) * size] for number in range(start, len(self)))
         if self._windows is not None:
             for number, index in enumerate(indices, start):
                 draw = self._draw(epoch, number)
@@ -79,6 +84,16 @@ class Batches:
         for number, batch in enumerate(self._taken(indices), start):
             drawn = self.augment or self.mix or self.corrupt
             yield self._ready(batch, self._draw(epoch, number) if drawn else None, corrupted=True)
+
+    def _cut_up(self, rows: Tensor, at_once: int) -> Sequence[Tensor]:
+        many, rest = divmod(len(rows), at_once * self.batch_size) if at_once else (0, len(rows))
+        whole, last = divmod(rest, self.batch_size)
+        return rows.split([at_once * self.batch_size] * many + [self.batch_size] * whole + [last] * (last > 0))
+
+    @property
+    def kept(self) -> bool:
+        """Whether batches are looked up in samples that are kept as the network sees them."""
+        return self._values is not None
 
     @property
     def mixed(self) -> bool:
@@ -182,7 +197,7 @@ class Batches:
             return None
         if self._looked_up is not None:
             return self._looked_up
-        if sum(4 * value.numel() for value in values) > _most_kept():
+        if sum(4 * value.numel() for value in values) > _most_kept(self._device):
             return None
         return self._ready(self.samples.take(self._rows))
 
@@ -192,7 +207,7 @@ class Batches:
         images = next(iter(self.samples.inputs.values()))
         if len(self.samples.inputs) > 1 or self.image_targets or self.samples.streamed or images.ndim != 4:
             return None
-        return windows(images, self.augment, _most_kept())
+        return windows(images, self.augment, _most_kept(self._device))
 
     def _cut(self, windows: Windows, index: Tensor, draw: torch.Generator) -> Samples:
         """The samples at `index`, which is on the CPU as the draws are, so that no device has to be waited for."""

@@ -12,6 +12,7 @@ from typing import Any
 from graphspec.data import Batches, Samples
 from graphspec.spec.train import TrainSpec
 from graphspec.training.learner import Learner
+from graphspec.training.loop import steps_at_once
 from graphspec.training.metrics.names import columns
 from graphspec.training.optim.objective import Share, share_of
 from graphspec.training.run.one_process import Served
@@ -65,15 +66,20 @@ class Fit:
         if learner.batch == 0:
             learner.trend.begin_epoch()
         accumulate, shares = self.settings.accumulate, self._shares()
-        for batch in self.batches.shuffled(learner.epoch, learner.batch):
-            number = learner.batch
-            update = (number + 1) % accumulate == 0 or number + 1 == len(self.batches)
-            loss = self.step(learner, batch, next(shares), update)
-            learner.trend.add(loss)
+        at_once = learner.at_once
+        for batch in self.batches.shuffled(learner.epoch, learner.batch, at_once):
+            number, update = learner.batch, True
+            if at_once and learner.engine.takes(len(batch)):
+                loss = steps_at_once(learner, batch)
+            else:
+                update = (number + 1) % accumulate == 0 or number + 1 == len(self.batches)
+                loss = self.step(learner, batch, next(shares), update)
             now = time.perf_counter()
             learner.seconds += now - before
             before = now
-            self.reporter.step(loss)
+            for _ in range(learner.batch - number):
+                learner.trend.add(loss)
+                self.reporter.step(loss)
             if update and (self.flag.signal is not None or self.saver.due(SAVE_SECONDS)):
                 self.saver.save()
             if update and self.flag.signal is not None:

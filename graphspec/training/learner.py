@@ -90,9 +90,12 @@ class Learner:
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.engine = Eager(self.module, self.objective, self.optimizer, self.precision)
+        self.engine = self.eager()
         self.watch = LossWatch(1 if self.device.type == "cpu" else STEPS_ON_A_GPU)
-        self._parameters = list(self.module.parameters())
+
+    def eager(self) -> Eager:
+        """The steps as they are written."""
+        return Eager(self.module, self.objective, self.optimizer, self.precision, self.clip_grad_norm, self.average)
 
     def train_mode(self) -> None:
         """Put the module in training mode, as far as it learns."""
@@ -108,6 +111,11 @@ class Learner:
         """Whether the optimiser wants the loss at other weights within a step, as LBFGS does."""
         return isinstance(self.optimizer, LBFGS)
 
+    @property
+    def at_once(self) -> int:
+        """How many whole steps the engine may take at once from here on, 0 for none: where each is like the others."""
+        return self.engine.at_once if self.pieces == 1 and self.step >= self.schedule.warmup else 0
+
     def predict(self, batch: Samples) -> Values:
         """What the module gives for `batch`, in whichever mode it is."""
         output: Values = self.module(*self.binding.inputs_of(batch))
@@ -120,38 +128,24 @@ class Learner:
         memory is too small: some weights may have moved then, so that the step cannot be repeated.
         """
         try:
-            self._move(again)
+            with self.schedule.warmed(self.step):
+                self.engine.update(again)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             raise too_little(error, "an update of the weights") from error
-        self.clear_gradients()
-        if self.average is not None:
-            self.average.update()
         self.schedule.after_step()
         self.step += 1
-
-    def _move(self, again: Callable[[], Tensor] | None) -> None:
-        self.precision.unscale(self.optimizer)
-        if self.clip_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self._parameters, self.clip_grad_norm)
-        with self.schedule.warmed(self.step):
-            self.engine.update(again)
 
     def look_at_losses(self) -> None:
         """Raise ``GraphspecError`` where one of the losses not looked at yet is not finite."""
 
         def error(loss: float) -> GraphspecError:
-            place = f"in one of the last {self.watch.every} steps before step {self.step + 1}"
+            place = f"in one of the last {2 * self.watch.every} steps before step {self.step + 1}"
             hint = "the last checkpoint is whole; a smaller lr often helps"
             return fail("non-finite", f"the loss is {loss} {place}", at=("train",), hint=hint)
 
         self.watch.look(error)
-
-    def clear_gradients(self) -> None:
-        """As ``optimizer.zero_grad()``, which costs more than the kernels of a small layer."""
-        for parameter in self._parameters:
-            parameter.grad = None
 
     def averaged(self) -> AbstractContextManager[None]:
         """Inside, the module has the averaged weights, where there is an average: those to measure and to keep."""
@@ -198,7 +192,7 @@ class Learner:
         self.schedule.load_state_dict(state["schedule"])
         self.precision.load_state_dict(state["precision"])
         if self.average is not None:
-            self.average.weights = dict(state["average"])
+            self.average.weights = {name: value.to(self.device) for name, value in state["average"].items()}
         self.metrics.load_state_dict(state["metrics"])
         torch.set_rng_state(state["random"]["cpu"])
         if self.device.type == "cuda" and "cuda" in state["random"]:

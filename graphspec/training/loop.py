@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from functools import partial
 
 import torch
@@ -31,9 +32,19 @@ def train_step(learner: Learner, batch: Samples, share: Share = 1.0, update: boo
     if update:
         learner.update(partial(_again, learner, inputs, target) if learner.asks_again else None)  # update
 
-    learner.metrics.update(value if learner.watch.every == 1 else loss.detach().double(), _detached(output), target)
+    learner.metrics.update(value if learner.watch.every == 1 else loss.detach(), _detached(output), target)
     learner.batch += 1
     return value
+
+
+def steps_at_once(learner: Learner, batches: Samples) -> float:
+    """The steps that the engine takes at once, on as many batches in a row; gives the newest loss looked at."""
+    inputs, target = learner.binding.inputs_of(batches), learner.binding.targets_of(batches)
+    loss, _, output = learner.engine.steps(inputs, target)
+    learner.step += len(loss)
+    learner.batch += len(loss)
+    learner.metrics.update(loss, _detached(output), target)
+    return learner.watch(loss, partial(_error, learner, inputs))
 
 
 def halving_step(learner: Learner, batch: Samples, share: Share, update: bool) -> float:
@@ -51,8 +62,9 @@ def halving_step(learner: Learner, batch: Samples, share: Share, update: bool) -
                 raise
             if learner.pieces >= len(batch) or not _alone(share) or learner.asks_again:
                 raise too_little(error, f"step {learner.step + 1}") from error
-        learner.clear_gradients()
+        learner.engine.clear_gradients()
         if learner.device.type == "cuda":
+            gc.collect()  # modules that are traced are circles of references: earlier ones may still hold memory
             torch.cuda.empty_cache()
         learner.pieces = min(2 * learner.pieces, len(batch))
         message = f"memory is too small for a batch of {len(batch)}: it is computed in {learner.pieces} pieces"
@@ -94,7 +106,7 @@ def _alone(share: Share) -> bool:
 
 def _again(learner: Learner, inputs: list[Tensor], target: Values) -> Tensor:
     """Loss and gradients of the same batch at the weights of now, which are only tried."""
-    learner.clear_gradients()
+    learner.engine.clear_gradients()
     with torch.enable_grad():
         return learner.engine.forward_and_backward(inputs, target, 1.0, lambda loss: 0.0).loss
 

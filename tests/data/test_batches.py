@@ -48,6 +48,26 @@ def test_starting_in_the_middle_gives_the_same_batches(start: int) -> None:
         assert torch.equal(one.targets["label"], other.targets["label"])
 
 
+@pytest.mark.parametrize(("rows", "drop_last"), [(50, False), (50, True), (49, False), (12, False)])
+@pytest.mark.parametrize("start", [0, 2])
+def test_several_batches_may_come_as_one(rows: int, drop_last: bool, start: int) -> None:
+    """As a CUDA graph of four steps takes them; what is left over comes one by one."""
+    batches = counted(rows, 7, drop_last=drop_last)
+    one_by_one = rows_of(batches, 3, start)
+    at_once = [batch.inputs["x"].flatten().int().tolist() for batch in batches.shuffled(3, start, 4)]
+    whole = [rows for rows in one_by_one if len(rows) == 7]
+    assert [len(rows) for rows in at_once[: len(whole) // 4]] == [28] * (len(whole) // 4)
+    assert len(at_once) == len(one_by_one) - 3 * (len(whole) // 4)
+    assert [row for rows in at_once for row in rows] == [row for rows in one_by_one for row in rows]
+
+
+def test_augmented_batches_come_one_by_one() -> None:
+    same = Samples({"image": torch.rand(40, 1, 9, 9)}, {"label": torch.zeros(40, dtype=torch.int64)})
+    batches = Batches(same, 4, augment=[RandomCrop((5, 5))])
+    assert not batches.kept
+    assert [len(batch) for batch in batches.shuffled(0, 0, 5)] == [4] * 10
+
+
 def test_batches_and_epochs_are_augmented_differently() -> None:
     ramp = torch.arange(81.0).view(1, 1, 9, 9).expand(8, -1, -1, -1) / 81
     same = Samples({"image": ramp.contiguous()}, {"label": torch.zeros(8, dtype=torch.int64)})

@@ -49,7 +49,7 @@ log_softmax_backward: Any = torch._log_softmax_backward_data
 # an operation on a list of tensors at once: what torch.optim's own steps are made of
 foreach_add, foreach_add_ = torch._foreach_add, torch._foreach_add_
 foreach_mul_, foreach_div_ = torch._foreach_mul_, torch._foreach_div_
-foreach_lerp_, foreach_sqrt = torch._foreach_lerp_, torch._foreach_sqrt
+foreach_lerp_, foreach_sqrt, foreach_copy_ = torch._foreach_lerp_, torch._foreach_sqrt, torch._foreach_copy_
 foreach_addcmul_, foreach_addcdiv_ = torch._foreach_addcmul_, torch._foreach_addcdiv_
 # an optimiser's whole update, which torch.optim reaches by ``fused=True`` alone
 fused_adam, fused_adamw, fused_sgd = torch._fused_adam_, torch._fused_adamw_, torch._fused_sgd_

@@ -1,7 +1,8 @@
-"""A loss that is not finite ends training: looked at before each update on the CPU, every few steps on a GPU.
+"""A loss that is not finite ends training: looked at before each update on the CPU, a few steps later on a GPU.
 
-To look at a number on a GPU is to wait for everything that was asked of it so far. Updates in between may spoil the
-weights in memory; those on disk are whole, since saving looks first.
+To look at a number on a GPU is to wait for everything that was asked of it so far; so losses are sent for, and looked
+at when those of the next steps are. Updates in between may spoil the weights in memory; those on disk are whole, since
+saving looks first.
 """
 
 from __future__ import annotations
@@ -15,33 +16,58 @@ from torch import Tensor, nn
 
 from graphspec.diagnostics import GraphspecError, fail
 
-#: Steps between two looks where looking waits.
+#: Steps whose losses are sent for at once where looking waits.
 STEPS_ON_A_GPU = 32
 
 
 @dataclasses.dataclass
 class LossWatch:
-    """Looks at the loss of every ``every``-th step, and then at those in between."""
+    """Looks at each loss at once, or sends for ``every`` of them together and looks when the next are sent for."""
 
     every: int = 1
     _unseen: list[Tensor] = dataclasses.field(default_factory=list)
+    _sent: tuple[Tensor, torch.cuda.Event | None] | None = None
     _seen: float = 0.0
 
     def __call__(self, loss: Tensor, error: Callable[[float], GraphspecError]) -> float:
-        """The newest loss looked at, this one where ``every`` is 1. Raises `error` of one that is not finite."""
+        """The newest loss looked at, this one where ``every`` is 1. Raises `error` of one that is not finite.
+
+        `loss` may be those of several steps in a row.
+        """
         if self.every == 1:
             self._seen = self._finite(loss.item(), error)
             return self._seen
-        self._unseen.append(loss.detach())
-        if len(self._unseen) >= self.every:
-            self.look(error)
+        self._unseen.append(loss.detach().reshape(-1))
+        if sum(map(len, self._unseen)) >= self.every:
+            sent = self._send()
+            self._receive(error)
+            self._sent = sent
         return self._seen
 
     def look(self, error: Callable[[float], GraphspecError]) -> None:
         """Look at every loss so far."""
+        self._receive(error)
         if self._unseen:
-            losses, self._unseen = torch.stack(self._unseen).tolist(), []
-            for value in losses:
+            self._sent = self._send()
+            self._receive(error)
+
+    def _send(self) -> tuple[Tensor, torch.cuda.Event | None]:
+        """Send for the losses so far; CUDA does it without waiting for them, and says when they are there."""
+        losses, self._unseen = torch.cat(self._unseen), []
+        if losses.device.type != "cuda":
+            return losses.cpu(), None
+        here, arrived = torch.empty(losses.shape, dtype=losses.dtype, pin_memory=True), torch.cuda.Event()
+        here.copy_(losses, non_blocking=True)
+        arrived.record()
+        return here, arrived
+
+    def _receive(self, error: Callable[[float], GraphspecError]) -> None:
+        """Look at what was sent for."""
+        if self._sent is not None:
+            (losses, arrived), self._sent = self._sent, None
+            if arrived is not None:
+                arrived.synchronize()
+            for value in losses.tolist():
                 self._seen = self._finite(value, error)
 
     def _finite(self, value: float, error: Callable[[float], GraphspecError]) -> float:

@@ -47,8 +47,8 @@ class SharedBatches:
         """As :meth:`Batches.targets`, of the whole batches."""
         return self.batches.targets(epoch, start)
 
-    def shuffled(self, epoch: int, start: int = 0) -> Iterator[Part]:
-        """This process's part of each batch of `epoch` from number `start` on.
+    def shuffled(self, epoch: int, start: int = 0, at_once: int = 0) -> Iterator[Part]:
+        """This process's part of each batch of `epoch` from number `start` on, one batch at a time in any case.
 
         What is drawn for a sample depends on its place in the whole batch; so with augmentation each process augments
         the whole batch and keeps its part.

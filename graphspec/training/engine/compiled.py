@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
@@ -15,8 +15,7 @@ class Compiled(Eager):
     """Kernels that Inductor merges round otherwise than the module's own: the losses drift from the textbook's."""
 
     name: ClassVar[str] = "compiled"
-    #: What :func:`torch.compile` is asked for besides.
-    options: ClassVar[dict[str, Any]] = {}
 
     def __post_init__(self) -> None:
-        self.module = torch.compile(self.module, **self.options)  # type: ignore[assignment]
+        super().__post_init__()
+        self.module = torch.compile(self.module)  # type: ignore[assignment]

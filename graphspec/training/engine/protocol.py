@@ -24,11 +24,13 @@ class Pass(NamedTuple):
 class Engine(Protocol):
     """Computes the steps of a run: all engines compute one function, one faster than the other.
 
-    ``name`` is what the run says of it. By default an engine has the textbook loop's bits; where other bits are asked
+    ``name`` is what the run says of it, ``at_once`` how many whole steps :meth:`steps` takes, 0 for an engine that has
+    none. By default an engine has the textbook loop's bits; where other bits are asked
     for (``traced``, ``compiled``), its docstring says which.
     """
 
     name: ClassVar[str]
+    at_once: int
 
     def forward_and_backward(self, inputs: list[Tensor], target: Values, share: Share, look: Look) -> Pass:
         """The loss of a batch that is `share` of its update; its gradients are added to those of the parameters.
@@ -37,7 +39,19 @@ class Engine(Protocol):
         """
 
     def update(self, again: Callable[[], Tensor] | None = None) -> None:
-        """Move the weights along the gradients; `again` gives loss and gradients anew for those who ask."""
+        """Move the weights along the gradients, and take the gradients away.
+
+        `again` gives loss and gradients anew for optimisers that ask.
+        """
+
+    def takes(self, rows: int) -> bool:
+        """Whether so many rows are the batches of :meth:`steps`."""
+
+    def steps(self, inputs: list[Tensor], target: Values) -> Pass:
+        """``at_once`` whole steps, updates included, on as many batches in a row: their losses (one dimension)."""
+
+    def clear_gradients(self) -> None:
+        """Forget the gradients."""
 
     def state_dict(self) -> dict[str, Any]:
         """The optimiser's state, whichever way the updates were computed."""

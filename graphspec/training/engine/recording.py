@@ -64,7 +64,7 @@ class Recording:
     ) -> None:
         self.take(module)
         inputs, target = batches[0]
-        self._shapes = [(value.shape, value.dtype) for value in (*inputs, *_leaves(target))]
+        self._shapes = [(value.shape, value.dtype) for value in (*inputs, *leaves(target))]
         self._names: list[str] | None = None
         self.run, self.calls_of_c = self._record(module, objective, batches, rewrite)
 
@@ -75,7 +75,7 @@ class Recording:
 
     def fits(self, inputs: list[Tensor], target: Values) -> bool:
         """Whether this batch has the recorded shapes."""
-        values = (*inputs, *_leaves(target))
+        values = (*inputs, *leaves(target))
         if len(values) != len(self._shapes):
             return False
         for value, (shape, dtype) in zip(values, self._shapes, strict=True):
@@ -88,7 +88,7 @@ class Recording:
 
         The next call may write over them all.
         """
-        loss, *rest = self.run(*self._tensors.values(), *inputs, *_leaves(target))
+        loss, *rest = self.run(*self._tensors.values(), *inputs, *leaves(target))
         count = len(rest) - len(self._trained)
         for parameter, gradient in zip(self._trained, rest[count:], strict=True):
             parameter.grad = gradient
@@ -107,11 +107,11 @@ class Recording:
             self._names = list(output) if isinstance(output, dict) else None
             loss = objective(output, wanted[0] if keys is None else dict(zip(keys, wanted, strict=True)))
             gradients = torch.autograd.grad(loss, [tensors[name] for name in trained], allow_unused=True)
-            return loss, *_leaves(output), *gradients
+            return loss, *leaves(output), *gradients
 
         def arguments(inputs: list[Tensor], target: Values) -> list[Tensor]:
             copies = [value.detach().clone().requires_grad_(value.requires_grad) for value in self._tensors.values()]
-            return [*copies, *inputs, *_leaves(target)]
+            return [*copies, *inputs, *leaves(target)]
 
         with torch.random.fork_rng(devices=[]):
             recording = simplified(traced(training_pass, arguments(*batches[0])))
@@ -139,7 +139,7 @@ def record(
                 buffer.copy_(value)
             with torch.random.fork_rng(devices=[]):
                 loss, output = recording(*batch)
-            found = [loss, *_leaves(output), *(p.grad for p in trial.parameters()), *trial.buffers()]
+            found = [loss, *leaves(output), *(p.grad for p in trial.parameters()), *trial.buffers()]
             if not all(_same(a, b, tolerance) for a, b in zip(expected, found, strict=True)):
                 return None  # such as a layer that computes another way where no gradient is asked for
         recording.take(module)
@@ -153,7 +153,7 @@ def _textbook(module: nn.Module, objective: Objective, inputs: list[Tensor], tar
     loss = objective(output, target)
     loss.backward()
     yield loss
-    yield from _leaves(output)
+    yield from leaves(output)
     yield from (parameter.grad for parameter in module.parameters())
 
 
@@ -198,5 +198,6 @@ def _source(node: Node) -> Node:
     return source
 
 
-def _leaves(value: Values) -> list[Tensor]:
+def leaves(value: Values) -> list[Tensor]:
+    """The tensors of `value`, in order."""
     return [value] if isinstance(value, Tensor) else list(value.values())

@@ -17,6 +17,9 @@ from graphspec.training.metrics.statistics import Confusion, LabelCounts, Statis
 from graphspec.training.metrics.table import METRICS, Kind
 from graphspec.training.optim.objective import Objective, Term, Values
 
+#: Losses that wait on a GPU before their sum is taken.
+UNSEEN = 1024
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Metric:
@@ -55,7 +58,9 @@ class MetricSet:
 
     def reset(self) -> None:
         """Forget every batch."""
-        self.loss_sum: float | Tensor = 0.0
+        self._loss_sum = 0.0
+        #: Losses on a GPU that are not looked at yet, and how many samples each of them is of.
+        self._unseen: list[tuple[Tensor, float]] = []
         self.count = 0
         #: For each term of a weighed objective: the sum, and what it is to be divided by.
         self._sums = [(0.0, 0.0)] * len(self.objective.terms)
@@ -65,13 +70,15 @@ class MetricSet:
         }
 
     def update(self, loss: float | Tensor, output: Values, target: Values) -> None:
-        """Add a batch: mean loss, outputs (detached) and targets."""
+        """Add a batch: mean loss, outputs (detached) and targets; of several in a row the loss of each."""
         first = output if isinstance(output, Tensor) else next(iter(output.values()))
         count = first.shape[0]
         if self.objective.weighed:
             self._add(output, target)
+        elif isinstance(loss, Tensor):
+            self._wait(loss, count)
         else:
-            self.loss_sum += loss * count
+            self._loss_sum += loss * count
         self.count += count
         for key, statistic in self.statistics.items():
             term = self._terms[key]
@@ -86,9 +93,26 @@ class MetricSet:
             for (total, whole), loss, mass in zip(self._sums, each, masses, strict=True)
         ]
 
+    def _wait(self, loss: Tensor, count: int) -> None:
+        """Add a loss later: to look at a number on a GPU is to wait for it."""
+        self._unseen.append((loss.reshape(-1), count / loss.numel()))
+        if len(self._unseen) >= UNSEEN:
+            _ = self.loss_sum
+
+    @property
+    def loss_sum(self) -> float:
+        """The sum of the samples' losses, added batch by batch wherever they were computed."""
+        if self._unseen:
+            losses = torch.cat([loss for loss, _ in self._unseen]).tolist()
+            weights = [weight for loss, weight in self._unseen for _ in range(loss.numel())]
+            for loss, weight in zip(losses, weights, strict=True):
+                self._loss_sum += loss * weight
+            self._unseen = []
+        return self._loss_sum
+
     def _loss(self) -> float:
         if not self.objective.weighed:
-            return float(self.loss_sum) / max(1, self.count)
+            return self.loss_sum / max(1, self.count)
         return sum(total / whole for total, whole in self._sums if whole)
 
     def compute(self) -> dict[str, float]:
@@ -106,7 +130,7 @@ class MetricSet:
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on in the middle of an epoch."""
         return {
-            "loss_sum": float(self.loss_sum),
+            "loss_sum": self.loss_sum,
             "count": self.count,
             "sums": [list(pair) for pair in self._sums],
             "statistics": {_text(key): statistic.state_dict() for key, statistic in self.statistics.items()},
@@ -114,10 +138,11 @@ class MetricSet:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
-        self.loss_sum, self.count = state["loss_sum"], state["count"]
+        self._loss_sum, self._unseen, self.count = state["loss_sum"], [], state["count"]
         self._sums = [(float(total), float(whole)) for total, whole in state["sums"]]
         for key, statistic in self.statistics.items():
-            statistic.load_state_dict(state["statistics"][_text(key)])
+            own = state["statistics"][_text(key)]
+            statistic.load_state_dict({name: value.to(self.device) for name, value in own.items()})
 
 
 def _text(key: tuple[type[Statistic], str]) -> str:

@@ -117,11 +117,12 @@ class Moments:
 
     def __init__(self, term: Term, device: torch.device) -> None:
         self.sums: Tensor | None = None
+        self.device = device if device.type == "cuda" else torch.device("cpu")  # others may have no float64
 
     def update(self, output: Tensor, target: Tensor) -> None:
         """Add a batch; `output` and `target` are ``N × …`` of one shape."""
-        wanted = target.reshape(len(target), -1).to("cpu", torch.float64)
-        error = output.reshape(len(output), -1).to("cpu", torch.float64) - wanted
+        wanted = target.reshape(len(target), -1).to(self.device, torch.float64)
+        error = output.reshape(len(output), -1).to(self.device, torch.float64) - wanted
         mean = wanted.mean(0)
         count = torch.full_like(mean, len(wanted))
         found = torch.stack([count, error.square().sum(0), error.abs().sum(0), mean, (wanted - mean).square().sum(0)])
@@ -133,7 +134,7 @@ class Moments:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from sums taken earlier."""
-        self.sums = state.get("sums")
+        self.sums = state["sums"].to(self.device) if state else None
 
 
 def _merged(a: Tensor, b: Tensor) -> Tensor:

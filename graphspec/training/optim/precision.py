@@ -41,9 +41,9 @@ class Precision:
         """The context of forward pass and loss."""
         return contextlib.nullcontext() if self.dtype is None else torch.autocast(self.device, self.dtype)
 
-    def backward(self, loss: Tensor) -> None:
-        """Gradients of `loss`, scaled until :meth:`unscale`."""
-        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+    def backward(self, loss: Tensor, one: Tensor | None = None) -> None:
+        """Gradients of `loss`, scaled until :meth:`unscale`; `one` is its own, which torch makes where it is None."""
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward(one)
 
     def unscale(self, optimizer: Optimizer) -> None:
         """Bring the gradients to their size."""
