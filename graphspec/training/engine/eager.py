@@ -40,7 +40,7 @@ class Eager:
 
     def parts(self) -> dict[str, Any]:
         """What it computes with, for an engine that computes the same."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(Eager)}
+        return {field.name: vars(self)[field.name] for field in dataclasses.fields(Eager)}
 
     def forward_and_backward(self, inputs: list[Tensor], target: Values, share: Share, look: Look) -> Pass:
         with self.precision.autocast():
