@@ -7,9 +7,9 @@ from graphspec.cli.app import app
 
 SURFACE = """
 compile   spec --emit -o --depth --expand --variant --set --all --import --json --quiet
-train     spec --run --resume --epochs --init --find-lr --tensorboard --overfit-batch --device --parallel --data --download --cache --variant --set --import --json --quiet
-tune      spec --run --resume --trials --device --data --download --cache --variant --set --import --json --quiet
-evaluate  run --device --data --download --cache --import --json --quiet
+train     spec --run --resume --epochs --init --tensorboard --parallel --find-lr --overfit-batch --data --download --cache --device --variant --set --import --json --quiet
+tune      spec --run --resume --trials --data --download --cache --device --variant --set --import --json --quiet
+evaluate  run --data --download --cache --device --import --json --quiet
 predict   source files --count --masks --data --download --cache --import --json --quiet
 export    source -o --format --precision --overwrite --data --download --cache --variant --set --import --json --quiet
 verify    source --against --runtime --import --json --quiet
