@@ -14,7 +14,9 @@ def import_(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="torchvision:NAME, timm:NAME, or FILE.py:NAME: the file is run.", show_default=False
+            metavar="SOURCE",
+            help="torchvision:NAME, timm:NAME, FILE.onnx, FILE.pt2, or FILE.py:NAME: the file is run.",
+            show_default=False,
         ),
     ],
     output: Annotated[
@@ -43,5 +45,6 @@ def import_(
             weights = found.save(output)
         lines = len(output.read_text(encoding="utf-8").splitlines())
         sizes = " and ".join(map(str, found.sizes))
-        said = f"wrote {output} ({lines} lines) and {weights}: the same keys, and equal outputs at batches of {sizes}"
+        proof = found.proof or f"the same keys, and equal outputs at batches of {sizes}"
+        said = f"wrote {output} ({lines} lines) and {weights}: {proof}"
         here.show({"spec": str(output), "weights": str(weights), "lines": lines, "sizes": list(found.sizes)}, said)

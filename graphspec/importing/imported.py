@@ -21,6 +21,7 @@ class Imported:
     """A network written as a spec. ``text`` is TOML, without its weights' file; ``weights`` the state_dict.
 
     ``sizes`` are the batch sizes at which its outputs were equal to the source's, in evaluation and in training;
+    ``proof`` says in words what else was compared;
     ``unmerged`` says why scopes that are alike were not written as one block, where they were not.
     """
 
@@ -29,6 +30,7 @@ class Imported:
     sizes: tuple[int, ...]
     name: str = "model"
     unmerged: str = ""
+    proof: str = ""
 
     @property
     def network(self) -> Network:

@@ -138,7 +138,7 @@ class Lowering:
         return True
 
     def _lacks(self, pair: Pair, what: str = "") -> NotInVocabulary:
-        where = pair.first.path or pair.first.frame.path or "the network"
+        where = pair.first.place or pair.first.path or pair.first.frame.path or "the network"
         return NotInVocabulary(f"the vocabulary has no {what or pair.first.name.strip('_')} (in {where})")
 
     def _alias(self, pair: Pair) -> None:

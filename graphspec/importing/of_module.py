@@ -29,6 +29,8 @@ from graphspec.spec.dims import NamedDim
 from graphspec.spec.dump import document as toml
 
 Dims = Mapping[str, Sequence[int | str]]
+#: The least and the greatest size of a named dim; None: any.
+Ranges = Mapping[str, tuple[int, int | None]]
 
 
 def from_module(
@@ -43,6 +45,13 @@ def from_module(
     Raises:
         GraphspecError: ``not-importable``: what of the model no spec can say, or the first layer that is another.
     """
+    return import_module(model, inputs, dims, {}, name=name)
+
+
+def import_module(
+    model: nn.Module, inputs: Mapping[str, Tensor], dims: Dims | None, ranges: Ranges, *, name: str = ""
+) -> Imported:
+    """:func:`from_module` of a model whose named dims have sizes in `ranges` only, as ``[dims]`` of the spec says."""
     named_dims = {key: list((dims or {}).get(key) or ["N", *value.shape[1:]]) for key, value in inputs.items()}
     _check_dims(inputs, named_dims)
     title = name or _snake(type(model).__name__)
@@ -50,7 +59,7 @@ def from_module(
     try:
         with _as_it_is(model):
             samples = {key: value.detach().clone() for key, value in inputs.items()}
-            return _Import(model, samples, named_dims, title).imported()
+            return _Import(model, samples, named_dims, title, ranges).imported()
     except NotRecorded as error:
         raise fail("not-importable", f"{type(model).__name__}: {error}", hint=error.hint) from error
     finally:
@@ -84,10 +93,11 @@ class _Import:
     inputs: dict[str, Tensor]
     dims: Mapping[str, Sequence[int | str]]
     name: str
+    ranges: Ranges
 
     def imported(self) -> Imported:
         """The spec, once it is proven."""
-        other = {name: _resized(value, self.dims[name]) for name, value in self.inputs.items()}
+        other = {name: resized(value, self.dims[name]) for name, value in self.inputs.items()}
         self.plain(self.inputs)
         first, second = self.recordings(self.inputs, other)
         self.calls = first.calls
@@ -108,7 +118,7 @@ class _Import:
             blocks = merge(root) if merging else all_blocks(root)
             used = {name: self.spec_input(name) for name in root.inputs if _is_used(network, name)}
             try:
-                text = toml(document(root, blocks, used))
+                text = toml(document(root, blocks, used, self.bounds(used)))
                 found = self.proven(text, network, samples)
                 return dataclasses.replace(found, unmerged=str(faults[0]) if faults else "")
             except (GraphspecError, NotRecorded) as error:
@@ -150,6 +160,12 @@ class _Import:
         dtype = str(value.dtype).removeprefix("torch.")
         return shape if dtype == "float32" else {"shape": shape, "dtype": dtype}
 
+    def bounds(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The ranges of the dims that `inputs` name, as ``[dims]`` has them."""
+        named = {NamedDim.of(dim).name for name in inputs for dim in self.dims[name] if isinstance(dim, str)}
+        found = {dim: _bounds(*self.ranges[dim]) for dim in sorted(named & self.ranges.keys())}
+        return {dim: bounds for dim, bounds in found.items() if bounds}
+
     def proven(self, text: str, network: Network, samples: Sequence[Mapping[str, Tensor]]) -> Imported:
         """`text` with its weights, or an error that names the first layer that is another."""
         weights = self.model.state_dict()
@@ -175,6 +191,10 @@ class _Import:
         return first_layer(lambda watch: self.record(inputs, False, watch), ours, names, dict(inputs))
 
 
+def _bounds(least: int, most: int | None) -> dict[str, int]:
+    return ({"min": least} if least > 1 else {}) | ({} if most is None else {"max": most})
+
+
 def _is_used(network: Network, name: str) -> bool:
     outs = [
         out
@@ -198,7 +218,7 @@ def _needed(steps: Sequence[Any], lowering: Lowering, result: Any) -> list[Any]:
     return kept[::-1]
 
 
-def _resized(value: Tensor, dims: Sequence[int | str]) -> Tensor:
+def resized(value: Tensor, dims: Sequence[int | str]) -> Tensor:
     """A sample of other sizes, where they may be any: numbers of the same kind."""
     sizes = [
         size if isinstance(dim, int) else size + NamedDim.of(dim).factor

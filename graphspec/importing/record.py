@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from graphspec.importing.leaves import leaf_type
+from graphspec.importing.place import PLACE
 from graphspec.importing.sizes import Size, SizeOf
 from graphspec.system.torch_private import replaced, without_modes
 
@@ -76,6 +77,7 @@ class Call:
     path: str = ""
     outputs: list[Value] = dataclasses.field(default_factory=list)
     result: Any = None
+    place: str = dataclasses.field(default_factory=PLACE.get)
 
     def inputs(self) -> Iterator[Value]:
         """Every value that goes in."""

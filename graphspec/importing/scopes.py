@@ -132,6 +132,7 @@ class Scopes:
         for number, step in enumerate(steps):
             self._step(step, number)
         named = {name: self._out(value, root, len(steps), "output") for name, value in outputs.items()}
+        dissolve(root)
         self._keep_unused(len(steps))
         self._tie(root)
         self._connect(root, named)
@@ -433,6 +434,18 @@ def _name(body: Body, inputs: Sequence[str]) -> None:
     for item in body.items:
         if isinstance(item, Body):
             _name(item, ())
+
+
+def dissolve(body: Body) -> None:
+    """Replace every scope below `body` that holds nothing but one function, of which no state_dict knows."""
+    for place, item in enumerate(body.items):
+        if not isinstance(item, Body):
+            continue
+        dissolve(item)
+        only = item.items[0] if len(item.items) == 1 else None
+        if isinstance(only, Line) and not only.fixed and not only.path and not item.reuse:
+            only.body, only.hint, only.fixed = body, item.hint, item.fixed
+            body.items[place] = only
 
 
 def holder(body: Body, out: Out) -> Line | Body:

@@ -12,10 +12,12 @@ from graphspec.ops import lookup
 from graphspec.ops import names as op_names
 
 
-def document(root: Block, blocks: Sequence[Block], inputs: Mapping[str, Any]) -> dict[str, Any]:
+def document(
+    root: Block, blocks: Sequence[Block], inputs: Mapping[str, Any], dims: Mapping[str, Any]
+) -> dict[str, Any]:
     """The spec as a dict."""
     _name_blocks(root, blocks)
-    found: dict[str, Any] = {"graphspec": 1, "inputs": dict(inputs)}
+    found: dict[str, Any] = {"graphspec": 1, "inputs": dict(inputs)} | ({"dims": dict(dims)} if dims else {})
     found["layers"] = _layers(root)
     outputs = _outputs(root)
     if outputs:

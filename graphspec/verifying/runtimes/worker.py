@@ -10,6 +10,10 @@ Arrays are named ``CASE.NAME`` in both files. The task ``weights`` writes the te
 what each call of the submodules ``"modules": [PATH, …]`` gives for the only case::
 
     {"errors": {…}, "calls": [[PATH, NUMBER OF THE CALL], …]}      arrays by their place in that list
+
+``program`` tells what an exported program is made of, and writes its tensors::
+
+    {"errors": {}, "program": {…}}      see pt2_program.py
 """
 
 from __future__ import annotations
@@ -93,8 +97,15 @@ def write_calls(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"errors": {}, "calls": [call for call, _ in found]}
 
 
+def write_program(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the tensors of an exported program, and tell the rest of it."""
+    described, tensors = runtime("pt2_program").program(request["model"])
+    np.savez(request["outputs"], allow_pickle=False, **tensors)
+    return {"errors": {}, "program": described}
+
+
 TASKS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    "run": run_cases, "weights": write_weights, "calls": write_calls
+    "run": run_cases, "weights": write_weights, "calls": write_calls, "program": write_program
 }  # fmt: skip
 
 

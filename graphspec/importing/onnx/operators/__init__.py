@@ -1,0 +1,19 @@
+"""ONNX's operators as torch's layers and functions."""
+
+# importing a file enters its operators into the table
+from graphspec.importing.onnx.operators import (
+    elementwise,
+    images,
+    layers,
+    layout,
+    pools,
+    products,
+    recurrent,
+    reductions,
+    sizes,
+)
+from graphspec.importing.onnx.operators.registry import OPERATORS
+
+__all__ = [
+    "OPERATORS", "elementwise", "images", "layers", "layout", "pools", "products", "recurrent", "reductions", "sizes",
+]  # fmt: skip

@@ -1,0 +1,290 @@
+"""Functions of each element: activations, arithmetic, comparisons. Numbers computed from sizes stay numbers."""
+
+from __future__ import annotations
+
+import math
+import operator as python
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphspec.importing.onnx.operators.registry import OPERATORS, operator
+from graphspec.importing.onnx.values import Filled, as_list, is_host, short
+
+if TYPE_CHECKING:
+    from graphspec.importing.onnx.network import Call
+
+#: ONNX's name → torch's function.
+_UNARY: dict[str, Callable[[Tensor], Tensor]] = {
+    "Abs": torch.abs, "Neg": torch.neg, "Exp": torch.exp, "Log": torch.log, "Sqrt": torch.sqrt,
+    "Reciprocal": torch.reciprocal, "Floor": torch.floor, "Ceil": torch.ceil, "Round": torch.round, "Sin": torch.sin,
+    "Cos": torch.cos, "Tan": torch.tan, "Erf": torch.erf, "Sign": torch.sign, "Not": torch.logical_not,
+    "Asin": torch.asin, "Acos": torch.acos, "Atan": torch.atan, "Sinh": torch.sinh, "Cosh": torch.cosh,
+    "Asinh": torch.asinh, "Acosh": torch.acosh, "Atanh": torch.atanh, "IsNaN": torch.isnan, "IsInf": torch.isinf,
+}  # fmt: skip
+_HOST: dict[str, Callable[[Any], Any]] = {
+    "Abs": abs, "Neg": python.neg, "Floor": lambda x: x // 1, "Ceil": lambda x: -(-x // 1), "Sqrt": math.sqrt,
+    "Not": python.not_, "Round": round,
+}  # fmt: skip
+#: Activations that are layers, with the arguments that their attributes say.
+_LAYERS: dict[str, tuple[type[nn.Module], dict[str, tuple[str, Any]]]] = {
+    "Relu": (nn.ReLU, {}), "Sigmoid": (nn.Sigmoid, {}), "Tanh": (nn.Tanh, {}), "Softplus": (nn.Softplus, {}),
+    "Softsign": (nn.Softsign, {}), "HardSwish": (nn.Hardswish, {}), "Mish": (nn.Mish, {}),
+    "Elu": (nn.ELU, {"alpha": ("alpha", 1.0)}), "Celu": (nn.CELU, {"alpha": ("alpha", 1.0)}),
+    "LeakyRelu": (nn.LeakyReLU, {"negative_slope": ("alpha", 0.01)}),
+    "ThresholdedRelu": (nn.Threshold, {"threshold": ("alpha", 1.0)}),
+    "Gelu": (nn.GELU, {"approximate": ("approximate", "none")}),
+}  # fmt: skip
+
+
+def _unary(call: Call) -> Any:
+    op = call.node.op
+    value = call.value(0)
+    if is_host(value) and op in _HOST:
+        return [_HOST[op](item) for item in value] if isinstance(value, list) else _HOST[op](value)
+    return _UNARY[op](call.tensor())
+
+
+def _layer(call: Call) -> Tensor:
+    kind, attributes = _LAYERS[call.node.op]
+    args: dict[str, Any] = {}
+    for name, (attribute, default) in attributes.items():
+        value = call.attribute(attribute, default)
+        args[name] = short(value) if isinstance(value, float) else value
+    if kind is nn.Threshold:
+        args["value"] = 0.0
+    return call.layer(lambda: kind(**args))(call.tensor())
+
+
+OPERATORS.update(dict.fromkeys(_UNARY, _unary))
+OPERATORS.update(dict.fromkeys(_LAYERS, _layer))
+
+
+@operator("Selu")
+def selu(call: Call) -> Tensor:
+    alpha, gamma = call.attribute("alpha", 1.6732632), call.attribute("gamma", 1.0507009)
+    if abs(alpha - 1.6732632) < 1e-6 and abs(gamma - 1.0507010) < 1e-6:
+        return call.layer(nn.SELU)(call.tensor())
+    return F.elu(call.tensor(), short(alpha)) * short(gamma)
+
+
+@operator("HardSigmoid")
+def hard_sigmoid(call: Call) -> Tensor:
+    alpha, beta = call.attribute("alpha", 0.2), call.attribute("beta", 0.5)
+    if abs(alpha - 1 / 6) < 1e-6 and beta == 0.5:
+        return call.layer(nn.Hardsigmoid)(call.tensor())
+    return torch.clamp(call.tensor() * short(alpha) + short(beta), 0.0, 1.0)
+
+
+@operator("PRelu")
+def prelu(call: Call) -> Tensor:
+    """One slope, or one a channel; other slopes are written out."""
+    x, slope = call.tensor(), call.constant(1)
+    channels = x.shape[1] if x.dim() > 1 else 1
+    one_each = slope is not None and slope.dim() == x.dim() - 1 and slope.shape[0] == channels == slope.numel()
+    if slope is not None and (slope.numel() == 1 or one_each):
+        return call.layer(lambda: _prelu(slope), weight=1)(x)
+    return torch.relu(x) - call.tensor(1) * torch.relu(-x)
+
+
+def _prelu(slope: Tensor) -> nn.Module:
+    layer = nn.PReLU(slope.numel())
+    layer.weight.data.copy_(slope.flatten())
+    return layer
+
+
+@operator("Shrink")
+def shrink(call: Call) -> Tensor:
+    bias, lambd = call.attribute("bias", 0.0), call.attribute("lambd", 0.5)
+    if bias == 0.0:
+        return call.layer(lambda: nn.Hardshrink(short(lambd)))(call.tensor())
+    if bias == lambd:
+        return call.layer(lambda: nn.Softshrink(short(lambd)))(call.tensor())
+    raise call.refuse(f"its bias {short(bias)} is neither 0 nor lambd")
+
+
+@operator("Clip")
+def clip(call: Call) -> Any:
+    bounds = [call.number(n) if call.has(n) else None for n in (1, 2)]
+    if any(bound is None and call.has(n) for n, bound in enumerate(bounds, 1)):
+        raise call.refuse("its bounds are computed")
+    low, high = bounds
+    value = call.value(0)
+    if is_host(value):
+        items = [
+            min(max(item, low if low is not None else item), high if high is not None else item)
+            for item in as_list(value)
+        ]
+        return items if isinstance(value, list) else items[0]
+    if (low, high) == (0.0, 6.0):
+        return call.layer(nn.ReLU6)(call.tensor())
+    if low is None and high is None:
+        return call.tensor()
+    return torch.clamp(call.tensor(), low, high)
+
+
+@operator("Cast", "CastLike")
+def cast(call: Call) -> Any:
+    if call.node.op == "CastLike":
+        return call.tensor().to(call.tensor(1).dtype)
+    dtype = dtype_of(call)
+    value = call.value(0)
+    if is_host(value):
+        kind: Any = float if dtype.is_floating_point else bool if dtype == torch.bool else None
+        items = [kind(item) if kind else item if isinstance(item, int) else int(item) for item in as_list(value)]
+        return items if isinstance(value, list) else items[0]
+    x = call.tensor()
+    return x if x.dtype == dtype else x.to(dtype)
+
+
+def dtype_of(call: Call, name: str = "to", default: int | None = None) -> torch.dtype:
+    """The dtype that an attribute names by its number."""
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    number = call.attribute(name, default)
+    found = getattr(torch, str(tensor_dtype_to_np_dtype(number)).replace("float8_e", "_"), None)
+    if not isinstance(found, torch.dtype):
+        raise call.refuse("it converts to a dtype that torch has not")
+    return found
+
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "Add": python.add, "Sub": python.sub, "Mul": python.mul, "Equal": python.eq, "Less": python.lt,
+    "LessOrEqual": python.le, "Greater": python.gt, "GreaterOrEqual": python.ge,
+}  # fmt: skip
+
+
+def _arithmetic(call: Call) -> Any:
+    return binary(call, _ARITHMETIC[call.node.op], _ARITHMETIC[call.node.op])
+
+
+OPERATORS.update(dict.fromkeys(_ARITHMETIC, _arithmetic))
+
+
+def binary(call: Call, on_tensors: Callable[[Any, Any], Any], on_numbers: Callable[[Any, Any], Any]) -> Any:
+    """A function of two values: of numbers, of tensors, or of a tensor and a number."""
+    pair = _hosts(call)
+    if pair:
+        left, right = pair
+        if not isinstance(left, list) and not isinstance(right, list):
+            return on_numbers(left, right)
+        count = max(len(as_list(left)), len(as_list(right)))
+        a, b = (as_list(each) * (count if len(as_list(each)) == 1 else 1) for each in pair)
+        return [on_numbers(x, y) for x, y in zip(a, b, strict=True)]
+    left, right = operands(call)
+    return on_tensors(left, right)
+
+
+def _hosts(call: Call) -> tuple[Any, Any] | None:
+    """Both values as numbers, where one is computed from sizes and the other is a short constant or such too."""
+    values = [call.value(n) for n in (0, 1)]
+    if not any(map(is_host, values)):
+        return None
+    if not all(is_host(value) or call.constant(n) is not None for n, value in enumerate(values)):
+        return None
+    found = tuple(call.host(n) for n in (0, 1))
+    return (
+        found
+        if all(not isinstance(each, list) or all(not isinstance(i, list) for i in each) for each in found)
+        else None
+    )
+
+
+def operands(call: Call, places: tuple[int, int] = (0, 1)) -> tuple[Any, Any]:
+    """Two values, of which one may be a number where it adds no dims to the other."""
+    numbers = [call.number(place) for place in places]
+    if all(number is not None for number in numbers):
+        return call.tensor(places[0]), call.tensor(places[1])
+    for n, number in enumerate(numbers):
+        other = call.tensor(places[1 - n]) if number is not None else None
+        if number is not None and other is not None and _rank(call, places[n]) <= other.dim():
+            return (number, other) if n == 0 else (other, number)
+    return call.tensor(places[0]), call.tensor(places[1])
+
+
+def _rank(call: Call, place: int) -> int:
+    value = call.value(place)
+    return value.dim() if isinstance(value, Tensor) else int(isinstance(value, list))
+
+
+@operator("Div")
+def div(call: Call) -> Any:
+    def on_tensors(a: Any, b: Any) -> Any:
+        whole = all(isinstance(x, int) or (isinstance(x, Tensor) and not x.is_floating_point()) for x in (a, b))
+        return torch.div(a, b, rounding_mode="trunc") if whole else a / b
+
+    return binary(call, on_tensors, lambda a, b: a // b if isinstance(a, int) and isinstance(b, int) else a / b)
+
+
+@operator("Mod")
+def mod(call: Call) -> Any:
+    if call.attribute("fmod", 0):
+        return binary(call, torch.fmod, math.fmod)
+    return binary(call, torch.remainder, python.mod)
+
+
+@operator("Pow")
+def pow_(call: Call) -> Any:
+    return binary(call, torch.pow, python.pow)
+
+
+@operator("And", "Or", "Xor")
+def logical(call: Call) -> Any:
+    functions = {"And": torch.logical_and, "Or": torch.logical_or, "Xor": torch.logical_xor}
+    numbers = {"And": lambda a, b: a and b, "Or": lambda a, b: a or b, "Xor": lambda a, b: a != b}
+    return binary(call, functions[call.node.op], numbers[call.node.op])
+
+
+@operator("Max", "Min")
+def extreme(call: Call) -> Any:
+    count = len(call.node.inputs)
+    largest = call.node.op == "Max"
+    if all(is_host(call.value(n)) or call.constant(n) is not None for n in range(count)) and any(
+        is_host(call.value(n)) for n in range(count)
+    ):
+        rows = [as_list(call.host(n)) for n in range(count)]
+        chosen = [(max if largest else min)(items) for items in zip(*rows, strict=True)]
+        return chosen if isinstance(call.host(0), list) else chosen[0]
+    numbers = [number for n in range(1, count) if (number := call.number(n)) is not None]
+    found = call.tensor(0)
+    if count == 2 and len(numbers) == 1:
+        return torch.clamp(found, min=numbers[0]) if largest else torch.clamp(found, max=numbers[0])
+    for n in range(1, count):
+        found = (torch.maximum if largest else torch.minimum)(found, call.tensor(n))
+    return found
+
+
+@operator("Sum", "Mean")
+def variadic(call: Call) -> Tensor:
+    count = len(call.node.inputs)
+    found = call.tensor(0)
+    for n in range(1, count):
+        found = found + call.tensor(n)
+    return found / count if call.node.op == "Mean" and count > 1 else found
+
+
+@operator("Where")
+def where(call: Call) -> Any:
+    if is_host(call.value(0)):
+        rows = [as_list(call.host(n)) for n in range(3)]
+        count = max(map(len, rows))
+        rows = [row * (count if len(row) == 1 else 1) for row in rows]
+        chosen = [a if condition else b for condition, a, b in zip(*rows, strict=True)]
+        return chosen if any(isinstance(call.host(n), list) for n in range(3)) else chosen[0]
+    condition, *branches = (call.tensor(0), *(_branch(call, n) for n in (1, 2)))
+    return torch.where(condition, *branches)
+
+
+def _branch(call: Call, place: int) -> Tensor:
+    """A value of ``Where``; of one number, where the others have the shape already."""
+    value = call.value(place)
+    if isinstance(value, Filled):
+        others = [call.value(n) for n in range(3) if n != place]
+        shapes = [tuple(map(int, each.shape)) for each in others if isinstance(each, Tensor | Filled)]
+        wanted = torch.broadcast_shapes(*shapes)
+        if torch.broadcast_shapes(wanted, tuple(map(int, value.shape))) == wanted:
+            return torch.tensor(value.value, dtype=value.dtype)
+    return call.tensor(place)

@@ -1,0 +1,65 @@
+"""Sizes, and tensors made from them. Numbers computed from sizes become expressions of the spec."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from graphspec.importing.onnx.operators.elementwise import dtype_of
+from graphspec.importing.onnx.operators.registry import operator
+from graphspec.importing.onnx.values import Filled, as_list, is_host
+
+if TYPE_CHECKING:
+    from graphspec.importing.onnx.network import Call
+
+#: So many whole numbers computed from sizes are a shape, and no tensor.
+_MOST_HOST = 16
+
+
+@operator("Shape")
+def shape(call: Call) -> Any:
+    value = call.value(0)
+    if isinstance(value, Filled):
+        sizes = list(value.shape)
+    elif is_host(value):
+        sizes = [len(value)] if isinstance(value, list) else []
+    else:
+        sizes = list(call.tensor().shape)
+    end = call.attribute("end")
+    return sizes[call.attribute("start", 0) : end]
+
+
+@operator("Size")
+def size(call: Call) -> Any:
+    found: Any = 1
+    for each in call.tensor().shape:
+        found = each * found if found != 1 else each
+    return found
+
+
+@operator("ConstantOfShape")
+def constant_of_shape(call: Call) -> Any:
+    from graphspec.importing.onnx.file import tensor_of
+
+    given = call.attribute("value")
+    number = tensor_of(given) if given is not None else torch.zeros(1)
+    sizes = as_list(call.host(0))
+    if len(sizes) == 1 and not number.is_floating_point() and int(sizes[0]) <= _MOST_HOST and type(sizes[0]) is int:
+        return [number.item()] * sizes[0]
+    return Filled(sizes, number.item(), number.dtype)
+
+
+@operator("Range")
+def range_(call: Call) -> Any:
+    start, end, step = (call.number(n) for n in range(3))
+    if start is None or end is None or step is None:
+        raise call.refuse("its ends are computed from the numbers of a tensor")
+    return torch.arange(start, end, step)
+
+
+@operator("EyeLike")
+def eye(call: Call) -> Any:
+    dtype = dtype_of(call, "dtype", 1)
+    rows, columns = (int(each) for each in call.tensor().shape)
+    return torch.eye(rows, columns, dtype=dtype)

@@ -1,0 +1,1 @@
+"""Programs of ``torch.export`` as networks: their calls put back into the modules that they came from."""

@@ -1,0 +1,67 @@
+"""The inputs of a source: what each is called, which sizes may be any, and a sample."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from graphspec.diagnostics import fail, quoted, suggest
+from graphspec.importing.proof import SEED
+from graphspec.ops.arguments import DTYPES
+from graphspec.spec.dims import NamedDim
+
+#: What a dim that may be any is in the sample: the batch, and sizes of images.
+_BATCH, _SIZE = 2, 64
+#: The least and the greatest size of a dim; None: any.
+Range = tuple[int, int | None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Input:
+    """One input: its sizes as a spec has them, and its dtype."""
+
+    shape: tuple[int | str, ...]
+    dtype: torch.dtype = torch.float32
+
+    def sample(self, ranges: Mapping[str, Range]) -> Tensor:
+        """Numbers for it: normal ones, ids 0 and 1, or true. Dims that may be any have sizes within `ranges`."""
+        sizes = [_size(dim, n, ranges) if isinstance(dim, str) else dim for n, dim in enumerate(self.shape)]
+        generator = torch.Generator().manual_seed(SEED)
+        if self.dtype.is_floating_point:
+            return torch.randn(sizes, generator=generator).to(self.dtype)
+        if self.dtype == torch.bool:
+            return torch.ones(sizes, dtype=torch.bool)
+        return torch.randint(0, 2, sizes, generator=generator).to(self.dtype)
+
+
+def declared(text: str) -> tuple[str, Input]:
+    """``NAME=N,3,224,224`` or ``NAME=N,T:int64`` of the command line."""
+    match = re.fullmatch(r"([A-Za-z]\w*)=([^:]+)(?::(\w+))?", text)
+    if not match:
+        hint = "--input image=N,3,224,224 or ids=N,T:int64"
+        raise fail("bad-value", f"--input {quoted(text)} is no input", hint=hint)
+    name, sizes, dtype = match.groups()
+    if dtype and dtype not in DTYPES:
+        message = f"--input {quoted(text)}: there is no dtype {quoted(dtype)}"
+        raise fail("bad-value", message, hint=suggest(dtype, DTYPES))
+    shape = [int(part) if part.strip().isdigit() else part.strip() for part in sizes.split(",")]
+    return name, Input(tuple(shape), DTYPES[dtype or "float32"])
+
+
+def samples(
+    inputs: Mapping[str, Input], ranges: Mapping[str, Range]
+) -> tuple[dict[str, Tensor], dict[str, Sequence[int | str]]]:
+    """A sample of each of `inputs`, and their sizes, as ``from_module`` takes them."""
+    return {key: each.sample(ranges) for key, each in inputs.items()}, {key: each.shape for key, each in inputs.items()}
+
+
+def _size(text: str, place: int, ranges: Mapping[str, Range]) -> int:
+    """A size of the dim: one below the greatest at most, so that another size can be tried too."""
+    dim = NamedDim.of(text)
+    least, most = ranges.get(dim.name, (1, None))
+    usual = max(1, (_BATCH if place == 0 else _SIZE) // dim.factor)
+    return dim.factor * max(least, min(usual, usual if most is None else max(least, most - 1)))

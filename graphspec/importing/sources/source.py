@@ -1,0 +1,57 @@
+"""What ``graphspec import`` takes, by its form; each kind of source has a file of its own here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from graphspec.diagnostics import fail, quoted
+from graphspec.importing.imported import Imported
+from graphspec.importing.of_module import import_module
+from graphspec.importing.record import parameters_of
+from graphspec.importing.sources.inputs import Input, declared, samples
+from graphspec.importing.sources.opened import Opened
+
+_FORMS = "torchvision:NAME, timm:NAME, FILE.py:NAME, FILE.onnx or FILE.pt2"
+
+
+def import_source(source: str, inputs: Iterable[str] = ()) -> Imported:
+    """The network that `source` names, as a spec. `inputs` are ``NAME=N,3,224,224`` or ``NAME=N,T:int64``.
+
+    Raises:
+        GraphspecError: there is no such network, it cannot be made or run, or no spec can say what it does.
+    """
+    given = dict(map(declared, inputs))
+    opened = open_source(source, given)
+    chosen = given or opened.inputs
+    if not chosen:
+        wanted = " ".join(f"--input {each}=N,…" for each in parameters_of(opened.model))
+        raise fail("missing-argument", f"{quoted(source)} says nothing of its inputs", hint=wanted)
+    tensors, dims = samples(chosen, opened.ranges)
+    return opened.proven(import_module(opened.model, tensors, dims, opened.ranges, name=opened.name))
+
+
+def open_source(source: str, given: Mapping[str, Input]) -> Opened:
+    """The network as a module, not yet written as a spec; `given` says more of its inputs."""
+    kind, _, name = source.partition(":")
+    if source.endswith(".onnx"):
+        from graphspec.importing.onnx.source import of_onnx
+
+        return of_onnx(Path(source), given)
+    if source.endswith(".pt2"):
+        from graphspec.importing.pt2.source import of_pt2
+
+        return of_pt2(Path(source), given)
+    if not name:
+        hint = f"graphspec import {source}:NAME" if source.endswith(".py") else f"it takes {_FORMS}"
+        raise fail("bad-value", f"{quoted(source)} names no network", hint=hint)
+    if kind.endswith(".py"):
+        from graphspec.importing.sources.python_file import of_file
+
+        return of_file(Path(kind), name)
+    from graphspec.importing.sources.libraries import timm_model, torchvision_model
+
+    libraries = {"torchvision": torchvision_model, "timm": timm_model}
+    if kind not in libraries:
+        raise fail("bad-value", f"{quoted(kind)} is no kind of source", hint=f"it takes {_FORMS}")
+    return libraries[kind](name)

@@ -1,0 +1,150 @@
+"""What an exported program says of itself, as data. Loaded by the worker: this file imports nothing of graphspec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .tensors import Arrays, array
+
+
+def program(path: str) -> tuple[dict[str, Any], Arrays]:
+    """The program in the file at `path` as JSON has it, and its tensors by name.
+
+    ``nodes`` are its calls in order: name, operator, arguments, and the stack of modules that each came from, as
+    ``[path, number of the call, class]``. ``tensors`` say kind, dtype, and whether they are trained and kept in the
+    state_dict; ``same`` the first name of a tensor that has several.
+    """
+    import torch
+
+    loaded = torch.export.load(path)
+    tensors = _tensors(loaded)
+    names = {id(value): name for name, value in reversed(tensors.items())}
+    nodes = [node for node in loaded.graph.nodes if node.op not in ("placeholder", "output")]
+    described = {
+        "nodes": [_node(node) for node in nodes],
+        "inputs": _inputs(loaded),
+        "tensors": {name: _tensor(loaded, name, value) for name, value in tensors.items()},
+        "values": _values(loaded),
+        "same": {name: names[id(value)] for name, value in tensors.items() if names[id(value)] != name},
+        "outputs": _outputs(loaded),
+        "ranges": {str(symbol): _range(found) for symbol, found in loaded.range_constraints.items()},
+        "mutated": [str(name) for name in _mutated(loaded)],
+    }
+    return described, {name: array(value.detach().cpu()) for name, value in tensors.items()}
+
+
+def _tensors(loaded: Any) -> dict[str, Any]:
+    import torch
+
+    found = {**loaded.state_dict, **loaded.constants}
+    return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
+
+
+def _tensor(loaded: Any, name: str, value: Any) -> dict[str, Any]:
+    import torch
+
+    signature = loaded.graph_signature
+    kept = name in loaded.state_dict and name not in signature.non_persistent_buffers
+    parameter = isinstance(value, torch.nn.Parameter)
+    kind = (
+        "parameter" if parameter else "buffer" if name in loaded.state_dict or name in signature.buffers else "constant"
+    )
+    dtype = str(value.dtype).removeprefix("torch.")
+    return {"kind": kind, "dtype": dtype, "kept": kept, "trained": parameter and value.requires_grad}
+
+
+def _values(loaded: Any) -> dict[str, str]:
+    """The tensors that placeholders are, by the placeholder's name."""
+    signature = loaded.graph_signature
+    return {
+        **signature.inputs_to_parameters, **signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants
+    }  # fmt: skip
+
+
+def _inputs(loaded: Any) -> list[dict[str, Any]]:
+    import torch
+
+    names = [str(name) for name in loaded.graph_signature.user_inputs]
+    found = {node.name: node.meta.get("val") for node in loaded.graph.nodes if node.op == "placeholder"}
+    rows = []
+    for name in names:
+        value = found.get(name)
+        if isinstance(value, torch.Tensor):
+            dtype = str(value.dtype).removeprefix("torch.")
+            shape = [size if isinstance(size, int) else str(size) for size in value.shape]
+            rows.append({"name": name, "dtype": dtype, "shape": shape})
+        else:
+            rows.append({"name": name, "dtype": "", "shape": []})
+    return rows
+
+
+def _outputs(loaded: Any) -> Any:
+    """The results as forward nests them, with the name of a value in place of each."""
+    from torch.utils import _pytree as pytree
+
+    (node,) = [node for node in loaded.graph.nodes if node.op == "output"]
+    named = {getattr(value, "name", ""): value for value in node.args[0]}
+    results = [_argument(named.get(str(name), name)) for name in loaded.graph_signature.user_outputs]
+    return _plain(pytree.tree_unflatten(results, loaded.call_spec.out_spec))
+
+
+def _plain(value: Any) -> Any:
+    """Nested results as dicts and lists."""
+    if isinstance(value, dict):
+        if set(value) == {"node"} and isinstance(value["node"], str):
+            return value
+        return {"items": {str(key): _plain(item) for key, item in value.items()}}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else None
+
+
+def _mutated(loaded: Any) -> list[Any]:
+    signature = loaded.graph_signature
+    return [*signature.buffers_to_mutate.values(), *signature.user_inputs_to_mutate.values()]
+
+
+def _range(found: Any) -> list[int | None]:
+    return [_bound(found.lower), _bound(found.upper)]
+
+
+def _bound(value: Any) -> int | None:
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        return None
+    return number if abs(number) < 2**31 - 1 else None
+
+
+def _node(node: Any) -> dict[str, Any]:
+    target = node.target if isinstance(node.target, str) else _operator(node.target)
+    stack = []
+    for key, (path, kind) in (node.meta.get("nn_module_stack") or {}).items():
+        _, _, call = key.partition("@")
+        plain, _, _ = str(path).partition("@")
+        stack.append([plain, int(call) if call.isdigit() else 0, str(kind)])
+    args, kwargs = [_argument(each) for each in node.args], {key: _argument(each) for key, each in node.kwargs.items()}
+    return {"name": node.name, "op": f"{node.op}:{target}", "args": args, "kwargs": kwargs, "stack": stack}
+
+
+def _operator(target: Any) -> str:
+    import torch
+
+    if isinstance(target, torch._ops.OpOverload):
+        return str(target)
+    return f"{getattr(target, '__module__', '')}.{getattr(target, '__name__', target)}"
+
+
+def _argument(value: Any) -> Any:
+    """An argument as JSON has it: what is no number, text or list is a dict of its kind."""
+    import torch
+
+    if isinstance(value, torch.fx.Node):
+        return {"node": value.name}
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else {"float": str(value)}
+    if isinstance(value, tuple | list):
+        return [_argument(each) for each in value]
+    if isinstance(value, torch.dtype):
+        return {"dtype": str(value).removeprefix("torch.")}
+    return {"other": str(value)}

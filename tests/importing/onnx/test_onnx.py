@@ -1,0 +1,224 @@
+"""ONNX files of whatever exporter become specs; what is imported gives what onnxruntime does, or nothing is written."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from typer.testing import CliRunner
+
+import graphspec
+from graphspec.cli.app import app
+from graphspec.exporting.capture import capture
+from graphspec.exporting.onnx import write_onnx
+from graphspec.importing.sources import import_source
+from graphspec.ops.imports import import_file
+
+files = import_file(Path(__file__).parent / "files.py")
+ints, node, numbers, write = files.ints, files.node, files.numbers, files.write
+SPECS = Path(__file__).parents[3] / "specs"
+IMAGE = ["N", 2, 8, 8]
+KERNEL = {"conv.weight": numbers(3, 2, 3, 3), "conv.bias": numbers(3)}
+GATES = {
+    name: {"w": numbers(1, n * 4, 3), "r": numbers(1, n * 4, 4), "b": numbers(1, n * 8)}
+    for name, n in {"LSTM": 4, "GRU": 3, "RNN": 1}.items()
+}
+RESETS = {"GRU": {"linear_before_reset": 1}}
+#: What is in a file, and lines that its spec has: nodes, sizes of the input, weights, further words of ``write``.
+CASES: dict[str, tuple[list[Any], list[Any], dict[str, Any], dict[str, Any], list[str]]] = {
+    "pads of one side stand before a convolution": (
+        [node("Conv", "x conv.weight conv.bias", "y", pads=[0, 0, 1, 1], strides=[2, 2])], IMAGE, KERNEL, {},
+        ["pad = [0, 1, 0, 1]", 'conv = { type = "Conv2d", out_channels = 3, kernel_size = 3, stride = 2 }'],
+    ),
+    "auto_pad of a known size": (
+        [node("Conv", "x conv.weight", "y", auto_pad="SAME_UPPER", strides=[2, 2])], IMAGE, KERNEL, {},
+        ["pad = [0, 1, 0, 1]", "bias = false"],
+    ),
+    "a transposed convolution that is cut at one side": (
+        [node("ConvTranspose", "x w", "y", strides=[2, 2], pads=[0, 0, 1, 1])], IMAGE, {"w": numbers(2, 3, 3, 3)}, {},
+        ['type = "ConvTranspose2d", out_channels = 3, kernel_size = 3, stride = 2'],
+    ),
+    "a product and a sum are Linear": (
+        [node("MatMul", "x w", "h"), node("Add", "b h", "y")], ["N", 7, 4], {"w": numbers(4, 5), "b": numbers(5)}, {},
+        ['matmul = { type = "Linear", out_features = 5 }'],
+    ),
+    "Gemm with factors": (
+        [node("Gemm", "x fc.weight fc.bias", "y", transB=1, alpha=0.5, beta=2.0)], ["N", 4],
+        {"fc.weight": numbers(5, 4), "fc.bias": numbers(5)}, {}, ['fc = { type = "Linear", out_features = 5 }'],
+    ),
+    "statistics and weights of a normalisation": (
+        [node("BatchNormalization", "x s b m v", "y", epsilon=1e-3)], IMAGE,
+        {"s": numbers(2), "b": numbers(2), "m": numbers(2), "v": np.abs(numbers(2)) + 0.1}, {},
+        ['"BatchNorm2d", eps = 0.001'],
+    ),
+    "an average that counts its pads, of one side": (
+        [node("AveragePool", "x", "y", kernel_shape=[3, 3], pads=[1, 1, 0, 0], count_include_pad=1)], IMAGE, {}, {},
+        ["pad = [1, 0, 1, 0]", '"AvgPool2d"'],
+    ),
+    "sizes computed from sizes": (
+        [
+            node("Shape", "x", "s"), node("Gather", "s zero", "n"), node("Unsqueeze", "n axes", "n1"),
+            node("Concat", "n1 rest", "shape", axis=0), node("Reshape", "x shape", "y"),
+        ],
+        IMAGE, {"zero": np.array(0), "axes": ints(0), "rest": ints(-1)}, {}, ["shape = [-1, 128]"],
+    ),
+    "an image enlarged to a size computed from its own": (
+        [
+            node("Shape", "x", "s"), node("Slice", "s two four", "hw"), node("Mul", "hw twice", "large"),
+            node("Slice", "s none two", "nc"), node("Concat", "nc large", "sizes", axis=0),
+            node("Resize", "x - - sizes", "y", mode="linear", coordinate_transformation_mode="half_pixel"),
+        ],
+        ["N", 2, "H", "W"], {"none": ints(0), "two": ints(2), "four": ints(4), "twice": ints(2)}, {},
+        ['size = ["${x.shape[2] * 2}", "${x.shape[3] * 2}"]'],
+    ),
+    "Reshape that keeps a dim by 0": (
+        [node("Reshape", "x shape", "y")], ["N", "T", 6], {"shape": ints(0, 0, 2, 3)}, {}, ['"${x.shape[1]}"'],
+    ),
+    "ids look up a table": (
+        [node("Gather", "embed.weight x", "y")], ["N", "T"], {"embed.weight": numbers(9, 4)},
+        {"dtype": TensorProto.INT64}, ['embed = { type = "Embedding", num_embeddings = 9, embedding_dim = 4 }'],
+    ),
+    **{
+        f"{kind} has its gates in another order": (
+            [
+                node(kind, "x w r b", "steps last", hidden_size=4, **RESETS.get(kind, {})),
+                node("Squeeze", "last axes", "y"),
+            ],
+            ["T", "N", 3], {**GATES[kind], "axes": ints(0)}, {}, [f'"{kind}"', "hidden_size = 4"],
+        )
+        for kind in GATES
+    },
+    "a branch on a constant is taken": (
+        [
+            helper.make_node(
+                "If", ["yes"], ["y"],
+                then_branch=files.branch("Relu", "a"), else_branch=files.branch("Neg", "b"),
+            )
+        ],
+        IMAGE, {"yes": np.array(True)}, {}, ['relu = "ReLU"'],
+    ),
+    "numbers of float32 are written short": (
+        [node("LeakyRelu", "x", "h", alpha=0.1), node("Mul", "h tenth", "y")], IMAGE, {"tenth": np.array(0.1, np.float32)},
+        {}, ["negative_slope = 0.1 ", "other = 0.1 "],
+    ),
+    "names that no spec can have": (
+        [node("Relu", "x", "class")], IMAGE, {}, {"outputs": "class"}, ['class_ = "relu"'],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_file_becomes_a_spec_that_onnxruntime_agrees_with(case: str, tmp_path: Path) -> None:
+    nodes, sizes, weights, words, lines = CASES[case]
+    imported = import_source(str(write(tmp_path / "net.onnx", nodes, sizes, weights, **words)))
+    assert "onnxruntime gives the same" in imported.proof
+    assert [line for line in lines if line not in imported.text] == [], imported.text
+
+
+@pytest.mark.parametrize("opset", range(13, 24))
+def test_every_opset_is_read(opset: int, tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "net.onnx",
+        [node("Conv", "x conv.weight conv.bias", "h"), node("Relu", "h", "y")],
+        IMAGE,
+        KERNEL,
+        opset,
+    )
+    assert 'conv = { type = "Conv2d"' in import_source(str(path)).text
+
+
+#: What no spec can say: nodes, sizes, weights, words, and the error.
+REFUSED: dict[str, tuple[list[Any], list[Any], dict[str, Any], str]] = {
+    "an operator": (
+        [node("NonZero", "x", "y")], IMAGE, {}, 'no spec can say the node "node of y" (NonZero)',
+    ),
+    "an operator of another domain": (
+        [node("FusedConv", "x conv.weight", "y", domain="com.microsoft")], IMAGE, KERNEL, "(com.microsoft.FusedConv)",
+    ),
+    "a reset before the product": (
+        [node("GRU", "x w r b", "y", hidden_size=4)], ["T", "N", 3], GATES["GRU"], "linear_before_reset",
+    ),
+    "an average that does not count pads of one side": (
+        [node("AveragePool", "x", "y", kernel_shape=[3, 3], pads=[1, 1, 0, 0])], IMAGE, {}, "(AveragePool): its pads",
+    ),
+    "sizes that are numbers of a tensor": (
+        [node("Cast", "x", "s", to=7), node("Reshape", "x s", "y")], [4], {}, "computed from the numbers of a tensor",
+    ),
+    "inputs that do not fit": (
+        [node("Add", "x b", "y")], ["N", 3], {"b": numbers(4)}, "(Add): RuntimeError",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_no_spec_can_say_is_refused_with_its_node(case: str, tmp_path: Path, monkeypatch) -> None:
+    nodes, sizes, weights, message = REFUSED[case]
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "net.onnx", nodes, sizes, weights)
+    result = CliRunner().invoke(app, ["import", "net.onnx", "-o", "out.toml"])
+    assert result.exit_code == 1
+    assert message in " ".join(result.output.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
+
+
+def test_a_file_that_gives_something_else_than_the_spec_is_refused(tmp_path: Path, monkeypatch) -> None:
+    from graphspec.importing.onnx.operators import OPERATORS
+
+    monkeypatch.setitem(OPERATORS, "Relu", OPERATORS["Softplus"])
+    path = write(tmp_path / "net.onnx", [node("Relu", "x", "y")], IMAGE)
+    with pytest.raises(graphspec.GraphspecError, match="are not the same function"):
+        import_source(str(path))
+
+
+#: What is wrong with a file that is no network, and what is said.
+DAMAGED = {
+    "text": (b"hello, this is no protobuf", "no ONNX file that can be read"),
+    "empty": (b"", "it has no graph"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_file_that_is_no_model_is_one_clear_error(kind: str, tmp_path: Path) -> None:
+    content, message = DAMAGED[kind]
+    (tmp_path / "net.onnx").write_bytes(content)
+    with pytest.raises(graphspec.GraphspecError, match=message):
+        import_source(str(tmp_path / "net.onnx"))
+
+
+def test_weights_outside_the_folder_of_a_file_are_not_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "net.onnx", [node("Add", "x b", "y")], ["N", 4], {"b": numbers(4)})
+    model = onnx.load(str(path))
+    (tensor,) = model.graph.initializer
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../secret.bin")
+    path.write_bytes(model.SerializeToString())
+    (tmp_path.parent / "secret.bin").write_bytes(bytes(16))
+    with pytest.raises(graphspec.GraphspecError, match="outside its folder"):
+        import_source(str(path))
+
+
+def test_sizes_that_a_file_leaves_open_are_named_by_input(tmp_path: Path) -> None:
+    path = write(tmp_path / "net.onnx", [node("Relu", "x", "y")], [None, 2, "weird name!"])
+    assert 'x = ["N", 2, "weird_name"]' in import_source(str(path)).text
+    assert 'x = ["B", 2, 5]' in import_source(str(path), ["x=B,2,5"]).text
+    with pytest.raises(graphspec.GraphspecError, match="fixes at 2"):
+        import_source(str(path), ["x=B,3,5"])
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "digits", "fashion_cnn", "linear_regression", "zoo/lenet5",
+        *(pytest.param(f"zoo/{name}", marks=pytest.mark.slow) for name in ("unet", "lstm_classifier", "two_towers", "resnet18")),
+    ],
+)  # fmt: skip
+def test_a_file_that_graphspec_exported_comes_back(spec: str, tmp_path: Path) -> None:
+    network = graphspec.load(SPECS / f"{spec}.toml")
+    write_onnx(capture(network.copy()), tmp_path / "net.onnx", 20, {})
+    imported = import_source(str(tmp_path / "net.onnx"))
+    assert imported.network.shaped.parameter_count == network.shaped.parameter_count
+    assert [*imported.network.shaped.inputs] == [*network.shaped.inputs]
+    assert [*imported.network.shaped.outputs] == [*network.shaped.outputs]
