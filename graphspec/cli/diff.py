@@ -15,7 +15,9 @@ from graphspec.diagnostics import printable
 
 
 def diff(
-    before: Annotated[str, typer.Argument(metavar="A", help="A spec, a run or an export.", show_default=False)],
+    before: Annotated[
+        str, typer.Argument(metavar="A", help="A spec, a run, an export, or an .onnx or .pt2 file.", show_default=False)
+    ],
     after: Annotated[str, typer.Argument(metavar="B", help="Another one, of any kind.", show_default=False)],
     output: Annotated[
         Path | None,

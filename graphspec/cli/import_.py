@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from graphspec.cli import options
+from graphspec.diagnostics import fail, quoted
 
 
 def import_(
@@ -32,14 +33,19 @@ def import_(
             show_default=False,
         ),
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a spec and weights that are there.")] = False,
     work: options.Work = options.Work(),
 ) -> None:  # fmt: skip
     """Write the network SOURCE as a spec, and prove that both compute the same function, bit for bit."""
     if output.suffix != ".toml":
         raise typer.BadParameter("-o names a .toml file")
     with work.screen() as here:
+        from graphspec.importing.imported import weights_beside
         from graphspec.importing.sources import import_source
 
+        there = next((path for path in (output, weights_beside(output)) if path.exists() and not overwrite), None)
+        if there is not None:
+            raise fail("exists", f"{quoted(there)} exists", hint="--overwrite replaces it")
         with here.busy("importing"):
             found = import_source(source, inputs or ())
             weights = found.save(output)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphspec.compiler import Network, Source
+from graphspec.compiler import Network, Source, is_path
 from graphspec.exporting.reference import Reference
 from graphspec.exporting.sampler import Sampler
 from graphspec.exporting.tolerance import allowed_error, error
@@ -51,12 +51,23 @@ class Comparison:
 
 
 def diff(before: Source, after: Source) -> Comparison:
-    """What is different in `after`: layers, weights, outputs and metrics; each is a spec, a run or an export."""
-    before, after = Network.open(before), Network.open(after)
+    """What is different in `after`: layers, weights, outputs and metrics.
+
+    Each is a spec, a run, an export, or an ONNX or ``.pt2`` file alone, which is imported.
+    """
+    before, after = _opened(before), _opened(after)
     return Comparison(
         _layers(before, after), _totals(before, after), _weights(before, after), _outputs(before, after),
         _metrics(before, after),
     )  # fmt: skip
+
+
+def _opened(source: Source) -> Network:
+    if is_path(source) and Path(source).suffix in (".onnx", ".pt2"):  # type: ignore[arg-type]
+        from graphspec.importing.sources import import_source
+
+        return import_source(str(source)).network
+    return Network.open(source)
 
 
 def _layers(before: Network, after: Network) -> list[Row]:

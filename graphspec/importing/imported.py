@@ -44,11 +44,16 @@ class Imported:
         import safetensors.torch
 
         spec = Path(path)
-        file = spec.with_suffix(".safetensors")
+        file = weights_beside(spec)
         tensors = {name: value.detach().cpu().contiguous().clone() for name, value in self.weights.items()}
         write_atomically(file, safetensors.torch.save(tensors))
         write_atomically(spec, naming(self.text, _relative(file)).encode())
         return file
+
+
+def weights_beside(spec: Path) -> Path:
+    """Where the weights of an imported spec are written."""
+    return spec.with_suffix(".safetensors")
 
 
 def naming(text: str, weights: str) -> str:

@@ -61,7 +61,7 @@ def import_module(
             samples = {key: value.detach().clone() for key, value in inputs.items()}
             return _Import(model, samples, named_dims, title, ranges).imported()
     except NotRecorded as error:
-        raise fail("not-importable", f"{type(model).__name__}: {error}", hint=error.hint) from error
+        raise fail("not-importable", f"{name or type(model).__name__}: {error}", hint=error.hint) from error
     finally:
         model.train(was_training)
 
@@ -117,6 +117,8 @@ class _Import:
             root = writer.block(network.root)
             blocks = merge(root) if merging else all_blocks(root)
             used = {name: self.spec_input(name) for name in root.inputs if _is_used(network, name)}
+            if not used:
+                raise NotRecorded("no output depends on an input")
             try:
                 text = toml(document(root, blocks, used, self.bounds(used)))
                 found = self.proven(text, network, samples)

@@ -29,10 +29,12 @@ def test_a_class_of_a_file_is_written_with_its_weights_and_compiles(tmp_path, mo
 
 #: Words of the command line, and what the error says.
 MISTAKES = {
-    "resnet18": '"resnet18" names no network; it takes torchvision:NAME, timm:NAME or FILE.py:NAME',
+    "resnet18": '"resnet18" names no network; it takes torchvision:NAME, timm:NAME, FILE.py:NAME, FILE.onnx or ',
     "torchvision:resnet81": 'torchvision has no model "resnet81"; did you mean "resnet18"?',
     "tensorflow:resnet18": '"tensorflow" is no kind of source',
     "missing.py:Net": 'no file "missing.py"',
+    "missing.onnx": 'there is no file "missing.onnx"',
+    "missing.pt2": '"missing.pt2" cannot be read: there is no such file',
     f"{NETWORKS}:Widht": 'has no "Widht"; did you mean "Width"?',
     f"{NETWORKS}:Width": "missing a required argument: 'width'",
     f"{NETWORKS}:Width(width=len)": "is no name and no call with literals",
@@ -56,3 +58,22 @@ def test_a_network_that_cannot_be_said_writes_nothing(tmp_path, monkeypatch) -> 
     assert code == 1
     assert "reads the numbers of a tensor" in output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_there_is_replaced_only_when_asked(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.safetensors").write_bytes(b"precious")
+    words = (f"{NETWORKS}:Width(width=3)", "-o", "net.toml", "--input", "x=N,8")
+    code, output = run(*words)
+    assert (code, output.count("\n")) == (1, 1)
+    assert '"net.safetensors" exists; --overwrite replaces it' in output
+    assert (tmp_path / "net.safetensors").read_bytes() == b"precious"
+    assert run(*words, "--overwrite")[0] == 0
+
+
+def test_a_folder_that_is_not_there_is_one_clear_error(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, output = run(f"{NETWORKS}:Width(width=3)", "-o", "missing/net.toml", "--input", "x=N,8")
+    assert code == 1
+    assert "error[unwritable]" in output
+    assert "Traceback" not in output

@@ -14,6 +14,7 @@ from torch import Tensor
 from graphspec.diagnostics import GraphspecError, fail, quoted
 from graphspec.exporting.onnx import LAYER_KEY
 from graphspec.importing.sources.inputs import Input
+from graphspec.ops.arguments import DTYPES
 from graphspec.spec.names import fault_in
 from graphspec.system.memory import at_most
 from graphspec.system.regular_file import require_regular
@@ -47,6 +48,14 @@ class Node:
         """As messages name it."""
         kind = f"{self.domain}.{self.op}" if self.domain else self.op
         return f"the node {quoted(self.name or self.outputs[0])} ({kind})"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Branch:
+    """What an ``If`` runs, and which of its values come out; they may be those of the graph around it."""
+
+    nodes: list[Node]
+    outputs: list[str]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -116,6 +125,7 @@ def _converted(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
     opset = _opset(model)
     if opset in OPSETS:
         return model
+    model.ir_version = max(model.ir_version, 4)  # the converter wants weights among the inputs of an older one
     message = f"{quoted(path)} has ONNX opset {opset}"
     if opset > OPSETS[-1]:
         raise fail(
@@ -124,12 +134,13 @@ def _converted(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
     try:
         return onnx.version_converter.convert_version(model, OPSETS[0])
     except Exception as error:  # onnx's converter raises RuntimeError for what it does not know
-        reason = (str(error).strip().splitlines() or [""])[0][:200]
+        reason = (str(error).strip().splitlines() or [""])[0].rpartition("failed: ")[2][:200]
         raise fail("not-importable", f"{message}, which onnx cannot convert to {OPSETS[0]}: {reason}") from error
 
 
 def _opset(model: onnx.ModelProto) -> int:
-    return next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 1)
+    """The version of ONNX's own operators; of a file that uses none, one that is read."""
+    return next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), OPSETS[0])
 
 
 def _file(path: Path, model: onnx.ModelProto) -> OnnxFile:
@@ -138,7 +149,7 @@ def _file(path: Path, model: onnx.ModelProto) -> OnnxFile:
         raise ValueError("it has sparse weights")
     constants = {each.name: tensor_of(each) for each in graph.initializer}
     names: dict[str, str] = {}
-    inputs = {each.name: _input(each.type, names) for each in graph.input if each.name not in constants}
+    inputs = {each.name: _input(each, names) for each in graph.input if each.name not in constants}
     return OnnxFile(
         path, _opset(model), [node_of(each) for each in graph.node], constants, frozenset(constants), inputs,
         [each.name for each in graph.output],
@@ -173,17 +184,23 @@ def tensor_of(proto: onnx.TensorProto) -> Tensor:
     return torch.from_numpy(array.copy() if array.flags.writeable is False or not array.flags.c_contiguous else array)
 
 
-def _input(kind: onnx.TypeProto, names: dict[str, str]) -> Input | None:
+def _input(given: onnx.ValueInfoProto, names: dict[str, str]) -> Input | None:
     """What the file says of an input; None where it does not say the number of dims."""
     from onnx.helper import tensor_dtype_to_np_dtype
 
-    if not kind.HasField("tensor_type") or not kind.tensor_type.HasField("shape"):
+    kind = given.type
+    if not kind.HasField("tensor_type"):
+        raise fail("not-importable", f"the input {quoted(given.name)} is no tensor")
+    name = str(tensor_dtype_to_np_dtype(kind.tensor_type.elem_type))
+    if name not in DTYPES:
+        raise fail("not-importable", f"the input {quoted(given.name)} is {name}, which no spec can say")
+    if not kind.tensor_type.HasField("shape"):
         return None
-    dtype = getattr(torch, str(tensor_dtype_to_np_dtype(kind.tensor_type.elem_type)), None)
-    if not isinstance(dtype, torch.dtype):
-        return None
+    dtype = DTYPES[name]
     dims = []
     for place, dim in enumerate(kind.tensor_type.shape.dim):
+        if dim.HasField("dim_value") and dim.dim_value == 0:
+            raise fail("not-importable", f"the input {quoted(given.name)} has a dim of 0")
         if dim.HasField("dim_value") and dim.dim_value > 0:
             dims.append(dim.dim_value)
         else:

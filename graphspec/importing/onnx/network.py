@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from graphspec.diagnostics import quoted
 from graphspec.graph.names import taken
-from graphspec.importing.onnx.file import Node, OnnxFile
+from graphspec.importing.onnx.file import Branch, Node, OnnxFile
 from graphspec.importing.onnx.operators import OPERATORS
 from graphspec.importing.onnx.values import Filled, Value, is_host
 from graphspec.importing.place import PLACE
@@ -42,12 +42,17 @@ class OnnxNetwork(nn.Module):
         with torch.no_grad():
             self(*inputs)
         self.building = False
-        for node in self.nodes:
+        for node in all_nodes(self.nodes):
             node_without_proto(node)
 
     def forward(self, *inputs: Tensor) -> Any:
         values: dict[str, Value] = {"": None, **dict(zip(self.input_names, inputs, strict=True))}
-        for node in self.nodes:
+        self.run(self.nodes, values)
+        return {name: self._output(name, values) for name in self.sources}
+
+    def run(self, nodes: Iterable[Node], values: dict[str, Value]) -> None:
+        """What `nodes` give is added to `values`."""
+        for node in nodes:
             token = PLACE.set(node.title)
             try:
                 found = OPERATORS[node.op](Call(self, node, values))
@@ -62,7 +67,6 @@ class OnnxNetwork(nn.Module):
                 PLACE.reset(token)
             results = found if isinstance(found, tuple) else (found,)
             values.update(zip(node.outputs, results, strict=False))
-        return {name: self._output(name, values) for name in self.sources}
 
     def _output(self, name: str, values: dict[str, Value]) -> Tensor:
         source = self.sources[name]
@@ -85,7 +89,7 @@ class OnnxNetwork(nn.Module):
         """A constant as a tensor of the module: trained where the file has it as an initializer of floats."""
         if name not in self.kept:
             value, own = self.constants[name], self.free(name)
-            if name in self.trained and value.is_floating_point():
+            if name in self.trained and value.dtype == torch.float32:
                 self.register_parameter(own, nn.Parameter(value.clone()))
             else:
                 self.register_buffer(own, value.clone())
@@ -105,10 +109,19 @@ class OnnxNetwork(nn.Module):
         return found
 
 
+def all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
+    """`nodes`, and those of their branches."""
+    for node in nodes:
+        yield node
+        for value in node.attributes.values():
+            if isinstance(value, Branch):
+                yield from all_nodes(value.nodes)
+
+
 def refuse_unknown(nodes: Iterable[Node]) -> None:
     """Name every operator that no spec can say."""
     unknown: dict[str, Node] = {}
-    for node in nodes:
+    for node in all_nodes(nodes):
         if node.domain or node.op not in OPERATORS:
             unknown.setdefault(f"{node.domain}.{node.op}", node)
     if unknown:
@@ -208,6 +221,9 @@ class Call:
     ) -> nn.Module:
         """The node's layer, shared with those of the same weights and attributes."""
         name = self.name(weight) if weight is not None else ""
+        if name and self.network.constants[name].dtype != torch.float32:
+            kind = str(self.network.constants[name].dtype).removeprefix("torch.")
+            raise self.refuse(f"its weights are {kind}, and a spec's are float32", "convert the file to float32")
         tensors = tuple(each for each in self.node.inputs if each in self.network.constants)
         key: Any = (
             (self.node.op, tensors, repr(sorted(self.node.attributes.items(), key=str)), repr(extra))

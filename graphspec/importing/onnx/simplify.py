@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphspec.importing.onnx.file import Node, OnnxFile, node_of, tensor_of
+from graphspec.importing.onnx.file import Branch, Node, OnnxFile, node_of, tensor_of
 
 #: A folded constant of more elements is left to be computed.
 MOST_ELEMENTS = 50_000_000
@@ -42,7 +42,7 @@ def simplified(file: OnnxFile) -> OnnxFile:
         else:
             found = _folded(node, constants, file.opset)
             if found is None:
-                kept.append(node)
+                kept.append(_opened(node, constants, same, file.opset))
             else:
                 constants |= found
     outputs = [_first(name, same) for name in file.outputs]
@@ -65,6 +65,25 @@ def _branch(node: Node, constants: Mapping[str, Tensor]) -> list[Node] | None:
     nodes = [_constant(each) for each in graph.initializer] + [node_of(each) for each in graph.node]
     ends = zip(graph.output, node.outputs, strict=True)
     return nodes + [Node("Identity", "", "", (inner.name,), (outer,), {}, None) for inner, outer in ends]
+
+
+def _opened(node: Node, constants: dict[str, Tensor], same: Mapping[str, str], opset: int) -> Node:
+    """An ``If`` with its branches as nodes; the constants in them are added to `constants`."""
+    if node.op != "If" or node.domain:
+        return node
+    attributes = {}
+    for name in ("then_branch", "else_branch"):
+        graph, kept = node.attributes[name], []
+        constants.update({each.name: tensor_of(each) for each in graph.initializer})
+        for each in map(node_of, graph.node):
+            inner = dataclasses.replace(each, inputs=tuple(_first(value, same) for value in each.inputs))
+            found = _folded(inner, constants, opset)
+            if found is None:
+                kept.append(_opened(inner, constants, same, opset))
+            else:
+                constants.update(found)
+        attributes[name] = Branch(kept, [_first(value.name, same) for value in graph.output])
+    return dataclasses.replace(node, attributes=attributes)
 
 
 def _constant(proto: Any) -> Node:
@@ -149,13 +168,15 @@ def _needed(nodes: list[Node], outputs: list[str]) -> list[Node]:
 
 def _captured(node: Node) -> Iterator[str]:
     for value in node.attributes.values():
-        for inner in getattr(value, "node", ()):
-            yield from inner.input
+        if isinstance(value, Branch):
+            yield from value.outputs
+            for inner in value.nodes:
+                yield from (*inner.inputs, *_captured(inner))
 
 
 def _products(nodes: list[Node], constants: Mapping[str, Tensor], outputs: list[str]) -> Iterator[Node]:
     """``MatMul`` by a matrix and ``Add`` of a row behind it are one layer, where nothing else takes the product."""
-    uses = Counter(name for node in nodes for name in node.inputs) + Counter(outputs)
+    uses = Counter(name for node in nodes for name in (*node.inputs, *_captured(node))) + Counter(outputs)
     adds = {name: node for node in nodes if node.op == "Add" and not node.domain for name in node.inputs}
     joined: set[int] = set()
     for node in nodes:

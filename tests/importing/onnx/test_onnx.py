@@ -100,8 +100,8 @@ CASES: dict[str, tuple[list[Any], list[Any], dict[str, Any], dict[str, Any], lis
         IMAGE, {"yes": np.array(True)}, {}, ['relu = "ReLU"'],
     ),
     "numbers of float32 are written short": (
-        [node("LeakyRelu", "x", "h", alpha=0.1), node("Mul", "h tenth", "y")], IMAGE, {"tenth": np.array(0.1, np.float32)},
-        {}, ["negative_slope = 0.1 ", "other = 0.1 "],
+        [node("LeakyRelu", "x", "h", alpha=0.1), node("Mul", "h tenth", "y")], IMAGE,
+        {"tenth": np.array(0.1, np.float32)}, {}, ["negative_slope = 0.1 ", "other = 0.1 "],
     ),
     "names that no spec can have": (
         [node("Relu", "x", "class")], IMAGE, {}, {"outputs": "class"}, ['class_ = "relu"'],
@@ -212,7 +212,10 @@ def test_sizes_that_a_file_leaves_open_are_named_by_input(tmp_path: Path) -> Non
     "spec",
     [
         "digits", "fashion_cnn", "linear_regression", "zoo/lenet5",
-        *(pytest.param(f"zoo/{name}", marks=pytest.mark.slow) for name in ("unet", "lstm_classifier", "two_towers", "resnet18")),
+        *(
+            pytest.param(f"zoo/{name}", marks=pytest.mark.slow)
+            for name in ("unet", "lstm_classifier", "two_towers", "resnet18")
+        ),
     ],
 )  # fmt: skip
 def test_a_file_that_graphspec_exported_comes_back(spec: str, tmp_path: Path) -> None:

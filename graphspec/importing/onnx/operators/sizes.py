@@ -63,3 +63,20 @@ def eye(call: Call) -> Any:
     dtype = dtype_of(call, "dtype", 1)
     rows, columns = (int(each) for each in call.tensor().shape)
     return torch.eye(rows, columns, dtype=dtype)
+
+
+@operator("If")
+def if_(call: Call) -> Any:
+    """A branch on sizes: the one that is taken at these. Another size that takes the other is found by the proof."""
+    taken = call.host(0)
+    branch = call.attribute("then_branch" if (any(taken) if isinstance(taken, list) else taken) else "else_branch")
+    values = dict(call.values)
+    call.network.run(branch.nodes, values)
+    constants = call.network.constants
+    return tuple(call.network.tensor(name) if name in constants else values[name] for name in branch.outputs)
+
+
+@operator("Identity")
+def identity(call: Call) -> Any:
+    """Inside a branch."""
+    return call.value(0) if call.constant(0) is None else call.tensor()
