@@ -72,7 +72,7 @@ def test_what_a_run_says_of_itself_cannot_drive_the_terminal_nor_fill_it(tmp_pat
         (tmp_path / name).mkdir()
         (tmp_path / name / "environment.json").write_text("{}")
         (tmp_path / name / "spec.toml").write_text(SPEC)
-        (tmp_path / name / "evaluation.json").write_text(json.dumps(said))
+        (tmp_path / name / "evaluation.json").write_text(json.dumps({"parts": said}))
         safetensors.torch.save_file(network.module.state_dict(), tmp_path / name / "best.safetensors")
     done = CliRunner().invoke(app, ["diff", "a", "b"])
     assert done.exit_code == 0
@@ -80,3 +80,37 @@ def test_what_a_run_says_of_itself_cannot_drive_the_terminal_nor_fill_it(tmp_pat
     assert "\\x1b[2J" in done.stdout
     assert len(done.stdout.splitlines()) < 200
     assert "99,882 more; --json and -o have all" in done.stdout
+
+
+TRAINED = (
+    SPEC
+    + """
+[data]
+dataset = "iris"
+[train]
+epochs = 1
+loss = "CrossEntropyLoss"
+metrics = ["accuracy"]
+[export]
+formats = ["onnx", "pt2"]
+"""
+)
+
+
+def test_runs_exports_and_files_are_compared_in_any_mix(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    graphspec.train(TRAINED, run="run")
+    graphspec.train(TRAINED, run="longer", epochs=3)
+    graphspec.export("run", "export")
+    assert graphspec.diff("run", "export").equal
+    assert graphspec.diff("run", "export/model.pt2").equal
+
+    other = graphspec.diff("run", "longer")
+    assert (other.layers, other.totals) == ([], [])
+    assert {row["tensor"] for row in other.weights} == {"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}
+    assert "validation accuracy" in {row["metric"] for row in other.metrics}
+    assert all(row["before"] != row["after"] for row in other.metrics)
+
+    assert [row["within_noise"] for row in graphspec.diff("run", "export/model.onnx").outputs] in ([], [True])
+    assert {row["change"] for row in graphspec.diff(SPEC, "export").layers} == set()
+    assert [row["within_noise"] for row in graphspec.diff(SPEC, "export").outputs] == [False]

@@ -86,10 +86,10 @@ class OnnxNetwork(nn.Module):
         return self.get_submodule(self.kept[key])
 
     def tensor(self, name: str) -> Tensor:
-        """A constant as a tensor of the module: trained where the file has it as an initializer of floats."""
+        """A constant as a tensor of the module: trained where the file has it as an initializer of several floats."""
         if name not in self.kept:
             value, own = self.constants[name], self.free(name)
-            if name in self.trained and value.dtype == torch.float32:
+            if name in self.trained and value.dtype == torch.float32 and value.numel() > 1:
                 self.register_parameter(own, nn.Parameter(value.clone()))
             else:
                 self.register_buffer(own, value.clone())

@@ -17,6 +17,8 @@ from graphspec.system.regular_file import require_regular
 from graphspec.verifying.runner import TIME_LIMIT
 from graphspec.verifying.runtimes.child import Worker, WorkerError
 
+#: Every dtype that torch has, by name.
+_DTYPES = {str(kind).removeprefix("torch."): kind for kind in vars(torch).values() if isinstance(kind, torch.dtype)}
 #: Of each call of a module: its path, which call of it this is, and its class.
 Place = tuple[str, int, str]
 
@@ -97,7 +99,7 @@ def _decoded(value: Any) -> Any:
     if set(value) == {"float"}:
         return float(value["float"])
     if set(value) == {"dtype"}:
-        return getattr(torch, value["dtype"])
+        return _DTYPES.get(value["dtype"])
     if set(value) == {"other"}:
         return None  # a device, a layout, a memory format: no function depends on it
     if set(value) == {"items"}:
@@ -130,7 +132,7 @@ class Pt2File:
         with np.load(outputs, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file}
         said = answer["program"]["tensors"]
-        tensors = {name: torch.from_numpy(arrays[name]).to(getattr(torch, said[name]["dtype"])) for name in said}
+        tensors = {name: torch.from_numpy(arrays[name]).to(_DTYPES[said[name]["dtype"]]) for name in said}
         return Program(answer["program"], tensors)
 
     def run(self, inputs: Mapping[str, Tensor], outputs: list[str]) -> list[Tensor]:

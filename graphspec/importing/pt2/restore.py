@@ -112,7 +112,10 @@ def _bound(node: Node) -> dict[str, Any]:
     """The arguments of a call by the names of the operator's schema, the defaults filled in."""
     _, _, target = node.op.partition(":")
     _, name, overload = target.split(".")
-    schema = getattr(getattr(torch.ops.aten, name), overload)._schema
+    packet = getattr(torch.ops.aten, name)  # one of the operators that functions.py has
+    if overload not in packet.overloads():
+        return {}
+    schema = getattr(packet, overload)._schema
     found: dict[str, Any] = {}
     for place, argument in enumerate(schema.arguments):
         if place < len(node.args):

@@ -17,10 +17,11 @@ from graphspec.importing.of_module import resized
 from graphspec.importing.outputs import flat
 from graphspec.importing.proof import equal
 from graphspec.importing.pt2.network import ProgramNetwork
-from graphspec.importing.pt2.program import Pt2File
+from graphspec.importing.pt2.program import Program, Pt2File
 from graphspec.importing.record import NotRecorded, parameters_of
 from graphspec.importing.sources.inputs import Input, Range, samples
 from graphspec.importing.sources.opened import Opened
+from graphspec.ops.arguments import DTYPES
 
 #: What the dims of an image and of a sequence are called, by their number and place.
 _USUAL = {(4, 2): "H", (4, 3): "W", (3, 1): "T", (2, 1): "T"}
@@ -34,6 +35,20 @@ def of_pt2(path: Path, given: Mapping[str, Input]) -> Opened:
     """
     with Pt2File(path) as file:
         program = file.program()
+    try:
+        return _opened(path, program, given)
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+    ) as error:  # what a stranger's file says of itself
+        message = f"{quoted(path)} says of itself what no program is: {type(error).__name__}: {error}"
+        raise fail("not-importable", message) from error
+
+
+def _opened(path: Path, program: Program, given: Mapping[str, Input]) -> Opened:
     described = program.described
     if described["mutated"]:
         message = f"{quoted(path)} writes into {', '.join(described['mutated'])} while it runs"
@@ -52,14 +67,17 @@ def of_pt2(path: Path, given: Mapping[str, Input]) -> Opened:
 
 
 def _input(path: Path, row: Mapping[str, Any], symbols: dict[str, str]) -> Input:
-    if not row["dtype"]:
-        raise fail("not-importable", f"{quoted(path)} takes {row['name']}, which is no tensor")
+    if row["dtype"] not in DTYPES:
+        what = row["dtype"] or "no tensor"
+        raise fail(
+            "not-importable", f"the input {quoted(row['name'])} of {quoted(path)} is {what}, which no spec can say"
+        )
     rank = len(row["shape"])
     dims = [
         size if isinstance(size, int) else _dim(path, size, place, rank, symbols)
         for place, size in enumerate(row["shape"])
     ]
-    return Input(tuple(dims), getattr(torch, row["dtype"]))
+    return Input(tuple(dims), DTYPES[row["dtype"]])
 
 
 def _dim(path: Path, text: str, place: int, rank: int, symbols: dict[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -16,6 +17,8 @@ from graphspec.spec.dims import NamedDim
 
 #: What a dim that may be any is in the sample: the batch, and sizes of images.
 _BATCH, _SIZE = 2, 64
+#: An input of more numbers is not tried.
+MOST_ELEMENTS = 1 << 28
 #: The least and the greatest size of a dim; None: any.
 Range = tuple[int, int | None]
 
@@ -30,6 +33,9 @@ class Input:
     def sample(self, ranges: Mapping[str, Range]) -> Tensor:
         """Numbers for it: normal ones, ids 0 and 1, or true. Dims that may be any have sizes within `ranges`."""
         sizes = [_size(dim, n, ranges) if isinstance(dim, str) else dim for n, dim in enumerate(self.shape)]
+        if math.prod(sizes) > MOST_ELEMENTS:
+            whole = " × ".join(map(str, sizes))
+            raise fail("too-much-memory", f"an input of {whole} is more than {MOST_ELEMENTS:,} numbers")
         generator = torch.Generator().manual_seed(SEED)
         if self.dtype.is_floating_point:
             return torch.randn(sizes, generator=generator).to(self.dtype)

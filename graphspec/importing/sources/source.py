@@ -11,6 +11,7 @@ from graphspec.importing.of_module import import_module
 from graphspec.importing.record import parameters_of
 from graphspec.importing.sources.inputs import Input, declared, samples
 from graphspec.importing.sources.opened import Opened
+from graphspec.system.memory import at_most, available
 
 _FORMS = "torchvision:NAME, timm:NAME, FILE.py:NAME, FILE.onnx or FILE.pt2"
 
@@ -22,6 +23,13 @@ def import_source(source: str, inputs: Iterable[str] = ()) -> Imported:
         GraphspecError: there is no such network, it cannot be made or run, or no spec can say what it does.
     """
     given = dict(map(declared, inputs))
+    if source.endswith((".onnx", ".pt2")):  # what a stranger's file asks for
+        with at_most(available()):
+            return _imported(source, given)
+    return _imported(source, given)
+
+
+def _imported(source: str, given: Mapping[str, Input]) -> Imported:
     opened = open_source(source, given)
     chosen = given or opened.inputs
     if not chosen:
