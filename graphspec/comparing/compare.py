@@ -40,14 +40,18 @@ class Comparison:
     outputs: list[Row]
     metrics: list[Row]
 
+    def rows(self) -> dict[str, list[Row]]:
+        """The rows of each kind of difference."""
+        return dataclasses.asdict(self)
+
     @property
     def equal(self) -> bool:
         """Whether there is no difference at all."""
-        return not any(dataclasses.asdict(self).values())
+        return not any(self.rows().values())
 
     def as_dict(self) -> Row:
         """The same as data, for ``--json``."""
-        return {"equal": self.equal, **dataclasses.asdict(self)}
+        return {"equal": self.equal, **self.rows()}
 
 
 def diff(before: Source, after: Source) -> Comparison:
@@ -186,11 +190,13 @@ def _metrics(before: Network, after: Network) -> list[Row]:
 
 def _measured(folder: Path | None) -> Mapping[str, float]:
     """The metrics that a run's evaluation says, by part."""
-    try:
-        parts = json.loads(read_regular(folder / "evaluation.json", most=MOST_JSON, links=False)) if folder else {}
-    except (OSError, ValueError, RecursionError):
+    if folder is None:
         return {}
-    return dict(_numbers(parts))
+    try:
+        said = json.loads(read_regular(folder / "evaluation.json", most=MOST_JSON, links=False))
+        return dict(_numbers(said["parts"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # never evaluated, or damaged
+        return {}
 
 
 def _numbers(value: Any, prefix: str = "") -> list[tuple[str, float]]:

@@ -44,10 +44,14 @@ class Node:
     layer: str = ""
 
     @property
+    def kind(self) -> str:
+        """The operator, with its domain where that is not ONNX's own."""
+        return f"{self.domain}.{self.op}" if self.domain else self.op
+
+    @property
     def title(self) -> str:
         """As messages name it."""
-        kind = f"{self.domain}.{self.op}" if self.domain else self.op
-        return f"the node {quoted(self.name or self.outputs[0])} ({kind})"
+        return f"the node {quoted(self.name or self.outputs[0])} ({self.kind})"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

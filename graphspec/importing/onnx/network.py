@@ -55,7 +55,7 @@ class OnnxNetwork(nn.Module):
         for node in nodes:
             token = PLACE.set(node.title)
             try:
-                found = OPERATORS[node.op](Call(self, node, values))
+                found = OPERATORS[node.kind](Call(self, node, values))
             except NotRecorded as error:
                 message = f"{error}" if node.title in str(error) else f"{node.title}: {error}"
                 raise NotRecorded(message, error.hint) from error
@@ -122,8 +122,8 @@ def refuse_unknown(nodes: Iterable[Node]) -> None:
     """Name every operator that no spec can say."""
     unknown: dict[str, Node] = {}
     for node in all_nodes(nodes):
-        if node.domain or node.op not in OPERATORS:
-            unknown.setdefault(f"{node.domain}.{node.op}", node)
+        if node.kind not in OPERATORS:
+            unknown.setdefault(node.kind, node)
     if unknown:
         raise NotRecorded(
             f"no spec can say {', '.join(node.title for node in unknown.values())}",

@@ -43,6 +43,8 @@ def write(
         [helper.make_tensor_value_info(name, out, None) for name in outputs.split()],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in (weights or {}).items()],
     )  # fmt: skip
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)], ir_version=9
+    )
     onnx.save(model, str(path))
     return path

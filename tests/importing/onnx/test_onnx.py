@@ -103,6 +103,10 @@ CASES: dict[str, tuple[list[Any], list[Any], dict[str, Any], dict[str, Any], lis
         [node("LeakyRelu", "x", "h", alpha=0.1), node("Mul", "h tenth", "y")], IMAGE,
         {"tenth": np.array(0.1, np.float32)}, {}, ["negative_slope = 0.1 ", "other = 0.1 "],
     ),
+    "what onnxruntime's optimiser wrote": (
+        [node("FusedConv", "x conv.weight conv.bias", "y", domain="com.microsoft", activation="Relu")], IMAGE,
+        KERNEL, {}, ['conv = { type = "Conv2d"', "relu"],
+    ),
     "names that no spec can have": (
         [node("Relu", "x", "class")], IMAGE, {}, {"outputs": "class"}, ['class_ = "relu"'],
     ),
@@ -135,7 +139,7 @@ REFUSED: dict[str, tuple[list[Any], list[Any], dict[str, Any], str]] = {
         [node("NonZero", "x", "y")], IMAGE, {}, 'no spec can say the node "node of y" (NonZero)',
     ),
     "an operator of another domain": (
-        [node("FusedConv", "x conv.weight", "y", domain="com.microsoft")], IMAGE, KERNEL, "(com.microsoft.FusedConv)",
+        [node("NhwcMaxPool", "x", "y", domain="com.microsoft")], IMAGE, {}, "(com.microsoft.NhwcMaxPool)",
     ),
     "a reset before the product": (
         [node("GRU", "x w r b", "y", hidden_size=4)], ["T", "N", 3], GATES["GRU"], "linear_before_reset",

@@ -2,10 +2,12 @@
 
 # importing a file enters its operators into the table
 from graphspec.importing.onnx.operators import (
+    attention,
     elementwise,
     images,
     layers,
     layout,
+    microsoft,
     pools,
     products,
     recurrent,
@@ -15,5 +17,6 @@ from graphspec.importing.onnx.operators import (
 from graphspec.importing.onnx.operators.registry import OPERATORS
 
 __all__ = [
-    "OPERATORS", "elementwise", "images", "layers", "layout", "pools", "products", "recurrent", "reductions", "sizes",
+    "OPERATORS", "attention", "elementwise", "images", "layers", "layout", "microsoft", "pools", "products",
+    "recurrent", "reductions", "sizes",
 ]  # fmt: skip
