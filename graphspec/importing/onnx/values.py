@@ -28,6 +28,39 @@ class Filled:
         return torch.full(self.shape, self.value, dtype=self.dtype)
 
 
+class Quotient(float):
+    """A size as a float, ``top / bottom``: rounded it is a formula of sizes again."""
+
+    top: int
+    bottom: int
+
+    def __new__(cls, top: int, bottom: int = 1) -> Quotient:
+        found = super().__new__(cls, int(top) / bottom)
+        found.top, found.bottom = top, bottom
+        return found
+
+    @classmethod
+    def of(cls, number: Any) -> Any:
+        """A number as a float; one that carries a formula keeps it."""
+        return cls(number) if isinstance(number, int) and type(number) not in (int, bool) else float(number)
+
+    def times(self, factor: float) -> float:
+        """The product; with a whole number, or a part of 1, still a quotient of sizes."""
+        if factor == int(factor) and factor > 0:
+            return Quotient(self.top * int(factor), self.bottom)
+        if factor > 0 and 1 / factor == int(1 / factor):
+            return Quotient(self.top, self.bottom * int(1 / factor))
+        return float(self) * factor
+
+    def down(self) -> int:
+        """Rounded down."""
+        return self.top // self.bottom if self.bottom != 1 else self.top
+
+    def up(self) -> int:
+        """Rounded up."""
+        return -(-self.top // self.bottom) if self.bottom != 1 else self.top
+
+
 Value = Tensor | Filled | int | float | bool | list[Any] | None
 
 

@@ -73,6 +73,17 @@ CASES: dict[str, tuple[list[Any], list[Any], dict[str, Any], dict[str, Any], lis
         ["N", 2, "H", "W"], {"none": ints(0), "two": ints(2), "four": ints(4), "twice": ints(2)}, {},
         ['size = ["${x.shape[2] * 2}", "${x.shape[3] * 2}"]'],
     ),
+    "an image reduced to a share of its own size": (
+        [
+            node("Shape", "x", "s"), node("Slice", "s two four", "hw"), node("Cast", "hw", "floats", to=1),
+            node("Mul", "floats half", "shares"), node("Floor", "shares", "rounded"),
+            node("Cast", "rounded", "small", to=7),
+            node("Slice", "s none two", "nc"), node("Concat", "nc small", "sizes", axis=0),
+            node("Resize", "x - - sizes", "y", mode="linear", coordinate_transformation_mode="align_corners"),
+        ],
+        ["N", 2, "H", "W"], {"none": ints(0), "two": ints(2), "four": ints(4), "half": np.array(0.5, np.float32)}, {},
+        ['size = ["${x.shape[2] // 2}", "${x.shape[3] // 2}"]'],
+    ),
     "Reshape that keeps a dim by 0": (
         [node("Reshape", "x shape", "y")], ["N", "T", 6], {"shape": ints(0, 0, 2, 3)}, {}, ['"${x.shape[1]}"'],
     ),

@@ -26,7 +26,7 @@ def attention(call: Call) -> Tensor:
         parts = [part.unflatten(2, (count, -1)).transpose(1, 2) for part, count in zip(parts, heads, strict=True)]
     scale = call.attribute("scale")
     mask, causal = call.tensor(3) if call.has(3) else None, bool(call.attribute("is_causal", 0))
-    found = F.scaled_dot_product_attention(
-        *parts, mask, is_causal=causal, scale=None if scale is None else short(scale)
-    )  # fmt: skip
+    query, key, value = parts
+    scale = None if scale is None else short(scale)
+    found = F.scaled_dot_product_attention(query, key, value, mask, is_causal=causal, scale=scale)
     return found.transpose(1, 2).flatten(2) if joined else found

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphspec.importing.onnx.operators.registry import OPERATORS, operator
-from graphspec.importing.onnx.values import Filled, as_list, is_host, short
+from graphspec.importing.onnx.values import Filled, Quotient, as_list, is_host, short
 
 if TYPE_CHECKING:
     from graphspec.importing.onnx.network import Call
@@ -26,7 +26,8 @@ _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "Asinh": torch.asinh, "Acosh": torch.acosh, "Atanh": torch.atanh, "IsNaN": torch.isnan, "IsInf": torch.isinf,
 }  # fmt: skip
 _HOST: dict[str, Callable[[Any], Any]] = {
-    "Abs": abs, "Neg": python.neg, "Floor": lambda x: x // 1, "Ceil": lambda x: -(-x // 1), "Sqrt": math.sqrt,
+    "Abs": abs, "Neg": python.neg, "Floor": lambda x: x.down() if isinstance(x, Quotient) else x // 1,
+    "Ceil": lambda x: x.up() if isinstance(x, Quotient) else -(-x // 1), "Sqrt": math.sqrt,
     "Not": python.not_, "Round": round,
 }  # fmt: skip
 #: Activations that are layers, with the arguments that their attributes say.
@@ -133,11 +134,15 @@ def cast(call: Call) -> Any:
     dtype = dtype_of(call)
     value = call.value(0)
     if is_host(value):
-        kind: Any = float if dtype.is_floating_point else bool if dtype == torch.bool else None
-        items = [kind(item) if kind else item if isinstance(item, int) else int(item) for item in as_list(value)]
+        kind: Any = Quotient.of if dtype.is_floating_point else bool if dtype == torch.bool else _whole
+        items = [kind(item) for item in as_list(value)]
         return items if isinstance(value, list) else items[0]
     x = call.tensor()
     return x if x.dtype == dtype else x.to(dtype)
+
+
+def _whole(number: Any) -> Any:
+    return number.down() if isinstance(number, Quotient) else number if isinstance(number, int) else int(number)
 
 
 def dtype_of(call: Call, name: str = "to", default: int | None = None) -> torch.dtype:
@@ -151,8 +156,15 @@ def dtype_of(call: Call, name: str = "to", default: int | None = None) -> torch.
     return found
 
 
+def _times(left: Any, right: Any) -> Any:
+    """A product; of a size as a float still a formula."""
+    if isinstance(right, Quotient):
+        left, right = right, left
+    return left.times(right) if isinstance(left, Quotient) and isinstance(right, int | float) else left * right
+
+
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "Add": python.add, "Sub": python.sub, "Mul": python.mul, "Equal": python.eq, "Less": python.lt,
+    "Add": python.add, "Sub": python.sub, "Mul": _times, "Equal": python.eq, "Less": python.lt,
     "LessOrEqual": python.le, "Greater": python.gt, "GreaterOrEqual": python.ge,
 }  # fmt: skip
 
@@ -216,7 +228,12 @@ def div(call: Call) -> Any:
         whole = all(isinstance(x, int) or (isinstance(x, Tensor) and not x.is_floating_point()) for x in (a, b))
         return torch.div(a, b, rounding_mode="trunc") if whole else a / b
 
-    return binary(call, on_tensors, lambda a, b: a // b if isinstance(a, int) and isinstance(b, int) else a / b)
+    def on_numbers(a: Any, b: Any) -> Any:
+        if isinstance(a, int) and isinstance(b, int):
+            return a // b
+        return a.times(1 / b) if isinstance(a, Quotient) else a / b
+
+    return binary(call, on_tensors, on_numbers)
 
 
 @operator("Mod")
