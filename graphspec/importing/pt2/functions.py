@@ -21,7 +21,7 @@ log2 log10 logical_not bitwise_not isnan isinf isfinite
 add sub mul div pow maximum minimum eq ne lt le gt ge logical_and logical_or logical_xor remainder fmod floor_divide
 bitwise_and bitwise_or atan2 matmul bmm where masked_fill clamp addcmul addcdiv lerp
 mean sum amax amin var std prod norm argmax argmin cumsum logsumexp any all max min topk sort
-softmax log_softmax cat stack split chunk unbind flatten permute transpose unsqueeze squeeze flip roll narrow select
+softmax log_softmax cat stack split split_with_sizes chunk unbind flatten permute transpose unsqueeze squeeze flip roll narrow select
 index_select gather scatter tril triu repeat_interleave broadcast_to movedim swapaxes sigmoid tanh relu
 rsub clamp_min clamp_max lstm gru rnn_tanh rnn_relu
 """
@@ -33,7 +33,7 @@ scaled_dot_product_attention pad one_hot dropout
 """
 _METHODS = "view reshape expand repeat unflatten view_as expand_as type_as masked_fill"
 #: What gives its argument's numbers.
-_SAME = "contiguous clone alias detach lift_fresh_copy lift_fresh lift _to_copy_same detach_copy"
+_SAME = "contiguous clone alias detach lift_fresh_copy lift_fresh lift detach_copy"
 #: Checks that torch writes into a program, and that give nothing.
 IGNORED = frozenset(
     """
@@ -100,9 +100,9 @@ def _interpolated(mode: str, corners: bool) -> Function:
     return function
 
 
-def _converted(x: Any, dtype: Any = None, *_: Any, **words: Any) -> Any:
-    dtype = words.get("dtype", dtype)
-    return x.to(dtype) if isinstance(dtype, torch.dtype) else x
+def _converted(x: Any, *given: Any, **words: Any) -> Any:
+    dtype = next((each for each in (*given, *words.values()) if isinstance(each, torch.dtype)), None)
+    return x if dtype is None else x.to(dtype)
 
 
 def _summed(function: Function) -> Function:
@@ -173,6 +173,9 @@ def _table() -> dict[str, Function]:
 
 
 FUNCTIONS = _table()
+#: Functions that are another in training, and the place of the argument that says so. A program in evaluation mode has
+#: False there, whether its module would have trained or not.
+IN_TRAINING = {"dropout": 2, "feature_dropout": 2, "batch_norm": 5}
 #: Sizes that a program reads: ``sym_size(x, 1)``.
 READS_SIZE = frozenset(["sym_size"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,10 +12,10 @@ from torch import Tensor, nn
 
 from graphspec.importing.place import PLACE
 from graphspec.importing.proof import equal
-from graphspec.importing.pt2.functions import FUNCTIONS, IGNORED, READS_SIZE, SIZES, base_name
+from graphspec.importing.pt2.functions import FUNCTIONS, IGNORED, IN_TRAINING, READS_SIZE, SIZES, base_name
 from graphspec.importing.pt2.program import Node, Program, refs, replaced
 from graphspec.importing.pt2.restore import Restored, candidates
-from graphspec.importing.pt2.segments import Segment, segmented
+from graphspec.importing.pt2.segments import Segment, is_function, segmented
 from graphspec.importing.record import NotRecorded
 
 
@@ -43,8 +44,10 @@ class Run:
         )
         given = _flat(result)
         self.values[restored.outputs[0]] = given if restored.several else given[0]
-        for node in segment.nodes:  # parts of what came out
-            if node.name not in restored.outputs and base_name(node.op)[1] == "getitem":
+        for node in segment.nodes:  # parts of what came out, and sizes of what went in
+            if not is_function(node) and all(
+                name in self.values or name in self.program.names for name in node.inputs()
+            ):
                 self.call(node)
 
     def value(self, name: str) -> Any:
@@ -60,6 +63,8 @@ class Run:
         token = PLACE.set(f"{node.stack[-1][0] or 'the network'}, {node.op.partition(':')[2]}" if node.stack else "")
         try:
             args, kwargs = replaced(node.args, self.value), replaced(node.kwargs, self.value)
+            if name in IN_TRAINING and len(args) > IN_TRAINING[name]:
+                args[IN_TRAINING[name]] = self.program.training
             self.values[node.name] = _called(space, name, args, kwargs)
         except (RuntimeError, IndexError, ValueError, TypeError, KeyError) as error:
             reason = (str(error).splitlines() or [""])[0]
@@ -169,6 +174,10 @@ class ProgramNetwork(nn.Module):
                 if self._same(restored, values):
                     self.restored[segment] = made[segment.path] = restored
                     break
+        calls = Counter(segment.path for segment in self.root.segments())
+        whole = Counter(segment.path for segment in self.restored)
+        made = {path: restored for path, restored in made.items() if whole[path] == calls[path]}
+        self.restored = {segment: found for segment, found in self.restored.items() if segment.path in made}
         for path, restored in made.items():
             owner, _, last = path.rpartition(".")
             setattr(self.get_submodule(owner), last, restored.module)
@@ -224,11 +233,15 @@ def _uses(root: Segment, outputs: Any) -> dict[str, set[int]]:
 
 def _narrowed(found: Restored, segment: Segment, uses: Mapping[str, set[int]]) -> Restored | None:
     """`found` with the one value that is read outside; None where others are too."""
-    parts = {node.name: node for node in segment.nodes if base_name(node.op)[1] == "getitem"}
+    parts = {node.name: node for node in segment.nodes if not is_function(node)}
     outer = [
         node.name for node in segment.nodes if uses.get(node.name, set()) - {id(segment)} and node.name not in parts
     ]
-    of_parts = [next(iter(refs(node.args))) for name, node in parts.items() if uses.get(name, set()) - {id(segment)}]
+    of_parts = [
+        next(refs(node.args), "")
+        for name, node in parts.items()
+        if base_name(node.op)[1] == "getitem" and uses.get(name, set()) - {id(segment)}
+    ]
     left = list(dict.fromkeys([*outer, *of_parts]))
     if len(left) != 1 or left[0] not in found.outputs:
         return None

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from graphspec.importing.pt2.functions import base_name
 from graphspec.importing.pt2.program import Node, Ref
-from graphspec.importing.pt2.segments import Segment
+from graphspec.importing.pt2.segments import Segment, is_function
 from graphspec.ops import UnknownOp, lookup
 
 _PREFIX = "torch.nn.modules."
@@ -46,7 +46,7 @@ def candidates(segment: Segment, values: Mapping[str, str], tensors: Mapping[str
         op = lookup(segment.title)
     except UnknownOp:
         return
-    nodes = [node for node in segment.nodes if base_name(node.op)[0] == "aten"]
+    nodes = [node for node in segment.nodes if is_function(node)]
     own = {
         name.removeprefix(f"{segment.path}."): name for name in tensors if name.startswith(f"{segment.path}.")
     }  # fmt: skip
@@ -97,7 +97,7 @@ def _single(known: _Known, factory: type[nn.Module], arguments: list[str]) -> Re
     bound = _bound(node)
     inputs = [value for value in bound.values() if isinstance(value, Ref) and known.tensor(value) is None]
     words = {name: value for name, value in bound.items() if name in arguments and not _has_ref(value)}
-    words |= _from_weights(known, bound)
+    words |= _from_weights(known, bound) | ({"padding": bound["pad"]} if "pad" in bound else {})
     words = {name: _plain(value) for name, value in words.items() if name in arguments}
     if factory is nn.ReLU6:
         words = {}

@@ -44,6 +44,12 @@ class Segment:
                 yield from item.segments()
 
 
+def is_function(node: Node) -> bool:
+    """Whether it is a function of tensors, and no size, part or check."""
+    space, name = base_name(node.op)
+    return space == "aten" and name in FUNCTIONS
+
+
 def segmented(nodes: Iterable[Node]) -> Segment:
     """The call of the whole. What is no function of tensors stays where it comes: it may have been put there later."""
     root: Segment | None = None
@@ -53,7 +59,7 @@ def segmented(nodes: Iterable[Node]) -> Segment:
         if root is None:
             root = Segment("", 0, stack[0][2])
             open_ = [root]
-        if base_name(node.op)[1] in FUNCTIONS and base_name(node.op)[0] == "aten" and node.stack:
+        if is_function(node) and node.stack:
             _go_to(stack[1:], open_)
         open_[-1].items.append(node)
     return root or Segment("", 0, "Model")

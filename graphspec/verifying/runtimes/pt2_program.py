@@ -45,12 +45,17 @@ def _tensor(loaded: Any, name: str, value: Any) -> dict[str, Any]:
 
     signature = loaded.graph_signature
     kept = name in loaded.state_dict and name not in signature.non_persistent_buffers
-    parameter = isinstance(value, torch.nn.Parameter)
+    parameter = isinstance(value, torch.nn.Parameter) or name in signature.parameters
     kind = (
         "parameter" if parameter else "buffer" if name in loaded.state_dict or name in signature.buffers else "constant"
     )
     dtype = str(value.dtype).removeprefix("torch.")
-    return {"kind": kind, "dtype": dtype, "kept": kept, "trained": parameter and value.requires_grad}
+    return {
+        "kind": kind,
+        "dtype": dtype,
+        "kept": kept,
+        "trained": parameter and (value.requires_grad or not isinstance(value, torch.nn.Parameter)),
+    }
 
 
 def _values(loaded: Any) -> dict[str, str]:
