@@ -30,6 +30,8 @@ def test_a_class_of_a_file_is_written_with_its_weights_and_compiles(tmp_path, mo
 #: Words of the command line, and what the error says.
 MISTAKES = {
     "resnet18": '"resnet18" names no network; it takes torchvision:NAME, timm:NAME, FILE.py:NAME, FILE.onnx or ',
+    "net.py": '"net.py" names no network; graphspec import net.py:NAME',
+    "weights.pth": '"weights.pth" names no network; it holds weights alone',
     "torchvision:resnet81": 'torchvision has no model "resnet81"; did you mean "resnet18"?',
     "tensorflow:resnet18": '"tensorflow" is no kind of source',
     "missing.py:Net": 'no file "missing.py"',

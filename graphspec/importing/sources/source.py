@@ -14,6 +14,14 @@ from graphspec.importing.sources.opened import Opened
 from graphspec.system.memory import at_most, available
 
 _FORMS = "torchvision:NAME, timm:NAME, FILE.py:NAME, FILE.onnx or FILE.pt2"
+#: What to do with a file that is no source, by its ending.
+_HINTS = {
+    ".py": "graphspec import {source}:NAME",
+    ".toml": "it is a spec already",
+    ".safetensors": "it holds weights alone; import the class that they belong to",
+    ".pth": "it holds weights alone; import the class that they belong to",
+    ".pt": "torch.export.save writes a .pt2, which can be imported",
+}
 
 
 def import_source(source: str, inputs: Iterable[str] = ()) -> Imported:
@@ -51,8 +59,8 @@ def open_source(source: str, given: Mapping[str, Input]) -> Opened:
 
         return of_pt2(Path(source), given)
     if not name:
-        hint = f"graphspec import {source}:NAME" if source.endswith(".py") else f"it takes {_FORMS}"
-        raise fail("bad-value", f"{quoted(source)} names no network", hint=hint)
+        hint = _HINTS.get(Path(source).suffix, f"it takes {_FORMS}")
+        raise fail("bad-value", f"{quoted(source)} names no network", hint=hint.format(source=source))
     if kind.endswith(".py"):
         from graphspec.importing.sources.python_file import of_file
 
