@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -29,18 +29,18 @@ _EMPTY = re.compile(r"\d+|onnx__?\w+?_\d+|val_\d+|[A-Z][A-Za-z]*_\d+|const\w*|_v
 class OnnxNetwork(nn.Module):
     """`file` as a module; its layers are made while it runs for the first time, on `inputs`."""
 
-    def __init__(self, file: OnnxFile, inputs: Iterable[Tensor]) -> None:
+    def __init__(self, file: OnnxFile, inputs: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.nodes, self.constants, self.trained = file.nodes, file.constants, file.trained
         self.input_names = list(file.inputs)
         self.sources = {name: file.aliases.get(name, name) for name in file.outputs}
         self.kept: dict[Any, str] = {}
-        self.used = {name.lower() for name in (*self.input_names, *taken())}
+        self.used = {name.lower() for name in (*inputs, *taken())}
         refuse_unknown(self.nodes)
         self.eval()
         self.building = True
         with torch.no_grad():
-            self(*inputs)
+            self(*inputs.values())
         self.building = False
         for node in all_nodes(self.nodes):
             node_without_proto(node)
@@ -80,6 +80,7 @@ class OnnxNetwork(nn.Module):
     def layer(self, key: Any, hint: str, make: Callable[[], nn.Module]) -> nn.Module:
         """The layer that `make` gives, made once for each `key`, and called as `hint` says."""
         if key not in self.kept:
+            self._check_building()
             name = self.free(hint)
             self.add_module(name, make().eval())
             self.kept[key] = name
@@ -88,6 +89,7 @@ class OnnxNetwork(nn.Module):
     def tensor(self, name: str) -> Tensor:
         """A constant as a tensor of the module: trained where the file has it as an initializer of several floats."""
         if name not in self.kept:
+            self._check_building()
             value, own = self.constants[name], self.free(name)
             if name in self.trained and value.dtype == torch.float32 and value.numel() > 1:
                 self.register_parameter(own, nn.Parameter(value.clone()))
@@ -95,6 +97,10 @@ class OnnxNetwork(nn.Module):
                 self.register_buffer(own, value.clone())
             self.kept[name] = own
         return getattr(self, self.kept[name])
+
+    def _check_building(self) -> None:
+        if not self.building:
+            raise NotRecorded("another branch is taken at another size: its course depends on sizes")
 
     def free(self, hint: str) -> str:
         """`hint` as a name that a layer can have and none has yet."""

@@ -30,7 +30,7 @@ def of_onnx(path: Path, given: Mapping[str, Input]) -> Opened:
     inputs = {names[key]: _input(path, names[key], said, given.get(names[key])) for key, said in file.inputs.items()}
     tensors, _ = samples(inputs, {})
     try:
-        network = OnnxNetwork(simplified(file), tensors.values())
+        network = OnnxNetwork(simplified(file), tensors)
     except NotRecorded as error:
         raise fail("not-importable", f"{path}: {error}", hint=error.hint) from error
     prove = partial(proven, path, names, file.outputs, tensors)
