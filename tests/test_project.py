@@ -29,13 +29,14 @@ ALLOWED = {
     ("graphspec/verifying/runtimes/worker.py", "importlib.import_module"),
     ("graphspec/verifying/runtimes/torchscript.py", "torch.jit.load"),
     ("graphspec/verifying/runtimes/pt2.py", "torch.export.load"),
+    ("graphspec/verifying/runtimes/pt2_program.py", "torch.export.load"),
     ("graphspec/verifying/runtimes/aoti.py", "aoti_load_package"),
     *(
         (f"graphspec/{name}.py", "getattr by text")
         for name in (
             "schema/component_schemas", "ops/table", "shapes/infer", "graph/expand", "training/run/report",
             "losses", "data/augment/__init__", "data/transforms/base", "data/sources/torchvision_sets",
-            "exporting/onnx/translations/pools",
+            "exporting/onnx/translations/pools", "importing/pt2/functions",
         )
     ),
 }  # fmt: skip

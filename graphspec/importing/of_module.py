@@ -45,10 +45,10 @@ def from_module(
     Raises:
         GraphspecError: ``not-importable``: what of the model no spec can say, or the first layer that is another.
     """
-    return import_module(model, inputs, dims, {}, name=name)
+    return written_as_spec(model, inputs, dims, {}, name=name)
 
 
-def import_module(
+def written_as_spec(
     model: nn.Module, inputs: Mapping[str, Tensor], dims: Dims | None, ranges: Ranges, *, name: str = ""
 ) -> Imported:
     """:func:`from_module` of a model whose named dims have sizes in `ranges` only, as ``[dims]`` of the spec says."""

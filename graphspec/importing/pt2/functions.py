@@ -180,6 +180,14 @@ IN_TRAINING = {"dropout": 2, "feature_dropout": 2, "batch_norm": 5}
 READS_SIZE = frozenset(["sym_size"])
 
 
+def arguments_of(op: str) -> list[Any]:
+    """The arguments of an operator by its schema; none of one that torch has not."""
+    _, _, target = op.partition(":")
+    _, name, overload = target.split(".")
+    packet = getattr(torch.ops.aten, name) if base_name(op)[1] in FUNCTIONS else None
+    return list(getattr(packet, overload)._schema.arguments) if packet and overload in packet.overloads() else []
+
+
 def base_name(op: str) -> tuple[str, str]:
     """Namespace and plain name of an operator: ``aten``, ``relu`` of ``call_function:aten.relu_.default``."""
     _, _, target = op.partition(":")

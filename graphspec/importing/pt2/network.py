@@ -146,7 +146,8 @@ class ProgramNetwork(nn.Module):
         if name in self.constants:
             return self.constants[name]
         owner, _, last = name.rpartition(".")
-        return getattr(self.get_submodule(owner), last)
+        module = self.get_submodule(owner)
+        return module.get_parameter(last) if last in module._parameters else module.get_buffer(last)
 
     def forward(self, *inputs: Tensor) -> Any:
         values: dict[str, Any] = dict(zip(self.input_names, inputs, strict=True))

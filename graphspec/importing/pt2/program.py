@@ -117,7 +117,7 @@ class Pt2File:
         except OSError as error:
             reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
             raise fail("not-importable", f"{quoted(path)} cannot be read: {reason}") from error
-        self._worker = Worker(("pt2",))
+        self._worker = Worker()
         self._folder = tempfile.TemporaryDirectory()
 
     def program(self) -> Program:
@@ -142,7 +142,7 @@ class Pt2File:
         arrays = {f"0.{name}": _array(value) for name, value in inputs.items()}
         np.savez(folder / "inputs.npz", allow_pickle=False, **arrays)
         answer = self._ask({
-            "task": "run", "code": "pt2_flat", "options": {}, "model": str(self.path), "names": outputs,
+            "task": "run", "code": "pt2_program", "options": {}, "model": str(self.path), "names": outputs,
             "inputs": str(folder / "inputs.npz"), "outputs": str(folder / "outputs.npz"), "dtypes": dtypes,
         })  # fmt: skip
         if answer["errors"]:

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphspec.importing.pt2.functions import base_name
+from graphspec.importing.pt2.functions import arguments_of, base_name
 from graphspec.importing.pt2.program import Node, Ref
 from graphspec.importing.pt2.segments import Segment, is_function
 from graphspec.ops import UnknownOp, lookup
 
 _PREFIX = "torch.nn.modules."
-_RECURRENT = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN", "rnn_relu": "RNN"}
+_RECURRENT: dict[str, type[nn.Module]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn_tanh": nn.RNN, "rnn_relu": nn.RNN}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ def candidates(segment: Segment, values: Mapping[str, str], tensors: Mapping[str
         name.removeprefix(f"{segment.path}."): name for name in tensors if name.startswith(f"{segment.path}.")
     }  # fmt: skip
     known = _Known(segment, nodes, values, tensors, own)
-    if segment.title in _RECURRENT.values():
+    if op.factory in _RECURRENT.values():
         yield from _recurrent(known)
     elif segment.title == "MultiheadAttention":
         yield from _attention(known)
@@ -110,14 +110,8 @@ def _single(known: _Known, factory: type[nn.Module], arguments: list[str]) -> Re
 
 def _bound(node: Node) -> dict[str, Any]:
     """The arguments of a call by the names of the operator's schema, the defaults filled in."""
-    _, _, target = node.op.partition(":")
-    _, name, overload = target.split(".")
-    packet = getattr(torch.ops.aten, name)  # one of the operators that functions.py has
-    if overload not in packet.overloads():
-        return {}
-    schema = getattr(packet, overload)._schema
     found: dict[str, Any] = {}
-    for place, argument in enumerate(schema.arguments):
+    for place, argument in enumerate(arguments_of(node.op)):
         if place < len(node.args):
             found[argument.name] = node.args[place]
         elif argument.name in node.kwargs:
@@ -206,7 +200,7 @@ def _recurrent(known: _Known) -> Iterator[Restored]:
     words |= {"proj_size": projected} if projected != words["hidden_size"] else {}
     words |= {"nonlinearity": "relu"} if kind == "rnn_relu" else {}
     inputs = [source] if not outer else [source, outer if kind == "lstm" else outer[0]]
-    found = _made(known, lambda: getattr(nn, _RECURRENT[kind])(**words), inputs, [node.name])
+    found = _made(known, lambda: _RECURRENT[kind](**words), inputs, [node.name])
     if found:
         yield dataclasses.replace(found, several=True)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from graphspec.diagnostics import fail, quoted
 from graphspec.importing.imported import Imported
-from graphspec.importing.of_module import import_module
+from graphspec.importing.of_module import written_as_spec
 from graphspec.importing.record import parameters_of
 from graphspec.importing.sources.inputs import Input, declared, samples
 from graphspec.importing.sources.opened import Opened
@@ -44,7 +44,7 @@ def _imported(source: str, given: Mapping[str, Input]) -> Imported:
         wanted = " ".join(f"--input {each}=N,…" for each in parameters_of(opened.model))
         raise fail("missing-argument", f"{quoted(source)} says nothing of its inputs", hint=wanted)
     tensors, dims = samples(chosen, opened.ranges)
-    return opened.proven(import_module(opened.model, tensors, dims, opened.ranges, name=opened.name))
+    return opened.proven(written_as_spec(opened.model, tensors, dims, opened.ranges, name=opened.name))
 
 
 def open_source(source: str, given: Mapping[str, Input]) -> Opened:

@@ -11,7 +11,7 @@ from graphspec.importing.onnx.operators.registry import operator
 from graphspec.importing.onnx.values import short
 
 if TYPE_CHECKING:
-    from graphspec.importing.onnx.network import Call
+    from graphspec.importing.onnx.call import Call
 
 
 @operator("Attention")

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from graphspec.importing.onnx.operators.registry import OPERATORS, operator
 from graphspec.importing.onnx.values import Filled, Quotient, as_list, is_host, short
+from graphspec.ops.arguments import DTYPES
 
 if TYPE_CHECKING:
-    from graphspec.importing.onnx.network import Call
+    from graphspec.importing.onnx.call import Call
 
 #: ONNX's name → torch's function.
 _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
@@ -150,10 +151,10 @@ def dtype_of(call: Call, name: str = "to", default: int | None = None) -> torch.
     from onnx.helper import tensor_dtype_to_np_dtype
 
     number = call.attribute(name, default)
-    found = getattr(torch, str(tensor_dtype_to_np_dtype(number)).replace("float8_e", "_"), None)
-    if not isinstance(found, torch.dtype):
-        raise call.refuse("it converts to a dtype that torch has not")
-    return found
+    name = str(tensor_dtype_to_np_dtype(number))
+    if name not in DTYPES:
+        raise call.refuse(f"it converts to {name}, which no spec can say")
+    return DTYPES[name]
 
 
 def _times(left: Any, right: Any) -> Any:

@@ -13,7 +13,7 @@ from graphspec.importing.onnx.operators.registry import operator
 from graphspec.importing.onnx.values import short
 
 if TYPE_CHECKING:
-    from graphspec.importing.onnx.network import Call
+    from graphspec.importing.onnx.call import Call
 
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
@@ -23,9 +23,10 @@ _INSTANCE_NORMS = {3: nn.InstanceNorm1d, 4: nn.InstanceNorm2d, 5: nn.InstanceNor
 
 def fill(layer: nn.Module, **tensors: Tensor | None) -> nn.Module:
     """`layer` with these numbers."""
+    own = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
     for name, value in tensors.items():
         if value is not None:
-            getattr(layer, name).data.copy_(value)
+            own[name].data.copy_(value)
     return layer
 
 

@@ -14,7 +14,7 @@ from graphspec.importing.onnx.operators.registry import operator
 from graphspec.importing.onnx.values import Filled, as_list, is_host
 
 if TYPE_CHECKING:
-    from graphspec.importing.onnx.network import Call
+    from graphspec.importing.onnx.call import Call
 
 #: An end beyond this is the end of the dim.
 _NO_END = 2**31 - 1

@@ -15,7 +15,7 @@ from graphspec.importing.onnx.operators.registry import operator
 from graphspec.importing.onnx.values import short
 
 if TYPE_CHECKING:
-    from graphspec.importing.onnx.network import Call
+    from graphspec.importing.onnx.call import Call
 
 _ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
     "Relu": torch.relu, "Sigmoid": torch.sigmoid, "Tanh": torch.tanh,

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from graphspec.importing.onnx.network import Call
+    from graphspec.importing.onnx.call import Call
 
 #: Sizes added before and after each dim.
 Pads = tuple[list[int], list[int]]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from graphspec.importing.onnx.operators.registry import operator
 
 if TYPE_CHECKING:
-    from graphspec.importing.onnx.network import Call
+    from graphspec.importing.onnx.call import Call
 
 
 def linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:

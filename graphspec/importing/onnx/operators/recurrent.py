@@ -11,10 +11,11 @@ from graphspec.importing.onnx.operators.registry import operator
 from graphspec.importing.onnx.values import Filled
 
 if TYPE_CHECKING:
-    from graphspec.importing.onnx.network import Call
+    from graphspec.importing.onnx.call import Call
 
 #: torch's order of the gates, by their places in ONNX's.
 _GATES = {"LSTM": [0, 2, 3, 1], "GRU": [1, 0, 2], "RNN": [0]}
+_KINDS: dict[str, type[nn.Module]] = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN}
 _ACTIVATIONS = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN": ["Tanh"]}
 
 
@@ -77,7 +78,7 @@ def _made(call: Call, kind: str, directions: int) -> nn.Module:
     words: dict[str, Any] = {"bias": bias is not None, "bidirectional": directions == 2}
     if kind == "RNN" and (call.attribute("activations") or ["Tanh"])[0].lower() == "relu":
         words["nonlinearity"] = "relu"
-    layer: nn.Module = getattr(nn, kind)(weights.shape[2], size, **words)
+    layer: nn.Module = _KINDS[kind](weights.shape[2], size, **words)
     for direction in range(directions):
         end = "_reverse" if direction else ""
         given = {"weight_ih": weights[direction], "weight_hh": recurrences[direction]}
@@ -85,7 +86,7 @@ def _made(call: Call, kind: str, directions: int) -> nn.Module:
             given |= dict(zip(("bias_ih", "bias_hh"), bias[direction].chunk(2), strict=True))
         for name, value in given.items():
             gates = value.chunk(len(_GATES[kind]))
-            getattr(layer, f"{name}_l0{end}").data.copy_(torch.cat([gates[n] for n in _GATES[kind]]))
+            layer.get_parameter(f"{name}_l0{end}").data.copy_(torch.cat([gates[n] for n in _GATES[kind]]))
     return layer
 
 

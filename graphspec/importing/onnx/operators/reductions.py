@@ -12,7 +12,7 @@ from graphspec.importing.onnx.operators.registry import operator
 from graphspec.importing.onnx.values import as_list, is_host
 
 if TYPE_CHECKING:
-    from graphspec.importing.onnx.network import Call
+    from graphspec.importing.onnx.call import Call
 
 
 def axes_of(call: Call, rank: int, place: int = 1) -> list[int]:

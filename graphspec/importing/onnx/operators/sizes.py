@@ -11,7 +11,7 @@ from graphspec.importing.onnx.operators.registry import operator
 from graphspec.importing.onnx.values import Filled, as_list, is_host
 
 if TYPE_CHECKING:
-    from graphspec.importing.onnx.network import Call
+    from graphspec.importing.onnx.call import Call
 
 #: So many whole numbers computed from sizes are a shape, and no tensor.
 _MOST_HOST = 16
