@@ -48,10 +48,10 @@ DIFFERENCES: dict[str, tuple[Callable[[nn.Module], object], str]] = {
     "another shape": (_set("scale", torch.ones(1)), "scale is (1,) torch.float32, not (5,) torch.float32"),
     "another dtype": (_set("scale", torch.ones(5).double()), "scale is (5,) torch.float64, not (5,) torch.float32"),
     "a weight that is not trained": (
-        lambda module: module.fc.requires_grad_(False), "fc.bias is not trained by the spec alone",
+        lambda module: module.fc.bias.requires_grad_(False), "fc.bias is not trained by the spec alone",
     ),
     "a number": (
-        lambda module: module.fc.weight.data[0, 0].add_(1e-3), "output 0 is another in evaluation, for x 4 × 6",
+        lambda module: module.fc.weight.data.add_(1.0), "output 0 is another in evaluation, for x 4 × 6",
     ),
     "a dropout": (_set("drop.p", 0.25), "output 0 is another in training, for x 4 × 6"),
     "a momentum": (_set("bn.momentum", 0.2), "the buffer bn.running_mean is another after a step in training"),

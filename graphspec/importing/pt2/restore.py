@@ -168,7 +168,7 @@ def _upsampled(node: Node, bound: Mapping[str, Any]) -> dict[str, Any]:
     name = base_name(node.op)[1].removeprefix("upsample_").rstrip("123d")
     found: dict[str, Any] = {"mode": name, "size": bound.get("output_size"), "scale_factor": bound.get("scale_factors")}
     found = {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
-    return found | ({"align_corners": bound["align_corners"]} if "align_corners" in bound else {})
+    return found | ({"align_corners": True} if bound.get("align_corners") else {})
 
 
 def _has_ref(value: Any) -> bool:

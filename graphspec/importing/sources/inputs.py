@@ -15,7 +15,7 @@ from graphspec.importing.proof import SEED
 from graphspec.ops.arguments import DTYPES
 from graphspec.spec.dims import NamedDim
 
-#: What a dim that may be any is in the sample: the batch, and sizes of images.
+#: What a dim that may be any is in the sample: the batch, and sizes of images; a second one is half as large again.
 _BATCH, _SIZE = 2, 64
 #: An input of more numbers is not tried.
 MOST_ELEMENTS = 1 << 28
@@ -30,9 +30,10 @@ class Input:
     shape: tuple[int | str, ...]
     dtype: torch.dtype = torch.float32
 
-    def sample(self, ranges: Mapping[str, Range]) -> Tensor:
-        """Numbers for it: normal ones, ids 0 and 1, or true. Dims that may be any have sizes within `ranges`."""
-        sizes = [_size(dim, n, ranges) if isinstance(dim, str) else dim for n, dim in enumerate(self.shape)]
+    def sample(self, named: Mapping[str, int]) -> Tensor:
+        """Numbers for it: normal ones, ids 0 and 1, or true. Dims that may be any are as large as `named` says."""
+        dims = [NamedDim.of(dim) if isinstance(dim, str) else dim for dim in self.shape]
+        sizes = [dim if isinstance(dim, int) else dim.factor * named[dim.name] for dim in dims]
         if math.prod(sizes) > MOST_ELEMENTS:
             whole = " × ".join(map(str, sizes))
             raise fail("too-much-memory", f"an input of {whole} is more than {MOST_ELEMENTS:,} numbers")
@@ -62,12 +63,24 @@ def samples(
     inputs: Mapping[str, Input], ranges: Mapping[str, Range]
 ) -> tuple[dict[str, Tensor], dict[str, Sequence[int | str]]]:
     """A sample of each of `inputs`, and their sizes, as ``from_module`` takes them."""
-    return {key: each.sample(ranges) for key, each in inputs.items()}, {key: each.shape for key, each in inputs.items()}
+    named = _sizes(inputs, ranges)
+    return {key: each.sample(named) for key, each in inputs.items()}, {key: each.shape for key, each in inputs.items()}
 
 
-def _size(text: str, place: int, ranges: Mapping[str, Range]) -> int:
-    """A size of the dim: one below the greatest at most, so that another size can be tried too."""
-    dim = NamedDim.of(text)
-    least, most = ranges.get(dim.name, (1, None))
-    usual = max(1, (_BATCH if place == 0 else _SIZE) // dim.factor)
-    return dim.factor * max(least, min(usual, usual if most is None else max(least, most - 1)))
+def _sizes(inputs: Mapping[str, Input], ranges: Mapping[str, Range]) -> dict[str, int]:
+    """A size for each named dim, within `ranges`, of different ones different sizes, so that one is not taken for another.
+
+    It is one below the greatest at most, so that another size can be tried too.
+    """
+    found: dict[str, int] = {}
+    for place, text in [
+        (n, dim) for each in inputs.values() for n, dim in enumerate(each.shape) if isinstance(dim, str)
+    ]:
+        dim = NamedDim.of(text)
+        if dim.name in found:
+            continue
+        least, most = ranges.get(dim.name, (1, None))
+        others = sum(size >= _SIZE // 4 for size in found.values())
+        usual = max(1, (_BATCH if place == 0 else _SIZE + _SIZE // 2 * others) // dim.factor)
+        found[dim.name] = max(least, usual if most is None else min(usual, max(least, most - 1)))
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 
 import torchvision.models
 
@@ -12,7 +13,7 @@ from graphspec.importing.sources.made import made
 from graphspec.importing.sources.opened import Opened
 
 
-def torchvision_model(name: str) -> Opened:
+def torchvision_model(name: str, given: Mapping[str, Input]) -> Opened:
     """A network of torchvision's, its backbone without weights too."""
     known = torchvision.models.list_models()
     if name not in known:
@@ -20,10 +21,10 @@ def torchvision_model(name: str) -> Opened:
     words = inspect.signature(torchvision.models.get_model_builder(name)).parameters
     extra = {"weights_backbone": None} if "weights_backbone" in words else {}
     model = made(lambda: torchvision.models.get_model(name, weights=None, **extra), name)
-    return Opened(model, name, {"image": Input(("N", 3, 224, 224))})
+    return Opened(model, name, given or {"image": Input(("N", 3, 224, 224))})
 
 
-def timm_model(name: str) -> Opened:
+def timm_model(name: str, given: Mapping[str, Input]) -> Opened:
     """A network of timm's."""
     try:
         import timm
@@ -34,4 +35,4 @@ def timm_model(name: str) -> Opened:
         raise fail("bad-value", f"timm has no model {quoted(name)}", hint=suggest(name, known, most=10_000))
     model = made(lambda: timm.create_model(name, pretrained=False), name)
     size = getattr(model, "default_cfg", {}).get("input_size", (3, 224, 224))
-    return Opened(model, name.replace(".", "_"), {"image": Input(("N", *size))})
+    return Opened(model, name.replace(".", "_"), given or {"image": Input(("N", *size))})

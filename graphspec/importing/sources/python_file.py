@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from graphspec.diagnostics import fail, quoted, suggest
+from graphspec.importing.sources.inputs import Input
 from graphspec.importing.sources.made import made
 from graphspec.importing.sources.opened import Opened
 from graphspec.ops.imports import import_file
 
 
-def of_file(path: Path, expression: str) -> Opened:
+def of_file(path: Path, expression: str, given: Mapping[str, Input]) -> Opened:
     """The network that ``NAME`` or ``NAME(width=2)`` of a Python file makes."""
     name, arguments, keywords = _call(expression)
     found = vars(import_file(path))
@@ -24,7 +26,7 @@ def of_file(path: Path, expression: str) -> Opened:
         raise fail("bad-import", f"{path} has no {quoted(name)}", hint=hint)
     maker = found[name]
     if isinstance(maker, nn.Module):
-        return Opened(maker, path.stem)
+        return Opened(maker, path.stem, given)
     if not callable(maker):
         raise fail("bad-import", f"{quoted(name)} of {path} is no class and no function")
     try:
@@ -35,7 +37,7 @@ def of_file(path: Path, expression: str) -> Opened:
     model = made(lambda: maker(*arguments, **keywords), f"{path}:{name}")
     if not isinstance(model, nn.Module):
         raise fail("bad-import", f"{name} of {path} gives {type(model).__name__}, not a torch.nn.Module")
-    return Opened(model, path.stem)
+    return Opened(model, path.stem, given)
 
 
 def _required(maker: Any) -> list[str]:

@@ -39,11 +39,10 @@ def import_source(source: str, inputs: Iterable[str] = ()) -> Imported:
 
 def _imported(source: str, given: Mapping[str, Input]) -> Imported:
     opened = open_source(source, given)
-    chosen = given or opened.inputs
-    if not chosen:
+    if not opened.inputs:
         wanted = " ".join(f"--input {each}=N,…" for each in parameters_of(opened.model))
         raise fail("missing-argument", f"{quoted(source)} says nothing of its inputs", hint=wanted)
-    tensors, dims = samples(chosen, opened.ranges)
+    tensors, dims = samples(opened.inputs, opened.ranges)
     return opened.proven(written_as_spec(opened.model, tensors, dims, opened.ranges, name=opened.name))
 
 
@@ -64,10 +63,10 @@ def open_source(source: str, given: Mapping[str, Input]) -> Opened:
     if kind.endswith(".py"):
         from graphspec.importing.sources.python_file import of_file
 
-        return of_file(Path(kind), name)
+        return of_file(Path(kind), name, given)
     from graphspec.importing.sources.libraries import timm_model, torchvision_model
 
     libraries = {"torchvision": torchvision_model, "timm": timm_model}
     if kind not in libraries:
         raise fail("bad-value", f"{quoted(kind)} is no kind of source", hint=f"it takes {_FORMS}")
-    return libraries[kind](name)
+    return libraries[kind](name, given)

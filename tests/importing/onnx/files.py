@@ -23,7 +23,7 @@ def ints(*values: int) -> np.ndarray:
 def node(op: str, inputs: str, outputs: str, **attributes: Any) -> onnx.NodeProto:
     """A node; names are separated by spaces, ``-`` is left out."""
     names = ["" if name == "-" else name for name in inputs.split()]
-    return helper.make_node(op, names, outputs.split(), name=f"node of {outputs.split()[0]}", **attributes)
+    return helper.make_node(op, names, outputs.split(), **attributes)
 
 
 def branch(op: str, name: str) -> onnx.GraphProto:
