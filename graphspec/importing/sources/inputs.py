@@ -68,7 +68,7 @@ def samples(
 
 
 def _sizes(inputs: Mapping[str, Input], ranges: Mapping[str, Range]) -> dict[str, int]:
-    """A size for each named dim, within `ranges`, of different ones different sizes, so that one is not taken for another.
+    """A size for each named dim, within `ranges`; those of different dims differ, or one could be written for another.
 
     It is one below the greatest at most, so that another size can be tried too.
     """

@@ -18,8 +18,9 @@ def nothing_more(imported: Imported) -> Imported:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Opened:
-    """A network as a module. ``inputs`` are those that were given, or what the source says; ``ranges`` bound their dims.
+    """A network as a module.
 
+    ``inputs`` are those that were given, or what the source says of them; ``ranges`` bound their dims.
     ``proven`` compares what was imported with the source once more, in the runtime of the source's own.
     """
 
