@@ -16,7 +16,7 @@ from graphspec.exporting.onnx import LAYER_KEY
 from graphspec.importing.sources.inputs import Input
 from graphspec.ops.arguments import DTYPES
 from graphspec.spec.names import fault_in
-from graphspec.system.memory import at_most
+from graphspec.system.free_memory import at_most
 from graphspec.system.regular_file import require_regular
 from graphspec.verifying.local_functions import check_functions
 

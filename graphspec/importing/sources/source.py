@@ -11,7 +11,7 @@ from graphspec.importing.of_module import written_as_spec
 from graphspec.importing.record import parameters_of
 from graphspec.importing.sources.inputs import Input, declared, samples
 from graphspec.importing.sources.opened import Opened
-from graphspec.system.memory import at_most, available
+from graphspec.system.free_memory import at_most, available
 
 _FORMS = "torchvision:NAME, timm:NAME, FILE.py:NAME, FILE.onnx or FILE.pt2"
 #: What to do with a file that is no source, by its ending.
