@@ -13,7 +13,7 @@ evaluate  run --data --download --cache --device --import --json --quiet
 predict   source files --count --masks --data --download --cache --import --json --quiet
 export    source -o --format --precision --overwrite --data --download --cache --variant --set --import --json --quiet
 verify    source --against --runtime --import --json --quiet
-import    source -o --input --import --json --quiet
+import    source -o --input --overwrite --import --json --quiet
 diff      before after -o --import --json --quiet
 ops       name --import --json --quiet
 data      spec --show --data --download --cache --variant --set --import --json --quiet
