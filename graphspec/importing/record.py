@@ -285,7 +285,8 @@ class Recorder(TorchFunctionMode):
         call.outputs.append(value)
         self._bind(tensor, value)
         if self.watch:
-            self.watch(call, len(call.outputs) - 1, tensor)
+            with self._quiet(), without_modes():
+                self.watch(call, len(call.outputs) - 1, tensor)
 
     def _outdate(self, written: Tensor) -> None:
         """Every other tensor over the same memory holds other numbers now than the recording says."""

@@ -20,6 +20,8 @@ def document(
     found: dict[str, Any] = {"graphspec": 1, "inputs": dict(inputs)} | ({"dims": dict(dims)} if dims else {})
     found["layers"] = _layers(root)
     outputs = _outputs(root)
+    if outputs is None and root.outputs.keys() - {"output"}:  # a name that the source has for it
+        outputs = dict(root.outputs)
     if outputs:
         found["outputs"] = outputs
     if blocks:

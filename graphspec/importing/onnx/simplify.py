@@ -47,6 +47,7 @@ def simplified(file: OnnxFile) -> OnnxFile:
                 constants |= found
     outputs = [_first(name, same) for name in file.outputs]
     nodes = list(_products(_needed(kept, outputs), constants, outputs))
+    nodes = list(_without_zeros(nodes, constants, outputs))
     aliases = dict(zip(file.outputs, outputs, strict=True))
     return dataclasses.replace(file, nodes=nodes, constants=constants, aliases=aliases)
 
@@ -191,4 +192,18 @@ def _products(nodes: list[Node], constants: Mapping[str, Tensor], outputs: list[
                 joined.add(id(after))
                 yield dataclasses.replace(node, inputs=(*node.inputs, row), outputs=after.outputs)
                 continue
+        yield node
+
+
+def _without_zeros(nodes: list[Node], constants: Mapping[str, Tensor], outputs: list[str]) -> Iterator[Node]:
+    """A bias of zeros before a normalisation is none: exporters write it for convolutions without one."""
+    takers: dict[str, list[str]] = {}
+    for node in nodes:
+        for name in (*node.inputs, *_captured(node)):
+            takers.setdefault(name, []).append(node.kind)
+    for node in nodes:
+        bias = constants.get(node.inputs[2]) if node.kind == "Conv" and len(node.inputs) > 2 else None
+        before = takers.get(node.outputs[0]) == ["BatchNormalization"] and node.outputs[0] not in outputs
+        if bias is not None and before and not bool(bias.any()):
+            node = dataclasses.replace(node, inputs=node.inputs[:2])
         yield node

@@ -273,7 +273,7 @@ def _refuse_unknown(nodes: Iterable[Node]) -> None:
     unknown: dict[str, str] = {}
     for node in nodes:
         space, name = base_name(node.op)
-        known = name in IGNORED or name in (FUNCTIONS if space == "aten" else {*SIZES, *READS_SIZE})
+        known = name in {*IGNORED, *READS_SIZE} or name in (FUNCTIONS if space == "aten" else SIZES)
         if not known or not node.op.startswith("call_function:"):
             unknown.setdefault(name, f"{node.op.partition(':')[2]} (in {_place(node)})")
     if unknown:

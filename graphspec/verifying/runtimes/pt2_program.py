@@ -147,7 +147,8 @@ def _node(node: Any) -> dict[str, Any]:
     for key, (path, kind) in (node.meta.get("nn_module_stack") or {}).items():
         _, _, call = key.partition("@")
         plain, _, _ = str(path).partition("@")
-        stack.append([plain, int(call) if call.isdigit() else 0, str(kind)])
+        if not plain.startswith("_empty_nn_module_stack"):  # what torch's own passes put there
+            stack.append([plain, int(call) if call.isdigit() else 0, str(kind)])
     args, kwargs = [_argument(each) for each in node.args], {key: _argument(each) for key, each in node.kwargs.items()}
     return {"name": node.name, "op": f"{node.op}:{target}", "args": args, "kwargs": kwargs, "stack": stack}
 
