@@ -33,7 +33,7 @@ scaled_dot_product_attention pad one_hot dropout
 """
 _METHODS = "view reshape expand repeat unflatten view_as expand_as type_as masked_fill"
 #: What gives its argument's numbers.
-_SAME = "contiguous clone alias detach lift_fresh_copy lift_fresh lift detach_copy"
+_SAME = "alias detach lift_fresh_copy lift_fresh lift detach_copy"
 #: Checks that torch writes into a program, and that give nothing.
 IGNORED = frozenset(
     """
@@ -161,6 +161,7 @@ def _table() -> dict[str, Function]:
     found |= {
         "embedding": _embedding, "batch_norm": _batch_norm, "instance_norm": _instance_norm,
         "layer_norm": _layer_norm, "group_norm": _group_norm, "rms_norm": _rms_norm, "slice": _slice, "index": _index,
+        "contiguous": lambda x, **_: x.contiguous(), "clone": lambda x, **_: x.clone(),
         "to": _converted, "_to_copy": _converted, "_unsafe_view": Tensor.view, "mm": torch.matmul,
         "einsum": lambda equation, operands, **_: torch.einsum(equation, *operands), "log_sigmoid": F.logsigmoid,
         "constant_pad_nd": lambda x, pad, value=0.0: F.pad(x, pad, "constant", value), "t": lambda x: x.transpose(0, 1),
