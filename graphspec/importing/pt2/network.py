@@ -162,9 +162,10 @@ class ProgramNetwork(nn.Module):
             Run(self, values, self.root).go()
         made: dict[str, Restored] = {}
         uses = _uses(self.root, self.outputs)
+        sizes = {node.name for node in self.nodes if not isinstance(values.get(node.name), Tensor | list | tuple)}
         for segment in self.root.segments():
             known = made.get(segment.path)
-            for found in candidates(segment, self.names, program.tensors):
+            for found in candidates(segment, self.names, program.tensors, sizes):
                 restored = _narrowed(found, segment, uses)
                 if restored is None:
                     continue

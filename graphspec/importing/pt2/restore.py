@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -38,8 +38,13 @@ class Restored:
     several: bool = False
 
 
-def candidates(segment: Segment, values: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Iterator[Restored]:
-    """The modules that may stand for `segment`; `values` are the names of the tensors that values are."""
+def candidates(
+    segment: Segment, values: Mapping[str, str], tensors: Mapping[str, Tensor], sizes: Collection[str]
+) -> Iterator[Restored]:
+    """The modules that may stand for `segment`.
+
+    `values` are the names of the tensors that values are, `sizes` those of values that are no tensors.
+    """
     if not segment.kind.startswith(_PREFIX) or any(isinstance(item, Segment) for item in segment.items):
         return
     try:
@@ -50,7 +55,7 @@ def candidates(segment: Segment, values: Mapping[str, str], tensors: Mapping[str
     own = {
         name.removeprefix(f"{segment.path}."): name for name in tensors if name.startswith(f"{segment.path}.")
     }  # fmt: skip
-    known = _Known(segment, nodes, values, tensors, own)
+    known = _Known(segment, nodes, values, tensors, own, sizes)
     if op.factory in _RECURRENT.values():
         yield from _recurrent(known)
     elif segment.title == "MultiheadAttention":
@@ -68,6 +73,7 @@ class _Known:
     values: Mapping[str, str]
     tensors: Mapping[str, Tensor]
     own: Mapping[str, str]
+    sizes: Collection[str]
 
     def tensor(self, value: Any) -> Tensor | None:
         """The weight that an argument is."""
@@ -208,10 +214,9 @@ def _recurrent(known: _Known) -> Iterator[Restored]:
 def _attention(known: _Known) -> Iterator[Restored]:
     """Heads and order of the dims do not stand in the program as such: each guess is tried."""
     weight = known.own.get("out_proj.weight")
-    inside = {node.name for node in known.nodes}
-    outer = list(dict.fromkeys(
-        name for node in known.nodes for name in node.inputs() if name not in inside and name not in known.values
-    ))  # fmt: skip
+    inside = {node.name for node in known.segment.nodes}
+    used = [name for node in known.nodes for name in node.inputs()]
+    outer = list(dict.fromkeys(name for name in used if name not in {*inside, *known.values, *known.sizes}))
     if weight is None or not 1 <= len(outer) <= 3 or not known.nodes:
         return
     width = known.tensors[weight].shape[0]
