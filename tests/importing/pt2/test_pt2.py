@@ -17,7 +17,7 @@ from graphspec.ops.imports import import_file
 
 networks = import_file(Path(__file__).parents[1] / "networks.py")
 SPECS = Path(__file__).parents[3] / "specs"
-LINE, IMAGE, IDS = torch.randn(2, 8), torch.randn(2, 3, 8, 8), torch.randint(0, 16, (2, 5))
+LINE = torch.randn(2, 8)
 SEQUENCE = torch.randn(2, 5, 8)
 
 
@@ -30,32 +30,19 @@ def exported(module: nn.Module, inputs: dict[str, Tensor], path: Path, **dims: i
     return path
 
 
-class Layers(nn.Module):
-    """torch's own layers of many kinds, each of which calls one operator."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, 4, 3, stride=2, padding=1, groups=1, bias=False), nn.BatchNorm2d(4, eps=1e-3), nn.ReLU6(),
-            nn.ConvTranspose2d(4, 4, 2, 2), nn.GroupNorm(2, 4), nn.Hardswish(), nn.MaxPool2d(2), nn.LeakyReLU(0.2),
-            nn.Upsample(scale_factor=2, mode="bilinear"), nn.AvgPool2d(2, ceil_mode=True), nn.PReLU(4), nn.Dropout(0.3),
-            nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten(),
-        )  # fmt: skip
-        self.head = nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 5), nn.Softmax(1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x))
-
-
 #: Networks and their inputs: the spec is the one that the module itself gives.
 CASES = {
-    networks.Branches: {"x": LINE}, networks.TwoInputs: {"x": LINE, "other": LINE}, networks.Lists: {"x": LINE},
-    networks.Frozen: {"x": LINE}, networks.Recurrent: {"x": SEQUENCE}, networks.Shared: {"x": LINE},
-    Layers: {"x": IMAGE},
+    networks.Branches: {"x": LINE}, networks.TwoInputs: {"x": LINE, "other": torch.randn(2, 8)},
+    networks.Lists: {"x": LINE}, networks.Frozen: {"x": LINE}, networks.Recurrent: {"x": SEQUENCE},
+    networks.Shared: {"x": LINE},
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("network", CASES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "network",
+    [kind if kind is networks.Branches else pytest.param(kind, marks=pytest.mark.slow) for kind in CASES],
+    ids=lambda kind: kind.__name__,
+)
 def test_a_program_becomes_the_spec_of_its_module(network: type[nn.Module], tmp_path: Path) -> None:
     torch.manual_seed(0)
     module = network().eval()
@@ -68,12 +55,14 @@ def test_a_program_becomes_the_spec_of_its_module(network: type[nn.Module], tmp_
     assert all(torch.equal(imported.weights[name], value) for name, value in state.items())
 
 
+@pytest.mark.slow
 def test_the_range_of_a_dim_stands_in_the_spec(tmp_path: Path) -> None:
     path = exported(networks.Branches(), {"x": torch.randn(4, 8)}, tmp_path / "net.pt2", min=3, max=9)
     assert "= { min = 3, max = 9 }" in import_source(str(path)).text
 
 
-@pytest.mark.parametrize("spec", ["digits", "zoo/lenet5", pytest.param("zoo/lstm_classifier", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", ["digits", "zoo/lenet5"])
 def test_a_program_that_graphspec_exported_comes_back_as_its_spec(spec: str, tmp_path: Path) -> None:
     network = graphspec.load(SPECS / f"{spec}.toml")
     write_pt2(capture(network.copy()), tmp_path / "net.pt2", {})
