@@ -54,8 +54,7 @@ class Wanted:
             losses = [LOSSES[loss.type] for loss in self._of(target, len(samples.targets) == 1)]
             each = [row.probability is not None and row.probability.each and row.among is UNIT for row in losses]
             if losses and all(each) and _is_applied(value):
-                numbers = (target,) if value.shape[1] == 1 else tuple(map(str, range(value.shape[1])))
-                found[target] = names.get(target) or numbers
+                found[target] = names.get(target) or tuple(map(str, range(value.shape[1])))
         return found
 
     def _of(self, target: str, alone: bool) -> Iterable[Component]:
@@ -72,15 +71,16 @@ class Wanted:
         if pixels and (value.shape[1] > 1 or (numbers and int(value.max()) > 1)):
             return value.to(torch.float32).div_(255)  # as those of inputs
         shares = all(row.span(loss.args) is UNIT for row, loss in zip(rows, losses, strict=True))
-        if numbers and (value.ndim == 2 or not shares):
+        columns = value.ndim == 2 and value.shape[1] > 1
+        if numbers and (columns or not shares):
             return value.to(torch.float32)
         labels = value.to(torch.int64)
         return labels.squeeze(1) if labels.shape[1] == 1 else labels
 
 
 def _is_applied(value: Tensor) -> bool:
-    """Whether every value of a target is 0 or 1, a row a sample."""
-    plain = value.ndim == 2 and value.shape[1] > 0 and value.is_floating_point()
+    """Whether every value of a target is 0 or 1, several a sample; one is a number, or a class where it is whole."""
+    plain = value.ndim == 2 and value.shape[1] > 1 and value.is_floating_point()
     return plain and bool(((value == 0) | (value == 1)).all())
 
 

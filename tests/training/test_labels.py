@@ -31,8 +31,8 @@ METRICS = [
 
 def spec(folder: Path, y: np.ndarray = Y, loss: str = "BCEWithLogitsLoss", **train: Any) -> dict[str, Any]:
     np.savez(folder / "d.npz", x=X, y=y)
-    layers: dict[str, Any] = {"out": {"type": "Linear", "out_features": y.shape[1] if y.ndim > 1 else 1}}
-    dataset = {"type": "npz", "file": "d.npz", "names": ["red", "round", "rare"][: y.shape[1] if y.ndim > 1 else 2]}
+    layers: dict[str, Any] = {"out": {"type": "Linear", "out_features": y.shape[1]}}
+    dataset = {"type": "npz", "file": "d.npz", "names": ["red", "round", "rare"][: max(2, y.shape[1])]}
     return {
         "graphspec": 1, "name": "labels", "inputs": {"x": ["N", 4]},
         "layers": layers | ({"share": "Sigmoid"} if loss == "BCELoss" else {}),
@@ -85,6 +85,11 @@ def test_thresholds_by_validation_are_kept_used_and_predicted_with(fit: Fit, tmp
     first = pipeline.predict(tmp_path / "run", count=1)[0]
     names = [name for name, given in zip(first.labels or {}, share[0] > thresholds, strict=True) if given]
     assert first.label == (", ".join(names) or "none")
+
+
+def test_one_column_of_whole_numbers_is_a_class(fit: Fit, tmp_path: Path) -> None:
+    report = fit(spec(tmp_path, Y[:, :1], metrics=["accuracy", "f1"]) | {"outputs": ["out"]})
+    assert report.evaluation.classes == ("red", "round")
 
 
 @pytest.mark.parametrize("seed", range(4))
