@@ -51,6 +51,12 @@ class Measured:
     samples: int
 
 
+def _at_once(batches: Batches) -> int:
+    """How many samples go through the network at once: of those whose answer is an image, as many as in training."""
+    images = batches.copied is not None or any(value.ndim > 2 for value in batches.samples.targets.values())
+    return batches.batch_size if images else max(batches.batch_size, _AT_ONCE)
+
+
 @torch.inference_mode()
 def predicted(
     learner: Learner, forward: Callable[[Samples], Values], batches: Batches
@@ -59,7 +65,7 @@ def predicted(
     training = learner.module.training
     learner.module.eval()
     try:
-        for batch, output in in_halves(forward, batches.in_order(max(batches.batch_size, _AT_ONCE))):
+        for batch, output in in_halves(forward, batches.in_order(_at_once(batches))):
             yield output, learner.binding.targets_of(batch)
     finally:
         if training:
