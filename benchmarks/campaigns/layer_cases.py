@@ -82,6 +82,7 @@ def cases() -> list[Case]:
     """All of them, each name once."""
     found = [*_pools(), *_convolutions(), *_padding(), *_norms(), *_resizing(), *_shapes(), *_activations()]
     found += [*_recurrent(), *_attention(), *_lookups(), *_arithmetic(), *_reductions(), *_others()]
+    found += [*_curves(), *_indexing(), *_weighted(), *_made()]
     return list({case.name: case for case in found}.values())
 
 
@@ -592,3 +593,170 @@ def _others() -> Iterator[Case]:
         yield _one(f"Dropout{n}d", values)
     yield _one("SqueezeExcitation", IMAGE, squeeze_channels=2)
     yield _one("MLP", SEQUENCE, hidden_channels=[5, 3])
+
+
+def _curves() -> Iterator[Case]:
+    names = (
+        "ceil trunc exp2 expm1 log2 log10 log1p tan asin acos atan sinh cosh asinh acosh atanh erfc isnan isinf "
+        "isfinite contiguous detach randn_like rand_like bernoulli"
+    ).split()
+    for name in names:
+        yield _one(name, ANY)
+    for dtype in ("", ":int64", ":int32", ":float64", ":uint8"):
+        yield _beside([f"N H{dtype}", f"N H{dtype}"], "floor_divide", "remainder", "fmod")
+        yield _beside(f"N H{dtype}", *({"type": name, "other": 3} for name in ("floor_divide", "remainder", "fmod")))
+        yield _beside(
+            [f"N H 4{dtype}"], "tril", "triu", {"type": "tril", "diagonal": -1}, {"type": "triu", "diagonal": 2}
+        )
+        yield _one("masked_fill", [f"N H{dtype}", "N H:bool"], value=3)
+        yield _one("where", ["N H:bool", f"N H{dtype}"], other=3)
+    yield _one("pow", ["N H", "N H"])
+    yield _one("pow", ["N H:int64", "N H:int64"])
+    yield _one("masked_fill", ["N H", "N H:bool"], value=float("-inf"))
+    yield _chain(["N H", "N H:bool"], {"type": "masked_fill", "value": float("-inf")}, {"type": "softmax", "dim": 1})
+    yield _one("tril", "N H 4:bool")
+    for name in ("atan2", "logaddexp", "lerp"):
+        yield _one(name, ["N H"] * (3 if name == "lerp" else 2))
+    yield _one("lerp", ["N H", "N H"], weight=0.3)
+    for name in ("addcmul", "addcdiv"):
+        yield _one(name, ["N H"] * 3)
+        yield _one(name, ["N H"] * 3, value=0.5)
+    yield _one("logical_xor", ["N H:bool", "N H:bool"])
+    for dtype in ("int64", "int32", "bool"):
+        names = [f"bitwise_{name}" for name in ("and", "or", "xor")]
+        yield _beside([f"N H:{dtype}", f"N H:{dtype}"], *names)
+        yield _one("bitwise_not", f"N H:{dtype}")
+    yield _beside("N H:int64", *({"type": f"bitwise_{name}", "other": 5} for name in ("and", "or", "xor")))
+
+
+def _indexing() -> Iterator[Case]:
+    yield _one("gather", ["N 8 H", "N 3 H:int64"], dim=1)
+    yield _one("gather", ["N 8", "N 3:int64"], dim=-1)
+    yield _one("take_along_dim", ["N 8 H", "N 3 1:int64"], dim=1)
+    for name in ("scatter", "scatter_add"):
+        yield _one(name, ["N 8", "N 3:int64", "N 3"], dim=1)
+    yield _one("scatter", ["N 8", "N 3:int64"], dim=1, value=2.5)
+    for name in ("index_add", "index_copy"):
+        yield _one(name, ["N 8 H", "3:int64", "N 3 H"], dim=1)
+    yield _one("slice_scatter", ["N 8 H", "N 3 H"], dim=1, start=2, end=5)
+    yield _one("slice_scatter", ["N 8 H", "N 2 H"], dim=1, start=2, end=6, step=2)
+    yield _one("select_scatter", ["N 8 H", "N H"], dim=1, index=2)
+    yield _one("select_scatter", ["N 8 H", "N H"], dim=1, index=-1)
+    yield _one("one_hot", IDS, num_classes=8)
+    for extra in ({}, {"largest": False}, {"dim": 1}):
+        yield _one("topk", "N 5 8", ("indices",), k=3, **extra)
+    yield _one("topk", "N T 8", ("indices",), k=2, dim=1)
+    for extra in ({}, {"descending": True}, {"dim": 1}, {"stable": True}):
+        yield _one("sort", ANY, ("indices",), **extra)
+        yield _one("argsort", ANY, **extra)
+    yield _one("sort", "N 6:int64", ("indices",), stable=True)
+    for name in ("max", "min"):
+        yield _one(name, ANY, ("indices",), dim=1)
+        yield _one(name, ANY, ("indices",), dim=-1, keepdim=True)
+        yield _one(name, "N H 8:int64", dim=1)
+    for name in ("any", "all"):
+        yield _one(name, "N H 8:bool", dim=1)
+        yield _one(name, ANY, dim=-1, keepdim=True)
+    for correction in (0, 1):
+        yield _one("std", ANY, dim=-1, correction=correction)
+    yield _one("std", "N 5 8", dim=[1, 2], keepdim=True)
+    yield _one("logsumexp", ANY, dim=[1, 2])
+    yield _one("logsumexp", ANY, dim=-1, keepdim=True)
+    yield _one("cumprod", ANY, dim=1)
+    for name in ("cumsum", "sum"):
+        yield _one(name, "N H 8:int32", dim=1, dtype="int64")
+        yield _one(name, "N H 8:bool", dim=1, dtype="int64")
+        yield _one(name, ANY, dim=1, dtype="float64")
+        yield _one(name, "N H 8:int64", dim=1, dtype="float32")
+    yield _one("mean", "N H 8:int64", dim=1, dtype="float32")
+    yield _one("softmax", "N H 8:int64", dim=1, dtype="float32")
+    yield _one("log_softmax", ANY, dim=1, dtype="float64")
+    yield _one("repeat", ANY, repeats=[2, 1, 3])
+    yield _one("repeat", "N 4", repeats=[2, 1, 3])
+    yield _one("repeat", "1 4 8", repeats=[2, 1, 1])
+    yield _one("tile", ANY, dims=[2, 3])
+    yield _one("repeat_interleave", ANY, repeats=3, dim=1)
+    yield _one("repeat_interleave", ANY, repeats=2)
+    yield _one("unfold", ANY, dimension=1, size=3, step=2)
+    yield _one("unfold", "N 12 8", dimension=1, size=4, step=4)
+    yield _one("unfold", "N 12 8", dimension=-1, size=4, step=3)
+    yield _one("diagonal", "N 4 5", dim1=1, dim2=2)
+    yield _one("diagonal", "N 4 5", dim1=1, dim2=2, offset=1)
+    yield _one("diagonal", "N 4 5 6", dim1=-2, dim2=-1, offset=-1)
+    yield _one("meshgrid", ["H", "W"], ("1",))
+    yield _one("meshgrid", ["H", "W"], ("1",), indexing="xy")
+
+
+def _weighted() -> Iterator[Case]:
+    for n, values in BY_RANK.items():
+        kernel = " ".join(["3"] * n)
+        for extra in ({}, {"stride": 2, "padding": 1}, {"dilation": 2}):
+            yield _one(f"conv{n}d", [values, f"4 8 {kernel}", "4"], **extra)
+            yield _one(f"conv_transpose{n}d", [values, f"8 4 {kernel}", "4"], **extra)
+        yield _one(f"conv{n}d", [values, f"4 2 {kernel}"], groups=4)
+        yield _one(f"conv_transpose{n}d", [values, f"8 2 {kernel}"], groups=4, stride=2, output_padding=1)
+        yield _one("batch_norm", [values], training=True)
+        yield _one("instance_norm", [values, "8", "8"])
+        yield _one("group_norm", [values, "8", "8"], num_groups=2)
+        yield _one("group_norm", [values], num_groups=4, eps=0.1)
+        yield _one("prelu", [values, "8"])
+
+    stats = {"input": "a", "running_mean": "b", "running_var": "c"}
+    yield Case("batch_norm", ("N 8 H W", "8", "8"), ({"type": "batch_norm", "from": stats},))
+    yield _one("linear", [SEQUENCE, "5 8", "5"])
+    yield _one("linear", [LINE, "5 8"])
+    for inputs in ([SEQUENCE, "8", "8"], [SEQUENCE]):
+        yield _one("layer_norm", inputs)
+    yield _one("layer_norm", ["N 3 4", "3 4", "3 4"], normalized_shape=[3, 4])
+    yield _one("rms_norm", [SEQUENCE, "8"])
+    yield _one("rms_norm", [SEQUENCE], eps=0.1)
+    yield _one("embedding", [IDS, "10 4"])
+    yield _one("addmm", ["5", "N 8", "8 5"])
+    yield _one("addmm", ["5", "N 8", "8 5"], beta=0.5, alpha=2.0)
+    yield _one("baddbmm", ["N H W", "N H 8", "N 8 W"])
+    yield _one("baddbmm", ["N H W", "N H 8", "N 8 W"], beta=0, alpha=0.5)
+    for p in (1.0, 2.0):
+        yield _one("cdist", ["N H 8", "N W 8"], p=p)
+    for mode in ("bilinear", "nearest", "bicubic"):
+        for padding in ("zeros", "border", "reflection"):
+            yield _one("grid_sample", ["N 3 6 7", "N 5 4 2"], mode=mode, padding_mode=padding)
+        yield _one("grid_sample", ["N 3 6 7", "N 5 4 2"], mode=mode, align_corners=True)
+    yield _one("affine_grid", ["2 2 3"], size=[2, 3, 5, 7])
+    yield _one("affine_grid", ["2 2 3"], size=[2, 3, 5, 7], align_corners=True)
+    yield _one("affine_grid", ["N 2 3"], size=["${a.shape[0]}", 3, 5, 7])
+    for mode in ("bilinear", "bicubic"):
+        yield _one("interpolate", "N 2 9 12", size=[5, 6], mode=mode, antialias=True)
+        yield _one("interpolate", "N 2 H W", size=[5, 6], mode=mode, antialias=True)
+        yield _one("interpolate", "N 2 9 12", size=[13, 20], mode=mode, antialias=True)
+        yield _one("interpolate", "N 2 H W", scale_factor=2.0, mode=mode)
+        yield _one("interpolate", "N 2 H W", scale_factor=0.5, mode=mode, antialias=True)
+    yield _one("interpolate", IMAGE, scale_factor=[2.0, 3.0])
+    yield _one("pad", "N H", pad=[1, 2], value=float("-inf"))
+
+
+def _made() -> Iterator[Case]:
+    size, rows = "${a.shape[0]}", "${a.shape[1]}"
+
+    def made(name: str, **arguments: Any) -> Case:
+        """A value of that size beside the input, which alone has it."""
+        lines = ({"type": "ReLU", "from": "a"}, {"type": name, "from": [], **arguments})
+        return Case(f"{name} {arguments}", ("N T",), lines, parallel=True)
+
+    for dtype in ({}, {"dtype": "float64"}, {"dtype": "int64"}, {"dtype": "bool"}):
+        for name in ("zeros", "ones"):
+            yield made(name, size=[size, rows, 3], **dtype)
+            yield _one(f"{name}_like", "N H", **dtype)
+            yield _one(f"new_{name}", "N H:int64", size=[size, 3], **dtype)
+    for value in (2, 0.5, float("-inf")):
+        yield made("full", size=[rows, rows], fill_value=value)
+        yield _one("full_like", "N H", fill_value=value)
+        yield _one("new_full", "N H", size=[rows, 3], fill_value=value)
+    yield made("arange", end=rows)
+    yield made("arange", end=rows, start=2)
+    yield made("arange", end=rows, dtype="float32")
+    yield made("arange", end="${a.shape[1] * 2}", step=2)
+    yield made("arange", end=1, start=0, step=0.1)
+    yield made("arange", end=0, start=5, step=-1)
+    yield made("eye", n=rows)
+    yield made("eye", n=3, m=rows, dtype="int64")
+    yield made("linspace", start=-1, end=1, steps=rows)

@@ -241,7 +241,7 @@ class _Tracer:
 def positional(layer: ShapedLayer) -> tuple[list[Any], dict[str, Any]]:
     """The operands as forward's leading positional arguments, and the rest by name."""
     args: list[Any] = []
-    names = [port.name for port in layer.op.ports]
+    names = layer.op.leading
     for name in names:
         if name not in layer.operands:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import typing
 from typing import Any, Literal
 
@@ -22,11 +23,11 @@ BOUNDS: dict[str, tuple[float, float]] = {
             "in_features out_features in1_features in2_features in_channels out_channels num_features "
             "num_channels num_groups groups kernel_size stride dilation num_heads nhead embed_dim d_model "
             "dim_feedforward kdim vdim input_size hidden_size num_embeddings embedding_dim upscale_factor "
-            "downscale_factor chunks split_size_or_sections num_parameters block_size step"
+            "downscale_factor chunks split_size_or_sections num_parameters block_size step num_classes k repeats steps"
         ).split(),
         _POSITIVE,
     ),
-    **dict.fromkeys(["padding", "output_padding", "proj_size", "length", "out_size"], _COUNT),
+    **dict.fromkeys(["padding", "output_padding", "proj_size", "length", "out_size", "n", "m"], _COUNT),
     # each takes time of its own where shapes are found; deeper networks are written with repeat
     **dict.fromkeys(["num_layers", "num_encoder_layers", "num_decoder_layers"], (1, 32)),
     **dict.fromkeys(["p", "dropout", "momentum", "sparsity"], (0.0, 1.0)),
@@ -35,14 +36,20 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "negative_slope": (-1e6, 1e6),
     "scale_factor": (1e-6, 1e6),
     # operands, which may be any number that a tensor holds
-    **dict.fromkeys(["other", "min", "max", "exponent", "value"], (-1e308, 1e308)),
+    **dict.fromkeys(["other", "min", "max", "exponent"], (-1e308, 1e308)),
+    # what masks and paddings hold
+    **dict.fromkeys(["value", "fill_value"], (-math.inf, math.inf)),
+}
+#: Bounds of arguments that mean something else in one op.
+_OWN_BOUNDS = {
+    ("arange", "step"): (-1e308, 1e308),
+    # torch computes them one behind the other, without data too: 100,000 of them in ten seconds.
+    ("Bilinear", "out_features"): (1, 10_000),
 }
 #: Lists that do not grow with the number of dims; ``pad`` has two numbers for each.
 _OF_ANY_LENGTH = frozenset(["data", "split_size_or_sections", "cutoffs"])
 #: The greatest whole number that torch takes.
 GREATEST_WHOLE = 2**63 - 1
-#: torch computes them one behind the other, without data too: 100,000 of them in ten seconds.
-_OF_BILINEAR = (1, 10_000)
 _PROBABILITY_EXCEPTIONS = frozenset(["LPPool1d", "LPPool2d", "LPPool3d", "PairwiseDistance", "norm", "normalize"])
 
 
@@ -92,9 +99,7 @@ def bounds_of(op: str, name: str) -> tuple[float, float]:
     """The least and greatest number that the argument called `name` of the op called `op` takes."""
     if name == "p" and op in _PROBABILITY_EXCEPTIONS:
         return (-GREATEST, GREATEST)
-    if (op, name) == ("Bilinear", "out_features"):
-        return _OF_BILINEAR
-    return BOUNDS.get(name, (-GREATEST, GREATEST))
+    return _OWN_BOUNDS.get((op, name)) or BOUNDS.get(name, (-GREATEST, GREATEST))
 
 
 def describe(parameter: Parameter) -> str:

@@ -17,10 +17,11 @@ _TYPICAL: Mapping[str, Any] = {
     "nhead": 4, "threshold": 0.5, "exponent": 2.0, "dtype": "float64", "split_size_or_sections": 4, "chunks": 2,
     "shape": [1, 8], "dims": [0, 2, 1], "dim0": 1, "dim1": 2, "shifts": [1], "start": 0, "length": 4, "index": 0,
     "equation": "nij,njk->nik", "pad": [1, 1], "end": 8, "p": 0.1, "mode": "row",
+    "k": 2, "num_classes": 10, "fill_value": 1.0, "n": 4, "steps": 5, "step": 1, "dimension": 1,
     "block_size": 3, "squeeze_channels": 4, "hidden_channels": [32, 16], "min": 0.0, "max": 1.0,
 }  # fmt: skip
 _SEQUENCES = ("GRU LSTM RNN MultiheadAttention Transformer TransformerEncoderLayer TransformerDecoderLayer").split()
-#: What one layer type wants otherwise, or wants although the signature gives it a default.
+#: What one module wants otherwise (a function says so itself), or wants although the signature gives it a default.
 _OWN: Mapping[str, Mapping[str, Any]] = {
     "Upsample": {"scale_factor": 2.0},
     "UpsamplingBilinear2d": {"scale_factor": 2},
@@ -34,20 +35,12 @@ _OWN: Mapping[str, Mapping[str, Any]] = {
     "MaxUnpool3d": {"kernel_size": 2},
     **{name: {"batch_first": True} for name in _SEQUENCES},
     "Buffer": {"data": [[0.5, 1.0], [1.5, 2.0]]},
-    "unbind": {"dim": 1},
-    "split": {"split_size_or_sections": 4, "dim": 1},
-    "chunk": {"chunks": 2, "dim": 1},
-    "roll": {"shifts": [1], "dims": [1]},
-    "clamp": {"min": 0.0},
-    "reshape": {"shape": [-1, 8]},
-    "interpolate": {"size": [32, 32]},
-    "expand": {"size": [-1, 4, -1]},
 }
 
 
 def example(op: Op) -> str:
     """A line of ``[layers]`` that uses `op`; its inputs have the names that forward gives them."""
-    own = _OWN.get(op.name, {})
+    own = op.example or _OWN.get(op.name, {})
     parameters = {**op.arguments, **op.options}
     required = [name for name, parameter in parameters.items() if parameter.required and name not in INFERRED]
     values = {name: own.get(name, _TYPICAL.get(name, 1)) for name in required} | dict(own)

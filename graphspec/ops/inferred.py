@@ -44,7 +44,7 @@ _LAST_DIM_CHANNELS = frozenset(["MLP"])
 def inferred(op: Op, shapes: Shapes) -> dict[str, Any]:
     """The arguments of `op` that its input decides, for values of these `shapes`."""
     found = {}
-    for name, parameter in op.arguments.items():
+    for name, parameter in {**op.arguments, **op.options}.items():
         if name in INFERRED and (parameter.required or name in _WITH_DEFAULT) and shapes:
             rule = _last if op.name in _LAST_DIM_CHANNELS else INFERRED[name]
             found[name] = rule(shapes)

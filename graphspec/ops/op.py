@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import itertools
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 #: A whole number that stays one, or any other: ``3 + 1`` is an int64, ``3 + 1.0`` a float. TorchScript spells it so.
 Number = typing.Union[int, float, complex]  # noqa: UP007
+#: What is known of the sizes that a layer gives, see :mod:`graphspec.shapes.unbranched`; "" where branches decide.
+Sizes = Literal["", "anywhere", "each_sample", "on_one_dim"]
 #: Constructor arguments that say where and in which dtype parameters live: the compiler's business.
 _PLACEMENT = frozenset(["device", "dtype"])
 
@@ -47,7 +50,8 @@ class Op:
     ``arguments`` go to the constructor, ``options`` to each call, ``ports`` are the values that forward takes, and
     ``values`` names what comes out of a layer with several (``h_n`` → ``(1, 0)``).
     `scalar` is the variant of a function in which the port named by its first entry is a number instead; a function
-    that `broadcasts` wants equal shapes unless the layer says ``broadcast = true``.
+    that `broadcasts` wants equal shapes unless the layer says ``broadcast = true``. `sizes` is what is known of the
+    sizes that it gives, `example` what a typical line of it says.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Op:
     origin: str = "torch.nn"
     scalar: tuple[str, Op] | None = None
     broadcasts: bool = False
+    sizes: Sizes = ""
+    example: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def arguments(self) -> Mapping[str, Parameter]:
@@ -76,6 +82,12 @@ class Op:
             for name, parameter in forward.items()
             if _is_port(parameter)
         )
+
+    @functools.cached_property
+    def leading(self) -> tuple[str, ...]:
+        """The ports that forward takes first, before any argument."""
+        forward = parameters_of(self.factory.forward)
+        return tuple(name for name, _ in itertools.takewhile(lambda item: _is_port(item[1]), forward.items()))
 
     @property
     def is_function(self) -> bool:

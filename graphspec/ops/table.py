@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from graphspec.ops.backbones import PREFIX, backbones
-from graphspec.ops.functions import BROADCASTING, FUNCTIONS, SCALARS, Buffer, Parameter
+from graphspec.ops.functions import FUNCTIONS, Buffer, Function, Parameter
 from graphspec.ops.installed import installed, load
 from graphspec.ops.op import Op
 
@@ -96,13 +96,20 @@ def _core() -> Mapping[str, Op]:
     table = {
         name: Op(name, module, _VALUES.get(name, {})) for name, module in vars(nn).items() if _is_layer(name, module)
     }
-    for name, module in FUNCTIONS.items():
-        scalar = SCALARS.get(name)
-        variant = (scalar[0], Op(name, scalar[1], origin="torch")) if scalar else None
-        table[name] = Op(name, module, origin="torch", scalar=variant, broadcasts=name in BROADCASTING)
+    table |= {name: _of_function(name, entry) for name, entry in FUNCTIONS.items()}
     for leaf in (Parameter, Buffer):
         table[leaf.__name__] = Op(leaf.__name__, leaf, origin="leaf")
     return MappingProxyType(table)
+
+
+def _of_function(name: str, entry: Function) -> Op:
+    variant = None
+    if entry.scalar:
+        port, module = entry.scalar
+        variant = port, Op(name, module, origin="torch", broadcasts=entry.broadcasts, sizes=entry.sizes)
+    return Op(
+        name, entry.module, entry.values, "torch", variant, entry.broadcasts, entry.sizes, entry.example
+    )  # fmt: skip
 
 
 @functools.cache

@@ -35,11 +35,14 @@ class Arguments:
 def close_arguments(layer: Layer, inputs: Mapping[str, TensorType], shape_of: ShapeOf) -> Arguments:
     """The arguments of `layer`, given the types of its inputs by port."""
     found = _close(layer, shape_of)
-    constructor = dict(found.constructor)
+    given = {**found.constructor, **found.options}
     faults = list(found.faults)
     if not faults:
-        faults += _infer(layer, constructor, inputs) or _missing(layer, constructor, found.options)
-    return dataclasses.replace(found, constructor=constructor, faults=faults)
+        faults += _infer(layer, given, inputs) or _missing(layer, given)
+    constructor, options = (
+        {name: given[name] for name in names if name in given} for names in (layer.op.arguments, layer.op.options)
+    )
+    return dataclasses.replace(found, constructor=constructor, options=options, faults=faults)
 
 
 def faults_without_shapes(layer: Layer) -> list[Diagnostic]:
@@ -90,7 +93,7 @@ def _unknown(op: Op, layer: Layer, name: str, at: Path) -> Diagnostic:
     return Diagnostic("unknown-argument", message, at, suggest(name, known) or f"its arguments: {arguments}")
 
 
-def _infer(layer: Layer, constructor: dict[str, Any], inputs: Mapping[str, TensorType]) -> list[Diagnostic]:
+def _infer(layer: Layer, given: dict[str, Any], inputs: Mapping[str, TensorType]) -> list[Diagnostic]:
     """Fill what follows from the input; check it where it is written."""
     faults = []
     shapes = {port: kind.shape for port, kind in inputs.items() if kind.shape}
@@ -100,7 +103,7 @@ def _infer(layer: Layer, constructor: dict[str, Any], inputs: Mapping[str, Tenso
         return []
     for name, dim in found.items():
         value = readable(dim) if not isinstance(dim, list) else dim
-        written = constructor.get(name)
+        written = given.get(name)
         if isinstance(value, SizeExpr) or (isinstance(value, list) and not isinstance(value[0], int)):
             text = str(value) if isinstance(value, SizeExpr) else str(readable(value[0]))
             message = (
@@ -109,7 +112,7 @@ def _infer(layer: Layer, constructor: dict[str, Any], inputs: Mapping[str, Tenso
             hint = "an adaptive pooling layer before it or a fixed input size helps"
             faults.append(Diagnostic("dynamic-dim", message, layer.at, hint))
         elif written is None:
-            constructor[name] = value
+            given[name] = value
         elif not _agrees(name, written, value, shapes):
             faults.append(_disagreement(layer, name, written, value, inputs))
     return faults
@@ -133,11 +136,9 @@ def _disagreement(layer: Layer, name: str, written: Any, value: Any, inputs: Map
     return Diagnostic("inferred-mismatch", message, (*layer.at, name), hint)
 
 
-def _missing(layer: Layer, constructor: Mapping[str, Any], options: Mapping[str, Any]) -> list[Diagnostic]:
+def _missing(layer: Layer, given: Mapping[str, Any]) -> list[Diagnostic]:
     wanted = {**layer.op.arguments, **layer.op.options}
-    missing = [
-        entry for name, entry in wanted.items() if entry.required and name not in constructor and name not in options
-    ]
+    missing = [entry for name, entry in wanted.items() if entry.required and name not in given]
     return [
         Diagnostic(
             "missing-argument",

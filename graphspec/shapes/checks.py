@@ -14,7 +14,7 @@ from graphspec.ops.inferred import ranks
 from graphspec.shapes.dims import dim_text
 from graphspec.shapes.shaped import TensorType
 
-_DIM_NAMES = frozenset(["dim", "dim0", "dim1", "start_dim", "end_dim"])
+_DIM_NAMES = frozenset(["dim", "dim0", "dim1", "dim2", "dimension", "start_dim", "end_dim"])
 #: These put a new dim in, so that the end itself is a place.
 _NEW_DIM = frozenset(["unsqueeze", "stack"])
 _IDS = frozenset(["Embedding", "EmbeddingBag"])

@@ -13,30 +13,28 @@ import sympy
 
 from graphspec.ops import Op
 from graphspec.ops.backbones import PREFIX
+from graphspec.ops.op import Sizes
 from graphspec.shapes.call import Types
 from graphspec.shapes.dims import SizeExpr
 from graphspec.shapes.shaped import ValueRef
 
-#: Every size that comes out is a number, one that goes in, or a product of such, whichever dims are dynamic. Sizes
-#: that must agree do so as formulas, since each is given a number of its own.
+#: Modules; functions say it themselves (:attr:`Op.sizes`). Every size that comes out is a number, one that goes in, or
+#: a product of such, whichever dims are dynamic. Sizes that must agree do so as formulas, since each is given a number
+#: of its own.
 ANYWHERE = frozenset(
     (
         # element by element
         "AlphaDropout CELU Dropout Dropout1d Dropout2d Dropout3d ELU FeatureAlphaDropout GELU Hardshrink Hardsigmoid "
         "Hardswish Hardtanh Identity LeakyReLU LogSigmoid Mish PReLU RReLU ReLU ReLU6 SELU SiLU Sigmoid Softplus "
-        "Softshrink Softsign Tanh Tanhshrink Threshold StochasticDepth abs neg exp log sqrt rsqrt square sin cos erf "
-        "relu sigmoid tanh reciprocal floor round sign gelu silu pow clamp to logical_not add sub mul div maximum "
-        "minimum eq ne lt le gt ge logical_and logical_or where "
+        "Softshrink Softsign Tanh Tanhshrink Threshold StochasticDepth "
         # along dims, which keep their sizes or go
-        "Softmax LogSoftmax Softmin Softmax2d softmax log_softmax cumsum mean sum amax amin argmax argmin prod var "
-        "norm normalize BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm FrozenBatchNorm2d LayerNorm RMSNorm "
-        "CosineSimilarity PairwiseDistance flip "
+        "Softmax LogSoftmax Softmin Softmax2d BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm FrozenBatchNorm2d "
+        "LayerNorm RMSNorm CosineSimilarity PairwiseDistance "
         # products over the last dims
-        "Linear Bilinear Embedding MLP matmul bmm scaled_dot_product_attention MultiheadAttention "
+        "Linear Bilinear Embedding MLP MultiheadAttention "
         "Transformer TransformerEncoderLayer TransformerDecoderLayer GRUCell LSTMCell RNNCell "
         # dims exchanged, joined, put in
-        "permute Permute transpose unsqueeze stack cat Flatten flatten reshape expand expand_as arange "
-        "Parameter Buffer"
+        "Permute Flatten Parameter Buffer"
     ).split()
 )
 #: What they do to one sample does not depend on how many there are: for a dynamic dim 0 alone.
@@ -53,12 +51,21 @@ EACH_SAMPLE = frozenset(
         *(
             "FractionalMaxPool2d FractionalMaxPool3d ChannelShuffle PixelShuffle PixelUnshuffle Upsample "
             "UpsamplingBilinear2d UpsamplingNearest2d Fold Unfold DropBlock2d DropBlock3d LocalResponseNorm "
-            "SqueezeExcitation EmbeddingBag interpolate"
+            "SqueezeExcitation EmbeddingBag"
         ).split(),
     ]
 )
 #: They act on the dim that they name, and pass the others on.
-ON_ONE_DIM = frozenset("slice narrow select split chunk unbind squeeze roll index_select Unflatten GLU".split())
+ON_ONE_DIM = frozenset(["Unflatten", "GLU"])
+#: Each of these tables by what functions call it.
+_TABLES: Mapping[Sizes, frozenset[str]] = {
+    "anywhere": ANYWHERE, "each_sample": EACH_SAMPLE, "on_one_dim": ON_ONE_DIM,
+}  # fmt: skip
+
+
+def sizes_of(op: Op) -> Sizes:
+    """What is known of the sizes that the layer gives."""
+    return op.sizes or next((kind for kind, names in _TABLES.items() if op.name in names), "")
 
 
 def is_unbranched(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types) -> bool:
@@ -68,14 +75,14 @@ def is_unbranched(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, A
     values = [ref for value in operands.values() for ref in _values(value)]
     places = {place for ref in values for place, dim in enumerate(types[ref].shape) if isinstance(dim, sympy.Expr)}
     sized = any(isinstance(item, SizeExpr) for value in operands.values() for item in _items(value))
-    if op.name in ANYWHERE or not (places or sized):
+    if sizes_of(op) == "anywhere" or not (places or sized):
         return True
     if sized:
         return False
-    if op.name in ON_ONE_DIM:
+    if sizes_of(op) == "on_one_dim":
         rank = len(types[values[0]].shape)
         return not {dim % rank for dim in _acted_on(op, {**arguments, **operands})} & places
-    return places == {0} and (op.name in EACH_SAMPLE or op.name.startswith(PREFIX))
+    return places == {0} and (sizes_of(op) == "each_sample" or op.name.startswith(PREFIX))
 
 
 def batch_of(op: Op, types: Types) -> sympy.Symbol | None:

@@ -81,15 +81,24 @@ TABLE: dict[str, tuple[list[str] | dict[str, str], dict[str, Any]]] = {
         "AlphaDropout CELU Dropout ELU FeatureAlphaDropout GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh Identity "
         "LeakyReLU LogSigmoid Mish PReLU RReLU ReLU ReLU6 SELU SiLU Sigmoid Softplus Softshrink Softsign Tanh "
         "Tanhshrink abs neg exp log sqrt rsqrt square sin cos erf relu sigmoid tanh reciprocal floor round sign gelu "
-        "silu normalize".split(),
+        "silu normalize ceil trunc exp2 expm1 log2 log10 log1p tan asin acos atan sinh cosh asinh acosh atanh erfc "
+        "isnan isinf isfinite tril triu contiguous detach zeros_like ones_like randn_like rand_like bernoulli sort "
+        "argsort diagonal".split(),
         (["N H 8"], {}),
     ),
-    **dict.fromkeys("add sub mul div maximum minimum eq ne lt le gt ge".split(), (["N H", "N H"], {})),
+    **dict.fromkeys(
+        "add sub mul div maximum minimum eq ne lt le gt ge floor_divide remainder fmod atan2 logaddexp pow".split(),
+        (["N H", "N H"], {}),
+    ),
+    **dict.fromkeys("addcmul addcdiv lerp".split(), (["N H", "N H", "N H"], {})),
+    **{f"bitwise_{name}": (["N H :int64", "N H :int64"], {}) for name in ("and", "or", "xor")},
+    "bitwise_not": (["N H :int64"], {}),
+    "masked_fill": (["N H", "N H :bool"], {"value": float("-inf")}),
+    "logical_xor": (["N H :bool", "N H :bool"], {}),
     "logical_and": (["N H :bool", "N H :bool"], {}),
     "logical_or": (["N H :bool", "N H :bool"], {}),
     "logical_not": (["N H :bool"], {}),
     "where": (["N H :bool", "N H", "N H"], {}),
-    "pow": ([LINE], {"exponent": 2.0}),
     "clamp": ([LINE], {"min": 0.2}),
     "to": ([LINE], {"dtype": "int64"}),
     "cat": (["N H 8", "N W 8"], {"dim": 1}),
@@ -111,15 +120,57 @@ TABLE: dict[str, tuple[list[str] | dict[str, str], dict[str, Any]]] = {
     "select": (["N H"], {"dim": 1, "index": 0}),
     "slice": (["N 8 W"], {"dim": 1, "start": 1, "end": 6}),
     "index_select": (["N 8", "H :int64"], {"dim": 1}),
+    "gather": (["N 8 H", "N 3 H :int64"], {"dim": 1}),
+    "take_along_dim": (["N 8 H", "N 3 1 :int64"], {"dim": 1}),
+    **{name: (["N 8 H", "N 3 H :int64", "N 3 H"], {"dim": 1}) for name in ("scatter", "scatter_add")},
+    **{name: (["N 8 H", "8 :int64", "N 8 H"], {"dim": 1}) for name in ("index_add", "index_copy")},
+    "slice_scatter": (["N 8 H", "N 3 H"], {"dim": 1, "start": 2, "end": 5}),
+    "select_scatter": (["N 8 H", "N H"], {"dim": 1, "index": 2}),
+    "one_hot": ([IDS], {"num_classes": 8}),
+    "topk": (["N 8 H"], {"k": 3, "dim": 1}),
+    "repeat": (["N H 8"], {"repeats": [2, 1, 3]}),
+    "tile": (["N H 8"], {"dims": [2, 3]}),
+    "repeat_interleave": (["N H 8"], {"repeats": 3, "dim": 1}),
+    "unfold": (["N H 8"], {"dimension": 1, "size": 3, "step": 2}),
+    "meshgrid": (["H", "W"], {}),
+    "full_like": (["N H 8"], {"fill_value": 2}),
+    **{name: (["N H 8"], {"size": ["${a.shape[1]}", 3]}) for name in ("new_zeros", "new_ones")},
+    "new_full": (["N H 8"], {"size": ["${a.shape[1]}", 3], "fill_value": 2}),
+    "grid_sample": (["N 8 H W", "N 5 L 2"], {}),
+    "affine_grid": (["N 2 3"], {"size": ["${a.shape[0]}", 3, 5, 7]}),
+    "linear": ([SEQUENCE, "5 8", "5"], {}),
+    "conv1d": ([SIGNAL, "4 8 3", "4"], {}),
+    "conv2d": ([IMAGE, "4 8 3 3", "4"], {"padding": 1}),
+    "conv3d": ([VOLUME, "4 8 3 3 3", "4"], {"stride": [1, 2, 2]}),
+    "conv_transpose1d": ([SIGNAL, "8 4 3", "4"], {"stride": 2}),
+    "conv_transpose2d": ([IMAGE, "8 4 3 3", "4"], {}),
+    "conv_transpose3d": ([VOLUME, "8 4 3 3 3", "4"], {}),
+    "batch_norm": ([IMAGE, "8", "8", "8", "8"], {}),
+    "instance_norm": ([IMAGE, "8", "8"], {}),
+    "layer_norm": ([SEQUENCE, "8", "8"], {}),
+    "rms_norm": ([SEQUENCE, "8"], {}),
+    "group_norm": ([IMAGE, "8", "8"], {"num_groups": 2}),
+    "embedding": ([IDS, "10 4"], {}),
+    "prelu": ([IMAGE, "8"], {}),
+    "addmm": (["5", "N 8", "8 5"], {}),
+    "baddbmm": (["N H W", "N H 8", "N 8 W"], {}),
+    "cdist": (["N H 8", "N W 8"], {}),
     "interpolate": (["N 8 H W"], {"size": [5, 6]}),
     "pad": (["N H"], {"pad": [1, 2]}),
     "matmul": (["N H 8", "N 8 W"], {}),
     "bmm": (["N H 8", "N 8 W"], {}),
     "einsum": (["N H 8", "N W 8"], {"equation": "nhc,nwc->nhw"}),
     "scaled_dot_product_attention": (["N 2 T 4"] * 3, {}),
-    **{name: (["N H W"], {"dim": 1}) for name in "softmax log_softmax argmax argmin prod cumsum".split()},
-    **{name: (["N H W"], {"dim": [1, 2]}) for name in "mean sum amax amin var norm".split()},
+    **{
+        name: (["N H W"], {"dim": 1})
+        for name in "softmax log_softmax argmax argmin prod cumsum cumprod any all max min".split()
+    },
+    **{name: (["N H W"], {"dim": [1, 2]}) for name in "mean sum amax amin var std norm logsumexp".split()},
     "arange": ([], {"end": 7}),
+    **{name: ([], {"size": [2, 3]}) for name in ("zeros", "ones")},
+    "full": ([], {"size": [2, 3], "fill_value": 2}),
+    "eye": ([], {"n": 3, "m": 4}),
+    "linspace": ([], {"start": -1.0, "end": 1.0, "steps": 5}),
     "Parameter": ([], {"shape": [2, 3]}),
     "Buffer": ([], {"data": [[1.0, 2.0], [3.0, 4.0]]}),
     "StochasticDepth": ([LINE], {"p": 0.1, "mode": "row"}),
@@ -131,9 +182,17 @@ TABLE: dict[str, tuple[list[str] | dict[str, str], dict[str, Any]]] = {
     "Permute": (["N H W"], {"dims": [0, 2, 1]}),
 }  # fmt: skip
 #: The variants of functions in which one operand is a number.
-SCALARS: dict[str, dict[str, Any]] = {
-    **{name: {"other": 2.0} for name in "add sub mul div eq ne lt le gt ge".split()},
-    "split": {"split_size_or_sections": 3, "dim": 1},
+SCALARS: dict[str, tuple[list[str], dict[str, Any]]] = {
+    **{
+        name: ([LINE], {"other": 2.0})
+        for name in "add sub mul div eq ne lt le gt ge floor_divide remainder fmod".split()
+    },
+    **{f"bitwise_{name}": (["N 8 :int64"], {"other": 3}) for name in ("and", "or", "xor")},
+    "pow": ([LINE], {"exponent": 2.0}),
+    "lerp": ([LINE, LINE], {"weight": 0.3}),
+    "where": (["N 8 :bool", LINE], {"other": 2.0}),
+    "scatter": (["N 8 H", "N 3 H :int64"], {"dim": 1, "value": 2.0}),
+    "split": ([LINE], {"split_size_or_sections": 3, "dim": 1}),
 }
 #: Layers that other tests' files or installed packages register are not of the vocabulary.
 CORE = [name for name in names() if lookup(name).origin in ("torch", "torch.nn", "torchvision.ops", "leaf")]
@@ -194,9 +253,8 @@ def check(graph: ShapedGraph) -> None:
             options = {name: value for name, value in layer.operands.items() if name in layer.op.options}
             operands = [inputs[name] for name in inputs if layer.op.ports]
             many = layer.op.ports and layer.op.ports[0].many
-            found = dict(
-                flat(module.get_submodule("y")(*([operands] if many else operands), **runnable(options, sizes)))
-            )
+            ports = dict(zip([port.name for port in layer.op.ports], [operands] if many else operands, strict=False))
+            found = dict(flat(module.get_submodule("y")(**ports, **runnable(options, sizes))))
         assert found.keys() == layer.outputs.keys()
         for index, value in found.items():
             assert list(value.shape) == concrete(layer.outputs[index], sizes)
@@ -223,7 +281,7 @@ def test_inferred_shapes_are_those_of_a_real_run(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in CORE if lookup(name).scalar])
 def test_an_operand_may_be_a_number(name: str) -> None:
-    check(shaped(name, [LINE], SCALARS[name]))
+    check(shaped(name, *SCALARS[name]))
 
 
 @pytest.mark.parametrize("name", ["add", "sub", "mul"])

@@ -27,12 +27,34 @@ MIXED = {
     "bmm": [["N", 4, 8], ["N", 8, 5]],
     "einsum": [["N", 4, 8], ["N", 8, 5]],
     "expand_as": [["N", 1], ["N", 8]],
+    "grid_sample": [IMAGE, ["N", 5, 6, 2]],
+    "affine_grid": [[1, 2, 3]],
+    **{name: [["N", 8], typed(["N", 3], "int64")] for name in ("gather", "take_along_dim")},
+    **{name: [["N", 8], typed(["N", 3], "int64"), ["N", 3]] for name in ("scatter", "scatter_add")},
+    **{name: [["N", 8], typed([3], "int64"), ["N", 3]] for name in ("index_add", "index_copy")},
+    "slice_scatter": [["N", 8], [5, 8]],
+    "select_scatter": [["N", 8], ["N"]],
+    "masked_fill": [IMAGE, typed(IMAGE, "bool")],
+    "meshgrid": [["N"], [8]],
+    "linear": [["N", 8], [5, 8]],
+    **{f"conv{n}d": [["N", 8, *[9] * n], [16, 8, *[3] * n]] for n in (1, 2, 3)},
+    **{f"conv_transpose{n}d": [["N", 8, *[9] * n], [8, 16, *[3] * n]] for n in (1, 2, 3)},
+    "embedding": [typed(["N"], "int64"), [10, 4]],
+    "prelu": [IMAGE, [8]],
+    "addmm": [[5], ["N", 8], [8, 5]],
+    "baddbmm": [["N", 4, 5], ["N", 4, 8], ["N", 8, 5]],
+    "cdist": [["N", 4, 8], ["N", 5, 8]],
 }
+
+
+def written_ports(op):
+    """The inputs that its example names."""
+    return [port.name for port in op.ports if port.required] or [port.name for port in op.ports[:1]]
 
 
 def inputs_for(op):
     """Types of its inputs to try."""
-    ports = ["a", "b"] if op.ports and op.ports[0].many else [port.name for port in op.ports if port.required]
+    ports = ["a", "b"] if op.ports and op.ports[0].many else written_ports(op)
     if op.name in MIXED:
         return [dict(zip(ports, MIXED[op.name], strict=True))]
     return [dict.fromkeys(ports, value) for value in VALUES]

@@ -8,16 +8,17 @@ import pytest
 import torch
 
 from graphspec.ops import lookup, names
+from graphspec.ops.functions import FUNCTIONS
 from graphspec.shapes import numbers
 from graphspec.shapes.dims import symbol
 from graphspec.shapes.shaped import TensorType, ValueRef
-from graphspec.shapes.unbranched import ANYWHERE, EACH_SAMPLE, ON_ONE_DIM, is_unbranched
+from graphspec.shapes.unbranched import ANYWHERE, EACH_SAMPLE, ON_ONE_DIM, is_unbranched, sizes_of
 
 from ..ops.test_every_op import TABLE, concrete, shaped
 
 #: 1 and 2 are what torch's branches ask for; the others are even, odd, prime, powers and beyond a thousand.
 SIZES = (1, 2, 3, 4, 7, 12, 13, 16, 25, 31, 64, 127, 1000, 4096)
-LISTED = sorted(ANYWHERE | EACH_SAMPLE | ON_ONE_DIM)
+LISTED = sorted(ANYWHERE | EACH_SAMPLE | ON_ONE_DIM | {name for name, entry in FUNCTIONS.items() if entry.sizes})
 
 
 def test_the_tables_name_layers_of_the_vocabulary() -> None:
@@ -28,7 +29,7 @@ def test_the_tables_name_layers_of_the_vocabulary() -> None:
 def test_sizes_are_those_of_a_run_at_every_size(name: str) -> None:
     """Each dynamic dim alone, and all together; the shapes are from graphspec, the runs on the meta device."""
     inputs, arguments = TABLE[name]
-    if name not in ANYWHERE:
+    if sizes_of(lookup(name)) != "anywhere":
         inputs = [
             " ".join({"H": "16", "W": "18", "L": "20"}.get(size, size) for size in text.split()) for text in inputs
         ]

@@ -6,11 +6,22 @@ its inputs, its other parameters are its arguments. The body is one return state
 """
 
 # importing a file enters its functions into the table
-from graphspec.ops.functions import comparisons, elementwise, layout, products, reductions
-from graphspec.ops.functions.registry import BROADCASTING, FUNCTIONS, SCALARS, function
+from graphspec.ops.functions import (
+    comparisons,
+    elementwise,
+    images,
+    indexing,
+    layout,
+    like,
+    products,
+    reductions,
+    unary,
+    weighted,
+)
+from graphspec.ops.functions.registry import FUNCTIONS, Function, function
 from graphspec.ops.functions.sources import Buffer, Parameter
 
 __all__ = [
-    "BROADCASTING", "FUNCTIONS", "SCALARS", "Buffer", "Parameter", "comparisons", "elementwise", "function", "layout",
-    "products", "reductions",
+    "FUNCTIONS", "Buffer", "Function", "Parameter", "comparisons", "elementwise", "function", "images", "indexing",
+    "layout", "like", "products", "reductions", "unary", "weighted",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Comparisons and logic, elementwise: the ``torch`` functions that give bool, for masks and for ``where``."""
+"""Comparisons, logic and bits, elementwise: for masks and for ``where``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphspec.ops.functions.registry import function
 from graphspec.ops.op import Number
 
 
-@function("eq", broadcasts=True)
+@function("eq", broadcasts=True, sizes="anywhere")
 class Eq(nn.Module):
     """input == other, as bool."""
 
@@ -25,7 +25,7 @@ class EqScalar(nn.Module):
         return torch.eq(input, other)
 
 
-@function("ne", broadcasts=True)
+@function("ne", broadcasts=True, sizes="anywhere")
 class Ne(nn.Module):
     """input != other, as bool."""
 
@@ -41,7 +41,7 @@ class NeScalar(nn.Module):
         return torch.ne(input, other)
 
 
-@function("lt", broadcasts=True)
+@function("lt", broadcasts=True, sizes="anywhere")
 class Lt(nn.Module):
     """input < other, as bool."""
 
@@ -57,7 +57,7 @@ class LtScalar(nn.Module):
         return torch.lt(input, other)
 
 
-@function("le", broadcasts=True)
+@function("le", broadcasts=True, sizes="anywhere")
 class Le(nn.Module):
     """input <= other, as bool."""
 
@@ -73,7 +73,7 @@ class LeScalar(nn.Module):
         return torch.le(input, other)
 
 
-@function("gt", broadcasts=True)
+@function("gt", broadcasts=True, sizes="anywhere")
 class Gt(nn.Module):
     """input > other, as bool."""
 
@@ -89,7 +89,7 @@ class GtScalar(nn.Module):
         return torch.gt(input, other)
 
 
-@function("ge", broadcasts=True)
+@function("ge", broadcasts=True, sizes="anywhere")
 class Ge(nn.Module):
     """input >= other, as bool."""
 
@@ -105,7 +105,7 @@ class GeScalar(nn.Module):
         return torch.ge(input, other)
 
 
-@function("logical_and", broadcasts=True)
+@function("logical_and", broadcasts=True, sizes="anywhere")
 class LogicalAnd(nn.Module):
     """input and other, as bool; a number counts as true unless it is 0."""
 
@@ -113,7 +113,7 @@ class LogicalAnd(nn.Module):
         return torch.logical_and(input, other)
 
 
-@function("logical_or", broadcasts=True)
+@function("logical_or", broadcasts=True, sizes="anywhere")
 class LogicalOr(nn.Module):
     """input or other, as bool; a number counts as true unless it is 0."""
 
@@ -121,9 +121,97 @@ class LogicalOr(nn.Module):
         return torch.logical_or(input, other)
 
 
-@function("logical_not")
+@function("logical_not", sizes="anywhere")
 class LogicalNot(nn.Module):
     """not input, as bool; a number counts as true unless it is 0."""
 
     def forward(self, input: Tensor) -> Tensor:
         return torch.logical_not(input)
+
+
+@function("logical_xor", broadcasts=True, sizes="anywhere")
+class LogicalXor(nn.Module):
+    """Whether one of the two is true, as bool; a number counts as true unless it is 0."""
+
+    def forward(self, input: Tensor, other: Tensor) -> Tensor:
+        return torch.logical_xor(input, other)
+
+
+@function("bitwise_and", broadcasts=True, sizes="anywhere")
+class BitwiseAnd(nn.Module):
+    """The bits that both have, of whole numbers or bool."""
+
+    def forward(self, input: Tensor, other: Tensor) -> Tensor:
+        return torch.bitwise_and(input, other)
+
+
+@function("bitwise_and", scalar="other")
+class BitwiseAndScalar(nn.Module):
+    """The bits that both have, of whole numbers or bool, where other is a number."""
+
+    def forward(self, input: Tensor, other: int) -> Tensor:
+        return torch.bitwise_and(input, other)
+
+
+@function("bitwise_or", broadcasts=True, sizes="anywhere")
+class BitwiseOr(nn.Module):
+    """The bits that either has, of whole numbers or bool."""
+
+    def forward(self, input: Tensor, other: Tensor) -> Tensor:
+        return torch.bitwise_or(input, other)
+
+
+@function("bitwise_or", scalar="other")
+class BitwiseOrScalar(nn.Module):
+    """The bits that either has, of whole numbers or bool, where other is a number."""
+
+    def forward(self, input: Tensor, other: int) -> Tensor:
+        return torch.bitwise_or(input, other)
+
+
+@function("bitwise_xor", broadcasts=True, sizes="anywhere")
+class BitwiseXor(nn.Module):
+    """The bits that one of the two has, of whole numbers or bool."""
+
+    def forward(self, input: Tensor, other: Tensor) -> Tensor:
+        return torch.bitwise_xor(input, other)
+
+
+@function("bitwise_xor", scalar="other")
+class BitwiseXorScalar(nn.Module):
+    """The bits that one of the two has, of whole numbers or bool, where other is a number."""
+
+    def forward(self, input: Tensor, other: int) -> Tensor:
+        return torch.bitwise_xor(input, other)
+
+
+@function("isnan", sizes="anywhere")
+class Isnan(nn.Module):
+    """Whether each element is NaN, as bool."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return torch.isnan(input)
+
+
+@function("isinf", sizes="anywhere")
+class Isinf(nn.Module):
+    """Whether each element is infinite, as bool."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return torch.isinf(input)
+
+
+@function("isfinite", sizes="anywhere")
+class Isfinite(nn.Module):
+    """Whether each element is a finite number, as bool."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return torch.isfinite(input)
+
+
+@function("bitwise_not", sizes="anywhere")
+class BitwiseNot(nn.Module):
+    """The bits of input turned over, of bool its negation, elementwise."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return torch.bitwise_not(input)

@@ -1,16 +1,15 @@
-"""Functions of every element: arithmetic, powers, activations, limits."""
+"""Functions of every element that take several values or numbers: arithmetic, powers, limits, casts."""
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphspec.ops.functions.registry import function
 from graphspec.ops.op import Number
 
 
-@function("add", broadcasts=True)
+@function("add", broadcasts=True, sizes="anywhere")
 class Add(nn.Module):
     """input + other."""
 
@@ -26,7 +25,7 @@ class AddScalar(nn.Module):
         return torch.add(input, other)
 
 
-@function("sub", broadcasts=True)
+@function("sub", broadcasts=True, sizes="anywhere")
 class Sub(nn.Module):
     """input - other."""
 
@@ -42,7 +41,7 @@ class SubScalar(nn.Module):
         return torch.sub(input, other)
 
 
-@function("mul", broadcasts=True)
+@function("mul", broadcasts=True, sizes="anywhere")
 class Mul(nn.Module):
     """input × other, elementwise."""
 
@@ -58,7 +57,7 @@ class MulScalar(nn.Module):
         return torch.mul(input, other)
 
 
-@function("div", broadcasts=True)
+@function("div", broadcasts=True, sizes="anywhere")
 class Div(nn.Module):
     """input / other, elementwise."""
 
@@ -74,15 +73,23 @@ class DivScalar(nn.Module):
         return torch.div(input, other)
 
 
-@function("pow")
+@function("pow", broadcasts=True, sizes="anywhere")
 class Pow(nn.Module):
     """input to the power of exponent, elementwise."""
+
+    def forward(self, input: Tensor, exponent: Tensor) -> Tensor:
+        return torch.pow(input, exponent)
+
+
+@function("pow", scalar="exponent")
+class PowScalar(nn.Module):
+    """input to the power of exponent, elementwise, where exponent is a number."""
 
     def forward(self, input: Tensor, exponent: Number) -> Tensor:
         return torch.pow(input, exponent)
 
 
-@function("maximum", broadcasts=True)
+@function("maximum", broadcasts=True, sizes="anywhere")
 class Maximum(nn.Module):
     """The greater of two values, elementwise."""
 
@@ -90,7 +97,7 @@ class Maximum(nn.Module):
         return torch.maximum(input, other)
 
 
-@function("minimum", broadcasts=True)
+@function("minimum", broadcasts=True, sizes="anywhere")
 class Minimum(nn.Module):
     """The smaller of two values, elementwise."""
 
@@ -98,159 +105,7 @@ class Minimum(nn.Module):
         return torch.minimum(input, other)
 
 
-@function("abs")
-class Abs(nn.Module):
-    """The absolute value, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.abs(input)
-
-
-@function("neg")
-class Neg(nn.Module):
-    """-input, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.neg(input)
-
-
-@function("exp")
-class Exp(nn.Module):
-    """e to the power of input, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.exp(input)
-
-
-@function("log")
-class Log(nn.Module):
-    """The natural logarithm, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.log(input)
-
-
-@function("sqrt")
-class Sqrt(nn.Module):
-    """The square root, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.sqrt(input)
-
-
-@function("rsqrt")
-class Rsqrt(nn.Module):
-    """1 / sqrt(input), elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.rsqrt(input)
-
-
-@function("square")
-class Square(nn.Module):
-    """input × input, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.square(input)
-
-
-@function("sin")
-class Sin(nn.Module):
-    """The sine, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.sin(input)
-
-
-@function("cos")
-class Cos(nn.Module):
-    """The cosine, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.cos(input)
-
-
-@function("erf")
-class Erf(nn.Module):
-    """The error function, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.erf(input)
-
-
-@function("relu")
-class Relu(nn.Module):
-    """max(0, input), elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.relu(input)
-
-
-@function("sigmoid")
-class Sigmoid(nn.Module):
-    """1 / (1 + exp(-input)), elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.sigmoid(input)
-
-
-@function("tanh")
-class Tanh(nn.Module):
-    """The hyperbolic tangent, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.tanh(input)
-
-
-@function("reciprocal")
-class Reciprocal(nn.Module):
-    """1 / input, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.reciprocal(input)
-
-
-@function("floor")
-class Floor(nn.Module):
-    """The greatest integer not above, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.floor(input)
-
-
-@function("round")
-class Round(nn.Module):
-    """The nearest integer, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.round(input)
-
-
-@function("sign")
-class Sign(nn.Module):
-    """-1, 0 or 1, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.sign(input)
-
-
-@function("gelu")
-class Gelu(nn.Module):
-    """Gaussian error linear unit, elementwise."""
-
-    def forward(self, input: Tensor, approximate: str = "none") -> Tensor:
-        return F.gelu(input, approximate=approximate)
-
-
-@function("silu")
-class Silu(nn.Module):
-    """x · sigmoid(x), elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.silu(input)
-
-
-@function("clamp")
+@function("clamp", sizes="anywhere", example={"min": 0.0})
 class Clamp(nn.Module):
     """input limited to [min, max]."""
 
@@ -258,7 +113,7 @@ class Clamp(nn.Module):
         return torch.clamp(input, min=min, max=max)
 
 
-@function("where", broadcasts=True)
+@function("where", broadcasts=True, sizes="anywhere")
 class Where(nn.Module):
     """input where condition holds, else other."""
 
@@ -266,9 +121,121 @@ class Where(nn.Module):
         return torch.where(condition, input, other)
 
 
-@function("to")
+@function("where", scalar="other")
+class WhereScalar(nn.Module):
+    """input where condition holds, else other, where other is a number."""
+
+    def forward(self, condition: Tensor, input: Tensor, other: Number) -> Tensor:
+        return torch.where(condition, input, other)
+
+
+@function("to", sizes="anywhere")
 class To(nn.Module):
     """input as another dtype."""
 
     def forward(self, input: Tensor, dtype: torch.dtype) -> Tensor:
         return input.to(dtype)
+
+
+@function("floor_divide", broadcasts=True, sizes="anywhere")
+class FloorDivide(nn.Module):
+    """floor(input / other), elementwise."""
+
+    def forward(self, input: Tensor, other: Tensor) -> Tensor:
+        return torch.floor_divide(input, other)
+
+
+@function("floor_divide", scalar="other")
+class FloorDivideScalar(nn.Module):
+    """floor(input / other), elementwise, where other is a number."""
+
+    def forward(self, input: Tensor, other: Number) -> Tensor:
+        return torch.floor_divide(input, other)  # type: ignore[arg-type]
+
+
+@function("remainder", broadcasts=True, sizes="anywhere")
+class Remainder(nn.Module):
+    """The rest of input / other, with the sign of other, elementwise."""
+
+    def forward(self, input: Tensor, other: Tensor) -> Tensor:
+        return torch.remainder(input, other)
+
+
+@function("remainder", scalar="other")
+class RemainderScalar(nn.Module):
+    """The rest of input / other, with the sign of other, elementwise, where other is a number."""
+
+    def forward(self, input: Tensor, other: Number) -> Tensor:
+        return torch.remainder(input, other)
+
+
+@function("fmod", broadcasts=True, sizes="anywhere")
+class Fmod(nn.Module):
+    """The rest of input / other, with the sign of input, elementwise."""
+
+    def forward(self, input: Tensor, other: Tensor) -> Tensor:
+        return torch.fmod(input, other)
+
+
+@function("fmod", scalar="other")
+class FmodScalar(nn.Module):
+    """The rest of input / other, with the sign of input, elementwise, where other is a number."""
+
+    def forward(self, input: Tensor, other: Number) -> Tensor:
+        return torch.fmod(input, other)
+
+
+@function("atan2", broadcasts=True, sizes="anywhere")
+class Atan2(nn.Module):
+    """The angle of the point (other, input), elementwise."""
+
+    def forward(self, input: Tensor, other: Tensor) -> Tensor:
+        return torch.atan2(input, other)
+
+
+@function("logaddexp", broadcasts=True, sizes="anywhere")
+class Logaddexp(nn.Module):
+    """log(exp(input) + exp(other)), elementwise."""
+
+    def forward(self, input: Tensor, other: Tensor) -> Tensor:
+        return torch.logaddexp(input, other)
+
+
+@function("addcmul", broadcasts=True, sizes="anywhere")
+class Addcmul(nn.Module):
+    """input + value × tensor1 × tensor2, elementwise."""
+
+    def forward(self, input: Tensor, tensor1: Tensor, tensor2: Tensor, value: Number = 1) -> Tensor:
+        return torch.addcmul(input, tensor1, tensor2, value=value)
+
+
+@function("addcdiv", broadcasts=True, sizes="anywhere")
+class Addcdiv(nn.Module):
+    """input + value × tensor1 / tensor2, elementwise."""
+
+    def forward(self, input: Tensor, tensor1: Tensor, tensor2: Tensor, value: Number = 1) -> Tensor:
+        return torch.addcdiv(input, tensor1, tensor2, value=value)
+
+
+@function("lerp", broadcasts=True, sizes="anywhere")
+class Lerp(nn.Module):
+    """input + weight × (end - input), elementwise."""
+
+    def forward(self, input: Tensor, end: Tensor, weight: Tensor) -> Tensor:
+        return torch.lerp(input, end, weight)
+
+
+@function("lerp", scalar="weight")
+class LerpScalar(nn.Module):
+    """input + weight × (end - input), elementwise, where weight is a number."""
+
+    def forward(self, input: Tensor, end: Tensor, weight: float) -> Tensor:
+        return torch.lerp(input, end, weight)
+
+
+@function("masked_fill", broadcasts=True, sizes="anywhere")
+class MaskedFill(nn.Module):
+    """value where mask holds, else input."""
+
+    def forward(self, input: Tensor, mask: Tensor, value: Number) -> Tensor:
+        return input.masked_fill(mask, value)

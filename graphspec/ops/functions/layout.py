@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphspec.ops.functions.registry import function
 
 
-@function("cat")
+@function("cat", sizes="anywhere")
 class Cat(nn.Module):
     """Values joined along dim."""
 
@@ -17,7 +16,7 @@ class Cat(nn.Module):
         return torch.cat(tensors, dim=dim)
 
 
-@function("stack")
+@function("stack", sizes="anywhere")
 class Stack(nn.Module):
     """Values joined along a new dim."""
 
@@ -25,7 +24,7 @@ class Stack(nn.Module):
         return torch.stack(tensors, dim=dim)
 
 
-@function("split")
+@function("split", sizes="on_one_dim", example={"split_size_or_sections": 4, "dim": 1})
 class Split(nn.Module):
     """Pieces of the given size or sizes along dim; the first is called 0: `split.0`."""
 
@@ -41,7 +40,7 @@ class SplitSize(nn.Module):
         return list(torch.split(tensor, split_size_or_sections, dim=dim))
 
 
-@function("chunk")
+@function("chunk", sizes="on_one_dim", example={"chunks": 2, "dim": 1})
 class Chunk(nn.Module):
     """The given number of equal pieces along dim; the first is called 0: `chunk.0`."""
 
@@ -49,7 +48,7 @@ class Chunk(nn.Module):
         return list(torch.chunk(input, chunks, dim=dim))
 
 
-@function("unbind")
+@function("unbind", sizes="on_one_dim", example={"dim": 1})
 class Unbind(nn.Module):
     """The slices along dim, each without it; the first is called 0: `unbind.0`."""
 
@@ -57,7 +56,7 @@ class Unbind(nn.Module):
         return list(torch.unbind(input, dim=dim))
 
 
-@function("reshape")
+@function("reshape", sizes="anywhere", example={"shape": [-1, 8]})
 class Reshape(nn.Module):
     """The same elements in another shape; one size may be -1."""
 
@@ -65,7 +64,7 @@ class Reshape(nn.Module):
         return torch.reshape(input, shape)
 
 
-@function("flatten")
+@function("flatten", sizes="anywhere")
 class Flatten(nn.Module):
     """Dims start_dim to end_dim as one."""
 
@@ -73,7 +72,7 @@ class Flatten(nn.Module):
         return torch.flatten(input, start_dim=start_dim, end_dim=end_dim)
 
 
-@function("permute")
+@function("permute", sizes="anywhere")
 class Permute(nn.Module):
     """The dims in another order."""
 
@@ -81,7 +80,7 @@ class Permute(nn.Module):
         return torch.permute(input, dims)
 
 
-@function("transpose")
+@function("transpose", sizes="anywhere")
 class Transpose(nn.Module):
     """Two dims exchanged."""
 
@@ -89,7 +88,7 @@ class Transpose(nn.Module):
         return torch.transpose(input, dim0, dim1)
 
 
-@function("squeeze")
+@function("squeeze", sizes="on_one_dim")
 class Squeeze(nn.Module):
     """A dim of size 1 removed."""
 
@@ -97,7 +96,7 @@ class Squeeze(nn.Module):
         return torch.squeeze(input, dim=dim)
 
 
-@function("unsqueeze")
+@function("unsqueeze", sizes="anywhere")
 class Unsqueeze(nn.Module):
     """A dim of size 1 put before dim."""
 
@@ -105,7 +104,7 @@ class Unsqueeze(nn.Module):
         return torch.unsqueeze(input, dim=dim)
 
 
-@function("expand")
+@function("expand", sizes="anywhere", example={"size": [-1, 4, -1]})
 class Expand(nn.Module):
     """Dims of size 1 repeated without a copy; -1 keeps a size."""
 
@@ -113,7 +112,7 @@ class Expand(nn.Module):
         return input.expand(size)
 
 
-@function("expand_as")
+@function("expand_as", sizes="anywhere")
 class ExpandAs(nn.Module):
     """input expanded to the shape of other."""
 
@@ -121,7 +120,7 @@ class ExpandAs(nn.Module):
         return input.expand_as(other)
 
 
-@function("flip")
+@function("flip", sizes="anywhere")
 class Flip(nn.Module):
     """The order along dims reversed."""
 
@@ -129,7 +128,7 @@ class Flip(nn.Module):
         return torch.flip(input, dims)
 
 
-@function("roll")
+@function("roll", sizes="on_one_dim", example={"shifts": [1], "dims": [1]})
 class Roll(nn.Module):
     """Elements moved along dims, those that fall off put in at the other end."""
 
@@ -137,7 +136,7 @@ class Roll(nn.Module):
         return torch.roll(input, shifts, dims)
 
 
-@function("narrow")
+@function("narrow", sizes="on_one_dim")
 class Narrow(nn.Module):
     """length elements along dim from start on."""
 
@@ -145,7 +144,7 @@ class Narrow(nn.Module):
         return torch.narrow(input, dim, start, length)
 
 
-@function("select")
+@function("select", sizes="on_one_dim")
 class Select(nn.Module):
     """The slice at index along dim, without that dim."""
 
@@ -153,7 +152,7 @@ class Select(nn.Module):
         return torch.select(input, dim, index)
 
 
-@function("slice")
+@function("slice", sizes="on_one_dim")
 class Slice(nn.Module):
     """input[start:end:step] along dim; end = None goes to its end."""
 
@@ -161,27 +160,81 @@ class Slice(nn.Module):
         return torch.ops.aten.slice(input, dim, start, end, step)
 
 
-@function("index_select")
-class IndexSelect(nn.Module):
-    """The slices along dim that index names."""
+@function("repeat", sizes="anywhere", example={"repeats": [1, 2, 1]})
+class Repeat(nn.Module):
+    """Copies of input beside each other along each dim; more numbers than dims put new ones in front."""
 
-    def forward(self, input: Tensor, index: Tensor, dim: int) -> Tensor:
-        return torch.index_select(input, dim, index)
-
-
-@function("interpolate")
-class Interpolate(nn.Module):
-    """The last dims resized to size, in pixels."""
-
-    def forward(
-        self, input: Tensor, size: list[int], mode: str = "nearest", align_corners: bool | None = None
-    ) -> Tensor:
-        return F.interpolate(input, size=size, mode=mode, align_corners=align_corners)
+    def forward(self, input: Tensor, repeats: list[int]) -> Tensor:
+        return input.repeat(repeats)
 
 
-@function("pad")
-class Pad(nn.Module):
-    """The last dims padded, pairs (before, after) from the last dim on."""
+@function("tile", sizes="anywhere", example={"dims": [2]})
+class Tile(nn.Module):
+    """Copies of input beside each other along the last dims."""
 
-    def forward(self, input: Tensor, pad: list[int], mode: str = "constant", value: float | None = None) -> Tensor:
-        return F.pad(input, pad, mode=mode, value=value)
+    def forward(self, input: Tensor, dims: list[int]) -> Tensor:
+        return torch.tile(input, dims)
+
+
+@function("repeat_interleave", sizes="anywhere", example={"repeats": 2, "dim": 1})
+class RepeatInterleave(nn.Module):
+    """Each element repeated along dim; without dim those of the flat input."""
+
+    def forward(self, input: Tensor, repeats: int, dim: int | None = None) -> Tensor:
+        return torch.repeat_interleave(input, repeats, dim=dim)
+
+
+@function("unfold", example={"dimension": 1, "size": 2, "step": 1})
+class Unfold(nn.Module):
+    """Windows along dimension as a new last dim, each step further, as Tensor.unfold; F.unfold is Unfold."""
+
+    def forward(self, input: Tensor, dimension: int, size: int, step: int) -> Tensor:
+        return input.unfold(dimension, size, step)
+
+
+@function("diagonal")
+class Diagonal(nn.Module):
+    """The diagonal of two dims, as a new last dim."""
+
+    def forward(self, input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+        return torch.diagonal(input, offset=offset, dim1=dim1, dim2=dim2)
+
+
+@function("tril", sizes="anywhere")
+class Tril(nn.Module):
+    """The part of the last two dims on and below a diagonal, the rest 0."""
+
+    def forward(self, input: Tensor, diagonal: int = 0) -> Tensor:
+        return torch.tril(input, diagonal=diagonal)
+
+
+@function("triu", sizes="anywhere")
+class Triu(nn.Module):
+    """The part of the last two dims on and above a diagonal, the rest 0."""
+
+    def forward(self, input: Tensor, diagonal: int = 0) -> Tensor:
+        return torch.triu(input, diagonal=diagonal)
+
+
+@function("meshgrid", sizes="anywhere")
+class Meshgrid(nn.Module):
+    """Each vector stretched along the dims of all others; the first is called 0: `meshgrid.0`."""
+
+    def forward(self, tensors: list[Tensor], indexing: str = "ij") -> list[Tensor]:
+        return list(torch.meshgrid(tensors, indexing=indexing))
+
+
+@function("contiguous", sizes="anywhere")
+class Contiguous(nn.Module):
+    """The same numbers, in memory in their order."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.contiguous()
+
+
+@function("detach", sizes="anywhere")
+class Detach(nn.Module):
+    """The same numbers, through which no gradient flows."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.detach()

@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphspec.ops.functions.registry import function
+from graphspec.ops.op import Number
 
 
-@function("matmul")
+@function("matmul", sizes="anywhere")
 class Matmul(nn.Module):
     """The matrix product over the last two dims."""
 
@@ -17,7 +18,7 @@ class Matmul(nn.Module):
         return torch.matmul(input, other)
 
 
-@function("bmm")
+@function("bmm", sizes="anywhere")
 class Bmm(nn.Module):
     """The matrix product of two batches of matrices."""
 
@@ -33,7 +34,7 @@ class Einsum(nn.Module):
         return torch.einsum(equation, operands)
 
 
-@function("scaled_dot_product_attention")
+@function("scaled_dot_product_attention", sizes="anywhere")
 class ScaledDotProductAttention(nn.Module):
     """softmax(query keyᵀ / sqrt(d)) value (Vaswani et al. 2017, "Attention Is All You Need")."""
 
@@ -47,3 +48,27 @@ class ScaledDotProductAttention(nn.Module):
         scale: float | None = None,
     ) -> Tensor:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=attn_mask, is_causal=is_causal, scale=scale)
+
+
+@function("addmm", sizes="anywhere")
+class Addmm(nn.Module):
+    """beta × input + alpha × mat1 mat2, the matrix product of two matrices."""
+
+    def forward(self, input: Tensor, mat1: Tensor, mat2: Tensor, beta: Number = 1, alpha: Number = 1) -> Tensor:
+        return torch.addmm(input, mat1, mat2, beta=beta, alpha=alpha)
+
+
+@function("baddbmm", sizes="anywhere")
+class Baddbmm(nn.Module):
+    """beta × input + alpha × batch1 batch2, the matrix product of two batches of matrices."""
+
+    def forward(self, input: Tensor, batch1: Tensor, batch2: Tensor, beta: Number = 1, alpha: Number = 1) -> Tensor:
+        return torch.baddbmm(input, batch1, batch2, beta=beta, alpha=alpha)
+
+
+@function("cdist", sizes="anywhere")
+class Cdist(nn.Module):
+    """The p-norm distance of each row of x1 to each row of x2."""
+
+    def forward(self, x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
+        return torch.cdist(x1, x2, p=p)

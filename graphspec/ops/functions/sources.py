@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.ops.functions.registry import function
+from graphspec.ops.op import Number
 
 
-@function("arange")
-class Arange(nn.Module):
-    """0, 1, …, end - 1 as int64, on the device of the network."""
+class _Constant(nn.Module):
+    """A value that comes from no input, on the device of the network."""
 
     place: Tensor
 
@@ -19,8 +19,53 @@ class Arange(nn.Module):
         super().__init__()
         self.register_buffer("place", torch.empty(0), persistent=False)
 
-    def forward(self, end: int) -> Tensor:
-        return torch.arange(end, device=self.place.device)
+
+@function("arange", sizes="anywhere")
+class Arange(_Constant):
+    """start, start + step, … below end; int64 where they are whole, unless dtype says otherwise."""
+
+    def forward(self, end: Number, start: Number = 0, step: Number = 1, dtype: torch.dtype | None = None) -> Tensor:
+        return torch.arange(start, end, step, dtype=dtype, device=self.place.device)
+
+
+@function("zeros", sizes="anywhere")
+class Zeros(_Constant):
+    """Zeros of that size."""
+
+    def forward(self, size: list[int], dtype: torch.dtype | None = None) -> Tensor:
+        return torch.zeros(size, dtype=dtype, device=self.place.device)
+
+
+@function("ones", sizes="anywhere")
+class Ones(_Constant):
+    """Ones of that size."""
+
+    def forward(self, size: list[int], dtype: torch.dtype | None = None) -> Tensor:
+        return torch.ones(size, dtype=dtype, device=self.place.device)
+
+
+@function("full", sizes="anywhere")
+class Full(_Constant):
+    """fill_value in that size."""
+
+    def forward(self, size: list[int], fill_value: Number, dtype: torch.dtype | None = None) -> Tensor:
+        return torch.full(size, fill_value, dtype=dtype, device=self.place.device)
+
+
+@function("eye", sizes="anywhere")
+class Eye(_Constant):
+    """Ones on the diagonal of n × m, zeros beside it; m is n unless given."""
+
+    def forward(self, n: int, m: int | None = None, dtype: torch.dtype | None = None) -> Tensor:
+        return torch.eye(n, n if m is None else m, dtype=dtype, device=self.place.device)
+
+
+@function("linspace", sizes="anywhere")
+class Linspace(_Constant):
+    """steps numbers at equal distances from start to end, both included."""
+
+    def forward(self, start: float, end: float, steps: int, dtype: torch.dtype | None = None) -> Tensor:
+        return torch.linspace(start, end, steps, dtype=dtype, device=self.place.device)
 
 
 class Parameter(nn.Module):

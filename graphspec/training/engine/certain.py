@@ -18,7 +18,7 @@ from torch.nn.modules.linear import NonDynamicallyQuantizableLinear  # what Mult
 from torch.nn.utils import parametrize
 
 from graphspec.losses import LOSSES, loss_table
-from graphspec.ops.functions import FUNCTIONS, SCALARS
+from graphspec.ops.functions import FUNCTIONS
 from graphspec.system import torch_private
 
 #: torch.nn's classes whose forward is the same operations in every step.
@@ -100,7 +100,7 @@ def _is_plain_call(node: torch.fx.Node) -> bool:
 @functools.cache
 def _layers() -> frozenset[type[nn.Module]]:
     known = vars(nn)
-    functions = [*FUNCTIONS.values(), *(variant for _, variant in SCALARS.values())]
+    functions = [module for entry in FUNCTIONS.values() for module in entry.modules]
     return frozenset([*(known[name] for name in _LAYERS if name in known), NonDynamicallyQuantizableLinear, *functions])
 
 

@@ -1,0 +1,128 @@
+"""Functions that look up, put in and sort by index."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphspec.ops.functions.registry import function
+from graphspec.ops.op import Number
+
+
+@function("index_select", sizes="on_one_dim")
+class IndexSelect(nn.Module):
+    """The slices along dim that index names."""
+
+    def forward(self, input: Tensor, dim: int, index: Tensor) -> Tensor:
+        return torch.index_select(input, dim, index)
+
+
+@function("gather")
+class Gather(nn.Module):
+    """The elements of input that index names along dim."""
+
+    def forward(self, input: Tensor, dim: int, index: Tensor) -> Tensor:
+        return torch.gather(input, dim, index)
+
+
+@function("take_along_dim")
+class TakeAlongDim(nn.Module):
+    """As gather, with other dims of size 1 stretched."""
+
+    def forward(self, input: Tensor, indices: Tensor, dim: int) -> Tensor:
+        return torch.take_along_dim(input, indices, dim=dim)
+
+
+@function("scatter")
+class Scatter(nn.Module):
+    """input with the elements of src put where index names along dim."""
+
+    def forward(self, input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+        return torch.scatter(input, dim, index, src)
+
+
+@function("scatter", scalar="value")
+class ScatterValue(nn.Module):
+    """input with value put where index names along dim."""
+
+    def forward(self, input: Tensor, dim: int, index: Tensor, value: Number) -> Tensor:
+        return torch.scatter(input, dim, index, value)
+
+
+@function("scatter_add")
+class ScatterAdd(nn.Module):
+    """input with the elements of src added where index names along dim."""
+
+    def forward(self, input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+        return torch.scatter_add(input, dim, index, src)
+
+
+@function("index_add")
+class IndexAdd(nn.Module):
+    """input with the slices of source added along dim where index names."""
+
+    def forward(self, input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+        return torch.index_add(input, dim, index, source)
+
+
+@function("index_copy")
+class IndexCopy(nn.Module):
+    """input with the slices of source put along dim where index names."""
+
+    def forward(self, input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+        return torch.index_copy(input, dim, index, source)
+
+
+@function("slice_scatter")
+class SliceScatter(nn.Module):
+    """input with src put in its place: input[start:end:step] = src along dim, as a function."""
+
+    def forward(
+        self, input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+    ) -> Tensor:
+        return torch.slice_scatter(input, src, dim=dim, start=start, end=end, step=step)
+
+
+@function("select_scatter")
+class SelectScatter(nn.Module):
+    """input with src put in its place: input[index] = src along dim, as a function."""
+
+    def forward(self, input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+        return torch.select_scatter(input, src, dim, index)
+
+
+@function("one_hot", sizes="anywhere")
+class OneHot(nn.Module):
+    """A row of num_classes for each id, 1 at its place, as int64."""
+
+    def forward(self, input: Tensor, num_classes: int) -> Tensor:
+        return F.one_hot(input, num_classes)
+
+
+@function("topk", values={"values": (0,), "indices": (1,)}, sizes="on_one_dim")
+class Topk(nn.Module):
+    """The k greatest (or smallest) values along dim, and their indices."""
+
+    def forward(
+        self, input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        return torch.topk(input, k, dim=dim, largest=largest, sorted=sorted)
+
+
+@function("sort", values={"values": (0,), "indices": (1,)}, sizes="anywhere")
+class Sort(nn.Module):
+    """The values in order along dim, and their indices; stable keeps the order of equal ones."""
+
+    def forward(
+        self, input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        return torch.sort(input, dim=dim, descending=descending, stable=stable)
+
+
+@function("argsort", sizes="anywhere")
+class Argsort(nn.Module):
+    """The indices that put input in order along dim; stable keeps the order of equal values."""
+
+    def forward(self, input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+        return torch.argsort(input, dim=dim, descending=descending, stable=stable)
