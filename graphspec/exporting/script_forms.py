@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
 
 from graphspec.ops.functions.elementwise import Div, DivScalar
 from graphspec.ops.op import Number
@@ -19,6 +20,10 @@ from graphspec.system.torch_private import AnyBatchNorm, AnyMaxUnpool, unwrap_op
 def scriptable(module: nn.Module) -> nn.Module:
     """A copy of `module`, which is in eval mode, whose state_dict has the same names, and zeros for absent biases."""
     clone = copy.deepcopy(module)
+    for child in list(clone.modules()):
+        for name in list(getattr(child, "parametrizations", ())):
+            # its value in evaluation, which is what a file is for
+            parametrize.remove_parametrizations(child, name, leave_parametrized=True)
     for name, child in list(clone.named_modules()):
         if form := next((form for kind, form in _forms().items() if isinstance(child, kind)), None):
             parent, _, leaf = name.rpartition(".")

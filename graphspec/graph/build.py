@@ -9,6 +9,7 @@ import networkx as nx
 
 from graphspec.diagnostics import Diagnostic, GraphspecError, Path, quoted, warn
 from graphspec.graph.arity import bind
+from graphspec.graph.backbones import with_stages_read
 from graphspec.graph.expand import Expansion
 from graphspec.graph.layers import Choice, Layer, LayerGraph, Ref, UnknownOutput, follow
 from graphspec.spec.limits import most_layers
@@ -28,6 +29,7 @@ def build(spec: NetworkSpec) -> LayerGraph:
     nodes = {name: resolver.node(node) for name, node in expansion.nodes.items()}
     outputs = {name: resolver.follow(ref, ("outputs", name)) for name, ref in outputs.items()}
     _raise(resolver.faults)
+    nodes = with_stages_read(nodes, outputs)
     graph = _graph(spec, nodes, outputs)
     order = _order(graph, nodes)
     _raise([*_unused_layers(graph, nodes, outputs), *_unused_inputs(graph, spec)])

@@ -144,7 +144,7 @@ class Expansion:
                 self.nodes[instance.name] = passed
         elif not condition:
             if first is not None:
-                self.aliases[instance.name] = {"": first}
+                self.aliases[instance.name] = self.reader.passed_through(instance, sources, first)
                 return
             passes = "an `if` passes the first input through, and there is none"
             self.reader.fault("arity", f"layer {quoted(instance.name)}: {passes}", instance.at)
@@ -194,7 +194,7 @@ class Expansion:
             what = "reuses another itself" if original.reuse is not None else "is repeated"
             self.reader.fault("bad-value", f"{quoted(name)} {what}; reuse one single layer or block", at)
         # its parameters start, and are tied, where it stands
-        original = original.model_copy(update={"init": None, "tie": None})
+        original = original.model_copy(update={"init": None, "tie": None, "parametrize": None})
         return dataclasses.replace(instance, line=original, module=module, scope=scope)
 
     def layer(self, kind: str, instance: Instance, sources: Sources) -> None:
@@ -205,7 +205,7 @@ class Expansion:
         line, name = instance.line, instance.target
         self.nodes[name] = Layer(
             name, instance.module, op, line.args, sources, instance.scope, instance.at, instance.gates, line.init,
-            self.reader.frozen(instance), line.tie, line.keep or instance.place.keep,
+            self.reader.frozen(instance), line.tie, line.keep or instance.place.keep, line.parametrize,
         )  # fmt: skip
 
     def block(self, kind: str, instance: Instance, sources: Sources) -> None:
@@ -230,7 +230,7 @@ class Expansion:
     def check_block_arguments(self, kind: str, block: BlockSpec, instance: Instance) -> None:
         """A block's variables, and nothing else, are set where it is used."""
         line, at = instance.line, instance.at
-        for key in ("init", "tie"):
+        for key in ("init", "tie", "parametrize"):
             if getattr(line, key) is not None:
                 message = f"a block takes no {quoted(key)}; give it to its layers"
                 self.reader.fault("unknown-argument", message, (*at, key))

@@ -74,6 +74,7 @@ class Layer:
     freeze: bool = False
     tie: Any = None
     keep: bool = False
+    parametrize: Any = None
 
     @property
     def label(self) -> str:

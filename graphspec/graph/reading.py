@@ -9,8 +9,9 @@ from graphspec.diagnostics import Code, Diagnostic, GraphspecError, Path, quoted
 from graphspec.graph.instance import Instance
 from graphspec.graph.layers import Frame, Gate, Ref, Sources
 from graphspec.ops import Op, UnknownOp, lookup, similar
+from graphspec.ops.backbones import backbones
 from graphspec.spec.expressions import ExpressionError, NeedsShape
-from graphspec.spec.model import NetworkSpec
+from graphspec.spec.model import BlockSpec, LayerSpec, NetworkSpec
 from graphspec.spec.scope import Bindings
 
 #: Values that layers take, on average, where there are as many layers as can be.
@@ -21,7 +22,7 @@ class Reader:
     """Reads lines; what is wrong in them is noted, so that all of it is said at once."""
 
     def __init__(self, spec: NetworkSpec, most_layers: int) -> None:
-        self._blocks = list(spec.blocks)
+        self._blocks = spec.blocks
         self._most_wires = WIRES_PER_LAYER * most_layers
         self._wires = 0
         self.faults: list[Diagnostic] = []
@@ -66,10 +67,10 @@ class Reader:
             return True
 
     def sources(self, instance: Instance) -> Sources:
-        """What it takes. In a chain of copies the first input is the previous copy."""
-        source, previous, where = instance.line.source, instance.previous, (*instance.at, "from")
+        """What it takes. In a chain of copies the first input is the previous copy, or all of its values."""
+        source, handed, where = instance.line.source, self._handed_on(instance), (*instance.at, "from")
         if source is None:
-            return {0: previous} if previous else {}
+            return dict(enumerate(handed.values()))
         found: dict[str | int, Ref | tuple[Ref, ...]] = {}
         table = source if isinstance(source, dict) else dict(enumerate(_listed(source)))
         for key, names in table.items():
@@ -82,9 +83,43 @@ class Reader:
             if None not in refs:
                 found[key] = tuple(refs) if listed else refs[0]  # type: ignore[arg-type, assignment]
             self._count_wires(len(refs), where)
-        if instance.chained and previous and found:
-            found[next(iter(found))] = previous
+        if instance.chained and found:
+            for number, (name, ref) in enumerate(handed.items()):
+                found[next(iter(found)) if not name else name if name in found else number] = ref
         return found
+
+    def _handed_on(self, instance: Instance) -> dict[str, Ref]:
+        """The values of the layer before, by the inputs that they are for; "" is the first, whatever it is called.
+
+        A copy in a chain takes all values of the copy before, if that has as many as inputs.
+        """
+        previous, line = instance.previous, instance.line
+        if previous is None:
+            return {}
+        original = instance.place.body.layers.get(line.reuse) if line.reuse else line
+        block = self._several(original, instance.scope) if instance.chained and original else None
+        if block is None:
+            return {"": previous}
+        outputs = zip(block.inputs, block.outputs or {}, strict=True)
+        return {name: Ref(previous.name, output) for name, output in outputs}
+
+    def _several(self, line: LayerSpec, scope: Frame) -> BlockSpec | None:
+        """The block that a line uses, if it has several outputs, one for each of its inputs."""
+        block = None
+        with contextlib.suppress(ExpressionError, NeedsShape):  # said where the type is closed
+            kind = scope.close(line.type)
+            block = self._blocks.get(kind) if isinstance(kind, str) else None
+        several = block is not None and block.outputs is not None and 1 < len(block.outputs) == len(block.inputs)
+        return block if several else None
+
+    def passed_through(self, instance: Instance, sources: Sources, first: Ref) -> dict[str, Ref]:
+        """What the name of a layer means that does not exist: its first input, or each where it has as many outputs."""
+        block = self._several(instance.line, instance.scope)
+        if block is None or len(block.inputs) != len(sources):
+            return {"": first}
+        given = [sources.get(name, sources.get(number)) for number, name in enumerate(block.inputs)]
+        outputs = zip(block.outputs or {}, given, strict=True)
+        return {output: ref for output, ref in outputs if isinstance(ref, Ref)}
 
     def reference(self, text: str, scope: Frame, at: Path) -> Ref | None:
         """What a name in ``from`` or ``outputs`` means in `scope`."""
@@ -107,7 +142,9 @@ class Reader:
         try:
             op = lookup(kind)
         except UnknownOp:
+            absent = kind.startswith("timm.") and not backbones("timm.")
             hint = suggest(kind, [*similar(kind), *self._blocks]) or "`graphspec ops` lists them"
+            hint = "pip install 'graphspec[timm]'" if absent else hint
             self.fault("unknown-layer", f"no layer type {quoted(kind)}", (*instance.at, "type"), hint)
             return None
         if not op.scalar or arguments.get(op.scalar[0]) is None:

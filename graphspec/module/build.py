@@ -16,6 +16,7 @@ from torch import Tensor, fx, nn
 from graphspec.diagnostics import fail, quoted
 from graphspec.module.weights import load_into
 from graphspec.ops.initializers import initialize
+from graphspec.ops.parametrizations import parametrize
 from graphspec.shapes.dims import SizeExpr, multiple_of
 from graphspec.shapes.parameters import FROM_FILE
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
@@ -90,6 +91,8 @@ def _add(root: nn.Module, layer: ShapedLayer) -> None:
             load_into(module, Path(function), layer.name, (*layer.at, "init", "file"))
         else:
             _start(layer, name, function, parameters[name], arguments)
+    if layer.parametrize:
+        parametrize(module, *layer.parametrize)
     if layer.freeze:
         module.requires_grad_(False)
     parent, _, leaf = layer.name.rpartition(".")

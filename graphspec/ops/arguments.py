@@ -23,7 +23,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
             "in_features out_features in1_features in2_features in_channels out_channels num_features "
             "num_channels num_groups groups kernel_size stride dilation num_heads nhead embed_dim d_model "
             "dim_feedforward kdim vdim input_size hidden_size num_embeddings embedding_dim upscale_factor "
-            "downscale_factor chunks split_size_or_sections num_parameters block_size step num_classes k repeats steps"
+            "downscale_factor chunks split_size_or_sections num_parameters block_size step num_classes k repeats steps "
+            "n_power_iterations"
         ).split(),
         _POSITIVE,
     ),

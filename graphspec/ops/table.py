@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from graphspec.ops.backbones import PREFIX, backbones
+from graphspec.ops.backbones import PREFIXES, backbones
 from graphspec.ops.functions import FUNCTIONS, Buffer, Function, Parameter
 from graphspec.ops.installed import installed, load
 from graphspec.ops.op import Op
@@ -49,8 +49,8 @@ class UnknownOp(KeyError):
 def lookup(name: str) -> Op:
     """The op called `name`, exactly; raises :class:`UnknownOp`."""
     op = _core().get(name) or _custom.get(name) or (_vision().get(name) if name in _VISION else None)
-    if op is None and name.startswith(PREFIX):
-        op = backbones().get(name)
+    if op is None and name.startswith(PREFIXES):
+        op = backbones(_package(name)).get(name)
     if op is None and name in installed():
         layer(load(name), name)
         op = _custom[name]
@@ -66,7 +66,12 @@ def names() -> list[str]:
 
 def similar(name: str) -> list[str]:
     """The layer types among which a mistyped `name` may be meant."""
-    return list(backbones()) if name.startswith(PREFIX) else names()
+    return list(backbones(_package(name))) if name.startswith(PREFIXES) else names()
+
+
+def _package(name: str) -> str:
+    """``torchvision.`` of ``torchvision.resnet18``."""
+    return name[: name.index(".") + 1]
 
 
 def layer(module: Layer, name: str = "") -> Layer:

@@ -11,6 +11,7 @@ from graphspec.ops import Op, Parameter, lookup, names
 from graphspec.ops.backbones import backbones
 from graphspec.ops.inferred import INFERRED
 from graphspec.ops.initializers import initializers
+from graphspec.ops.parametrizations import parametrizations
 from graphspec.schema.argument_schema import argument, documented
 from graphspec.schema.pieces import (
     ANY_EXPRESSION,
@@ -60,6 +61,7 @@ def layer_definitions() -> dict[str, Schema]:
             "anyOf": [
                 named({name: sentence(op.summary) for name, op in ops.items()}),
                 {"$ref": "#/definitions/blockName"},
+                {"description": "A network of timm, where it is installed.", "pattern": r"^timm\.[a-z0-9_]+$"},
                 EXPRESSION,
             ],
         },
@@ -92,6 +94,10 @@ _RESERVED: Mapping[str, Schema] = {
         "anyOf": [REFERENCE, table_of({"type": "string"}, r"[\w.]+", minProperties=1)],
     },
     "init": {},
+    "parametrize": {
+        "description": "A function of torch.nn.utils.parametrizations that computes the weight.",
+        "anyOf": [{"enum": [*parametrizations()]}, table_of({}) | {"required": ["type"]}, EXPRESSION],
+    },
     "freeze": or_expression({"description": "Keep the parameters as they are in training.", "type": "boolean"}),
     "keep": {"type": "boolean", "description": "Nothing uses the layer; its weights stay in the state_dict."},
 }

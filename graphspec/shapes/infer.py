@@ -21,6 +21,7 @@ from graphspec.shapes.dims import Dim, dim_text, has_choice, readable, symbol
 from graphspec.shapes.lints import lints
 from graphspec.shapes.outcomes import within
 from graphspec.shapes.parameters import close_init, close_tie
+from graphspec.shapes.parametrized import close_parametrize
 from graphspec.shapes.run import Runner, signature
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, TensorType, ValueRef
 from graphspec.spec.dims import DimRange
@@ -196,11 +197,12 @@ class _Inference:
             return None
         parameters = {} if owner else result.parameters
         init, init_faults = close_init(node, parameters)
+        computed, parameters, computed_faults = close_parametrize(node, parameters)
         tie, tie_faults = close_tie(node, parameters, self.layers, self.graph)
-        self.faults += [*init_faults, *tie_faults]
+        self.faults += [*init_faults, *computed_faults, *tie_faults]
         shaped = ShapedLayer(
             name, owner.name if owner else name, node.op, arguments.constructor, {**operands, **arguments.options},
-            result.outputs, parameters, result.flops, node.at, init, node.freeze, tie, node.keep,
+            result.outputs, parameters, result.flops, node.at, init, node.freeze, tie, node.keep, computed,
         )  # fmt: skip
         self.bounds.add(shaped, {ref: self.outputs[ref.layer][ref.index] for ref in _refs(operands)})
         self.budget.parameters(shaped)

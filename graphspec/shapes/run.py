@@ -133,4 +133,4 @@ def signature(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any],
             return ("value", order[value])
         return (type(value).__name__, value) if isinstance(value, bool | float) else value
 
-    return op.name, hashable(arguments), hashable(operands), tuple(types.values())
+    return op.name, tuple(op.values), hashable(arguments), hashable(operands), tuple(types.values())

@@ -53,6 +53,7 @@ class ShapedLayer:
     parameter name. ``outputs`` maps an index path to the type there, ``()`` for a single tensor.
     ``parameters`` are the shapes of those it owns, by name in its module, none where it reuses another's; ``init`` says
     how they start (name → (torch.nn.init function, arguments)) and ``tie`` whose they are instead (name → full name).
+    ``parametrize`` is the function of torch.nn.utils.parametrizations that computes a weight, with its arguments.
     One to ``keep`` is built and never called.
     ``flops`` is 2 × multiply-adds as torch.utils.flop_counter counts them, over the dims.
     """
@@ -70,6 +71,7 @@ class ShapedLayer:
     freeze: bool = False
     tie: Mapping[str, str] = dataclasses.field(default_factory=dict)
     keep: bool = False
+    parametrize: tuple[str, Mapping[str, Any]] | None = None
 
     @property
     def parameter_count(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import sympy
 
 from graphspec.ops import Op
-from graphspec.ops.backbones import PREFIX
+from graphspec.ops.backbones import ORIGINS, is_backbone
 from graphspec.ops.op import Sizes
 from graphspec.shapes.call import Types
 from graphspec.shapes.dims import SizeExpr
@@ -70,7 +70,7 @@ def sizes_of(op: Op) -> Sizes:
 
 def is_unbranched(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types) -> bool:
     """Whether the layer's sizes follow without a choice, with dynamic dims where these inputs have them."""
-    if op.origin not in ("torch", "torch.nn", "torchvision.ops", "leaf", "torchvision.models"):
+    if op.origin not in ("torch", "torch.nn", "torchvision.ops", "leaf", *ORIGINS.values()):
         return False  # a class of that name from elsewhere
     values = [ref for value in operands.values() for ref in _values(value)]
     places = {place for ref in values for place, dim in enumerate(types[ref].shape) if isinstance(dim, sympy.Expr)}
@@ -82,12 +82,12 @@ def is_unbranched(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, A
     if sizes_of(op) == "on_one_dim":
         rank = len(types[values[0]].shape)
         return not {dim % rank for dim in _acted_on(op, {**arguments, **operands})} & places
-    return places == {0} and (sizes_of(op) == "each_sample" or op.name.startswith(PREFIX))
+    return places == {0} and (sizes_of(op) == "each_sample" or is_backbone(op))
 
 
 def batch_of(op: Op, types: Types) -> sympy.Symbol | None:
     """The dynamic dim 0 of a layer that treats each sample by itself, if it is nowhere else."""
-    if not (op.name in EACH_SAMPLE and op.origin == "torch.nn") and not op.name.startswith(PREFIX):
+    if not (op.name in EACH_SAMPLE and op.origin == "torch.nn") and not is_backbone(op):
         return None
     first = {kind.shape[0] for kind in types.values() if kind.shape}
     rest = {free for kind in types.values() for dim in kind.shape[1:] for free in sympy.sympify(dim).free_symbols}

@@ -19,7 +19,7 @@ from graphspec.spec.tune import TuneSpec
 FORMAT_VERSION = 1
 #: Dims of one input, and different dynamic dims of all.
 MOST_DIMS = 32
-RESERVED = ("type", "from", "repeat", "if", "reuse", "tie", "init", "freeze", "keep")
+RESERVED = ("type", "from", "repeat", "if", "reuse", "tie", "init", "parametrize", "freeze", "keep")
 Dtype = Literal["float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
 #: The names of values: one, several in order, or by forward's parameter names.
 References = str | tuple[str, ...] | dict[str, str | tuple[str, ...]]
@@ -55,6 +55,7 @@ class LayerSpec(SpecModel):
     reuse: str | None = None
     tie: str | dict[str, str] | None = None
     init: Any = None
+    parametrize: str | dict[str, Any] | None = None
     freeze: bool | str = False
     keep: bool = False
     args: dict[str, Any] = {}
@@ -74,7 +75,7 @@ class LayerSpec(SpecModel):
     def _to_name_or_table(self) -> Any:
         fields: dict[str, Any] = {"type": self.type, "from": self.source, "repeat": self.repeat, "if": self.condition}
         fields |= {"reuse": self.reuse, "tie": self.tie, "init": self.init, "freeze": self.freeze or None}
-        fields |= {"keep": self.keep or None}
+        fields |= {"keep": self.keep or None, "parametrize": self.parametrize}
         table = {key: value for key, value in fields.items() if value is not None} | self.args
         return self.type if table == {"type": self.type} else table
 

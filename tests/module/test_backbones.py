@@ -97,3 +97,81 @@ def test_a_file_that_cannot_be_used_is_refused_by_name_and_line(file: str, code:
 def test_a_mistyped_model_gets_a_suggestion() -> None:
     with pytest.raises(graphspec.GraphspecError, match=r'did you mean "torchvision.resnet18"\?'):
         compiled("resnet19")
+
+
+STAGES = """
+graphspec = 1
+[inputs]
+image = ["N", 3, 64, 64]
+[layers]
+backbone = {{ type = "torchvision.{model}"{more} }}
+{lines}
+[outputs]
+{outputs}
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "stages"),
+    [("resnet18", ["layer2", "layer4"]), ("mobilenet_v2", ["features.3", "features.18"]), ("vgg11", ["features.10"])],
+)
+def test_a_stage_is_the_value_of_that_module(model: str, stages: list[str]) -> None:
+    outputs = "\n".join(f'out{n} = "backbone.{stage}"' for n, stage in enumerate(stages))
+    module = graphspec.compile(STAGES.format(model=model, more="", lines="", outputs=outputs)).eval()
+    theirs = torchvision.models.get_model(model).eval()
+    own = module.backbone.state_dict()
+    theirs.load_state_dict(own, strict=False)
+    assert own.keys() <= theirs.state_dict().keys()
+    image, seen = torch.randn(2, 3, 64, 64), {}
+    for stage in stages:
+        theirs.get_submodule(stage).register_forward_hook(lambda _, __, out, stage=stage: seen.update({stage: out}))
+    theirs(image)
+    found = module(image)
+    for n, stage in enumerate(stages):
+        value = found[f"out{n}"] if len(stages) > 1 else found
+        assert torch.equal(value, seen[stage])
+
+
+def test_stages_and_the_networks_own_output_are_given_together() -> None:
+    outputs = 'logits = "backbone"\nlow = "backbone.layer1"'
+    module = graphspec.compile(STAGES.format(model="resnet18", more="", lines="", outputs=outputs)).eval()
+    theirs = torchvision.models.resnet18().eval()
+    theirs.load_state_dict(module.backbone.state_dict())
+    image = torch.randn(2, 3, 64, 64)
+    assert torch.equal(module(image)["logits"], theirs(image))
+    assert module(image)["low"].shape == (2, 64, 16, 16)
+    assert graphspec.compile(STAGES.format(model="resnet18", more="", lines="", outputs=outputs)).training
+
+
+def test_a_mistyped_stage_gets_a_suggestion() -> None:
+    with pytest.raises(graphspec.GraphspecError, match=r'resnet18 has no module "layr3"; did you mean "layer3"\?'):
+        graphspec.compile(STAGES.format(model="resnet18", more="", lines="", outputs='out = "backbone.layr3"'))
+
+
+@pytest.mark.parametrize("model", ["resnet18", "mobilenet_v2", "vit_b_32"])
+def test_the_first_convolution_takes_the_images_channels(model: str) -> None:
+    text = SPEC.format(model=model, more=", num_classes = 5").replace('["N", 3, 64, 64]', '["N", 1, 224, 224]')
+    module = graphspec.compile(text).eval()
+    assert module(torch.randn(2, 1, 224, 224)).shape == (2, 4)
+    first = next(layer for layer in module.backbone.modules() if isinstance(layer, torch.nn.Conv2d))
+    assert first.in_channels == 1
+
+
+def test_timm_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    from graphspec.ops import backbones as module
+
+    module.backbones.cache_clear()
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(graphspec.GraphspecError, match=r"pip install 'graphspec\[timm\]'"):
+        graphspec.compile(SPEC.replace("torchvision.", "timm.").format(model="resnet18", more=""))
+    module.backbones.cache_clear()
+
+
+def test_a_network_of_timm_is_a_layer() -> None:
+    timm = pytest.importorskip("timm")
+    text = SPEC.replace("torchvision.", "timm.").format(model="resnet18", more=", features = true")
+    module = graphspec.compile(text).eval()
+    theirs = timm.create_model("resnet18", pretrained=False, num_classes=0).eval()
+    theirs.load_state_dict(module.backbone.state_dict())
+    image = torch.randn(2, 3, 64, 64)
+    assert torch.equal(module.backbone(image), theirs(image))

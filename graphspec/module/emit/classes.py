@@ -15,7 +15,7 @@ from graphspec.module.build import class_name
 from graphspec.module.emit.calls import can_inline, constructor_arguments, function_call, literal, module_call
 from graphspec.module.emit.tree import Scope, size_symbols
 from graphspec.module.emit.variables import Variables
-from graphspec.ops.backbones import ORIGIN as BACKBONES
+from graphspec.ops.backbones import is_backbone
 from graphspec.shapes.dims import multiple_of
 from graphspec.shapes.parameters import FROM_FILE
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
@@ -130,6 +130,10 @@ class Classes:
                     continue  # the file's weights are the state_dict's
                 words = "".join(f", {key}={literal(value)}" for key, value in arguments.items())
                 yield f"nn.init.{function}({path}{'' if item.op.is_leaf else '.' + name}{words})"
+            if item.parametrize:
+                function, arguments = item.parametrize
+                words = "".join(f", {key}={literal(value)}" for key, value in arguments.items())
+                yield f"nn.utils.parametrizations.{function}({path}{words})"
             if item.freeze:
                 yield f"{path}.requires_grad_(False)"
 
@@ -146,10 +150,10 @@ class Classes:
         ]
         if item.op.is_leaf:
             return _leaf(item, words)
-        if item.op.origin == BACKBONES:
-            raise fail(
-                "not-exportable", f"{item.op.name} is torchvision's, and --emit python writes torch alone", item.at
-            )
+        if is_backbone(item.op):
+            package = item.op.name.partition(".")[0]
+            message = f"{item.op.name} is {package}'s, and --emit python writes torch alone"
+            raise fail("not-exportable", message, item.at)
         prefix = "nn." if item.op.origin == "torch.nn" else ""
         return f"{prefix}{item.op.factory.__name__}({', '.join(words)})"
 
@@ -224,7 +228,8 @@ def is_sequential(scope: Scope) -> bool:
         else:
             takes, gives = list(item.operands.values()), [ValueRef(item.name, index) for index in item.outputs]
             plain = (
-                not (can_inline(item.op) or item.op.is_leaf or item.init or item.freeze) and item.module == item.name
+                not (can_inline(item.op) or item.op.is_leaf or item.init or item.freeze or item.parametrize)
+                and item.module == item.name
             )
         if len(last) != 1 or takes != last or len(gives) != 1 or not plain:
             return False

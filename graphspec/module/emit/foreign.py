@@ -6,6 +6,7 @@ import ast
 import inspect
 import sys
 import textwrap
+import typing
 from types import ModuleType
 from typing import Any
 
@@ -43,6 +44,9 @@ def _collect(entry: Any, imports: dict[str, None], found: dict[str, str]) -> Non
             ] = None
         elif home.partition(".")[0] == package and (inspect.isclass(value) or inspect.isfunction(value)):
             _collect(value, imports, found)
+        elif home == "typing" and not hasattr(typing, used):  # a name for a type: Number
+            imports["import typing"] = None
+            found[used] = f"{used} = {value!r}"
         elif home == "typing" or home.partition(".")[0] in ("collections", "torch"):
             imports[f"from {'torch' if used == 'Tensor' else home} import {used}"] = None
     found[name] = ast.unparse(tree)

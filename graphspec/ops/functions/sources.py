@@ -24,7 +24,13 @@ class _Constant(nn.Module):
 class Arange(_Constant):
     """start, start + step, … below end; int64 where they are whole, unless dtype says otherwise."""
 
-    def forward(self, end: Number, start: Number = 0, step: Number = 1, dtype: torch.dtype | None = None) -> Tensor:
+    def forward(
+        self,
+        end: Number,
+        start: Number = 0,
+        step: Number = 1,
+        dtype: torch.dtype | None = None,
+    ) -> Tensor:
         return torch.arange(start, end, step, dtype=dtype, device=self.place.device)
 
 
@@ -48,7 +54,12 @@ class Ones(_Constant):
 class Full(_Constant):
     """fill_value in that size."""
 
-    def forward(self, size: list[int], fill_value: Number, dtype: torch.dtype | None = None) -> Tensor:
+    def forward(
+        self,
+        size: list[int],
+        fill_value: Number,
+        dtype: torch.dtype | None = None,
+    ) -> Tensor:
         return torch.full(size, fill_value, dtype=dtype, device=self.place.device)
 
 
