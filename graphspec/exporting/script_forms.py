@@ -21,9 +21,8 @@ def scriptable(module: nn.Module) -> nn.Module:
     """A copy of `module`, which is in eval mode, whose state_dict has the same names, and zeros for absent biases."""
     clone = copy.deepcopy(module)
     for child in list(clone.modules()):
-        for name in list(getattr(child, "parametrizations", ())):
-            # its value in evaluation, which is what a file is for
-            parametrize.remove_parametrizations(child, name, leave_parametrized=True)
+        if parametrize.is_parametrized(child):
+            _settle(child)
     for name, child in list(clone.named_modules()):
         if form := next((form for kind, form in _forms().items() if isinstance(child, kind)), None):
             parent, _, leaf = name.rpartition(".")
@@ -33,6 +32,18 @@ def scriptable(module: nn.Module) -> nn.Module:
     if isinstance(clone, fx.GraphModule):
         _unwrap_weights(clone)
     return clone
+
+
+def _settle(module: nn.Module) -> None:
+    """Put the weights that are computed in place of what they are computed from, in evaluation the same thing.
+
+    torch.nn.utils.parametrize.remove_parametrizations would take the property from the class, which copies share.
+    """
+    values = {name: weight().detach() for name, weight in module.parametrizations.items()}  # type: ignore[operator, union-attr]
+    module.__class__ = type(module).__bases__[0]
+    del module.parametrizations
+    for name, value in values.items():
+        module.register_parameter(name, nn.Parameter(value, requires_grad=False))
 
 
 def _forms() -> dict[type[nn.Module], Callable[[Any], nn.Module]]:

@@ -153,7 +153,7 @@ def _at_stages(network: nn.Module, stages: Sequence[str]) -> nn.Module:
 def _take_channels(network: nn.Module, channels: int) -> None:
     """Make the first convolution anew for images of so many channels."""
     name, old = next((name, module) for name, module in network.named_modules() if isinstance(module, nn.Conv2d))
-    kept = {key: getattr(old, key) for key in "kernel_size stride padding dilation groups padding_mode".split()}
+    kept = {key: vars(old)[key] for key in "kernel_size stride padding dilation groups padding_mode".split()}
     new = nn.Conv2d(channels, old.out_channels, bias=old.bias is not None, **kept)
     _put(network, name, new)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -14,16 +14,18 @@ from graphspec.ops.op import Parameter, parameters_of
 
 #: What stands before the names of the parameters that a weight is computed from.
 PREFIX = "parametrizations"
-_NAMES = ("weight_norm", "spectral_norm")
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "weight_norm": torch_parametrizations.weight_norm,
+    "spectral_norm": torch_parametrizations.spectral_norm,
+}
 
 
 @functools.cache
 def parametrizations() -> Mapping[str, Mapping[str, Parameter]]:
     """Name → its arguments but the module; ``name`` is the parameter that is computed, ``weight`` by default."""
     found = {}
-    for name in _NAMES:
-        parameters = dict(list(parameters_of(getattr(torch_parametrizations, name)).items())[1:])
-        found[name] = MappingProxyType(parameters)
+    for name, function in _FUNCTIONS.items():
+        found[name] = MappingProxyType(dict(list(parameters_of(function).items())[1:]))
     return MappingProxyType(found)
 
 
@@ -43,4 +45,4 @@ def parametrized_shapes(
 
 def parametrize(module: nn.Module, function: str, arguments: Mapping[str, Any]) -> None:
     """Let a parameter of `module` be computed from now on, starting at the value that it has."""
-    getattr(torch_parametrizations, function)(module, **arguments)
+    _FUNCTIONS[function](module, **arguments)

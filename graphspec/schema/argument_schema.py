@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 import typing
 from collections.abc import Mapping
@@ -56,8 +57,8 @@ def documented(documentation: str) -> dict[str, str]:
 
 def _annotated(annotation: Any, default: Any, bounds: tuple[float, float]) -> Schema | None:
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
-    limits: Schema = {"maximum": bounds[1]}
-    if bounds[0] != -GREATEST:
+    limits: Schema = {"maximum": bounds[1]} if math.isfinite(bounds[1]) else {}
+    if bounds[0] not in (-GREATEST, -math.inf):
         limits["minimum"] = bounds[0]
     if annotation is Any:
         plain = untyped(default)

@@ -192,6 +192,7 @@ SCALARS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "lerp": ([LINE, LINE], {"weight": 0.3}),
     "where": (["N 8 :bool", LINE], {"other": 2.0}),
     "scatter": (["N 8 H", "N 3 H :int64"], {"dim": 1, "value": 2.0}),
+    "interpolate": (["N 8 H W"], {"scale_factor": 2.0}),
     "split": ([LINE], {"split_size_or_sections": 3, "dim": 1}),
 }
 #: Layers that other tests' files or installed packages register are not of the vocabulary.

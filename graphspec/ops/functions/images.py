@@ -33,6 +33,29 @@ class Interpolate(nn.Module):
         )
 
 
+@function("interpolate", scalar="scale_factor")
+class InterpolateFactor(nn.Module):
+    """The last dims resized by one factor."""
+
+    def forward(
+        self,
+        input: Tensor,
+        scale_factor: float,
+        mode: str = "nearest",
+        align_corners: bool | None = None,
+        recompute_scale_factor: bool | None = None,
+        antialias: bool = False,
+    ) -> Tensor:
+        return F.interpolate(
+            input,
+            scale_factor=scale_factor,
+            mode=mode,
+            align_corners=align_corners,
+            recompute_scale_factor=recompute_scale_factor,
+            antialias=antialias,
+        )
+
+
 @function("pad")
 class Pad(nn.Module):
     """The last dims padded, pairs (before, after) from the last dim on."""
