@@ -612,8 +612,8 @@ def _curves() -> Iterator[Case]:
         yield _one("where", ["N H:bool", f"N H{dtype}"], other=3)
     yield _one("pow", ["N H", "N H"])
     yield _one("pow", ["N H:int64", "N H:int64"])
-    yield _one("masked_fill", ["N H", "N H:bool"], value=float("-inf"))
-    yield _chain(["N H", "N H:bool"], {"type": "masked_fill", "value": float("-inf")}, {"type": "softmax", "dim": 1})
+    yield _one("masked_fill", ["N H", "N H:bool"], value="-inf")
+    yield _chain(["N H", "N H:bool"], {"type": "masked_fill", "value": "-inf"}, {"type": "softmax", "dim": 1})
     yield _one("tril", "N H 4:bool")
     for name in ("atan2", "logaddexp", "lerp"):
         yield _one(name, ["N H"] * (3 if name == "lerp" else 2))
@@ -731,7 +731,7 @@ def _weighted() -> Iterator[Case]:
         yield _one("interpolate", "N 2 H W", scale_factor=2.0, mode=mode)
         yield _one("interpolate", "N 2 H W", scale_factor=0.5, mode=mode, antialias=True)
     yield _one("interpolate", IMAGE, scale_factor=[2.0, 3.0])
-    yield _one("pad", "N H", pad=[1, 2], value=float("-inf"))
+    yield _one("pad", "N H", pad=[1, 2], value="-inf")
 
 
 def _made() -> Iterator[Case]:
@@ -747,7 +747,7 @@ def _made() -> Iterator[Case]:
             yield made(name, size=[size, rows, 3], **dtype)
             yield _one(f"{name}_like", "N H", **dtype)
             yield _one(f"new_{name}", "N H:int64", size=[size, 3], **dtype)
-    for value in (2, 0.5, float("-inf")):
+    for value in (2, 0.5, "-inf"):
         yield made("full", size=[rows, rows], fill_value=value)
         yield _one("full_like", "N H", fill_value=value)
         yield _one("new_full", "N H", size=[rows, 3], fill_value=value)

@@ -89,7 +89,7 @@ def _summary(op: Op) -> str:
 def _arguments(op: Op) -> dict[str, Parameter]:
     """Its arguments; those that stand in for an input (``mul`` with ``other = 0.5``) last."""
     numbers = op.scalar[1].options if op.scalar else {}
-    own = {**op.arguments, **op.options}
+    own = {**op.written}
     return own | {name: dataclasses.replace(entry, default=None) for name, entry in numbers.items() if name not in own}
 
 

@@ -41,6 +41,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     # what masks and paddings hold
     **dict.fromkeys(["value", "fill_value"], (-math.inf, math.inf)),
 }
+#: How numbers are written that no file of numbers holds, where an argument takes them.
+INFINITE = ("inf", "-inf")
 #: Bounds of arguments that mean something else in one op.
 _OWN_BOUNDS = {
     ("arange", "step"): (-1e308, 1e308),
@@ -70,6 +72,8 @@ def convert(op: str, parameter: Parameter, value: Any) -> Any:
         BadArgument: with what was expected.
     """
     _check_length(parameter.name, value)
+    if value in INFINITE and math.isinf(bounds_of(op, parameter.name)[1]):
+        value = float(value)
     for annotation in alternatives(parameter.annotation):
         fitted, converted = _fit(annotation, value, parameter.default)
         if fitted:

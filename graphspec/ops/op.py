@@ -75,6 +75,16 @@ class Op:
         return {name: parameter for name, parameter in forward.items() if not _is_port(parameter)}
 
     @functools.cached_property
+    def written(self) -> Mapping[str, Parameter]:
+        """Arguments and options; one that the variant with a number has too takes what either takes."""
+        own = {**self.arguments, **self.options}
+        name, variant = self.scalar or ("", self)
+        if name not in own:
+            return own
+        either: Any = typing.Union[own[name].annotation, variant.options[name].annotation]  # noqa: UP007
+        return own | {name: dataclasses.replace(own[name], annotation=either)}
+
+    @functools.cached_property
     def ports(self) -> tuple[Port, ...]:
         forward = parameters_of(self.factory.forward)
         return tuple(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import torch
 
-from graphspec.ops.arguments import DTYPES, GREATEST, bounds_of
+from graphspec.ops.arguments import DTYPES, GREATEST, INFINITE, bounds_of
 from graphspec.ops.op import Number, Parameter, alternatives
 from graphspec.schema.pieces import EXPRESSION, Schema, list_of, or_expression, sentence
 
@@ -26,6 +26,8 @@ def argument(op: str, parameter: Parameter, text: str = "") -> Schema | None:
     schema: Schema = {"description": text} if text else {}
     if isinstance(parameter.default, bool | int | float | str):
         schema["default"] = parameter.default
+    if math.isinf(bounds[1]):
+        found.append({"enum": [*INFINITE]})
     distinct = [choice for n, choice in enumerate(found) if choice not in found[:n]]
     return or_expression({**schema, **(distinct[0] if len(distinct) == 1 else {"anyOf": distinct})})
 

@@ -106,7 +106,7 @@ _RESERVED: Mapping[str, Schema] = {
 def _entry(op: Op) -> Schema:
     """The arguments of a layer type, those of its variant with a number included."""
     texts = documented(inspect.getdoc(op.factory) or "")
-    parameters: dict[str, Parameter] = {**op.arguments, **op.options}
+    parameters: Mapping[str, Parameter] = op.written
     optional = {**op.scalar[1].options, **parameters} if op.scalar else parameters
     schemas = {name: argument(op.name, entry, texts.get(name, "")) for name, entry in optional.items()}
     properties = {name: schema for name, schema in schemas.items() if schema is not None and name[0] != "_"}

@@ -40,7 +40,8 @@ def close_arguments(layer: Layer, inputs: Mapping[str, TensorType], shape_of: Sh
     if not faults:
         faults += _infer(layer, given, inputs) or _missing(layer, given)
     constructor, options = (
-        {name: given[name] for name in names if name in given} for names in (layer.op.arguments, layer.op.options)
+        {name: value for name, value in given.items() if name in names}
+        for names in (layer.op.arguments, layer.op.options)
     )
     return dataclasses.replace(found, constructor=constructor, options=options, faults=faults)
 

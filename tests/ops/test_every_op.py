@@ -93,7 +93,7 @@ TABLE: dict[str, tuple[list[str] | dict[str, str], dict[str, Any]]] = {
     **dict.fromkeys("addcmul addcdiv lerp".split(), (["N H", "N H", "N H"], {})),
     **{f"bitwise_{name}": (["N H :int64", "N H :int64"], {}) for name in ("and", "or", "xor")},
     "bitwise_not": (["N H :int64"], {}),
-    "masked_fill": (["N H", "N H :bool"], {"value": float("-inf")}),
+    "masked_fill": (["N H", "N H :bool"], {"value": "-inf"}),
     "logical_xor": (["N H :bool", "N H :bool"], {}),
     "logical_and": (["N H :bool", "N H :bool"], {}),
     "logical_or": (["N H :bool", "N H :bool"], {}),
