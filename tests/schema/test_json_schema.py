@@ -140,7 +140,7 @@ REFUSED_LAYERS = [
     {"out_features": 3},
     {},
     "Linear",
-    "Conv2D", "conv2d", "Conv2dd", "Con2d", "Cnov2d", "Convd2", "Lineer", "Relu", "LeakyRelu", "BatchNorm2D",
+    "Conv2D", "Conv2dd", "Con2d", "Cnov2d", "Convd2", "Lineer", "Relu", "LeakyRelu", "BatchNorm2D",
     "Batchnorm2d", "Maxpool2d", "MaxPol2d", "LayerNrom", "Gelu", "softmx", "torch.load", "os.system", "a b", "",
     ["Linear", 3],
     3,
