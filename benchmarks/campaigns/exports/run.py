@@ -193,10 +193,12 @@ def differences(found: Any, want: Any) -> Iterator[str]:
         elif not value.is_floating_point():
             if not torch.equal(found[name].long(), value.long()):
                 yield f"{name} differs"
-        elif not torch.allclose(
-            found[name].double(), value.double(), 1e-4, 1e-5 * max(1.0, value.abs().nan_to_num().max()), equal_nan=True
-        ):
+        elif not torch.allclose(found[name].double(), value.double(), 1e-4, noise(value), equal_nan=True):
             yield f"{name} differs by {(found[name].double() - value).abs().max().item():.1e}"
+
+
+def noise(value: Tensor) -> float:
+    return 1e-5 * max(1.0, value.abs().nan_to_num().max().item() if value.numel() else 0.0)
 
 
 if __name__ == "__main__":
