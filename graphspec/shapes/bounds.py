@@ -1,30 +1,25 @@
-"""How great and how small whole numbers can be: positions, counts and masks, as formulas of the sizes.
+"""The least and the greatest of whole numbers as formulas of the sizes.
 
-A table of 64 rows that positions 0 … T − 1 choose from works for T ≤ 64, which no shape says. A bound holds for all
-values; it is `met` where it is certain that some value reaches it: the last place along a dim, where an input has
-nothing but True. Two bounds that are met under other conditions need not be met together: ``x - x`` is no T − 1.
+A bound holds for all values; it is `met` where it is certain that some value reaches it: the last place along a dim,
+where an input has nothing but True. Two bounds that are met under other conditions need not be met together: ``x - x``
+is no T − 1.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import sympy
-import torch
 
-from graphspec.shapes.dims import SizeExpr, dim_text, tidy
-from graphspec.shapes.shaped import ShapedLayer, TensorType, ValueRef
+from graphspec.shapes.dims import SizeExpr
 from graphspec.system.torch_private import Max, Min
 
 #: What is the case where a bound is met: (of what, which). Of a dim, counted from behind, it is a place: two values
 #: along one dim are at one place. `SOMEWHERE` is a dim that is not known. Of an input it is how all its values are.
 Condition = tuple[int | str, str]
 SOMEWHERE = 0
-_COMPARISONS = frozenset("eq ne lt le gt ge".split())
-_INDEXED = {"Embedding": "input", "EmbeddingBag": "input", "index_select": "index"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,7 +56,7 @@ class Bounds:
 
     def times(self, other: Bounds) -> Bounds | None:
         """None where either may be below 0."""
-        if not (_is_natural(self) and _is_natural(other)):
+        if not (is_natural(self) and is_natural(other)):
             return None
         pairs = ((self.least, other.least), (self.greatest, other.greatest))
         return Bounds(*(one.with_(two, one.size * two.size) for one, two in pairs))
@@ -90,250 +85,20 @@ class Bounds:
         return Bounds(Bound(self.least.size, None), Bound(self.greatest.size, None))
 
 
-def _is_natural(bounds: Bounds) -> bool:
+def is_natural(bounds: Bounds) -> bool:
+    """Whether no value is below 0."""
     return bool(sympy.sympify(bounds.least.size).is_nonnegative)
 
 
-def _number(value: Any) -> Bounds | None:
+def number(value: Any) -> Bounds | None:
+    """Of a whole number, or a size, by itself."""
     if isinstance(value, bool) or not isinstance(value, int | SizeExpr):
         return None
     size = value.dim if isinstance(value, SizeExpr) else sympy.Integer(value)
     return Bounds(Bound(size), Bound(size))
 
 
-def _either(of: str, layer: str = "") -> Bounds:
+def either(of: str, layer: str = "") -> Bounds:
     """Of bools that an input decides."""
     least, greatest = frozenset([(of, f"False {layer}")]), frozenset([(of, f"True {layer}")])
     return Bounds(Bound(sympy.S.Zero, least), Bound(sympy.S.One, greatest))
-
-
-class Known:
-    """The bounds of values, as far as they are known: of whole numbers that no input gives, and of bools."""
-
-    def __init__(self, inputs: Mapping[str, TensorType]) -> None:
-        self._of: dict[ValueRef, Bounds] = {
-            ValueRef(name): _either(name) for name, kind in inputs.items() if kind.dtype == torch.bool
-        }
-        self._inputs = inputs
-
-    def add(self, layer: ShapedLayer, types: Mapping[ValueRef, TensorType]) -> None:
-        """Note what is known of the values that `layer` gives."""
-        kind = layer.outputs.get(())
-        if kind is None or kind.dtype.is_floating_point or kind.dtype.is_complex:
-            return
-        found = self._found(layer, kind, types)
-        if found is not None:
-            self._of[ValueRef(layer.name)] = found
-
-    def _found(self, layer: ShapedLayer, kind: TensorType, types: Mapping[ValueRef, TensorType]) -> Bounds | None:
-        if rule := _RULES.get(layer.type):
-            return rule(_Call(layer, kind, types, self._of))
-        if kind.dtype != torch.bool:
-            return None
-        value, other = layer.operands.get("input"), layer.operands.get("other", layer.arguments.get("other"))
-        if (
-            layer.type in _COMPARISONS
-            and isinstance(value, ValueRef)
-            and _divides(self._inputs.get(value.layer), other)
-        ):
-            return _either(value.layer, layer.name)
-        return _either("").uncertain
-
-    def needed(
-        self, name: str, operands: Mapping[str, Any], types: Mapping[ValueRef, TensorType]
-    ) -> Iterator[tuple[Any, str]]:
-        """What has to hold of the sizes so that the indices given to a layer are rows of its table, and what to say
-        where it does not."""
-        port = _INDEXED.get(name)
-        ids = self._of.get(operands[port]) if port else None
-        if ids is None:
-            return
-        rows = operands["num_embeddings"] if port == "input" else types[operands["input"]].shape[operands["dim"]]
-        if ids.greatest.met is not None:
-            said = f"its indices go up to {dim_text(tidy(ids.greatest.size))}, the last row is {dim_text(rows - 1)}"
-            yield sympy.Le(ids.greatest.size, rows - 1), said
-        if ids.least.met is not None:
-            yield sympy.Ge(ids.least.size, 0), f"its indices begin at {dim_text(tidy(ids.least.size))}"
-
-
-def _divides(kind: TensorType | None, number: Any) -> bool:
-    """Whether an input of `kind` can have values on either side of `number`, and on it."""
-    if kind is None or isinstance(number, bool) or not isinstance(number, int) or kind.dtype == torch.bool:
-        return False
-    limits = torch.finfo(torch.float16) if kind.dtype.is_floating_point else torch.iinfo(kind.dtype)
-    return limits.min < number < limits.max
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Call:
-    """A layer whose values are asked for, and what is known of those that it is given."""
-
-    layer: ShapedLayer
-    kind: TensorType
-    types: Mapping[ValueRef, TensorType]
-    known: Mapping[ValueRef, Bounds]
-
-    def given(self, port: str) -> Any:
-        given = {**self.layer.arguments, **self.layer.operands}
-        parameter = self.layer.op.options.get(port)
-        return given.get(port, parameter and parameter.default)
-
-    def bounds(self, port: str = "input") -> Bounds | None:
-        value = self.given(port)
-        return self.known.get(value) if isinstance(value, ValueRef) else _number(value)
-
-    def rank(self, port: str = "input") -> int:
-        return len(self.types[self.given(port)].shape)
-
-    def size(self, argument: str) -> Any:
-        """How many values there are along the dim, or the dims, that an argument names; along all without it."""
-        dims, shape = self.given(argument), self.types[self.given("input")].shape
-        chosen = range(len(shape)) if dims is None else dims if isinstance(dims, list | tuple) else [dims]
-        return sympy.prod([shape[dim] for dim in chosen])
-
-
-def _combined(by: Callable[[Bounds, Bounds], Bounds | None]) -> Callable[[_Call], Bounds | None]:
-    def rule(call: _Call) -> Bounds | None:
-        one, two = call.bounds("input"), call.bounds("other")
-        return by(one, two) if one and two and call.given("alpha") in (None, 1) else None
-
-    return rule
-
-
-def _kept(call: _Call) -> Bounds | None:
-    return call.bounds()
-
-
-def _to(call: _Call) -> Bounds | None:
-    """Numbers as others, where they fit."""
-    bounds = call.bounds()
-    if bounds is None or call.kind.dtype not in (torch.int64, torch.int32, torch.bool):
-        return None
-    numbers = call.kind.dtype == torch.bool and call.types[call.given("input")].dtype != torch.bool
-    return _either("").uncertain if numbers else bounds
-
-
-def _unsqueezed(call: _Call) -> Bounds | None:
-    bounds, place = call.bounds(), call.given("dim")
-    behind = place - call.rank() - 1 if place >= 0 else place  # the new dim, from behind
-    return bounds and bounds.moved(lambda dim: dim - 1 if dim <= behind else dim)
-
-
-def _squeezed(call: _Call) -> Bounds | None:
-    bounds, place = call.bounds(), call.given("dim")
-    if bounds is None or not isinstance(place, int):
-        return None
-    gone = place - call.rank() if place >= 0 else place
-    shape = call.types[call.given("input")].shape
-    if shape[gone] != 1:
-        return bounds
-    return bounds.moved(lambda dim: dim + 1 if dim < gone else dim)
-
-
-def _exchanged(call: _Call) -> Bounds | None:
-    bounds, rank = call.bounds(), call.rank()
-    first, second = (place - rank if place >= 0 else place for place in (call.given("dim0"), call.given("dim1")))
-    return bounds and bounds.moved(lambda dim: {first: second, second: first}.get(dim, dim))
-
-
-def _permuted(call: _Call) -> Bounds | None:
-    bounds, rank = call.bounds(), call.rank()
-    order = [place % rank for place in call.given("dims")]
-    return bounds and bounds.moved(lambda dim: order.index(dim % rank) - rank)
-
-
-def _reshaped(call: _Call) -> Bounds | None:
-    """The same values; where along which dim is no longer known."""
-    bounds = call.bounds()
-    return bounds and bounds.moved(lambda _: SOMEWHERE, call.layer.name)
-
-
-def _reordered(call: _Call) -> Bounds | None:
-    bounds = call.bounds()
-    return bounds and bounds.moved(lambda dim: dim, call.layer.name)
-
-
-def _some(call: _Call) -> Bounds | None:
-    bounds = call.bounds()
-    return bounds and bounds.uncertain
-
-
-def _arange(call: _Call) -> Bounds | None:
-    end = _number(call.given("end"))
-    if end is None or call.given("start") not in (None, 0) or call.given("step") not in (None, 1):
-        return None
-    least, greatest = (frozenset([(-1, which)]) for which in ("first", "last"))
-    return Bounds(Bound(sympy.S.Zero, least), Bound(end.greatest.size - 1, greatest))
-
-
-def _all_alike(bounds: Bounds) -> bool:
-    """Whether all values are at once what the bounds are, none of them below 0."""
-    return _is_natural(bounds) and not any(isinstance(of, int) for of, _ in bounds.greatest.met or ())
-
-
-def _counted(call: _Call) -> Bounds | None:
-    """A running sum: the last is the sum of all."""
-    bounds = call.bounds()
-    if bounds is None or not _all_alike(bounds):
-        return None
-    return Bounds(bounds.least, dataclasses.replace(bounds.greatest, size=bounds.greatest.size * call.size("dim")))
-
-
-def _summed(call: _Call) -> Bounds | None:
-    bounds = call.bounds()
-    if bounds is None or not _all_alike(bounds):
-        return None
-    return Bounds(
-        *(dataclasses.replace(end, size=end.size * call.size("dim")) for end in (bounds.least, bounds.greatest))
-    )
-
-
-def _index(call: _Call) -> Bounds | None:
-    """Where the greatest or the least stands along a dim."""
-    return Bounds(Bound(sympy.S.Zero, None), Bound(sympy.sympify(call.size("dim")) - 1, None))
-
-
-def _held(call: _Call) -> Bounds | None:
-    bounds, low, high = call.bounds(), call.given("min"), call.given("max")
-    whole = all(value is None or (isinstance(value, int) and not isinstance(value, bool)) for value in (low, high))
-    return bounds.between(low, high) if bounds and whole else None
-
-
-def _constant(call: _Call) -> Bounds | None:
-    data = call.given("data")
-    numbers = [*_flat(data)] if data is not None else []
-    if not numbers or call.layer.init or not all(isinstance(number, int) for number in numbers):
-        return None
-    found = Bounds(Bound(sympy.Integer(min(numbers))), Bound(sympy.Integer(max(numbers))))
-    return found if len({*numbers}) == 1 else found.uncertain
-
-
-def _flat(data: Any) -> Iterator[Any]:
-    if isinstance(data, list | tuple):
-        yield from itertools.chain.from_iterable(map(_flat, data))
-    else:
-        yield data
-
-
-_RULES: Mapping[str, Callable[[_Call], Bounds | None]] = {
-    "arange": _arange,
-    "Buffer": _constant,
-    "add": _combined(Bounds.plus),
-    "sub": _combined(lambda one, two: one.plus(two.turned())),
-    "mul": _combined(Bounds.times),
-    "neg": lambda call: (bounds := call.bounds()) and bounds.turned(),
-    "clamp": _held,
-    "cumsum": _counted,
-    "sum": _summed,
-    "argmax": _index,
-    "argmin": _index,
-    "to": _to,
-    "unsqueeze": _unsqueezed,
-    "squeeze": _squeezed,
-    "transpose": _exchanged,
-    "permute": _permuted,
-    **dict.fromkeys(("expand", "expand_as", "Identity"), _kept),
-    **dict.fromkeys(("flip", "roll"), _reordered),
-    **dict.fromkeys(("reshape", "flatten", "Flatten", "Unflatten"), _reshaped),
-    **dict.fromkeys(("slice", "narrow", "select", "index_select"), _some),
-}

@@ -12,12 +12,12 @@ import torch
 from graphspec.diagnostics import CODES, Code, Diagnostic, GraphspecError, quoted, suggest, warn
 from graphspec.graph import Choice, Layer, LayerGraph, Ref
 from graphspec.shapes.arguments import Arguments, close_arguments, faults_without_shapes
-from graphspec.shapes.bounds import Known
 from graphspec.shapes.budget import Budget
 from graphspec.shapes.call import FrozenDim, Refused, Run, WrongDtype
 from graphspec.shapes.checks import cropped, faults_before_running, unequal
 from graphspec.shapes.conditions import Ranges
 from graphspec.shapes.dims import Dim, dim_text, has_choice, readable, symbol
+from graphspec.shapes.indices import Known
 from graphspec.shapes.lints import lints
 from graphspec.shapes.outcomes import within
 from graphspec.shapes.parameters import close_init, close_tie

@@ -43,6 +43,8 @@ GREATEST: dict[str, tuple[dict[str, Any], int | None]] = {
     "real tokens, counted": ({**REAL, "c": {"type": "cumsum", "dim": 1}}, 7),
     "real tokens, counted, where they are": ({**REAL, "c": {"type": "cumsum", "dim": 1},
                                               "a": {"type": "mul", "from": ["c", "k"]}}, 7),
+    "real tokens, counted twice": ({**REAL, "c": {"type": "cumsum", "dim": 1},
+                                    "d": {"type": "cumsum", "dim": 1}}, None),
     "how many real tokens": ({**REAL, "c": {"type": "sum", "dim": [1]}}, 7),
     "one of two that exclude each other": (
         {**REAL, "o": {"type": "eq", "from": "x", "other": 0}, "p": {"type": "to", "dtype": "int64"},
