@@ -40,6 +40,7 @@ from graphspec.exporting.tolerance import MOST_SCALED, allowed_error, error, mag
 SIZES = (1, 2, 3, 4, 8, 13)
 SECONDS = 120
 Run = Callable[[Mapping[str, Tensor]], dict[str, Any]]
+Judging = Callable[[Any, list[str]], Iterator[tuple[str, str]]]
 
 
 def main() -> None:
@@ -59,11 +60,11 @@ def main() -> None:
     found: dict[str, dict[str, str]] = {}
     if options.json and options.json.is_file():
         found = json.loads(options.json.read_text())
-    _warm_up()
+    warm_up()
     for case in chosen:
         if case.name in found:
             continue
-        found[case.name] = _apart(case, formats)
+        found[case.name] = apart(case, formats, judge)
         for format, verdict in found[case.name].items():
             if verdict != "right":
                 print(f"{case.name}: {format}: {verdict}", flush=True)
@@ -74,7 +75,7 @@ def main() -> None:
         print(format, dict(counts))
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """What every child would import and build again."""
     with open(os.devnull, "w") as null:
         sys.stdout, kept = null, sys.stdout
@@ -83,8 +84,8 @@ def _warm_up() -> None:
         sys.stdout = kept
 
 
-def _apart(case: Case, formats: list[str]) -> dict[str, str]:
-    """:func:`judge` in a process of its own: a crash or a hang is a verdict."""
+def apart(case: Any, formats: list[str], judge: Judging) -> dict[str, str]:
+    """The verdicts of `judge` from a process of its own: a crash or a hang is one too."""
     read, write = os.pipe()
     process = os.fork()
     if not process:
@@ -117,7 +118,7 @@ def judge(case: Case, formats: list[str]) -> Iterator[tuple[str, str]]:
     try:
         captured = capture(network)
     except GraphspecError as refusal:
-        yield "capture", _refusal(refusal)
+        yield "capture", refusal_of(refusal)
         return
     reference = Reference(captured.network)
     samples = list(_samples(captured.sampler, captured.shaped, reference))
@@ -127,7 +128,7 @@ def judge(case: Case, formats: list[str]) -> Iterator[tuple[str, str]]:
                 check_formats(network.shaped, [format])
                 run = WRITERS[format](captured, Path(folder) / format)
             except GraphspecError as refusal:
-                yield format, _refusal(refusal)
+                yield format, refusal_of(refusal)
                 continue
             except Exception as fault:
                 yield format, f"raised: {type(fault).__name__}: {str(fault)[:200]}"
@@ -135,9 +136,10 @@ def judge(case: Case, formats: list[str]) -> Iterator[tuple[str, str]]:
             yield format, _compare(run, reference, samples)
 
 
-def _refusal(refusal: GraphspecError) -> str:
+def refusal_of(refusal: GraphspecError) -> str:
+    """A refusal as a verdict, which tells whether it names a layer."""
     diagnostic = refusal.diagnostics[0]
-    word = "refused" if diagnostic.at[:1] == ("layers",) else "refused without a place"
+    word = "refused" if diagnostic.at[:1] in (("layers",), ("inputs",)) else "refused without a place"
     return f"{word}: {diagnostic.message[:300]}"
 
 

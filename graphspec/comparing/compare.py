@@ -167,7 +167,7 @@ def _outputs(before: Network, after: Network) -> list[Row]:
                 continue
             difference = error(b, answer.single[name])
             noise = error(answer.single[name], a)
-            within = error(b, a) <= allowed_error(a, noise)
+            within = error(b, a) <= allowed_error(a, noise, answer.unit(name))
             most, all_within = found.get(name, (0.0, True))
             found[name] = (max(most, difference), all_within and within)
     differing = {name: (most, within) for name, (most, within) in sorted(found.items()) if most > 0}

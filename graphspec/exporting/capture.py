@@ -16,6 +16,7 @@ from torch.export import Dim, ExportedProgram, export
 from graphspec.compiler import Network
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting.guards import loosen, proven, span_of, suspect
+from graphspec.exporting.layer_map import failing_layer
 from graphspec.exporting.open_shapes import OpenSizes, open_sequences
 from graphspec.exporting.sampler import Sampler, accepts
 from graphspec.shapes.shaped import ShapedGraph
@@ -200,30 +201,17 @@ def _without_paths(program: ExportedProgram) -> ExportedProgram:
 
 def _refused(network: Network, inputs: Mapping[str, Tensor], error: Exception) -> GraphspecError:
     """`error` as a diagnostic at the layer that torch was tracing."""
-    entered: list[str] = []
     module, shaped = network.module, network.shaped
-    handles = [
-        child.register_forward_pre_hook(lambda _module, _args, name=name: entered.append(name))
-        for name, child in module.named_modules()
-        if name
-    ]
-    try:
+
+    def again() -> None:
         with quiet():
             export(module, tuple(inputs.values()), dynamic_shapes=_dynamic(shaped), strict=False)
-    except Exception as again:  # the same error once more, this time with the hooks' trail
-        error = again
-    finally:
-        for handle in handles:
-            handle.remove()
-    layer = next((layer for name in reversed(entered) for layer in shaped.layers if within(name, layer.module)), None)
+
+    layer, told = failing_layer(network, again)
+    error = told or error
     where = layer or "the network"
     message = f"torch.export cannot capture {where}: {first_line(error)}"
     return fail("not-exportable", message, at=layer.at if layer else ())
-
-
-def within(name: str, module: str) -> bool:
-    """Whether submodule `name` is `module` or inside it."""
-    return name == module or name.startswith(f"{module}.")
 
 
 def first_line(error: BaseException) -> str:

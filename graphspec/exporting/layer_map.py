@@ -1,15 +1,16 @@
-"""Which layer of the spec each node of a captured program came from."""
+"""Which layer of the spec a node of a captured program came from, or an error that its module raised."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 
-from graphspec.exporting.capture import within
-from graphspec.shapes.shaped import ShapedGraph
+from graphspec.compiler import Network
+from graphspec.shapes.shaped import ShapedGraph, ShapedLayer
 
 _CALL = re.compile(r"@(\d+)$")
 
@@ -29,6 +30,30 @@ def layers_of_nodes(graph: torch.fx.Graph, shaped: ShapedGraph) -> dict[str, str
         if layer_name:
             found[node.name] = layer_name
     return found
+
+
+def failing_layer(network: Network, run: Callable[[], Any]) -> tuple[ShapedLayer | None, Exception | None]:
+    """The layer that was entered last before `run`, which calls the network's module, raised; and what it raised."""
+    entered: list[str] = []
+    handles = [
+        child.register_forward_pre_hook(lambda _module, _args, name=name: entered.append(name))
+        for name, child in network.module.named_modules()
+        if name
+    ]
+    try:
+        run()
+    except Exception as error:  # torch raises many types
+        found = (layer for name in reversed(entered) for layer in network.shaped.layers if within(name, layer.module))
+        return next(found, None), error
+    finally:
+        for handle in handles:
+            handle.remove()
+    return None, None
+
+
+def within(name: str, module: str) -> bool:
+    """Whether submodule `name` is `module` or inside it."""
+    return name == module or name.startswith(f"{module}.")
 
 
 def _layer(stack: Mapping[str, tuple[str, object]], calls: Mapping[str, list[str]]) -> str | None:

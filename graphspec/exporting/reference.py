@@ -15,6 +15,8 @@ from torch.overrides import TorchFunctionMode
 
 from graphspec.compiler import Network
 from graphspec.exporting.capture import eval_copy
+from graphspec.exporting.machine_epsilon import outputs_of, units_of
+from graphspec.exporting.tolerance import FLOAT32, error
 from graphspec.shapes.shaped import ShapedGraph
 
 Arrays = dict[str, NDArray[Any]]
@@ -22,10 +24,18 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
-    """One input's answers: ``double`` by the float64 module, ``single`` by the float32 one, by output name."""
+    """One input's answers: ``double`` by the float64 module, ``single`` by the module itself, by output name.
+
+    ``units`` says how coarsely the module rounds on the way to each, as float32 where nothing is said.
+    """
 
     double: Arrays
     single: Arrays
+    units: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def unit(self, name: str) -> float:
+        """The unit of output `name`; see ``machine_epsilon``."""
+        return self.units.get(name, FLOAT32)
 
 
 class Reference:
@@ -39,6 +49,8 @@ class Reference:
         self.double = eval_copy(network.module, torch.float64)
         self.network = network.with_module(self.single, network.weights)
         self.output_names = list(network.shaped.outputs)
+        self.units = units_of(self.network)
+        self.output_units = outputs_of(network.shaped, self.units)
 
     @property
     def shaped(self) -> ShapedGraph:
@@ -47,7 +59,11 @@ class Reference:
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> Answer:
         """Run both modules on `inputs`."""
-        return Answer(self.in_double(inputs), self.in_single(inputs))
+        return self.answer(self.in_double(inputs), self.in_single(inputs))
+
+    def answer(self, double: Arrays, single: Arrays) -> Answer:
+        """Both answers to one input, with the units of this network."""
+        return Answer(double, single, self.output_units)
 
     def in_single(self, inputs: Mapping[str, Tensor]) -> Arrays:
         """What the module itself answers."""
@@ -98,7 +114,5 @@ class _Promoted(TorchFunctionMode):
 
 
 def noise(answer: Answer, name: str) -> float:
-    """The float32 module's own error at output `name`: max|float32 − float64|."""
-    from graphspec.exporting.tolerance import error
-
+    """The module's own error at output `name`: max|float32 − float64|."""
     return error(answer.single[name], np.asarray(answer.double[name]))

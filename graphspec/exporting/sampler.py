@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.compiler import Network
-from graphspec.diagnostics import fail
+from graphspec.diagnostics import GraphspecError, fail
+from graphspec.exporting.layer_map import failing_layer
 from graphspec.shapes.dims import Dim
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 from graphspec.spec.dims import GREATEST
@@ -46,9 +47,7 @@ class Sampler:
         ones = dict.fromkeys(inputs, 1)
         sizes = next((s for s in _candidates(shaped) if accepts(module, cls(inputs, s, ones).draw(s))), None)
         if sizes is None:
-            raise fail(
-                "not-exportable", "the network accepts none of the sizes tried for its dynamic dims", ("inputs",)
-            )
+            raise _refusing(network, cls(inputs, next(_candidates(shaped)), ones))
         limits = {name: _limit(module, cls(inputs, sizes, ones), name) for name, t in inputs.items() if is_integer(t)}
         return cls(inputs, sizes, limits)
 
@@ -65,6 +64,16 @@ class Sampler:
         high = 2 if kind.dtype == torch.bool else self.limits.get(name, 1)
         ids = torch.randint(high, shape, generator=generator) if scale else torch.zeros(shape, dtype=torch.int64)
         return ids.to(kind.dtype)
+
+
+def _refusing(network: Network, sampler: Sampler) -> GraphspecError:
+    """What a network that accepts none of the sizes tried refuses them with, at the layer that does."""
+    module, values = network.module, sampler.draw().values()
+    layer, error = failing_layer(network, lambda: module(*values))
+    if layer is None:
+        return fail("not-exportable", "the network accepts none of the sizes tried for its dynamic dims", ("inputs",))
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return fail("not-exportable", f"{layer} accepts no size that was tried: {reason}", layer.at)
 
 
 def is_integer(kind: TensorType) -> bool:

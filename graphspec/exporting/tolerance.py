@@ -1,16 +1,26 @@
-"""How far a float32 computation may lie from the float64 one: as far as rounding alone would put it, and no farther."""
+"""How far a computation may lie from the float64 one: as far as rounding alone would put it, and no farther.
+
+How coarse rounding is, is a `unit`: the machine epsilon of the coarsest dtype on the way to an output, float32's where
+nothing else is said; see ``machine_epsilon``.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: Another order of summation is allowed this many times the float32 module's own error against float64.
+#: The unit of float32.
+FLOAT32 = 2.0**-23
+#: Another order of summation is allowed this many times the module's own error against float64.
 NOISE_FACTOR = 16.0
-#: A module whose float32 answer is exact by luck still leaves a runtime this many ulp of max|reference|.
+#: A module whose answer is exact by luck still leaves a runtime this many ulp of max|reference|.
 FLOOR_ULPS = 4
-#: Whatever the noise, an error above this share of max|reference| is a fault.
+#: Whatever the noise, an error above this share of max|reference| is a fault; in another dtype, as many of its units.
 MOST_SCALED = 1e-5
+#: Below this, float32 has lost its digits on the way: the least normal number over the unit. No answer is so small.
+NEGLIGIBLE = 1e-31
 
 
 def magnitude(reference: NDArray[np.generic]) -> float:
@@ -19,14 +29,21 @@ def magnitude(reference: NDArray[np.generic]) -> float:
     return float(finite.max()) if finite.size else 0.0
 
 
-def floor_error(reference: NDArray[np.generic]) -> float:
-    """`FLOOR_ULPS` of float32's spacing at max|reference|."""
-    return FLOOR_ULPS * float(np.spacing(np.float32(magnitude(reference))))
+def floor_error(reference: NDArray[np.generic], unit: float = FLOAT32) -> float:
+    """`FLOOR_ULPS` of the spacing at max|reference|, `NEGLIGIBLE` at least."""
+    greatest = magnitude(reference)
+    spacing = math.ldexp(unit, math.frexp(greatest)[1] - 1) if greatest else 0.0
+    return max(FLOOR_ULPS * spacing, NEGLIGIBLE)
 
 
-def allowed_error(reference: NDArray[np.float64], noise: float) -> float:
-    """The greatest allowed max|candidate − reference|, where `noise` is the float32 module's own such error."""
-    return min(max(NOISE_FACTOR * noise, floor_error(reference)), MOST_SCALED * magnitude(reference))
+def most_error(reference: NDArray[np.generic], unit: float = FLOAT32) -> float:
+    """The error above which no noise excuses it: `MOST_SCALED` of max|reference|, as many units in other dtypes."""
+    return max(MOST_SCALED * unit / FLOAT32 * magnitude(reference), NEGLIGIBLE)
+
+
+def allowed_error(reference: NDArray[np.float64], noise: float, unit: float = FLOAT32) -> float:
+    """The greatest allowed max|candidate − reference|, where `noise` is the module's own such error."""
+    return min(max(NOISE_FACTOR * noise, floor_error(reference, unit)), most_error(reference, unit))
 
 
 def error(candidate: NDArray[np.generic], reference: NDArray[np.generic]) -> float:

@@ -39,6 +39,7 @@ _CPP = {
 
 def write(order: Order, path: Path) -> None:
     """Write ``model.pt``."""
+    warn("deprecated", "torch has deprecated TorchScript since 2.11", at=("export", "formats"), hint='"pt2" follows it')
     write_torchscript(order.capture, path, order.properties)
 
 
@@ -64,7 +65,6 @@ def write_torchscript(capture: Capture, path: Path, extra_files: Mapping[str, st
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         message = f"TorchScript does not exist on Python {version}"
         raise fail("not-exportable", message, at=("export", "formats"), hint='use "pt2" or "onnx" instead')
-    warn("deprecated", "torch has deprecated TorchScript since 2.11", at=("export", "formats"), hint='"pt2" follows it')
     try:
         scripted = _script(scriptable(capture.network.module))
     except Exception as error:  # torch.jit raises RuntimeError, OSError, NotSupportedError and others

@@ -22,9 +22,10 @@ POSITIVE: dict[str, Callable[[Tensor], Tensor]] = {
     "positive × 10": lambda values: values.abs() * 10,
     "above 1": lambda values: values.abs() + 1,
 }
-#: Every id of an integer input is used once, where all inputs together then have at most this many elements and the
-#: network as many operations as a costly one for a sample.
+#: Every id of an integer input is used once, where all inputs together then have at most this many elements, and the
+#: network takes at most this many floating-point operations.
 MOST_ELEMENTS = 1 << 20
+MOST_FLOPS = 2e10
 #: A size of every open dim, that of the largest batch too: as many rows see, for one, what a unit does that ReLU holds
 #: at zero on most of them.
 ODD_SIZE = 17
@@ -35,7 +36,7 @@ MOST_BOUND = 1e6
 #: The greatest size of a dim is a case up to this.
 LONGEST = 1024
 #: A network with more floating-point operations for one sample than this has its families on fewer rows.
-COSTLY_FLOPS = 2e10
+COSTLY_FLOPS = 5e8
 COSTLY_ROWS = 2
 
 
@@ -57,8 +58,9 @@ def cases(shaped: ShapedGraph, sampler: Sampler, sample: Mapping[str, Tensor] | 
     """Every case, in an order that never changes; the network may be too small for some, and refuse them.
 
     Each magnitude of `SCALES`, zeros, real rows of `sample`, every open dim at several sizes including 1, every id, and
-    one case twice. A costly network has the same with one row for all but the magnitude 1, `COSTLY_ROWS` real rows, and
-    no size beyond the ordinary one plus 1: it spends its operations on many places of a sample, which are as many rows.
+    one case twice. A costly network has the same with one row for all but the magnitude 1, `COSTLY_ROWS` real rows, no
+    batch beyond the ordinary one, and of other dims no size between the least and one more than the ordinary: it spends
+    its operations on many places of a sample, which are as many rows.
     """
     costly, batch, few = is_costly(shaped, sampler.sizes), batch_dim(shaped), _few(shaped, sampler)
     sizes = {name: _sizes(shaped, sampler, name, name == batch, costly) for name in shaped.dims}
@@ -75,7 +77,8 @@ def cases(shaped: ShapedGraph, sampler: Sampler, sample: Mapping[str, Tensor] | 
             else:
                 made.append(_normal(sampler, 1.0, few, {name: size}, seed=20 + k))
     made += [*_every_id(shaped, sampler), *_named_ids(shaped, sampler)]
-    return [*made, dataclasses.replace(ordinary, name=f"{ordinary.name}, again", within=ordinary)]
+    again = next((case for case in reversed(made) if costly and case.within is whole), ordinary)
+    return [*made, dataclasses.replace(again, name=f"{again.name}, again", within=again)]
 
 
 def further_cases(shaped: ShapedGraph, sampler: Sampler) -> list[Case]:
@@ -117,18 +120,22 @@ def _head(whole: Case, rows: int, name: str) -> Case:
     """The first `rows` of `whole`, or all of it where it has no more."""
     inputs = {name: tensor[:rows] for name, tensor in whole.inputs.items()}
     same = all(len(tensor) == rows for tensor in whole.inputs.values())
-    return dataclasses.replace(whole, name=name) if same else Case(name, whole.family, inputs, whole)
+    return Case(name, whole.family, whole.inputs if same else inputs, whole)
 
 
 def _sizes(shaped: ShapedGraph, sampler: Sampler, name: str, batch: bool, costly: bool) -> list[int]:
     """The three least sizes of a dim and its greatest, one less than the ordinary, and about twice that or a batch.
 
-    `ODD_SIZE` stands for the whole batch, and beside twice the size.
+    `ODD_SIZE` stands for the whole batch, and beside twice the size. Where the network is `costly`, fewer of them.
     """
     (least, most), ordinary = shaped.dims[name], sampler.sizes[name]
-    greatest = {ordinary + 1} if costly else {max(ODD_SIZE, ordinary + 1)} if batch else {2 * ordinary + 1, ODD_SIZE}
-    ends = {least, least + 1, least + 2, *([most] if most and most <= LONGEST and not costly else [])}
-    return [k for k in sorted({*ends, ordinary - 1, *greatest} - {0, ordinary}) if least <= k <= (most or k)]
+    if costly:
+        wanted = {1, least} if batch else {least, least + 1, least + 2, ordinary + 1}
+    else:
+        greatest = {max(ODD_SIZE, ordinary + 1)} if batch else {2 * ordinary + 1, ODD_SIZE}
+        ends = {least, least + 1, least + 2, *([most] if most and most <= LONGEST else [])}
+        wanted = {*ends, ordinary - 1, *greatest}
+    return [k for k in sorted(wanted - {0, ordinary}) if least <= k <= (most or k)]
 
 
 def _real(batch: str | None, sample: Mapping[str, Tensor] | None, rows: int) -> Iterator[Case]:
@@ -157,7 +164,7 @@ def _every_id(shaped: ShapedGraph, sampler: Sampler) -> Iterator[Case]:
         sizes = {**sampler.sizes, dims[0]: math.ceil(limit / per_row)}
         if not _within(sizes, shaped):
             continue
-        if _work(shaped, sizes) > COSTLY_FLOPS or _elements(shaped, sizes) > MOST_ELEMENTS:
+        if _work(shaped, sizes) > MOST_FLOPS or _elements(shaped, sizes) > MOST_ELEMENTS:
             continue
         inputs = sampler.draw(sizes)
         ids = inputs[name].flatten()

@@ -17,7 +17,7 @@ from graphspec.diagnostics import fail
 from graphspec.exporting.capture import eval_copy, first_line
 from graphspec.exporting.reference import Answer, Arrays, Reference, as_array, as_float64, in_float64, noise
 from graphspec.exporting.sampler import REFUSALS
-from graphspec.exporting.tolerance import allowed_error, error
+from graphspec.exporting.tolerance import FLOAT32, allowed_error, error
 from graphspec.verifying.cases import Case
 from graphspec.verifying.rule import Status, judge, refused
 from graphspec.verifying.runner import Outputs
@@ -25,20 +25,22 @@ from graphspec.verifying.verify_report import Comparison
 
 #: How wrong the weights are in the network that an output must be able to tell from the right one.
 DAMAGE = 1e-3
+#: The families of a costly network in which its rounding is asked, and the first in which damage is.
+TOLD = ("normal × 1", "zeros")
 #: Why an output is inconclusive in every case.
 SAME = "the same for every input"
-#: Half a unit in the last place of float32, relative; and what 64 such errors of one sign come to. On zeros
-#: a map is constant, all its roundings have one sign, and a mean does not cancel them as it cancels random ones.
-HALF_ULP = 2.0**-24
-ONE_SIDED = 2.0**-18
+#: Half a unit in the last place; and what 64 such errors of one sign come to. On zeros a map is constant, all its
+#: roundings have one sign, and a mean does not cancel them as it cancels random ones.
+HALF_ULP = 0.5
+ONE_SIDED = 32.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Truth:
     """A case with its answers: of the module in both precisions, and of two variants of it in float64.
 
-    ``damaged`` has slightly wrong weights; ``rounded`` has each layer's values rounded as float32 might have them. The
-    first case of a family has them for all of it; those of the others are empty.
+    ``damaged`` has slightly wrong weights; ``rounded`` has each layer's values rounded as its dtype might have them.
+    The first case of a family has them for all of it, as far as they are needed; those of the others are empty.
     """
 
     case: Case
@@ -60,18 +62,39 @@ class Oracle:
         self._damaged = eval_copy(self.reference.double)
         self._has_weights = _damage(self._damaged)
 
-    def truths(self, cases: Iterable[Case]) -> list[Truth]:
-        """The truth about each of `cases` that the module accepts."""
+    def truths(self, cases: Iterable[Case], costly: bool = False) -> list[Truth]:
+        """The truth about each of `cases` that the module accepts.
+
+        Rounding and damage are asked in each family; of a `costly` module, whose outputs are of many sums, rounding in
+        `TOLD` alone, and damage until each output has been seen to move.
+        """
         answers: dict[str, Answer | None] = {}
         found: dict[str, Truth] = {}
-        families: set[str] = set()
+        firsts: dict[str, str] = {}
         for case in cases:
-            answer = self._answer(case, answers)
-            if answer:
-                told = case.family in families
-                found[case.name] = Truth(case, answer, *(({}, {}) if told else self._variants(case)))
-                families.add(case.family)
+            if answer := self._answer(case, answers):
+                found[case.name] = Truth(case, answer, {}, {})
+                known = firsts.setdefault(case.family, case.name)
+                if costly and case.within and len(_rows(case)) < len(_rows(found[known].case)):
+                    firsts[case.family] = case.name  # the fewest rows will do
+        for family, name in firsts.items():
+            if not costly or family in TOLD:
+                found[name] = dataclasses.replace(found[name], rounded=self._rounded(found[name].case))
+        self._add_damaged(found, firsts, costly)
         return list(found.values())
+
+    def _add_damaged(self, found: dict[str, Truth], firsts: Mapping[str, str], costly: bool) -> None:
+        """Add what slightly wrong weights answer, family by family."""
+        noise, still = family_noise(list(found.values())), set(self.reference.output_names)
+        for family in sorted(firsts, key=lambda family: family not in TOLD):
+            if costly and (not still or family == "zeros"):
+                continue
+            truth = found[firsts[family]]
+            truth = dataclasses.replace(truth, damaged=self._damaged_answer(truth.case))
+            found[firsts[family]] = truth
+            for (_, output), moved in family_movement([truth]).items():
+                if moved > allowed_error(truth.answer.double[output], noise[family, output], truth.answer.unit(output)):
+                    still.discard(output)
 
     def _answer(self, case: Case, answers: dict[str, Answer | None]) -> Answer | None:
         """The module's answer to `case`, from `answers` or added to them; None where it refuses the inputs."""
@@ -88,7 +111,7 @@ class Oracle:
             self._check_sizes(case, error)
             return None
         double = _first_rows(whole, single) if whole else None
-        return Answer(double or self.reference.in_double(case.inputs), single)
+        return self.reference.answer(double or self.reference.in_double(case.inputs), single)
 
     def _check_sizes(self, case: Case, error: Exception) -> None:
         """Raise where the network refuses the sizes of `case`, which its dims allow, and not only its values."""
@@ -101,20 +124,28 @@ class Oracle:
             hint = "a range under [dims] that leaves these sizes out"
             raise fail("not-exportable", message, ("inputs",), hint) from error
 
-    def _variants(self, case: Case) -> tuple[Arrays, Arrays]:
-        """What the damaged and the rounded module answer."""
-        inputs = plain = list(map(as_float64, case.inputs.values()))
+    def _damaged_answer(self, case: Case) -> Arrays:
+        inputs = list(map(as_float64, case.inputs.values()))
         if not self._has_weights:
             inputs = [value * (1 + DAMAGE) if value.is_floating_point() else value for value in inputs]
         with torch.no_grad(), in_float64():
-            damaged = self.reference.by_name(self._damaged(*inputs))
-            rounding = Rounded(self.reference.double, ONE_SIDED if case.family == "zeros" else HALF_ULP)
-            return damaged, self.reference.by_name(rounding.run(*plain))
+            return self.reference.by_name(self._damaged(*inputs))
+
+    def _rounded(self, case: Case) -> Arrays:
+        ulps = ONE_SIDED if case.family == "zeros" else HALF_ULP
+        rounding = Rounded(self.reference.double, self.reference.units, ulps)
+        with torch.no_grad(), in_float64():
+            return self.reference.by_name(rounding.run(*map(as_float64, case.inputs.values())))
 
     def is_deterministic(self, case: Case) -> bool:
         """Whether the module gives the same answer twice."""
         first, second = self.reference.in_single(case.inputs), self.reference.in_single(case.inputs)
         return all(first[name].tobytes() == second[name].tobytes() for name in first)
+
+
+def _rows(case: Case) -> torch.Tensor:
+    """An input of a case that is the first rows of another."""
+    return next(iter(case.inputs.values()))
 
 
 def _first_rows(whole: Answer, single: Arrays) -> Arrays | None:
@@ -126,32 +157,36 @@ def _first_rows(whole: Answer, single: Arrays) -> Arrays | None:
     rows = {name: value[: len(single[name])] for name, value in whole.double.items()}
     for name, value in rows.items():
         floating = np.issubdtype(value.dtype, np.floating)
-        allowed = allowed_error(value, noise(whole, name)) if floating else 0.0
+        allowed = allowed_error(value, noise(whole, name), whole.unit(name)) if floating else 0.0
         if value.shape != single[name].shape or error(single[name], value) > allowed:
             return None
     return rows
 
 
 class Rounded(fx.Interpreter):
-    """Runs the module with every layer's values off by up to `share` of themselves.
+    """Runs the module with every layer's values off by up to `ulps` of the `units` of the layers, by name.
 
     The float32 module's own error can be nothing by luck where another order of summation shows plenty: an
     InstanceNorm of a constant map divides rounding by the root of its epsilon.
     """
 
-    def __init__(self, module: torch.nn.Module, share: float) -> None:
+    def __init__(self, module: torch.nn.Module, units: Mapping[str, float], ulps: float) -> None:
         super().__init__(module)
-        self._share = share
+        self._ulps, self._units = ulps, units
         self._generator = np.random.default_rng(0)
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
-        if not self._share or n.op != "call_module" or not isinstance(value, torch.Tensor):
+        if (
+            not self._ulps
+            or n.op != "call_module"
+            or not isinstance(value, torch.Tensor)
+            or not value.is_floating_point()
+        ):
             return value
-        if not value.is_floating_point():
-            return value
+        share = self._ulps * (self._units.get(str(n.target)) or FLOAT32)
         spread = torch.from_numpy(self._generator.random(tuple(value.shape), np.float32))  # faster than torch.rand
-        return torch.addcmul(value, value, spread.sub_(0.5).mul_(2 * self._share))
+        return torch.addcmul(value, value, spread.sub_(0.5).mul_(2 * share))
 
 
 def _damage(module: torch.nn.Module) -> bool:
@@ -199,7 +234,8 @@ def unmoved(truths: Sequence[Truth], own: Mapping[tuple[str, str], float]) -> se
                 continue
             compared.add(name)
             floating = np.issubdtype(value.dtype, np.floating)
-            allowed = allowed_error(value, own[truth.case.family, name]) if floating else 0.0
+            rounded = own[truth.case.family, name]
+            allowed = allowed_error(value, rounded, truth.answer.unit(name)) if floating else 0.0
             if error(first.answer.double[name], value) > allowed:
                 moved.add(name)
     return compared - moved
@@ -220,7 +256,8 @@ def compare(truths: Sequence[Truth], outputs: Outputs) -> tuple[Comparison, ...]
                 judgement = refused(outputs.errors[str(k)])
             else:
                 double, single, of = truth.answer.double[name], truth.answer.single[name], (truth.case.family, name)
-                judgement = judge(outputs.arrays[f"{k}.{name}"], double, single, own[of], movement[of])
+                found_here, unit = outputs.arrays[f"{k}.{name}"], truth.answer.unit(name)
+                judgement = judge(found_here, double, single, own[of], movement.get(of, np.inf), unit)
             if name in still and judgement.status is Status.PASS:
                 judgement = dataclasses.replace(judgement, status=Status.INCONCLUSIVE, reason=SAME)
             found.append(Comparison(truth.case.name, name, judgement))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 #: Nodes of a model once every call of a local function is written out.
@@ -11,9 +12,9 @@ MOST_NODES = 200_000
 def check_functions(model: Any) -> None:
     """Raise ``ValueError`` where the functions of `model` call themselves, or are more than `MOST_NODES` written out.
 
-    onnx's own readers write them out, or walk through each call, before they count.
+    onnx's own readers and the runtimes write them out, or walk through each call, before they count.
     """
-    bodies = {(function.domain, function.name): function.node for function in model.functions}
+    bodies = {(function.domain, function.name): list(_nodes(function.node)) for function in model.functions}
     sizes: dict[tuple[str, str], int] = {}
     asked: set[tuple[str, str]] = set()
     waiting = list(bodies)
@@ -32,6 +33,15 @@ def check_functions(model: Any) -> None:
             continue
         sizes[key] = min(MOST_NODES + 1, len(bodies[key]) + sum(sizes[call] for call in called))
         waiting.pop()
-    total = sum(sizes.get((node.domain, node.op_type), 0) for node in model.graph.node)
+    total = sum(sizes.get((node.domain, node.op_type), 0) for node in _nodes(model.graph.node)) if bodies else 0
     if total > MOST_NODES:
         raise ValueError(f"its functions are more than {MOST_NODES:,} nodes, written out")
+
+
+def _nodes(nodes: Iterable[Any]) -> Iterator[Any]:
+    """The nodes, and those of the graphs among their attributes: a call may stand in a branch of an If."""
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                yield from _nodes(graph.node)

@@ -1,10 +1,11 @@
 """The float64-noise rule: is this output the same computation, or does it only look like it?
 
-The truth is the module in float64; the module in float32 shows how far rounding alone leads away from it. A candidate
-passes when its error against float64 is at most 16 × that (with a floor of a few ulp of max|reference|) and at most
-1e-5 of max|reference|. One that exceeds only the second bound, and an output that a constant would give too, are
-*inconclusive*: no fault, and no pass either. An output that slightly wrong weights would give too (the sign of a
-number, say) passes as what it is; the layers behind it are judged by their own values.
+The truth is the module in float64; the module itself, in float32, shows how far rounding alone leads away from it. A
+candidate passes when its error against float64 is at most 16 × that (with a floor of a few ulp of max|reference|) and
+at most 1e-5 of max|reference|; where another dtype is on the way, ulp and 1e-5 are that dtype's. One that exceeds only
+the second bound, and an output that a constant would give too, are *inconclusive*: no fault, and no pass either. An
+output that slightly wrong weights would give too (the sign of a number, say) passes as what it is; the layers behind it
+are judged by their own values.
 """
 
 from __future__ import annotations
@@ -16,13 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphspec.exporting.tolerance import (
-    NOISE_FACTOR,
-    allowed_error,
-    error,
-    floor_error,
-    magnitude,
-)
+from graphspec.exporting.tolerance import FLOAT32, NOISE_FACTOR, allowed_error, error, floor_error, magnitude
 
 Array = NDArray[Any]
 #: Why an output that passes tells nothing of the weights behind it.
@@ -53,7 +48,9 @@ class Judgement:
     refused: bool = False
 
 
-def judge(candidate: Array, double: Array, single: Array, noise: float, movement: float = np.inf) -> Judgement:
+def judge(
+    candidate: Array, double: Array, single: Array, noise: float, movement: float = np.inf, unit: float = FLOAT32
+) -> Judgement:
     """Compare `candidate` with the reference.
 
     Args:
@@ -63,6 +60,7 @@ def judge(candidate: Array, double: Array, single: Array, noise: float, movement
         noise: the float32 module's error against float64, over inputs like this one.
         movement: how far a float64 module with slightly wrong weights is off, over inputs like this one, where known:
             an output that cannot tell the two apart passes as `SATURATED`.
+        unit: how coarsely the module rounds on the way to this output; see ``machine_epsilon``.
     """
     if candidate.shape != single.shape:
         return _failed(f"shape {candidate.shape} instead of {single.shape}")
@@ -75,13 +73,13 @@ def judge(candidate: Array, double: Array, single: Array, noise: float, movement
     off = error(candidate[known], double[known])
     noise = min(noise, float(np.finfo(np.float64).max))
     scale = magnitude(double)
-    allowed = allowed_error(double, noise)
+    allowed = allowed_error(double, noise, unit)
     judged = Judgement(Status.PASS, off, allowed, off / scale if scale else (np.inf if off else 0.0))
-    if off > max(NOISE_FACTOR * noise, floor_error(double)):
+    if off > max(NOISE_FACTOR * noise, floor_error(double, unit)):
         return dataclasses.replace(judged, status=Status.FAIL, reason=f"off by {off:.3g}, allowed {allowed:.3g}")
-    reason = _vacuous(double, known)
+    reason = _vacuous(double, known, unit)
     if off > allowed and not reason:
-        reason = f"rounding alone may put float32 off by {NOISE_FACTOR * noise / scale:.1g} of the largest element"
+        reason = f"rounding alone may put it off by {NOISE_FACTOR * noise / scale:.1g} of the largest element"
     if reason:
         return dataclasses.replace(judged, status=Status.INCONCLUSIVE, reason=reason)
     return dataclasses.replace(judged, reason=SATURATED) if movement <= allowed else judged
@@ -107,17 +105,17 @@ def _judge_exact(candidate: Array, double: Array, single: Array) -> Judgement:
     return Judgement(Status.PASS)
 
 
-def _vacuous(double: Array, known: Array) -> str:
+def _vacuous(double: Array, known: Array, unit: float) -> str:
     """Why nothing can be told from this reference, or an empty string."""
     if double.size == 0:
         return "empty"
     if not known.all():
-        return "not a number" if np.isnan(double).any() else "overflows in float32"
+        return "not a number" if np.isnan(double).any() else "overflows"
     finite = double[np.isfinite(double)]
     if not finite.size:
         return "infinite"
     if not finite.any():
         return "all zero"
-    if double.size > 1 and finite.max() - finite.min() <= floor_error(double):
+    if double.size > 1 and finite.max() - finite.min() <= floor_error(double, unit):
         return "constant"
     return ""

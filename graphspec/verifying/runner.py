@@ -16,6 +16,7 @@ from torch import Tensor
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.system.children import memory_limit
+from graphspec.verifying.local_functions import check_functions
 from graphspec.verifying.needed_memory import needed_memory
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.runtime import Runtime
@@ -48,6 +49,7 @@ class Runner:
         self._folder = tempfile.TemporaryDirectory()
         self.scratch = Path(self._folder.name)
         self._dtypes = {name: str(kind.dtype).removeprefix("torch.") for name, kind in shaped.inputs.items()}
+        self._onnx: dict[tuple[Any, ...], Any] = {}
 
     def limit_memory(self, cases: Iterable[Mapping[str, Tensor]]) -> None:
         """Give the workers what the network needs for `cases`, and little more."""
@@ -64,15 +66,44 @@ class Runner:
         np.savez(path, allow_pickle=False, **arrays)
         return path
 
+    def onnx(self, path: Path) -> Any:
+        """The ONNX model at `path` without its weights' numbers, read once as long as the file is the same.
+
+        Raises:
+            Exception: protobuf's own, of many types; ``ValueError`` where its local functions are too many.
+        """
+        import onnx
+
+        entry = path.stat()
+        key = path, entry.st_mtime_ns, entry.st_size, entry.st_ino
+        if key not in self._onnx:
+            model = onnx.load(str(path), load_external_data=False)
+            check_functions(model)
+            for tensor in model.graph.initializer:
+                tensor.ClearField("raw_data")
+            self._onnx = {**{k: v for k, v in self._onnx.items() if k[0] != path}, key: model}
+        return self._onnx[key]
+
     def run(self, runtime: Runtime, model: Path, cases: Path, names: Sequence[str] | None = None) -> Outputs:
         """What the file at `model` gives under `names` (all outputs without) for the inputs in the file `cases`.
 
         Raises:
             WorkerError: it cannot be loaded, ends its process, or takes more than the limit of time.
         """
+        if runtime.format == "onnx":
+            self._check_functions(model)
         wanted = list(self.shaped.outputs if names is None else names)
         answer, arrays = self._ask(runtime, "run", model, inputs=str(cases), names=wanted)
         return Outputs(arrays, answer["errors"])
+
+    def _check_functions(self, path: Path) -> None:
+        """Refuse what no runtime would end with; a file that cannot be read is left to the runtime's own words."""
+        try:
+            self.onnx(path)
+        except ValueError as error:
+            raise WorkerError(f"cannot load the file: {error}") from error
+        except Exception:
+            return
 
     def weights(self, runtime: Runtime, model: Path) -> Arrays:
         """The tensors that a TorchScript or ``.pt2`` file holds, by the names that the module has for them.
@@ -81,6 +112,14 @@ class Runner:
             WorkerError: as :meth:`run`.
         """
         return self._ask(runtime, "weights", model)[1]
+
+    def steps(self, runtime: Runtime, model: Path) -> list[tuple[str, str]]:
+        """What the program of such a file does, step by step: the path of a submodule, and text.
+
+        Raises:
+            WorkerError: as :meth:`run`.
+        """
+        return [(path, text) for path, text in self._ask(runtime, "steps", model)[0]["steps"]]
 
     def calls(
         self, runtime: Runtime, model: Path, inputs: Mapping[str, Tensor], modules: Sequence[str]

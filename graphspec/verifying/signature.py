@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from graphspec.exporting.bundle.manifest import signature
 from graphspec.exporting.capture import first_line
 from graphspec.shapes.shaped import ShapedGraph
-from graphspec.verifying.local_functions import check_functions
 
+#: Reads an ONNX file, the numbers of its weights left out.
+Read = Callable[[Path], Any]
 #: What the files of an export say of its data, each as the manifest does.
 _SAID = ("labels", "transforms", "decision")
 
 
-def check_onnx(path: Path, shaped: ShapedGraph, opset_version: int | None) -> list[str]:
+def check_onnx(path: Path, read: Read, shaped: ShapedGraph, opset_version: int | None) -> list[str]:
     """What `path` has otherwise than `shaped` says; empty when all is as asked."""
-    return check_values(path, signature(shaped), opset_version)
+    return check_values(path, read, signature(shaped), opset_version)
 
 
-def check_values(path: Path, expected: Mapping[str, Any], opset_version: int | None) -> list[str]:
+def check_values(path: Path, read: Read, expected: Mapping[str, Any], opset_version: int | None) -> list[str]:
     """What `path` has otherwise than `expected`, its ``inputs`` and ``outputs`` as a manifest has them."""
-    import onnx
-
     try:
-        model = onnx.load(str(path), load_external_data=False)
-        check_functions(model)
+        model = read(path)
         _check(path)
         numbers = {tensor.name for tensor in model.graph.initializer}  # among the inputs too, in old files
         inputs = [value for value in model.graph.input if value.name not in numbers]
@@ -44,12 +42,10 @@ def check_values(path: Path, expected: Mapping[str, Any], opset_version: int | N
     return faults
 
 
-def check_metadata(path: Path, manifest: Mapping[str, Any]) -> list[str]:
+def check_metadata(path: Path, read: Read, manifest: Mapping[str, Any]) -> list[str]:
     """What the ONNX file `path` of an export says of its data otherwise than the `manifest`."""
-    import onnx
-
     try:
-        kept = {entry.key: entry.value for entry in onnx.load(str(path), load_external_data=False).metadata_props}
+        kept = {entry.key: entry.value for entry in read(path).metadata_props}
         said = {key: json.loads(kept[name]) for key in _SAID if (name := f"graphspec.{key}") in kept}
     except Exception as error:  # protobuf's and json's own errors
         return [f"{path.name} is no valid ONNX model: {first_line(error)}"]

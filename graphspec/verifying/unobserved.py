@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from graphspec.exporting.capture import within
+from graphspec.exporting.layer_map import within
 from graphspec.exporting.reference import Reference, as_float64, in_float64
 from graphspec.exporting.tolerance import allowed_error
 from graphspec.verifying.judge import DAMAGE, Truth, family_noise
 
-#: Each costs a backward pass in float64; these are the ordinary magnitudes, and the greatest for a costly network.
+#: Each costs a backward pass; these are the ordinary magnitudes, and the greatest for a costly network.
 MOST_FAMILIES = 3
 COSTLY_FAMILIES = 1
 
@@ -29,10 +29,11 @@ def unobserved_layers(reference: Reference, truths: Sequence[Truth], costly: boo
     is `costly`): a layer that only others show is judged by its own values too, which harms nothing.
 
     The movement is estimated to first order, by one backward pass for each floating-point output of the float64
-    module: for random signs s, the gradient of Σ s·output by w, times the changes DAMAGE·u·w with u uniform in ±1, is
-    as long as the change of that output.
+    module, or of the module itself where it is `costly`: for random signs s, the gradient of Σ s·output by w, times the
+    changes DAMAGE·u·w with u uniform in ±1, is as long as the change of that output.
     """
-    weights = {name: weight for name, weight in reference.double.named_parameters() if weight.is_floating_point()}
+    module = reference.single if costly else reference.double
+    weights = {name: weight for name, weight in module.named_parameters() if weight.is_floating_point()}
     weights = {name: weight for name, weight in weights.items() if weight.any()}
     owners = [layer for layer in reference.shaped.layers if layer.parameters and layer.module == layer.name]
     unobserved = {layer.name for layer in owners if any(within(name, layer.module) for name in weights)}
@@ -42,18 +43,18 @@ def unobserved_layers(reference: Reference, truths: Sequence[Truth], costly: boo
     for family, truth in tried[:COSTLY_FAMILIES] if costly else tried:
         if not unobserved:
             break
-        for output, changes in _movements(reference, truth, weights):
-            allowed = allowed_error(truth.answer.double[output], noise[family, output])
+        for output, changes in _movements(reference, module, truth, weights):
+            allowed = allowed_error(truth.answer.double[output], noise[family, output], truth.answer.unit(output))
             seen = [name for name, change in changes.items() if change > allowed]
             unobserved -= {layer for layer in unobserved if any(within(name, layer) for name in seen)}
     return unobserved
 
 
 def _movements(
-    reference: Reference, truth: Truth, weights: Mapping[str, Tensor]
+    reference: Reference, module: nn.Module, truth: Truth, weights: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, dict[str, float]]]:
     with _recorded(weights):
-        for output, value in _outputs(reference, truth).items():
+        for output, value in _outputs(reference, module, truth).items():
             yield output, _changes(value, weights)
 
 
@@ -70,10 +71,14 @@ def _recorded(weights: Mapping[str, Tensor]) -> Iterator[None]:
             weight.requires_grad_(False)
 
 
-def _outputs(reference: Reference, truth: Truth) -> dict[str, Tensor]:
+def _outputs(reference: Reference, module: nn.Module, truth: Truth) -> dict[str, Tensor]:
     """The outputs that gradients can come from."""
-    with in_float64():
-        result = reference.double(*map(as_float64, truth.case.inputs.values()))
+    inputs = truth.case.inputs.values()
+    if module is reference.single:
+        result = module(*inputs)
+    else:
+        with in_float64():
+            result = module(*map(as_float64, inputs))
     table = {reference.output_names[0]: result} if isinstance(result, Tensor) else result
     return {name: value for name, value in table.items() if value.requires_grad and value.numel()}
 

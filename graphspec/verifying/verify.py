@@ -11,14 +11,12 @@ from types import TracebackType
 from torch import Tensor
 
 from graphspec.compiler import Network
-from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError
+from graphspec.diagnostics import Diagnostic, VerificationError
 from graphspec.exporting.bundle.bundle import Bundle
-from graphspec.exporting.capture import capture, first_line
-from graphspec.exporting.onnx import write_onnx
 from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.formats import FORMATS
-from graphspec.verifying.accounting import Account, account
+from graphspec.verifying.accounting import Account
 from graphspec.verifying.agreement import agreement
 from graphspec.verifying.blame.layers_alone import blame_alone
 from graphspec.verifying.blame.onnx_blame import blame_onnx, blame_unloadable
@@ -26,6 +24,7 @@ from graphspec.verifying.blame.torch_blame import blame_values, blame_weights
 from graphspec.verifying.cases import Case, cases, further_cases, is_costly
 from graphspec.verifying.golden_sample import golden_sample
 from graphspec.verifying.judge import Oracle, Truth, compare
+from graphspec.verifying.own_files import OwnFiles, account_onnx, redrawn
 from graphspec.verifying.pipeline_file import judge_pipeline
 from graphspec.verifying.runner import TIME_LIMIT, Outputs, Runner
 from graphspec.verifying.runtimes.child import WorkerError
@@ -48,7 +47,7 @@ def verify_bundle(
 ) -> VerifyReport:
     """Judge every file of `bundle` by `network`, which it claims to be.
 
-    What is in the ONNX file is accounted for first, beside one that is written anew.
+    What is in the files is accounted for first, beside those that are written anew.
 
     Args:
         network: its module may be on any device and in any mode; copies of it are run on the CPU.
@@ -69,10 +68,14 @@ def verify_bundle(
     runner = Runner(network.shaped, workers or Workers(bundle.formats), seconds)
     with Judge(network, runner, golden_sample(bundle, network.shaped)) as judge:
         opset = bundle.manifest["opset_version"]
-        found = judge.account(bundle.path("onnx"), opset) if accounting and "onnx" in bundle.formats else Account()
-        report = judge.accounted(found, judge.files(files, opset), bundle.path("onnx"))
+        report = judge.files(files, opset)
+        if report.inconclusive:
+            report = judge.by_its_twin(report, judge.own.accounts(bundle).values(), files, opset)
+        failed = [runtime.runtime for runtime in report.runtimes if runtime.failure]
+        for path, found in judge.own.accounts(bundle, failed).items() if accounting else ():
+            report = judge.accounted(found, report, path)
         onnx_files = [bundle.path(format) for format in bundle.formats if FORMATS[format].of_onnx]
-        said = [fault for path in onnx_files for fault in check_metadata(path, bundle.manifest)]
+        said = [fault for path in onnx_files for fault in check_metadata(path, runner.onnx, bundle.manifest)]
         runtimes_run = (*report.runtimes, *_untrusted(bundle, files))
         report = dataclasses.replace(report, runtimes=runtimes_run, faults=(*report.faults, *said))
         return judge.with_pipeline(report, bundle) if "pipeline" in bundle.formats else report
@@ -102,7 +105,7 @@ def verify_onnx(network: Network, path: Path, bundle: Bundle | None = None) -> V
     with Judge(network, Runner(network.shaped, Workers(("onnx",))), sample) as judge:
         if bundle and "onnx" in bundle.formats:
             return judge.against(bundle.path("onnx"), path)
-        return judge.against(judge.own_file(network.spec.export.opset_version), path)
+        return judge.against(judge.own.file("onnx", network.spec.export.opset_version), path)
 
 
 class Judge:
@@ -116,9 +119,10 @@ class Judge:
         self.runner, self.shaped = runner, network.shaped
         try:
             self._oracle = Oracle(network)
+            self.own = OwnFiles(self._oracle.reference.network, runner)
             sampler = Sampler.of(self._oracle.reference.network)
             self._costly = is_costly(self.shaped, sampler.sizes)
-            self.truths = _truths(self._oracle, sampler, sample)
+            self.truths = truths_of(self._oracle, sampler, sample, self._costly)
             runner.limit_memory(truth.case.inputs for truth in self.truths)
             self._cases = runner.write("inputs.npz", [truth.case.inputs for truth in self.truths])
         except BaseException:
@@ -134,7 +138,9 @@ class Judge:
         start = time.perf_counter()
         reports = tuple(self.run(runtime, path, precision) for runtime, path in files.items())
         onnx_files = {path for runtime, path in files.items() if runtime.format == "onnx"}
-        faults = [fault for path in onnx_files for fault in check_onnx(path, self.shaped, opset_version)]
+        faults = [
+            fault for path in onnx_files for fault in check_onnx(path, self.runner.onnx, self.shaped, opset_version)
+        ]
         faults += [fault for runtime, path in files.items() for fault in self._unrefused(runtime, path)]
         seconds = {"reference": self.preparation, "runtimes": time.perf_counter() - start}
         unseen = None if precision else next(self._unseen(files, reports), None)
@@ -145,30 +151,35 @@ class Judge:
         inputs = {name: as_array(tensor) for name, tensor in failing.inputs.items()} if failing else {}
         return VerifyReport(reports, tuple(faults), blame, inputs, seconds)
 
-    def own_file(self, opset_version: int) -> Path:
-        """The network's own ONNX file, written anew."""
-        path = self.runner.scratch / "own.onnx"
-        write_onnx(capture(self._oracle.reference.network), path, opset_version, {})
-        return path
-
-    def account(self, path: Path, opset_version: int) -> Account:
-        """What the ONNX file at `path` has otherwise than the network's own, where that can be written."""
-        try:
-            return _account(self.own_file(opset_version), path)
-        except GraphspecError as error:  # with another version of torch than the one that wrote the file
-            return Account(unaccounted=(f"{path.name}, for the network cannot be written anew: {first_line(error)}",))
-
     def against(self, own: Path, path: Path) -> VerifyReport:
         """Account for what is in the ONNX file at `path` beside the network's `own` file, and run it."""
-        found = _account(own, path)
-        return self.accounted(found, self.files({UNOPTIMISED: path, ONNXRUNTIME: path}, None, found.precision), path)
+        found, both = account_onnx(own, path), (UNOPTIMISED, ONNXRUNTIME)
+        report = self.files(dict.fromkeys(both, path), None, found.precision)
+        if report.inconclusive and not found.precision:
+            report = self.by_its_twin(report, [found], both, self.shaped.spec.export.opset_version)
+        return self.accounted(found, report, path)
+
+    def by_its_twin(
+        self, report: VerifyReport, accounts: Iterable[Account], runtimes: Iterable[Runtime], opset_version: int
+    ) -> VerifyReport:
+        """`report` of a constant network, which passes if nothing in its files is other than in its own, written anew,
+        and if those of a twin with other weights, by which it varies, are right.
+        """
+        if any(found.differences or found.unaccounted for found in accounts):
+            return report
+        run = [runtime for runtime in runtimes if not runtime.machine_code]
+        with Judge(redrawn(self.own.network), Runner(self.shaped, Workers({r.format for r in run}))) as twin:
+            own = {format: twin.own.file(format, opset_version) for format in {r.format for r in run}}
+            right = twin.files({runtime: own[runtime.format] for runtime in run}, opset_version).passed
+        return report.as_constant() if right else report
 
     def accounted(self, found: Account, report: VerifyReport, path: Path) -> VerifyReport:
         """`report`, and first what was `found` in the file at `path`."""
         faults = (*(f"{path.name}: {difference}" for difference in found.differences), *report.faults)
         layer = next((layer for layer in self.shaped.layers if layer.name == found.layer), None)
         blame = Blame(layer.name, layer.at, found.differences[0]) if layer else None
-        return dataclasses.replace(report, faults=faults, unaccounted=found.unaccounted, blame=report.blame or blame)
+        unaccounted = (*found.unaccounted, *report.unaccounted)
+        return dataclasses.replace(report, faults=faults, unaccounted=unaccounted, blame=report.blame or blame)
 
     def _unseen(self, files: Mapping[Runtime, Path], reports: Sequence[RuntimeReport]) -> Iterator[tuple[Path, Blame]]:
         """The files that pass with another layer than the network's, of which the outputs tell nothing."""
@@ -189,7 +200,8 @@ class Judge:
     def with_pipeline(self, report: VerifyReport, bundle: Bundle) -> VerifyReport:
         """`report`, and what is found of the bundle's ``pipeline.onnx``."""
         found, blame = judge_pipeline(bundle, self._oracle, self.runner)
-        wrong = check_values(bundle.path("pipeline"), bundle.manifest["pipeline"], bundle.manifest["opset_version"])
+        path, opset = bundle.path("pipeline"), bundle.manifest["opset_version"]
+        wrong = check_values(path, self.runner.onnx, bundle.manifest["pipeline"], opset)
         runtimes, faults = (*report.runtimes, *found), (*report.faults, *wrong)
         return dataclasses.replace(report, runtimes=runtimes, faults=faults, blame=report.blame or blame)
 
@@ -254,20 +266,13 @@ class Judge:
         self.close()
 
 
-def _account(own: Path, path: Path) -> Account:
-    try:
-        return account(own, path)
-    except Exception as error:  # protobuf's and onnx's own errors, of a file that no runtime will take
-        return Account(unaccounted=(f"the file, which cannot be read: {first_line(error)}",))
-
-
-def _truths(oracle: Oracle, sampler: Sampler, sample: Mapping[str, Tensor] | None) -> list[Truth]:
+def truths_of(oracle: Oracle, sampler: Sampler, sample: Mapping[str, Tensor] | None, costly: bool) -> list[Truth]:
     """The cases with their answers; more extreme cases where an output says nothing on the ordinary ones."""
     shaped = oracle.reference.shaped
     made = cases(shaped, sampler, sample)
     if not oracle.is_deterministic(made[0]):
         raise VerificationError([Diagnostic("inconclusive", "the network itself gives two answers to one input")])
-    truths = oracle.truths(made)
+    truths = oracle.truths(made, costly)
     return truths + oracle.truths(further_cases(shaped, sampler)) if _unobserved(truths) else truths
 
 

@@ -17,6 +17,9 @@ from graphspec.diagnostics import Path as SpecPath
 from graphspec.system.durable import write_atomically
 from graphspec.verifying.rule import Judgement, Status
 
+#: Why an output of a constant network passes.
+CONSTANT = "constant, as the network is: with other weights its files vary as they should"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Comparison:
@@ -89,6 +92,16 @@ class RuntimeReport:
             found[output] = next((c.judgement.reason for c in own), "no case ran")
         return found
 
+    def as_constant(self) -> RuntimeReport:
+        """What is inconclusive here as passed: the network is a constant, and shown to be right otherwise."""
+        told = [
+            dataclasses.replace(c, judgement=dataclasses.replace(c.judgement, status=Status.PASS, reason=CONSTANT))
+            if c.judgement.status is Status.INCONCLUSIVE
+            else c
+            for c in self.comparisons
+        ]
+        return dataclasses.replace(self, comparisons=tuple(told))
+
     @property
     def unobserved(self) -> list[str]:
         """Outputs that tell nothing of the weights behind them in any case."""
@@ -142,6 +155,15 @@ class VerifyReport:
         others = [runtime for runtime in self.runtimes if runtime.optional]
         right = all(runtime.passed for runtime in standard) and not any(runtime.faults for runtime in others)
         return right and bool(standard) and not self.faults
+
+    @property
+    def inconclusive(self) -> bool:
+        """Whether nothing is wrong, and nothing can be told either: the network is a constant."""
+        return bool(self.runtimes) and all(runtime.inconclusive for runtime in self.runtimes) and not self.faults
+
+    def as_constant(self) -> VerifyReport:
+        """What is inconclusive as passed; see :meth:`RuntimeReport.as_constant`."""
+        return dataclasses.replace(self, runtimes=tuple(runtime.as_constant() for runtime in self.runtimes))
 
     @property
     def worst(self) -> float:

@@ -60,16 +60,10 @@ def test_a_layer_is_what_torch_computes_at_every_size(format, name):
 
 
 SAMPLE = list(CASES)[::25]
-#: What ONNX still computes otherwise where it overflows; an export of it is refused by verification.
-OVERFLOWS = pytest.mark.xfail(reason="a product of whole numbers that overflows", strict=True)
-
-
-def _marked(name):
-    return pytest.param(name, marks=OVERFLOWS) if "prod dim=1" in name else name
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", map(_marked, SAMPLE))
+@pytest.mark.parametrize("name", SAMPLE)
 def test_a_layer_is_right_in_every_format_or_refused(name):
     """One case in 25, refusals with the layer's place; ``benchmarks/campaigns/layers.py`` runs all."""
     for format, verdict in judge(CASES[name], ["torchscript", "pt2", "onnx"]):

@@ -53,7 +53,7 @@ def test_a_candidate_is_judged_by_its_error_against_float64(candidate, status, r
         (np.zeros((0, 4)), "empty"),
         (with_element(np.nan, RAMP), "not a number"),
         (np.full((3, 4), -np.inf), "infinite"),
-        (RAMP * 1e300, "overflows in float32"),
+        (RAMP * 1e300, "overflows"),
     ],
 )
 def test_an_output_that_tells_nothing_is_inconclusive_even_where_the_candidate_is_equal(reference, reason):
@@ -132,3 +132,27 @@ def test_a_change_of_unit_by_a_power_of_two_changes_no_verdict(values, power):
         scaled = double * 2.0**power
         other = judge((scaled * (1 + off)).astype(np.float32), scaled, scaled.astype(np.float32), 0.0)
         assert plain.status is other.status
+
+
+@pytest.mark.parametrize(
+    ("dtype", "ulps", "status"),
+    [
+        ("float16", 3, Status.PASS),
+        ("float16", 40, Status.FAIL),
+        ("float32", 3, Status.PASS),
+        ("float64", 3, Status.PASS),
+    ],
+)
+def test_ulps_are_those_of_the_coarsest_dtype_on_the_way(dtype, ulps, status):
+    unit = float(np.finfo(dtype).eps)
+    double = np.array([1.0, 0.25, -0.5])
+    candidate = (double + np.array([ulps * unit, 0, 0])).astype(dtype)
+    assert judge(candidate, double, double.astype(dtype), 0.0, unit=unit).status is status
+    if unit > 2.0**-23:
+        assert judge(candidate, double, double.astype(dtype), 0.0).status is Status.FAIL
+
+
+def test_an_error_in_what_float32_has_lost_on_the_way_is_no_fault():
+    double = np.array([1e-87, 3e-87, 2e-87])
+    judged = judge(np.full(3, 1e-36, np.float32), double, np.zeros(3, np.float32), 0.0)
+    assert (judged.status, judged.reason) == (Status.INCONCLUSIVE, "constant")

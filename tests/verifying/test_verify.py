@@ -19,7 +19,7 @@ from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import Worker, WorkerError
 from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime
 from graphspec.verifying.verify import Judge
-from graphspec.verifying.verify_report import Comparison, RuntimeReport, VerifyReport
+from graphspec.verifying.verify_report import CONSTANT, Comparison, RuntimeReport, VerifyReport
 
 BOTH = (UNOPTIMISED, ONNXRUNTIME)
 
@@ -204,12 +204,23 @@ def test_a_network_that_saturates_on_ordinary_inputs_is_judged_on_smaller_ones(t
     assert "normal × 0.001" in passed
 
 
-def test_an_output_that_does_not_depend_on_the_input_proves_nothing(tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize("bias", [0.0, 0.3], ids=["all zero", "the same for every input"])
+def test_a_network_of_zeros_is_shown_right_with_other_weights(tmp_path, bias):
     given = network("Tanh")
     torch.nn.init.zeros_(given.module.l0.weight)
+    torch.nn.init.constant_(given.module.l0.bias, bias)
     report = verdict(given, tmp_path)
-    assert {d.code for d in report.diagnostics()} == {"inconclusive"}
-    assert "the same for every input" in str(report.diagnostics()[0])
+    assert report.passed
+    assert {c.judgement.reason for c in report.runtimes[0].comparisons} == {CONSTANT}
+    changed, file = onnx.load(tmp_path / "model.onnx"), tmp_path / "changed.onnx"
+    changed.graph.initializer[0].CopyFrom(
+        onnx.numpy_helper.from_array(np.full((3, 4), 1e-30, np.float32), changed.graph.initializer[0].name)
+    )
+    onnx.save(changed, file)
+    assert changed.graph.initializer[0].name == "l0.weight"
+    assert not verify_onnx(given, file).passed
+    assert verify_onnx(given, tmp_path / "model.onnx").passed
 
 
 def test_rounding_that_a_layer_magnifies_is_no_fault(tmp_path):

@@ -15,7 +15,7 @@ from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.preprocessing import Preprocessing
 from graphspec.exporting.reference import Answer, Arrays, Reference, as_array, noise
 from graphspec.exporting.sampler import Sampler
-from graphspec.exporting.tolerance import MOST_SCALED, NOISE_FACTOR, magnitude
+from graphspec.exporting.tolerance import FLOAT32, NOISE_FACTOR, most_error
 
 
 def write_golden(path: Path, reference: Reference, sampler: Sampler, sample: Mapping[str, Tensor] | None) -> None:
@@ -44,7 +44,7 @@ def write_pipeline_golden(
 ) -> None:
     """Write ``pipeline_golden.npz``, in the same form, for the one batch `raw`, which ``pipeline.onnx`` takes."""
     answer = reference({name: before.steps(tensor, dtype)[-1] for name, tensor in raw.items()})
-    read = Answer(after.read(answer.double), after.read(answer.single))
+    read = Answer(after.read(answer.double), after.read(answer.single), answer.units)
     np.savez(path, allow_pickle=False, **_case(0, {name: as_array(tensor) for name, tensor in raw.items()}, read))
 
 
@@ -52,6 +52,6 @@ def _case(k: int, inputs: Arrays, answer: Answer) -> Arrays:
     arrays = {f"{k}.input.{name}": value for name, value in inputs.items()}
     for name, value in answer.double.items():
         floating = np.issubdtype(value.dtype, np.floating)
-        greatest = max(NOISE_FACTOR * noise(answer, name), MOST_SCALED * magnitude(value))
+        greatest = max(NOISE_FACTOR * noise(answer, name), most_error(value, max(answer.unit(name), FLOAT32)))
         arrays |= {f"{k}.output.{name}": value, f"{k}.allowed.{name}": np.array(greatest if floating else 0.0)}
     return arrays

@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from graphspec.diagnostics import GraphspecError, fail
+from graphspec.diagnostics import Diagnostic, GraphspecError, fail
 from graphspec.exporting.capture import Capture, first_line, without_stack_traces
 from graphspec.exporting.layer_map import layers_of_nodes
+from graphspec.exporting.onnx.kernels import widen
 from graphspec.exporting.open_shapes import open_sequences
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 from graphspec.system.quiet import quiet
@@ -46,11 +47,15 @@ def onnx_model(capture: Capture, opset_version: int, metadata: Mapping[str, str]
     """
     program = _convert(capture, opset_version)
     model = program.model
+    _cast_outputs(model, capture)
     _simplify(model)
+    lacking = widen(model)
     _name_values(model, capture)
     _name_dims(model, capture)
     assert program.exported_program is not None
     _map_layers(model, program.exported_program.graph, capture.shaped)
+    if lacking:
+        raise _without_kernels(lacking, capture.shaped)
     model.metadata_props.clear()
     model.metadata_props.update(metadata)
     model.graph.name = capture.shaped.spec.name
@@ -120,6 +125,38 @@ def _refused(capture: Capture, error: BaseException) -> GraphspecError:
     where = layer or "the network"
     message = f"{where} cannot be written as ONNX: {first_line(RuntimeError(texts[-1]))}"
     return fail("not-exportable", message, at=layer.at if layer else ())
+
+
+def _without_kernels(lacking: Sequence[tuple[ir.Node, str]], shaped: ShapedGraph) -> GraphspecError:
+    """Each layer that has a node for which there is no kernel."""
+    found: dict[str | None, Diagnostic] = {}
+    for node, reason in lacking:
+        name = node.metadata_props.get(LAYER_KEY)
+        layer = next((layer for layer in shaped.layers if layer.name == name), None)
+        where = layer or "the network"
+        message = f"{where} cannot be written as ONNX: {reason}"
+        hint = 'give it another dtype with a layer "to"'
+        found.setdefault(name, Diagnostic("not-exportable", message, layer.at if layer else (), hint))
+    return GraphspecError(list(found.values()))
+
+
+def _cast_outputs(model: ir.Model, capture: Capture) -> None:
+    """Give each output torch's dtype: a reduction of float16 is computed in float32, and where it is an output the
+    exporter names the value before the cast back.
+    """
+    import onnx_ir as ir
+    from onnx_ir.tensor_adapters import from_torch_dtype
+
+    kinds = capture.shaped.output_types
+    for k, (name, value) in enumerate(zip(capture.output_names, model.graph.outputs, strict=True)):
+        wanted = from_torch_dtype(kinds[name].dtype)
+        if value.dtype is not None and value.dtype != wanted:
+            cast = ir.node("Cast", [value], {"to": wanted})
+            cast.outputs[0].shape, cast.outputs[0].type = value.shape, ir.TensorType(wanted)
+            if maker := value.producer():
+                cast.metadata_props.update(maker.metadata_props)
+            model.graph.append(cast)
+            model.graph.outputs[k] = cast.outputs[0]
 
 
 def _name_values(model: ir.Model, capture: Capture) -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, fx
 
 from graphspec.exporting.reference import Reference, as_array, as_float64, in_float64
-from graphspec.exporting.tolerance import error
+from graphspec.exporting.tolerance import FLOAT32, error
 from graphspec.verifying.blame.onnx_blame import layers_of_nodes, values_leaving
 from graphspec.verifying.cases import SCALES, Case
 from graphspec.verifying.rule import Status, judge
@@ -137,7 +137,7 @@ def _wrong(cut: _Cut, reference: Reference, value: Tensor, found: Any) -> str:
     single, double = (_called(module, cut.node, value) for module in (reference.single, reference.double))
     if found.shape != single.shape:
         return ""  # the file arranges this value otherwise
-    judged = judge(found, double, single, error(single, double))
+    judged = judge(found, double, single, error(single, double), unit=reference.units[cut.layer] or FLOAT32)
     return judged.reason if judged.status is Status.FAIL else ""
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, fx
 
 from graphspec.exporting.onnx import LAYER_KEY
 from graphspec.exporting.reference import Arrays, Reference, as_array, as_float64, in_float64
-from graphspec.exporting.tolerance import error
+from graphspec.exporting.tolerance import FLOAT32, error
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer
 from graphspec.system.free_memory import at_most
 from graphspec.verifying.cases import Case
@@ -31,8 +31,8 @@ from graphspec.verifying.verify_report import Blame
 
 #: Bytes that the inference of shapes may take beside what this process has.
 MOST_INFERRED = 1 << 30
-#: A layer's values in double and single precision, each with the error that rounding makes.
-Values = list[tuple[NDArray[Any], NDArray[Any], float]]
+#: A layer's values in double and single precision, each with the error that rounding makes, and its unit.
+Values = list[tuple[NDArray[Any], NDArray[Any], float, float]]
 
 
 def blame_onnx(
@@ -162,9 +162,9 @@ def _wrong(candidate: NDArray[Any], values: Values) -> str:
     if not alike:
         return ""
     if not fitting:
-        shapes = ", ".join(str(single.shape) for _, single, _ in alike)
+        shapes = ", ".join(str(single.shape) for _, single, _, _ in alike)
         return f"shape {candidate.shape} instead of {shapes}"
-    judged = [judge(candidate, double, single, noise) for double, single, noise in fitting]
+    judged = [judge(candidate, double, single, noise, unit=unit) for double, single, noise, unit in fitting]
     wrong = all(judgement.status is Status.FAIL for judgement in judged)
     return min(judged, key=lambda judgement: judgement.error).reason if wrong else ""
 
@@ -174,24 +174,22 @@ def layer_values(reference: Reference, case: Case) -> dict[str, Values]:
     inputs = list(case.inputs.values())
     wide, layers = list(map(as_float64, inputs)), reference.shaped.layers
     with torch.no_grad():
-        single = _recorded(reference.single, layers, inputs, 0.0)
+        single = _recorded(_Recorder(reference.single, {}, 0.0), layers, inputs)
         with in_float64():
-            double = _recorded(reference.double, layers, wide, 0.0)
-            rounded = _recorded(reference.double, layers, wide, HALF_ULP)
-    return {name: list(map(_with_noise, double[name], single[name], rounded[name])) for name in single}
-
-
-def _with_noise(
-    double: NDArray[Any], single: NDArray[Any], rounded: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any], float]:
-    return double, single, max(error(single, double), error(rounded, double))
+            double = _recorded(_Recorder(reference.double, {}, 0.0), layers, wide)
+            rounded = _recorded(_Recorder(reference.double, reference.units, HALF_ULP), layers, wide)
+    return {
+        name: [
+            (wide, own, max(error(own, wide), error(off, wide)), reference.units[name] or FLOAT32)
+            for wide, own, off in zip(double[name], single[name], rounded[name], strict=True)
+        ]
+        for name in single
+    }
 
 
 def _recorded(
-    module: torch.nn.Module, layers: Sequence[ShapedLayer], inputs: Sequence[Tensor], share: float
+    recorder: _Recorder, layers: Sequence[ShapedLayer], inputs: Sequence[Tensor]
 ) -> dict[str, list[NDArray[Any]]]:
-    assert isinstance(module, fx.GraphModule)
-    recorder = _Recorder(module, share)
     recorder.run(*inputs)
     return {layer.name: values for layer, values in zip(layers, recorder.values, strict=True)}
 
@@ -199,8 +197,8 @@ def _recorded(
 class _Recorder(Rounded):
     """Runs the module and keeps what each layer gave, in the order of the layers."""
 
-    def __init__(self, module: fx.GraphModule, share: float) -> None:
-        super().__init__(module, share)
+    def __init__(self, module: torch.nn.Module, units: Mapping[str, float], ulps: float) -> None:
+        super().__init__(module, units, ulps)
         self.values: list[list[NDArray[Any]]] = []
 
     def run_node(self, n: fx.Node) -> Any:

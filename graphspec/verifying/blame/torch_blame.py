@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graphspec.exporting.capture import within
+from graphspec.exporting.layer_map import within
 from graphspec.exporting.reference import Arrays, Reference, as_array
 from graphspec.verifying.blame.onnx_blame import first_wrong
 from graphspec.verifying.cases import Case

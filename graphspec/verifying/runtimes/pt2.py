@@ -24,6 +24,19 @@ def weights(path: str) -> Arrays:
     return {name: array(value) for name, value in {**constants, **program.state_dict}.items()}
 
 
+def steps(path: str) -> list[tuple[str, str]]:
+    """The nodes of the program, and of the graphs inside it, with the submodules that they came from."""
+    import torch
+
+    program = torch.export.load(path)
+    found = [("", f"{symbol} in {span}") for symbol, span in sorted(program.range_constraints.items(), key=str)]
+    for module in program.graph_module.modules():
+        for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
+            stack = [path for path, _ in (node.meta.get("nn_module_stack") or {}).values()]
+            found.append((stack[-1] if stack else "", f"{node.name} = {node.target} {node.args} {node.kwargs or ''}"))
+    return found
+
+
 def calls(path: str, modules: Sequence[str]) -> Callable[..., list[tuple[Call, Any]]]:
     """A function of the file's inputs that gives the tensors that leave each of `modules`, in order."""
     import torch

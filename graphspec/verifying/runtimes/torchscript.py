@@ -23,6 +23,27 @@ def weights(path: str) -> Arrays:
     return {name: array(value) for name, value in {**dict(model.named_buffers()), **model.state_dict()}.items()}
 
 
+def steps(path: str) -> list[tuple[str, str]]:
+    """The nodes of the program with all that its submodules keep, but for tensors, written into it."""
+    import torch
+
+    frozen = torch._C._freeze_module(torch.jit.load(path)._c)
+    return [("", step) for step in _steps(frozen._get_method("forward").graph)]
+
+
+def _steps(block: Any) -> Iterator[str]:
+    """What each node does, to how many values and with which constants; those of the blocks inside it too."""
+    plain = (bool, int, float, str, list, tuple, dict, type(None))
+    for node in block.nodes():
+        step = f"{node.kind()} of {len(list(node.inputs()))}"
+        if node.kind() == "prim::Constant":
+            value = node.output().toIValue()
+            step = f"{step}: {value if isinstance(value, plain) else type(value).__name__}"
+        yield f"{step}: {node.s('name')}" if "name" in node.attributeNames() else step
+        for inner in node.blocks():
+            yield from _steps(inner)
+
+
 def calls(path: str, modules: Sequence[str]) -> Callable[..., list[tuple[Call, Any]]]:
     """A function of the file's inputs that gives the tensors of each call in its ``forward``, in order."""
     import torch

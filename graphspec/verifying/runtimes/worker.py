@@ -6,8 +6,12 @@ A request is one line of JSON on stdin, its answer one line on stdout::
      "names": [OUTPUT, …], "dtypes": {INPUT: DTYPE, …}, "seconds": LIMIT}
     {"errors": {CASE: MESSAGE, …}}      or      {"failed": MESSAGE}
 
-Arrays are named ``CASE.NAME`` in both files. The task ``weights`` writes the tensors that the model holds; ``calls``
-what each call of the submodules ``"modules": [PATH, …]`` gives for the only case::
+Arrays are named ``CASE.NAME`` in both files. The task ``weights`` writes the tensors that the model holds;
+``steps`` gives its steps, each with the path of its submodule where that is known::
+
+    {"errors": {}, "steps": [[PATH, TEXT], …]}
+
+``calls`` writes what each call of the submodules ``"modules": [PATH, …]`` gives for the only case::
 
     {"errors": {…}, "calls": [[PATH, NUMBER OF THE CALL], …]}      arrays by their place in that list
 
@@ -83,6 +87,12 @@ def write_weights(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"errors": {}}
 
 
+def tell_steps(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's steps; no arrays."""
+    np.savez(request["outputs"], allow_pickle=False)
+    return {"errors": {}, "steps": runtime(request["code"]).steps(request["model"])}
+
+
 def write_calls(request: Mapping[str, Any]) -> dict[str, Any]:
     """Write what each call of the request's modules gives."""
     import torch
@@ -105,7 +115,7 @@ def write_program(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 TASKS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    "run": run_cases, "weights": write_weights, "calls": write_calls, "program": write_program
+    "run": run_cases, "weights": write_weights, "calls": write_calls, "program": write_program, "steps": tell_steps,
 }  # fmt: skip
 
 

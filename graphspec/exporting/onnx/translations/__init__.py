@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphspec.exporting.onnx.translations import activations, attention, moved, pools, recurrent, resize
+from graphspec.exporting.onnx.translations import activations, attention, moved, pools, recurrent, resize, whole_numbers
 
 Translations = dict[Any, Callable[..., Any]]
 
@@ -13,6 +13,6 @@ Translations = dict[Any, Callable[..., Any]]
 def translations() -> Translations:
     """torch operator → the function that writes it."""
     found: Translations = {}
-    for kind in (activations, attention, moved, pools, recurrent, resize):
+    for kind in (activations, attention, moved, pools, recurrent, resize, whole_numbers):
         found |= kind.translations()
     return found

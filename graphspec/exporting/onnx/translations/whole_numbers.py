@@ -1,0 +1,66 @@
+"""Sums and products of whole numbers, to the last digit: onnxruntime adds and multiplies up in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from onnxscript.function_libs.torch_lib.ops import core
+
+from graphspec.exporting.onnx.translations.values import constant, op, rank, size
+
+#: Of these, as many as an axis can hold have a sum that float64 holds too.
+_SMALL = (ir.DataType.BOOL, ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.INT32)
+
+
+def translations() -> dict[Any, Callable[..., Any]]:
+    """torch operator → the function that writes it."""
+    aten = torch.ops.aten
+    return {aten.sum.dim_IntList: _sum, aten.prod.dim_int: _product}
+
+
+def _sum(values: Any, dim: Any = None, keepdim: bool = False, dtype: int = -1) -> Any:
+    """One product with ones for each dim: integer products are added up as integers."""
+    if values.dtype != ir.DataType.INT64 or dtype not in (-1, None) or _small(values) or not dim:
+        return core.aten_sum_dim_IntList(values, dim, keepdim=keepdim, dtype=dtype)
+    count = rank(values)
+    axes = sorted(axis % count for axis in dim)
+    order = [axis for axis in range(count) if axis not in axes] + axes
+    total = op.Transpose(values, perm=order)
+    for axis in reversed(axes):
+        one = ir.tensor(np.array([1]))
+        total = op.MatMul(total, op.ConstantOfShape(op.Reshape(size(values, axis), constant([1], np.int64)), value=one))
+    return op.Unsqueeze(total, constant(axes, np.int64)) if keepdim else total
+
+
+def _small(values: Any) -> bool:
+    """Whether the numbers were made int64 from fewer bits."""
+    maker = values.producer()
+    return maker is not None and maker.op_type == "Cast" and maker.inputs[0].dtype in _SMALL
+
+
+def _product(values: Any, dim: int, keepdim: bool = False, dtype: int = -1) -> Any:
+    """One factor after another."""
+    if values.dtype is None or not values.dtype.is_integer() or dtype not in (-1, None):
+        return core.aten_prod_dim_int(values, dim, keepdim=keepdim, dtype=dtype)
+    count = rank(values)
+    axis = dim % count
+    kept = op.Gather(op.Shape(values), constant([k for k in range(count) if k != axis], np.int64))
+    one = ir.tensor(np.array([1], dtype=values.dtype.numpy()))
+    body = _multiply(values.dtype, count - 1)
+    product = op.Scan(op.ConstantOfShape(kept, value=one), values, body=body, num_scan_inputs=1, scan_input_axes=[axis])
+    return op.Unsqueeze(product, constant([axis], np.int64)) if keepdim else product
+
+
+def _multiply(dtype: ir.DataType, count: int) -> ir.Graph:
+    """The body of the loop, of values of `count` dims: so far × the next."""
+    shape = [f"scan/{k}" for k in range(count)]
+    so_far, factor, product = (
+        ir.Value(name=f"scan/{name}", type=ir.TensorType(dtype), shape=ir.Shape(shape))
+        for name in ("so_far", "factor", "product")
+    )
+    node = ir.node("Mul", [so_far, factor], outputs=[product], name="scan/Mul")
+    return ir.Graph([so_far, factor], [product], nodes=[node], name="multiply")

@@ -1,0 +1,112 @@
+"""The network's own files, written anew from one capture, and what others have otherwise than those."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+from collections.abc import Collection
+from pathlib import Path
+
+import torch
+
+from graphspec.compiler import Network
+from graphspec.diagnostics import GraphspecError
+from graphspec.exporting.bundle.bundle import Bundle
+from graphspec.exporting.bundle.manifest import versions
+from graphspec.exporting.capture import Capture, capture, first_line
+from graphspec.exporting.onnx import write_onnx
+from graphspec.exporting.pt2 import write_pt2
+from graphspec.exporting.torchscript import write_torchscript
+from graphspec.verifying.accounting import Account, account
+from graphspec.verifying.accounting.programs import Program, account_program
+from graphspec.verifying.runner import Runner
+from graphspec.verifying.runtimes.child import WorkerError
+from graphspec.verifying.runtimes.runtime import UNOPTIMISED, Runtime, chosen
+
+_WRITERS = {"torchscript": write_torchscript, "pt2": write_pt2}
+
+
+class OwnFiles:
+    """Writes the files of `network` into the runner's folder, where they are asked for."""
+
+    def __init__(self, network: Network, runner: Runner) -> None:
+        self.network, self._runner = network, runner
+
+    @functools.cached_property
+    def _capture(self) -> Capture:
+        return capture(self.network)
+
+    def file(self, format: str, opset_version: int) -> Path:
+        """The network's own ONNX, TorchScript or ``.pt2`` file."""
+        path = self._runner.scratch / f"own.{format}"
+        if format == "onnx":
+            write_onnx(self._capture, path, opset_version, {})
+        else:
+            _WRITERS[format](self._capture, path, {})
+        return path
+
+    def accounts(self, bundle: Bundle, failed: Collection[str] = ()) -> dict[Path, Account]:
+        """What the files of `bundle` have otherwise than the network's own, the first format's last.
+
+        A file whose runtime is among the `failed` is not loaded once more.
+        """
+        written = bundle.manifest["versions"]
+        same_torch = isinstance(written, dict) and written.get("torch") == versions().get("torch")
+        found: dict[Path, Account] = {}
+        for runtime in chosen(bundle)[::-1]:
+            path = bundle.path(runtime.format)
+            if runtime is UNOPTIMISED:
+                found[path] = self.account_onnx(path, bundle.manifest["opset_version"])
+            elif runtime.format in _WRITERS and runtime.name not in failed:
+                found[path] = self.account_program(runtime, path, same_torch)
+        return found
+
+    def account_onnx(self, path: Path, opset_version: int) -> Account:
+        """What the ONNX file at `path` has otherwise than the network's own, where that can be written."""
+        try:
+            return account_onnx(self.file("onnx", opset_version), path)
+        except GraphspecError as error:  # with another version of torch than the one that wrote the file
+            return _unwritten(path, error)
+
+    def account_program(self, runtime: Runtime, path: Path, same_torch: bool) -> Account:
+        """What the TorchScript or ``.pt2`` file at `path`, which `runtime` reads, has otherwise than the network's own.
+
+        Another version of torch writes other steps: they are compared with `same_torch` only. A file that cannot be
+        read is left to its runtime.
+        """
+        try:
+            own = self.file(runtime.format, 0)
+            mine, its = self._read(runtime, own, same_torch), self._read(runtime, path, same_torch)
+            found = account_program(mine, its, self._runner.shaped.layers)
+            left = () if same_torch else (f"the steps of {path.name}, which another version of torch wrote",)
+            return dataclasses.replace(found, unaccounted=left)
+        except GraphspecError as error:
+            return _unwritten(path, error)
+        except WorkerError as error:
+            return Account(unaccounted=(f"{path.name}, which cannot be read: {first_line(error)}",))
+
+    def _read(self, runtime: Runtime, path: Path, steps: bool) -> Program:
+        return Program(self._runner.weights(runtime, path), self._runner.steps(runtime, path) if steps else ())
+
+
+def redrawn(network: Network) -> Network:
+    """`network` with other weights, seeded: one that is constant by its weights may vary with them."""
+    module = copy.deepcopy(network.module)
+    generator = torch.Generator().manual_seed(0)
+    for weight in module.parameters():
+        if weight.is_floating_point():
+            weight.data += 0.1 * torch.randn(weight.shape, generator=generator).to(weight)
+    return network.with_module(module, network.weights)
+
+
+def account_onnx(own: Path, path: Path) -> Account:
+    """What the ONNX file at `path` has otherwise than the network's `own`."""
+    try:
+        return account(own, path)
+    except Exception as error:  # protobuf's and onnx's own errors, of a file that no runtime will take
+        return Account(unaccounted=(f"the file, which cannot be read: {first_line(error)}",))
+
+
+def _unwritten(path: Path, error: GraphspecError) -> Account:
+    return Account(unaccounted=(f"{path.name}, for the network cannot be written anew: {first_line(error)}",))

@@ -1,0 +1,98 @@
+"""Functions of every dtype are torch's in every format, or refused with their layer; see ``benchmarks/campaigns``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from graphspec import compiler
+from graphspec.exporting.capture import capture
+from graphspec.exporting.onnx import write_onnx
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "campaigns"))
+from dtypes import judge
+from layer_cases import Case
+
+REDUCTIONS = [{"type": name, "dim": 1} for name in ("sum", "mean", "var", "amax", "amin", "cumsum", "prod", "norm")]
+CLAMP, POW, PAD = (
+    {"type": "clamp", "min": 1, "max": 3},
+    {"type": "pow", "exponent": 2},
+    {"type": "ZeroPad1d", "padding": 1},
+)
+WHOLE = [{"type": name, "dim": 1} for name in ("sum", "amax", "amin", "argmax", "cumsum", "prod")]
+#: Input's dtype → layers that read it, each an output.
+RIGHT = {
+    "float16": [*REDUCTIONS, {"type": "exp"}, {"type": "GELU"}, {"type": "CELU"}, {"type": "to", "dtype": "float32"}],
+    "float64": [*REDUCTIONS, {"type": "exp"}, {"type": "sigmoid"}, {"type": "to", "dtype": "float32"}],
+    "int16": [*WHOLE, CLAMP, POW, PAD, {"type": "abs"}, {"type": "add", "other": 3}],
+    "int64": [
+        *WHOLE, CLAMP, POW,
+        {"type": "sum", "dim": [0, 2], "keepdim": True}, {"type": "prod", "dim": -1, "keepdim": True},
+    ],
+    "bool": [{"type": name, "dim": 1} for name in ("sum", "amax", "cumsum")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "dtype", [d if d in ("float16", "int16") else pytest.param(d, marks=pytest.mark.slow) for d in RIGHT]
+)
+def test_functions_keep_the_dtype_and_the_values_of_torch(dtype):
+    case = Case(dtype, (f"N 6 5:{dtype}",), tuple(map(dict, RIGHT[dtype])), parallel=True)
+    assert dict(judge(case, ["onnx", "torchscript", "pt2"])) == dict.fromkeys(["onnx", "torchscript", "pt2"], "right")
+
+
+def test_whole_numbers_are_added_up_and_multiplied_to_the_last_digit(tmp_path):
+    lines = {
+        f"{name}{k}": {"type": name, "from": "x", "dim": dim}
+        for name in ("sum", "prod")
+        for k, dim in enumerate([0, 1])
+    }
+    spec = {"graphspec": 1, "inputs": {"x": {"shape": ["N", "T"], "dtype": "int64"}}, "layers": lines}
+    network = compiler.load({**spec, "outputs": {f"out_{name}": name for name in lines}})
+    write_onnx(capture(network), tmp_path / "model.onnx", 20, {})
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    for x in (torch.tensor([[2**53 + 1, 2, 3], [2**62, 2**62, 5]]), torch.full((40, 2), 99), torch.tensor([[7]])):
+        found = dict(zip(session.get_outputs(), session.run(None, {"x": x.numpy()}), strict=True))
+        assert len(found) == 4
+        for output, value in found.items():
+            assert np.array_equal(value, network.module(x)[output.name].numpy()), output.name
+
+
+INSIDE = [
+    {"type": "to", "dtype": "bfloat16"},
+    {"type": "exp"},
+    {"type": "sum", "dim": 1},
+    {"type": "to", "dtype": "float32"},
+]
+
+
+def test_bfloat16_inside_a_network_is_computed_as_torch_does():
+    case = Case("inside", ("N 6",), tuple(INSIDE))
+    assert dict(judge(case, ["onnx", "pt2"])) == {"onnx": "right", "pt2": "right"}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "layer", "refusal"),
+    [
+        (
+            "float64", {"type": "GELU"},
+            'layer "y0" (GELU) cannot be written as ONNX: onnxruntime has no Gelu of float64',
+        ),
+        (
+            "bfloat16", {"type": "exp"},
+            'the input "a" cannot be written as onnx: onnxruntime takes and gives no bfloat16',
+        ),
+        (
+            "int8", {"type": "MaxPool1d", "kernel_size": 2},
+            'layer "y0" (MaxPool1d) accepts no size that was tried: "max_pool1d',
+        ),
+    ],
+)  # fmt: skip
+def test_what_has_no_kernel_is_refused_with_its_place(dtype, layer, refusal):
+    verdicts = dict(judge(Case(dtype, (f"N 8 6:{dtype}",), (layer,)), ["onnx"]))
+    assert [verdict.startswith(f"refused: {refusal}") for verdict in verdicts.values()] == [True]
