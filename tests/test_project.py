@@ -230,6 +230,7 @@ NAMING_FORMATS = {
     "exporting/preprocessing": {"pipeline"},
     "verifying/pipeline_file": {"pipeline"},
     "verifying/verify": {"pipeline"},
+    "verifying/own_files": {"torchscript", "pt2"},
 }
 
 
