@@ -2,22 +2,24 @@
 
     python benchmarks/importing.py --family torchvision|segmentation|video|timm|smp|transformers [--json FILE] [NAME…]
 
-Weights are random and nothing is downloaded. timm is taken by one small member of each family.
+Weights are random and nothing is downloaded. timm is taken by one small member of each family: of each first word of a
+name (``resnet``, ``swinv2``) in each of its modules. Rows of ``--json`` that stand there already are not run again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import re
 import resource
-import subprocess
-import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-SECONDS, BYTES = 120, 10 << 30
+SECONDS, BYTES = 240, 16 << 30
 #: Sizes of images that a network needs; 64 otherwise.
 SIZES = {
     **dict.fromkeys("alexnet maxvit_t vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14".split(), 224),
@@ -29,10 +31,14 @@ def torchvision(name: str) -> tuple[Any, dict[str, Any]]:
     import torch
     from torchvision import models
 
-    module = sys.modules[models.get_model_builder(name).__module__].__name__
+    module = models.get_model_builder(name).__module__
     words = {"weights_backbone": None} if "segmentation" in module else {}
+    if name in ("inception_v3", "googlenet"):
+        words = {"init_weights": False}
     size = SIZES.get(name, 64)
     shape = (2, 3, 16, 112, 112) if "video" in module else (2, 3, size, size)
+    if name in ("mvit_v1_b", "mvit_v2_s", "swin3d_t", "swin3d_s", "swin3d_b"):
+        shape = (1, 3, 16, 224, 224)
     return models.get_model(name, weights=None, **words), {"image": torch.randn(shape)}
 
 
@@ -41,8 +47,9 @@ def timm(name: str) -> tuple[Any, dict[str, Any]]:
     import torch
 
     model = timm.create_model(name, pretrained=False)
-    size = model.default_cfg["input_size"]
-    least = model.default_cfg.get("min_input_size", size if model.default_cfg.get("fixed_input_size") else (3, 64, 64))
+    config = model.default_cfg
+    size = config["input_size"]
+    least = config.get("min_input_size", size if config.get("fixed_input_size") else (size[0], 64, 64))
     return model, {"image": torch.randn(2, *(least if least[-1] <= size[-1] else size))}
 
 
@@ -50,24 +57,46 @@ def smp(name: str) -> tuple[Any, dict[str, Any]]:
     import segmentation_models_pytorch
     import torch
 
-    return segmentation_models_pytorch.create_model(name, "resnet18", encoder_weights=None), {
-        "image": torch.randn(2, 3, 64, 64)
-    }
+    encoder = "tu-vit_tiny_patch16_224" if name == "dpt" else "resnet18"
+    words = {"dynamic_img_size": True} if name == "dpt" else {}
+    model = segmentation_models_pytorch.create_model(name, encoder, encoder_weights=None, **words)
+    return model, {"image": torch.randn(2, 3, 128 if name == "pan" else 64, 128 if name == "pan" else 64)}
+
+
+#: What a small member of a family of transformers is made with, besides or instead of the usual words.
+_CONFIGS: dict[str, dict[str, Any]] = {
+    "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64},
+    "albert": {"embedding_size": 16, "inner_group_num": 1},
+    "funnel": {"d_model": 32, "n_head": 4, "d_head": 8, "d_inner": 64, "block_sizes": [2, 2]},
+    "convnext": {"hidden_sizes": [16, 32, 48, 64], "depths": [1, 2, 1, 1]},
+    "segformer": {
+        "hidden_sizes": [16, 32, 48, 64], "depths": [1, 1, 1, 1], "num_attention_heads": [1, 2, 4, 8],
+    },
+    "swin": {"embed_dim": 16, "depths": [2, 2], "num_heads": [2, 4]},
+    "convbert": {"embedding_size": 32},
+    "electra": {"embedding_size": 16},
+    "mobilevit": {"hidden_sizes": [16, 24, 32], "neck_hidden_sizes": [8, 16, 24, 32, 48, 64, 80]},
+}  # fmt: skip
+_USUAL = {
+    "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "vocab_size": 200,
+    "image_size": 64,
+}  # fmt: skip
 
 
 def transformers(name: str) -> tuple[Any, dict[str, Any]]:
     import torch
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoConfig, AutoModel, FunnelBaseModel
 
-    config = AutoConfig.for_model(
-        name, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64
-    )
-    model = AutoModel.from_config(config)
-    if "pixel_values" in model.forward.__code__.co_varnames:
-        return model, {"pixel_values": torch.randn(2, 3, config.image_size, config.image_size)}
+    own = _CONFIGS.get(name, {})
+    words = {key: value for key, value in _USUAL.items() if key == "image_size" or not own or name in _AND_USUAL}
+    config = AutoConfig.for_model(name, **words | own)
+    model = FunnelBaseModel(config) if name == "funnel" else AutoModel.from_config(config)
+    if model.main_input_name == "pixel_values":
+        return model, {"pixel_values": torch.randn(2, 3, 64, 64)}
     return model, {"input_ids": torch.randint(5, 100, (2, 12))}
 
 
+_AND_USUAL = frozenset(["albert", "convbert", "electra"])
 MAKERS: dict[str, Callable[[str], tuple[Any, dict[str, Any]]]] = {
     "torchvision": torchvision, "segmentation": torchvision, "video": torchvision, "timm": timm, "smp": smp,
     "transformers": transformers,
@@ -90,63 +119,84 @@ def names(family: str) -> list[str]:
     return [name for name in models.list_models(module=where) if not name.startswith("quantized")]
 
 
+#: What names say of a network's size, the smallest first; those that say nothing come before "base".
+_SIZES = (
+    "atto femto pico nano xxs? xtiny tiny|_ti_ _t\\d*(_|$) 10t|14t 18 26 _b0 xs _s\\d*(_|$) small 050 s0 "
+    "^((?!base|large|huge|giant|gigantic|_\\db|_xl|so\\d).)*$ base large"
+).split()
+
+
 def _small_timm() -> list[str]:
-    """The member of each module of timm that has the shortest name and the smallest input."""
+    """The member of each family of timm that has the smallest input and the shortest name."""
     import timm
 
-    found: dict[str, str] = {}
+    found: dict[tuple[str, str], Any] = {}
     for name in timm.list_models():
-        family = timm.models.model_entrypoint(name).__module__
-        size = (timm.models.get_pretrained_cfg(name) or timm.models.get_pretrained_cfg("resnet18")).input_size[-1]
-        key = (not name.startswith("test_"), size, len(name), name)
-        if family not in found or key < found[family][0]:  # type: ignore[index]
-            found[family] = (key, name)  # type: ignore[assignment]
-    return [str(name) for _, name in found.values()]
+        module = timm.models.model_entrypoint(name).__module__
+        word = re.match(r"[a-z]+(v\d+)?", name)
+        config = timm.models.get_pretrained_cfg(name)
+        size = config.input_size[-1] if config else 224
+        small = next((n for n, each in enumerate(_SIZES) if re.search(each, name)), len(_SIZES))
+        key = (size, small, len(name), name)
+        family = (module, word[0] if word else name)
+        if not name.startswith("test_") and (family not in found or key < found[family]):
+            found[family] = key
+    return sorted(key[-1] for key in found.values())
 
 
-def one(family: str, name: str) -> None:
-    """Import one network in this process, and print the row."""
+def row_of(family: str, name: str, seconds: int) -> dict[str, Any]:
+    """Import one network in a process of its own."""
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_one, args=(family, name, sender))
+    process.start()
+    sender.close()
+    try:
+        found = receiver.recv() if receiver.poll(seconds) else {"note": f"more than {seconds} s"}
+    except EOFError:
+        found = {"note": "the process ended"}
+    process.kill()
+    process.join()
+    return {"name": name, "ok": False} | found
+
+
+def _one(family: str, name: str, sender: Any) -> None:
+    import torch
+
     import graphspec
 
     resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
-    start, row = time.perf_counter(), {"name": name, "ok": False}
+    torch.manual_seed(0)
+    start, row = time.perf_counter(), {}
     try:
-        found = graphspec.from_module(*MAKERS[family](name), name=name.replace(".", "_"))
-        row |= {"ok": True, "lines": len(found.text.splitlines()), "note": found.unmerged.split("\n")[0]}
+        found = graphspec.from_module(*MAKERS[family](name), name=re.sub(r"\W", "_", name))
+        row = {"ok": True, "lines": len(found.text.splitlines()), "note": found.unmerged.split("\n")[0]}
     except Exception as error:  # the table says what it was
-        row["note"] = f"{type(error).__name__}: {error}".split("\n")[0]
-    print(json.dumps(row | {"seconds": round(time.perf_counter() - start, 1)}))
-
-
-def in_process(family: str, name: str) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--family", family, "--one", name]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
-        return json.loads(done.stdout.splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        return {"name": name, "ok": False, "note": f"more than {SECONDS} s"}
-    except (IndexError, ValueError):
-        return {"name": name, "ok": False, "note": done.stderr.strip().split("\n")[-1]}
+        row = {"note": f"{type(error).__name__}: {error}".split("\n")[0]}
+    sender.send(row | {"seconds": round(time.perf_counter() - start, 1)})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--family", choices=MAKERS, default="torchvision")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--json", type=Path, help="where the rows are kept, and read from when it goes on")
+    parser.add_argument("--again", action="store_true", help="run those of --json again that failed")
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="the most for one network")
     parser.add_argument("names", nargs="*")
     given = parser.parse_args()
-    if given.one:
-        one(given.family, given.one)
-        return
-    rows = []
-    for name in given.names or names(given.family):
-        rows.append(in_process(given.family, name))
-        row = rows[-1]
+    rows = json.loads(given.json.read_text()) if given.json and given.json.exists() else {}
+    wanted = given.names or names(given.family)
+    for name in wanted:
+        if name not in rows or given.names or (given.again and not rows[name]["ok"]):
+            rows[name] = row_of(given.family, name, given.seconds)
+            if given.json:
+                given.json.write_text(json.dumps(rows, indent=1))
+        row = rows[name]
         print(f"{'ok  ' if row['ok'] else 'FAIL'} {name:30} {row.get('lines', ''):>5} {row['note'][:160]}", flush=True)
-    print(f"{given.family}: {sum(row['ok'] for row in rows)} of {len(rows)}")
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=1))
+    failed = Counter(re.sub(r" \(in .*?\)", "", rows[name]["note"]) for name in wanted if not rows[name]["ok"])
+    for note, count in failed.most_common():
+        print(f"{count:4} × {note[:150]}")
+    print(f"{given.family}: {sum(rows[name]['ok'] for name in wanted)} of {len(wanted)}")
 
 
 if __name__ == "__main__":

@@ -53,4 +53,6 @@ def import_(
         sizes = " and ".join(map(str, found.sizes))
         proof = found.proof or f"the same keys, and equal outputs at batches of {sizes}"
         said = f"wrote {output} ({lines} lines) and {weights}: {proof}"
+        if found.unmerged:
+            said += f"; scopes that are alike are not one block, because then {found.unmerged}"
         here.show({"spec": str(output), "weights": str(weights), "lines": lines, "sizes": list(found.sizes)}, said)

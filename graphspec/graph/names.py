@@ -46,6 +46,6 @@ def check_input_names(names: Collection[str]) -> Iterator[Diagnostic]:
 
 
 def check_layer_name(name: str, at: Path) -> Iterator[Diagnostic]:
-    """The fault in a layer's name that torch has a use for."""
-    if name in taken():
+    """The fault in a layer's name that torch has a use for; ``self`` is one of the whole network's alone."""
+    if name in taken() and not (name == "self" and at[:1] == ("blocks",)):
         yield Diagnostic("reserved-name", f"{quoted(name)} is a name of torch's own modules", at, f'call it "{name}_"')

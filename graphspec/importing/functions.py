@@ -2,10 +2,13 @@
 
 A row is torch's names (without underscores: ``add_`` and ``__add__`` are ``add``, ``__iadd__`` is ``iadd``), the type
 in the vocabulary, and the order of the call's parameters by the vocabulary's names; ``*`` takes all that follow as a
-list, a name in brackets is left out.
+list, a name in brackets is left out. What the vocabulary has under torch's name, with torch's parameters, needs no row.
 """
 
 from __future__ import annotations
+
+from graphspec.ops import Op
+from graphspec.ops.op import parameters_of as op_parameters
 
 _ROWS = """
 add radd iadd | add          | input other alpha
@@ -13,46 +16,22 @@ sub isub subtract | sub          | input other alpha
 rsub | rsub         | input other alpha
 mul rmul imul multiply | mul          | input other
 div truediv itruediv true_divide divide idiv | div  | input other rounding_mode
-pow | pow          | input exponent
-matmul | matmul       | input other
-bmm | bmm          | input mat2
-maximum minimum |              | input other
-eq ne lt le gt ge |              | input other
-logical_and logical_or |              | input other
-logical_not |              | input
-abs neg exp log sqrt rsqrt square sin cos erf sigmoid tanh reciprocal floor round sign | | input
 relu |              | input [inplace]
 silu |              | input [inplace]
 gelu |              | input approximate
 clamp clip | clamp        | input min max
 clamp_min | clamp        | input min
 clamp_max | clamp        | input max
-where |              | condition input other
-softmax log_softmax |              | input dim [_stacklevel] dtype
 mean sum amax amin var norm |              | input dim keepdim
-argmax argmin prod cumsum |              | input dim keepdim
-normalize |              | input p dim eps
 cat concat concatenate | cat          | tensors dim
-stack |              | tensors dim
 split split_with_sizes | split        | tensor split_size_or_sections dim
-chunk |              | input chunks dim
-unbind |              | input dim
 flatten |              | input start_dim end_dim
 permute |              | input *dims
 transpose swapaxes swapdims | transpose    | input dim0 dim1
-unsqueeze |              | input dim
 squeeze |              | input dim
-expand |              | input *size
-expand_as |              | input other
 flip |              | input *dims
-roll |              | input shifts dims
-narrow |              | input dim start length
-select |              | input dim index
-index_select |              | input dim index
 interpolate |              | input size scale_factor mode align_corners recompute_scale_factor antialias
 pad |              | input pad mode value
-einsum |              | equation *operands
-scaled_dot_product_attention |              | query key value attn_mask dropout_p is_causal scale enable_gqa
 leaky_relu | LeakyReLU    | input negative_slope [inplace]
 elu | ELU          | input alpha [inplace]
 celu | CELU         | input alpha [inplace]
@@ -87,10 +66,28 @@ pixel_shuffle | PixelShuffle | input upscale_factor
 pixel_unshuffle | PixelUnshuffle | input downscale_factor
 channel_shuffle | ChannelShuffle | input groups
 local_response_norm | LocalResponseNorm | input size alpha beta k
-unfold | Unfold       | input kernel_size dilation padding stride
 fold | Fold         | input output_size kernel_size dilation padding stride
 cosine_similarity | CosineSimilarity | x1 x2 dim eps
 stochastic_depth | StochasticDepth | input p mode [training]
+expand | | input *size
+floordiv floor_divide ifloordiv | floor_divide | input other
+mod remainder imod | remainder | input other
+and bitwise_and iand | bitwise_and | input other
+or bitwise_or ior | bitwise_or | input other
+xor bitwise_xor ixor | bitwise_xor | input other
+pow ipow | pow | input exponent
+matmul imatmul | matmul | input other
+maximum fmax | maximum | input other
+minimum fmin | minimum | input other
+chunk | | input chunks dim
+expm1 special_expm1 | expm1 | input
+sigmoid special_expit | sigmoid | input
+log1p special_log1p | log1p | input
+tile | | input *dims
+einsum | | equation *operands
+softmax log_softmax | | input dim [_stacklevel] dtype
+argmax argmin prod | | input dim keepdim
+im2col | Unfold | input kernel_size dilation padding stride
 """
 
 
@@ -101,6 +98,11 @@ def _rows() -> dict[str, tuple[str, list[str]]]:
         for name in names.split():
             table[name] = (kind or name, parameters.split())
     return table
+
+
+def parameters_of(op: Op) -> list[str]:
+    """The parameters of a function of the vocabulary, which has torch's own in torch's order."""
+    return list(op_parameters(op.factory.forward))
 
 
 #: torch's name → the type in the vocabulary, and its parameters in order.

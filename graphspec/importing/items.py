@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graphspec.importing.record import NotRecorded, Value
-from graphspec.importing.scopes import Body, Line, Network, Out, holder
+from graphspec.importing.bodies import Body, Line, Network, Out, holder
+from graphspec.importing.forward_pass import NotRecorded, Value
 from graphspec.importing.sizes import Computed, SizeOf
 from graphspec.ops import lookup
 
@@ -28,6 +28,9 @@ class Item:
     condition: Any = None
     line: Line | None = None
     path: str = ""
+    free: set[str] = dataclasses.field(
+        default_factory=set
+    )  # arguments that say nothing here, as what they are for is absent
 
     @property
     def block(self) -> Block:

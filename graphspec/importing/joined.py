@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from graphspec.importing.record import Value
+from graphspec.importing.forward_pass import Value
 from graphspec.importing.step import Step
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import functools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,16 +15,18 @@ from torch import Tensor, nn
 
 from graphspec.compiler import load
 from graphspec.diagnostics import GraphspecError, fail, quoted
+from graphspec.importing.bodies import Network, full_name
+from graphspec.importing.forward_pass import NotRecorded, Recording, Value
 from graphspec.importing.imported import Imported
 from graphspec.importing.items import Writer
 from graphspec.importing.joined import joined
 from graphspec.importing.lower import Lowering
 from graphspec.importing.merge import merge
 from graphspec.importing.outputs import named
-from graphspec.importing.pair import pairs
+from graphspec.importing.pair import equal_courses, pairs
 from graphspec.importing.proof import SEED, difference, first_layer, run
-from graphspec.importing.record import NotRecorded, Recorder, Recording, Value, values_in
-from graphspec.importing.scopes import Network, Scopes, full_name
+from graphspec.importing.record import Recorder
+from graphspec.importing.scopes import Scopes
 from graphspec.importing.write import all_blocks, document
 from graphspec.spec.dims import NamedDim
 from graphspec.spec.dump import document as toml
@@ -100,9 +103,10 @@ class _Import:
         other = {name: resized(value, self.dims[name]) for name, value in self.inputs.items()}
         self.plain(self.inputs)
         first, second = self.recordings(self.inputs, other)
+        self.check_questions(first)
         self.calls = first.calls
-        lowering = Lowering(self.model, list(pairs(first, second)))
-        steps = joined(_needed(lowering.steps(), lowering, first.result), lowering.value)
+        lowering = Lowering(self.model, list(pairs(first, second)), first.result)
+        steps = joined(lowering.steps(), lowering.value)
         outputs = named(first.result, Value, set(self.inputs))
         if not outputs:
             raise NotRecorded("its forward gives no tensor")
@@ -113,9 +117,9 @@ class _Import:
         writer = Writer(network, lambda value: (value.shape, second_of.get(value, value).shape), values)
         samples = [self.inputs, other]
         faults: list[Exception] = []
-        for merging in (True, False):
+        for merging in (merge, functools.partial(merge, absent=False), all_blocks):
             root = writer.block(network.root)
-            blocks = merge(root) if merging else all_blocks(root)
+            blocks = merging(root)
             used = {name: self.spec_input(name) for name in root.inputs if _is_used(network, name)}
             if not used:
                 raise NotRecorded("no output depends on an input")
@@ -152,10 +156,24 @@ class _Import:
             return trained, self.record(other, True)
         return first, self.record(other, False)
 
-    def record(self, inputs: Mapping[str, Tensor], training: bool, watch: Any = None) -> Recording:
+    def record(
+        self, inputs: Mapping[str, Tensor], training: bool, watch: Any = None, turned: bool = False
+    ) -> Recording:
+        self.training = training
         model = copy.deepcopy(self.model).train() if training else self.model.eval()
         torch.manual_seed(SEED)
-        return Recorder(model, watch).run(dict(inputs))
+        return Recorder(model, watch, turned).run(dict(inputs))
+
+    def check_questions(self, first: Recording) -> None:
+        """What a network asks about numbers may decide over nothing: a warning, say."""
+        if not first.questions:
+            return
+        try:
+            same = equal_courses(first, self.record(self.inputs, self.training, turned=True))
+        except Exception:  # the model is the user's, and may raise anything
+            same = False
+        if not same:
+            raise first.questions[0]
 
     def spec_input(self, name: str) -> Any:
         value, shape = self.inputs[name], list(self.dims[name])
@@ -205,19 +223,6 @@ def _is_used(network: Network, name: str) -> bool:
         for out in (given if isinstance(given, list) else [given])
     ]
     return any(out.line.type == "input" and out.line.name == name for out in [*outs, *network.outputs.values()])
-
-
-def _needed(steps: Sequence[Any], lowering: Lowering, result: Any) -> list[Any]:
-    """The steps on which the result depends, and those that draw random numbers or keep statistics."""
-    wanted = {lowering.value(value) for value in values_in(result)}
-    kept = []
-    for step in reversed(steps):
-        if step.stateful or any(value in wanted for _, value in step.outputs):
-            if not any(value in wanted for _, value in step.outputs):
-                continue
-            kept.append(step)
-            wanted |= {lowering.value(value) for value in values_in(step.sources)}
-    return kept[::-1]
 
 
 def resized(value: Tensor, dims: Sequence[int | str]) -> Tensor:

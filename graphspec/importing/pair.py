@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from graphspec.importing.record import Call, NotRecorded, Recording, Value
+from graphspec.importing.forward_pass import Call, NotRecorded, Recording, Value
 from graphspec.importing.sizes import Size
 
 
@@ -19,9 +19,14 @@ class Pair:
     first: Call
     second: Call
 
+    @property
+    def where(self) -> str:
+        """The module that calls, in words."""
+        return self.first.place or self.first.path or self.first.frame.path or "the network"
+
     def args(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments: values of the first recording, numbers where both agree, formulas elsewhere."""
-        where = self.first.path or self.first.frame.path
+        where = self.where
         args = tuple(_agreed(a, b, where) for a, b in zip(self.first.args, self.second.args, strict=True))
         return args, {key: _agreed(a, self.second.kwargs[key], where) for key, a in self.first.kwargs.items()}
 
@@ -54,6 +59,35 @@ def pairs(first: Recording, second: Recording) -> Iterator[Pair]:
         a = max(first.calls, second.calls, key=len)[min(len(first.calls), len(second.calls))]
     where = a.path or a.frame.path or "the network"
     raise NotRecorded(f"{where} calls other functions at another size ({a.name}): its course depends on sizes")
+
+
+def equal_courses(first: Recording, second: Recording) -> bool:
+    """Whether two passes over the same numbers call the same functions, of the same values."""
+    twins: dict[Value, Value] = {first.inputs[name]: value for name, value in second.inputs.items()}
+    if len(first.calls) != len(second.calls):
+        return False
+    for a, b in zip(first.calls, second.calls, strict=True):
+        if (a.name, a.path, a.frame.path, len(a.outputs)) != (b.name, b.path, b.frame.path, len(b.outputs)):
+            return False
+        if not _equal((a.args, a.kwargs), (b.args, b.kwargs), twins):
+            return False
+        twins.update(zip(a.outputs, b.outputs, strict=True))
+    return _equal(first.result, second.result, twins)
+
+
+def _equal(a: Any, b: Any, twins: Mapping[Value, Value]) -> bool:
+    if isinstance(a, Value) and isinstance(b, Value):
+        if a in twins:
+            return twins[a] is b
+        constant = a.data is not None and b.data is not None and torch.equal(a.data, b.data)
+        return (a.kind, a.name) == (b.kind, b.name) and (bool(a.name) or constant)
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(_equal(item, b[key], twins) for key, item in a.items())
+    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
+        return len(a) == len(b) and all(_equal(x, y, twins) for x, y in zip(a, b, strict=True))
+    if isinstance(a, slice) and isinstance(b, slice):
+        return _equal((a.start, a.stop, a.step), (b.start, b.stop, b.step), twins)
+    return type(a) is type(b) and (a is b or bool(a == b))
 
 
 def _agreed(a: Any, b: Any, where: str) -> Any:

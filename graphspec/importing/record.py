@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,117 +16,56 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from graphspec.importing.forward_pass import (
+    Call,
+    Frame,
+    NotRecorded,
+    Recording,
+    Value,
+    indexed_tensors,
+    tensors_in,
+    values_in,
+)
 from graphspec.importing.leaves import leaf_type
-from graphspec.importing.place import PLACE
 from graphspec.importing.sizes import Size, SizeOf
+from graphspec.importing.views import Cell, Memory, memory_of
 from graphspec.system.torch_private import replaced, without_modes
-
-
-class NotRecorded(Exception):
-    """The network does what no spec can say."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-@dataclasses.dataclass(eq=False)
-class Value:
-    """One tensor that the network saw.
-
-    `origin` is the call that gave it (`index` deep in its result), or nothing: then it is the input, parameter or
-    buffer called `name`, or, without a name, a constant. `data` are the numbers of what depends on no input.
-    """
-
-    shape: tuple[int, ...]
-    dtype: torch.dtype
-    origin: Call | None = None
-    index: tuple[int, ...] = ()
-    kind: str = "constant"
-    name: str = ""
-    data: Tensor | None = None
-
-
-@dataclasses.dataclass(eq=False)
-class Frame:
-    """One call of one module that is no layer itself: `path` names it, `arguments` what its forward was given."""
-
-    path: str
-    caller: Frame | None
-    arguments: dict[str, Any]
-    module: nn.Module
-
-    def stack(self) -> Iterator[Frame]:
-        """This frame and those around it, from inside out."""
-        frame: Frame | None = self
-        while frame:
-            yield frame
-            frame = frame.caller
-
-
-@dataclasses.dataclass(eq=False)
-class Call:
-    """One call: of the layer at `path`, or of a function in `frame`. `args` hold :class:`Value` and :class:`Size`."""
-
-    name: str
-    frame: Frame
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    module: nn.Module | None = None
-    path: str = ""
-    outputs: list[Value] = dataclasses.field(default_factory=list)
-    result: Any = None
-    place: str = dataclasses.field(default_factory=PLACE.get)
-
-    def inputs(self) -> Iterator[Value]:
-        """Every value that goes in."""
-        return values_in((self.args, self.kwargs))
-
-
-@dataclasses.dataclass(frozen=True)
-class Recording:
-    """One forward pass: its calls in order, and what came out, with values in place of tensors."""
-
-    calls: list[Call]
-    inputs: dict[str, Value]
-    result: Any
-    frames: list[Frame]
-
-
-def values_in(structure: Any) -> Iterator[Value]:
-    """Every value in nested tuples, lists, dicts and slices."""
-    if isinstance(structure, Value):
-        yield structure
-    elif isinstance(structure, Mapping):
-        yield from (value for item in structure.values() for value in values_in(item))
-    elif isinstance(structure, tuple | list):
-        yield from (value for item in structure for value in values_in(item))
-    elif isinstance(structure, slice):
-        yield from values_in((structure.start, structure.stop, structure.step))
-
 
 #: They read the numbers in a tensor, on which the network's course may then depend.
 _READS = frozenset(
-    "item tolist numpy equal allclose is_nonzero __bool__ __int__ __float__ __index__ __contains__".split()
+    "item tolist numpy __array__ equal allclose is_nonzero __bool__ __int__ __float__ __index__ __contains__".split()
 )
+#: Those that answer yes or no.
+_QUESTIONS = frozenset("equal allclose is_nonzero __bool__ __contains__".split())
 _RANDOM = frozenset("bernoulli bernoulli_ uniform_ normal_ rand randn randint rand_like randn_like randperm".split())
-#: They take no number of their argument, only its size, dtype or device.
-_CREATIONS = frozenset("new_zeros new_ones new_full new_tensor zeros_like ones_like full_like".split())
+#: They take no number of their first argument, only its size, dtype or device.
+_CREATIONS = frozenset(
+    "new_zeros new_ones new_full new_tensor zeros_like ones_like full_like zero_ fill_ copy_".split()
+)
+
+#: Functions that share their name with a method of tensors.
+_NAMES: Mapping[Any, str] = {nn.functional.unfold: "im2col"}
 
 
 class Recorder(TorchFunctionMode):
-    """Inside this mode the calls of `model` are written down. `watch` sees each tensor that a call gives."""
+    """Inside this mode the calls of `model` are written down. `watch` sees each tensor that a call gives.
 
-    def __init__(self, model: nn.Module, watch: Callable[[Call, int, Tensor], None] | None = None) -> None:
+    A question about the numbers of a tensor is noted and answered, or, with `turned`, answered with the opposite: where
+    the network does the same then, nothing depends on it.
+    """
+
+    def __init__(
+        self, model: nn.Module, watch: Callable[[Call, int, Tensor], None] | None = None, turned: bool = False
+    ) -> None:
         super().__init__()
         self.model = model
         self.watch = watch
+        self.turned = turned
+        self.questions: list[NotRecorded] = []
         self.paths: dict[int, str] = {}
         for path, module in model.named_modules():  # each module once, under its first path
             self.paths.setdefault(id(module), path)
-        self.known: dict[int, tuple[weakref.ref[Tensor], Value]] = {}
-        self.by_storage: dict[int, list[weakref.ref[Tensor]]] = {}
-        self.stale: set[int] = set()
+        self.memory = Memory(self._emit)
         self.calls: list[Call] = []
         self.frames: list[Frame] = []
         self.frame: Frame | None = None
@@ -137,13 +75,13 @@ class Recorder(TorchFunctionMode):
     def _name_tensors(self) -> None:
         for kind, tensors in (("parameter", self.model.named_parameters), ("buffer", self.model.named_buffers)):
             for name, tensor in tensors():
-                self._bind(tensor, Value(tuple(tensor.shape), tensor.dtype, kind=kind, name=name))
+                self.memory.bind(tensor, Value(tuple(tensor.shape), tensor.dtype, kind=kind, name=name))
 
     def run(self, inputs: Mapping[str, Tensor]) -> Recording:
         """One forward pass of the network."""
         named = {name: Value(tuple(x.shape), x.dtype, kind="input", name=name) for name, x in inputs.items()}
         for name, tensor in inputs.items():
-            self._bind(tensor, named[name])
+            self.memory.bind(tensor, named[name])
         positional, keywords = arguments_for(self.model, inputs)
         original = nn.Module.__call__
 
@@ -154,7 +92,7 @@ class Recorder(TorchFunctionMode):
 
         with replaced(nn.Module, "__call__", call), torch.no_grad(), self:
             result = self.model(*positional, **keywords)
-        return Recording(self.calls, named, self._values(result), self.frames)
+        return Recording(self.calls, named, self._values(result), self.frames, self.questions)
 
     def _module(self, original: Any, module: nn.Module, args: Any, kwargs: Any) -> Any:
         path = self.paths[id(module)]
@@ -178,10 +116,10 @@ class Recorder(TorchFunctionMode):
     def _layer(self, original: Any, module: nn.Module, path: str, args: Any, kwargs: Any) -> Any:
         assert self.frame
         call = Call(type(module).__name__, self.frame, self._values(args), self._values(kwargs), module, path)
-        before = self._versions((args, kwargs))
+        before = _versions((args, kwargs))
         with self._quiet(), without_modes():
             result = original(module, *args, **kwargs)
-        self._finish(call, result, before)
+        self._finish(call, result, before, (args, kwargs))
         return result
 
     @contextlib.contextmanager
@@ -196,13 +134,17 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if self.frame is None or self.silent:
             return func(*args, **kwargs)
-        name = getattr(func, "__name__", str(func))
+        name = str(_NAMES.get(func) or getattr(func, "__name__", func))
         if name == "__get__":
             return self._attribute(func, args)
         if name in ("size", "numel", "nelement"):
             return self._sizes(name, func(*args, **kwargs), args, kwargs)
-        if name in _READS:
-            self._check_read(name, args)
+        if name in _READS and self._reads(args):
+            error = self._read(name)
+            if name not in _QUESTIONS:
+                raise error
+            self.questions.append(error)
+            return bool(func(*args, **kwargs)) != self.turned
         return self._function(name, func, args, kwargs)
 
     def _attribute(self, func: Any, args: Any) -> Any:
@@ -210,8 +152,9 @@ class Recorder(TorchFunctionMode):
         owner = getattr(func.__self__, "__name__", "")
         if owner == "shape":
             return self._sizes("size", result, args, {})
-        if isinstance(result, Tensor) and owner in ("T", "mT", "data"):
-            self._finish(Call({"data": "detach"}.get(owner, owner), self._here(), self._values(args), {}), result, {})
+        if isinstance(result, Tensor) and owner not in ("grad", "_base"):
+            name = {"data": "detach"}.get(owner, owner)
+            self._finish(Call(name, self._here(), self._values(args), {}), result, {}, args)
         return result
 
     def _sizes(self, name: str, result: Any, args: Any, kwargs: Any) -> Any:
@@ -227,100 +170,79 @@ class Recorder(TorchFunctionMode):
             return Size(result, SizeOf(value, dim % len(value.shape)))
         return torch.Size([Size(size, SizeOf(value, dim)) for dim, size in enumerate(result)])
 
-    def _check_read(self, name: str, args: Any) -> None:
-        for value in values_in(self._values(args)):
-            if value.data is None and value.kind != "buffer":
-                where = f" in {self._here().path}" if self._here().path else ""
-                raise NotRecorded(
-                    f"the network reads the numbers of a tensor{where} ({name.strip('_')}), "
-                    "and its course may depend on them",
-                    "a spec has no branch on values; write it with where, or import the parts on either side",
-                )
+    def _reads(self, args: Any) -> bool:
+        """Whether one of the tensors depends on an input, or is learned."""
+        return any(value.data is None and value.kind != "buffer" for value in values_in(self._values(args)))
+
+    def _read(self, name: str) -> NotRecorded:
+        where = f" in {self._here().path}" if self._here().path else ""
+        return NotRecorded(
+            f"the network reads the numbers of a tensor{where} ({name.strip('_')}), and its course may depend on them",
+            "a spec has no branch on values; write it with where, or import the parts on either side",
+        )
 
     def _function(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
         structure = (args, kwargs)
-        writes = name.endswith("_") or name == "__setitem__" or name.startswith("__i")
-        given = self._values(args, name == "__setitem__"), self._values(kwargs)
-        if writes:
-            self._keep_constants(structure)
-        before = self._versions(structure)
-        call = Call(name, self._here(), *given)
+        if name.endswith("_") or name == "__setitem__" or name.startswith("__i") or kwargs.get("inplace"):
+            self.memory.keep_constants(structure)
+        call = Call(name, self._here(), self._values(args), self._values(kwargs))
+        before = _versions(structure)
         result = func(*args, **kwargs)
-        self._finish(call, result, before)
+        self._finish(call, result, before, structure)
         return result
 
-    def _keep_constants(self, structure: Any) -> None:
-        for tensor in tensors_in(structure):
-            value = self._lookup(tensor)
-            if value and value.data is not None:
-                value.data = value.data.clone()
-
-    def _versions(self, structure: Any) -> dict[int, tuple[Tensor, int]]:
-        return {id(tensor): (tensor, tensor._version) for tensor in tensors_in(structure)}
-
-    def _finish(self, call: Call, result: Any, before: Mapping[int, tuple[Tensor, int]]) -> None:
+    def _finish(self, call: Call, result: Any, before: Mapping[int, tuple[Tensor, int]], given: Any) -> None:
         """Note what a call gave, and what it changed in place."""
-        written = {key: tensor for key, (tensor, version) in before.items() if tensor._version != version}
-        known = call.name in _CREATIONS or all(v.data is not None for v in call.inputs())
-        constant = call.module is None and call.name not in _RANDOM and known
-        if constant and not any(True for _ in call.inputs()) and call.name in ("empty", "new_empty"):
-            constant = False
-        found = False
-        for index, tensor in indexed_tensors(result):
-            if id(tensor) in before and id(tensor) not in written:
-                continue  # it returned its argument
-            found = True
-            self._give(call, index, tensor, constant)
-        for key, tensor in written.items():
-            if not any(key == id(other) for _, other in indexed_tensors(result)):
-                found = True
-                self._give(call, (), tensor, constant)
-            self._outdate(tensor)
-        if found:
-            self.calls.append(call)
+        results = list(indexed_tensors(result))
+        written = _written(before, [tensor for _, tensor in results])
+        new = [(index, tensor) for index, tensor in results if id(tensor) not in before or id(tensor) in written]
+        new += [((), tensor) for key, tensor in written.items() if not any(tensor is other for _, other in results)]
+        if not new:  # it returned its argument
+            return
+        self.calls.append(call)
+        constant = self._is_constant(call)
+        for index, tensor in new:
+            value = Value(tuple(map(int, tensor.shape)), tensor.dtype, call, index, "call")
+            value.data = tensor.detach() if constant else None
+            call.outputs.append(value)
+            if self.watch:
+                with self._quiet(), without_modes():
+                    self.watch(call, len(call.outputs) - 1, tensor)
+            if id(tensor) in written:
+                self.memory.write(tensor, value)
+            else:
+                self.memory.bind(tensor, value, call, given)
 
-    def _give(self, call: Call, index: tuple[int, ...], tensor: Tensor, constant: bool) -> None:
-        value = Value(tuple(map(int, tensor.shape)), tensor.dtype, call, index, "call")
-        value.data = tensor.detach() if constant else None
+    def _is_constant(self, call: Call) -> bool:
+        if call.module is not None or call.name in _RANDOM or call.plain_name in ("empty", "new_empty", "empty_like"):
+            return False
+        inputs = list(call.inputs())
+        return all(value.data is not None for value in (inputs[1:] if call.name in _CREATIONS else inputs))
+
+    def _emit(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], cell: Cell) -> Value:
+        """Record a call that says what a write into shared memory does to another tensor."""
+        call = Call(name, self._here(), args, kwargs)
+        value = Value(cell.value.shape, cell.value.dtype, call, () if name == "write" else cell.index, "call")
+        if cell.live is not None and all(each.data is not None for each in call.inputs()):
+            value.data = cell.live
         call.outputs.append(value)
-        self._bind(tensor, value)
-        if self.watch:
+        self.calls.append(call)
+        tensor = cell.tensor()
+        if self.watch:  # calls are counted as they are seen
             with self._quiet(), without_modes():
-                self.watch(call, len(call.outputs) - 1, tensor)
+                self.watch(call, 0 if tensor is not None else 1, torch.empty(0) if tensor is None else tensor)
+        return value
 
-    def _outdate(self, written: Tensor) -> None:
-        """Every other tensor over the same memory holds other numbers now than the recording says."""
-        for ref in self.by_storage.get(_memory(written), ()):
-            other = ref()
-            if other is not None and other is not written:
-                self.stale.add(id(other))
-
-    def _bind(self, tensor: Tensor, value: Value) -> None:
-        self.known[id(tensor)] = (weakref.ref(tensor), value)
-        self.stale.discard(id(tensor))
-        self.by_storage.setdefault(_memory(tensor), []).append(weakref.ref(tensor))
-
-    def _lookup(self, tensor: Tensor) -> Value | None:
-        ref, value = self.known.get(id(tensor), (None, None))
-        return value if ref is not None and ref() is tensor else None
-
-    def _values(self, structure: Any, stale: bool = False) -> Any:
+    def _values(self, structure: Any) -> Any:
         """`structure` with values in place of tensors; a tensor never seen is a constant."""
         if isinstance(structure, Tensor):
-            value = self._lookup(structure)
-            if value is None:
-                value = Value(tuple(structure.shape), structure.dtype, data=structure.detach())
-                self._bind(structure, value)
-            if id(structure) in self.stale and not stale:
-                here = self._here().path or type(self.model).__name__
-                raise NotRecorded(f"{here} writes into a tensor in place, and reads it through another view")
-            return value
+            return self._value(structure)
         if isinstance(structure, Mapping):
             return {key: self._values(item) for key, item in structure.items()}
         if isinstance(structure, torch.Size):
             return tuple(structure)
         if isinstance(structure, tuple | list):
-            items = [self._values(item, stale and n == 0) for n, item in enumerate(structure)]
+            items = [self._values(item) for item in structure]
             return tuple(items) if isinstance(structure, tuple) else items
         if isinstance(structure, slice):
             return slice(*(self._values(part) for part in (structure.start, structure.stop, structure.step)))
@@ -329,35 +251,33 @@ class Recorder(TorchFunctionMode):
             return {field.name: self._values(vars(structure)[field.name]) for field in fields}
         return structure
 
+    def _value(self, tensor: Tensor) -> Value:
+        cell = self.memory.find(tensor)
+        if cell is None:
+            value = Value(tuple(tensor.shape), tensor.dtype, data=tensor.detach())
+            self.memory.bind(tensor, value)
+            return value
+        if cell.lost:
+            here = self._here().path or type(self.model).__name__
+            raise NotRecorded(f"{here} writes into a tensor in place, and reads its memory through another")
+        return self.memory.current(cell)
+
     def _here(self) -> Frame:
-        assert self.frame
-        return self.frame
+        return self.frame or self.frames[0]
 
 
-def _memory(tensor: Tensor) -> int:
-    try:
-        return tensor.untyped_storage().data_ptr()
-    except (RuntimeError, NotImplementedError):
-        return id(tensor)
+def _versions(structure: Any) -> dict[int, tuple[Tensor, int]]:
+    return {id(tensor): (tensor, tensor._version) for tensor in tensors_in(structure)}
 
 
-def tensors_in(structure: Any) -> Iterator[Tensor]:
-    """Every tensor in nested tuples, lists and dicts."""
-    if isinstance(structure, Tensor):
-        yield structure
-    elif isinstance(structure, Mapping):
-        yield from (tensor for item in structure.values() for tensor in tensors_in(item))
-    elif isinstance(structure, tuple | list):
-        yield from (tensor for item in structure for tensor in tensors_in(item))
-
-
-def indexed_tensors(result: Any, index: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Tensor]]:
-    """Every tensor in a result, with the path of indices that leads to it."""
-    if isinstance(result, Tensor):
-        yield index, result
-    elif isinstance(result, tuple | list):
-        for number, item in enumerate(result):
-            yield from indexed_tensors(item, (*index, number))
+def _written(before: Mapping[int, tuple[Tensor, int]], results: Sequence[Tensor]) -> dict[int, Tensor]:
+    """The arguments that were written into: views of one memory count together, so it is one of them."""
+    changed = [tensor for tensor, version in before.values() if tensor._version != version]
+    changed.sort(key=lambda tensor: not any(tensor is other for other in results))
+    found: dict[int, Tensor] = {}
+    for tensor in changed:
+        found.setdefault(memory_of(tensor), tensor)
+    return {id(tensor): tensor for tensor in found.values()}
 
 
 def parameters_of(model: nn.Module) -> list[str]:

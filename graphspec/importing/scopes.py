@@ -6,82 +6,25 @@ the names of forward's parameters. A module called again is a scope of its own, 
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 
-from graphspec.graph.names import taken
-from graphspec.importing.record import Frame, NotRecorded, Recording, Value
+from graphspec.importing.bodies import Body, Line, Network, Out, dissolve, prune
+from graphspec.importing.declared import (
+    different_rows,
+    first_names,
+    is_frozen,
+    is_left_out,
+    is_usual,
+    numbers,
+    tensor_arguments,
+)
+from graphspec.importing.forward_pass import MOST_NUMBERS, Frame, NotRecorded, Recording, Value
+from graphspec.importing.ports import cross, give_names
+from graphspec.importing.sizes import sized_by
 from graphspec.importing.step import Step
-from graphspec.spec.names import fault_in
-
-#: So many numbers of a constant are written into a spec.
-MOST_NUMBERS = 50_000
-
-
-@dataclasses.dataclass(eq=False)
-class Line:
-    """A layer in `body`; `fixed` where its name is one in the state_dict. `reuse` is the line whose weights it has."""
-
-    body: Body
-    type: str
-    hint: str
-    order: float
-    sources: dict[str, Any] = dataclasses.field(default_factory=dict)
-    args: dict[str, Any] = dataclasses.field(default_factory=dict)
-    fixed: bool = False
-    path: str = ""
-    reuse: str = ""
-    name: str = ""
-    keep: bool = False
-    freeze: bool = False
-    tie: dict[str, str] = dataclasses.field(default_factory=dict)
-    call: Any = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Out:
-    """One value of a line."""
-
-    line: Line
-    selector: str = ""
-
-
-@dataclasses.dataclass(eq=False)
-class Body:
-    """A scope: the module at `path`. `inputs` and `outputs` are the values that cross its border, by name."""
-
-    path: str
-    parent: Body | None
-    hint: str
-    items: list[Line | Body] = dataclasses.field(default_factory=list)
-    fixed: bool = True
-    module: nn.Module | None = None
-    frame: Frame | None = None
-    reuse: str = ""
-    name: str = ""
-    inputs: dict[Out, str] = dataclasses.field(default_factory=dict)
-    outputs: dict[Out, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def order(self) -> float:
-        """Where it begins among all lines."""
-        return min((item.order for item in self.items), default=float("inf"))
-
-    def lines(self) -> Iterator[Line]:
-        """Every line inside."""
-        for item in self.items:
-            if isinstance(item, Body):
-                yield from item.lines()
-            else:
-                yield item
-
-    def above(self) -> list[Body]:
-        """This body and those around it, from inside out."""
-        return [self, *(self.parent.above() if self.parent else ())]
 
 
 class Tree:
@@ -95,15 +38,6 @@ class Tree:
 
     def holds(self, path: str) -> bool:
         return not self.path or path == self.path or path.startswith(f"{self.path}.")
-
-
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """The whole: the root's body, its inputs, and its outputs by name."""
-
-    root: Body
-    inputs: dict[str, Value]
-    outputs: dict[str, Out]
 
 
 class Scopes:
@@ -134,9 +68,10 @@ class Scopes:
         named = {name: self._out(value, root, len(steps), "output") for name, value in outputs.items()}
         dissolve(root)
         self._keep_unused(len(steps))
+        prune(root)
         self._tie(root)
         self._connect(root, named)
-        _name(root, [*self.recording.inputs])
+        give_names(root, [*self.recording.inputs])
         return Network(root, self.recording.inputs, named)
 
     def _enter(self, frame: Frame) -> None:
@@ -196,7 +131,8 @@ class Scopes:
         scope = self.scope(step.frame)
         kind, args = step.type, dict(step.args)
         if not step.path:
-            line = Line(scope, kind, step.name or kind, number, args=args)
+            own = step.call.plain_name if kind[0].isupper() and step.call.module is None else kind
+            line = Line(scope, kind, step.name or own, number, args=args)
             scope.items.append(line)
             return line
         tree = next(tree for tree in self.trees[step.frame] if tree.holds(step.path))
@@ -210,7 +146,7 @@ class Scopes:
             line.reuse = step.path if tree is not self.root and step.stateful else ""
             tree.placed[step.path] = line
         if not line.reuse and step.stateful:
-            line.freeze = _frozen(self.modules[step.path])
+            line.freeze = is_frozen(self.modules[step.path])
         scope.items.append(line)
         return line
 
@@ -218,9 +154,10 @@ class Scopes:
         value = self.value_of(value)
         if value in self.out:
             return self.out[value]
-        if value.kind in ("parameter", "buffer"):
+        large = value.kind == "buffer" and math.prod(value.shape) > MOST_NUMBERS and is_left_out(self.model, value.name)
+        if value.kind in ("parameter", "buffer") and not large:
             return self._tensor(value, user, number)
-        if value.data is not None:
+        if value.data is not None or large:
             return Out(self._constant(value, user, number))
         raise NotRecorded(f"{user.path or 'the network'} reads a tensor whose origin was not seen ({port})")
 
@@ -250,20 +187,31 @@ class Scopes:
         trees = [self.root, *{id(tree): tree for around in self.trees.values() for tree in around}.values()]
         return [tree for each in body.above() for tree in trees if tree.bodies.get(each.path) is each]
 
-    def _constant(self, value: Value, user: Body, number: int) -> Line:
+    def _constant(self, value: Value, user: Body, number: float) -> Line:
+        """A constant, written out where it is used; a large one by its different rows and which row stands where."""
         known = self.constants.get((user, value))
         if known is None:
-            assert value.data is not None
-            known = Line(user, "Buffer", "constant", number - 0.5)
-            known.args = {
-                "data": numbers(value.data, f"a constant of {user.path or 'the network'}"),
-                "persistent": False,
-            }
-            if not _is_usual(value.data):
-                known.args["dtype"] = str(value.dtype).removeprefix("torch.")
+            data = self.model.get_buffer(value.name) if value.data is None else value.data
+            rows = different_rows(data) if data.numel() > MOST_NUMBERS else None
+            if rows is None:
+                known = self._buffer(data, "constant", user, number)
+            else:
+                table, places = (self._buffer(each, name, user, number) for each, name in rows)
+                sources = {"input": Out(table), "index": Out(places)}
+                chosen = Line(user, "index_select", "index_select", number - 0.4, sources, {"dim": 0})
+                shape = {"shape": list(data.shape)}
+                known = Line(user, "reshape", "constant", number - 0.3, {"input": Out(chosen)}, shape)
+                user.items += [chosen, known]
             self.constants[user, value] = known
-            user.items.append(known)
         return known
+
+    def _buffer(self, data: Tensor, hint: str, user: Body, number: float) -> Line:
+        written = numbers(data, f"a constant of {user.path or 'the network'}")
+        line = Line(user, "Buffer", hint, number - 0.5, args={"data": written, "persistent": False})
+        if not is_usual(data):
+            line.args["dtype"] = str(data.dtype).removeprefix("torch.")
+        user.items.append(line)
+        return line
 
     def _tie(self, root: Body) -> None:
         """Tensors of two layers that are one: the later layer's is the earlier one's."""
@@ -287,7 +235,7 @@ class Scopes:
         """What no forward uses, and the state_dict holds."""
         state = self.model.state_dict()
         parameters = dict(self.model.named_parameters())
-        first = _first_names(self.model)
+        first = first_names(self.model)
         for name in state:
             owner = name.rpartition(".")[0]
             held = name in self.root.placed or any(
@@ -308,17 +256,19 @@ class Scopes:
 
     def _connect(self, root: Body, outputs: Mapping[str, Out]) -> None:
         """Ports for every edge that crosses a border."""
-        for line in list(root.lines()):
+        lines = list(root.lines())
+        for line in lines:
             for source in line.sources.values():
                 for out in source if isinstance(source, list) else [source]:
-                    _cross(out, line.body, self._name_of(out))
-            for value in _shapes_in(line.args):
-                self._out_of_shape(line, value)
+                    cross(out, line.body, self._name_of(out))
+        for line in lines:  # a scope that no value goes into sees no size: the value that has it goes in
+            if line.body.parent and not line.body.inputs and not line.sources:
+                for value in sized_by(line.args):
+                    out = self.out.get(self.value_of(value))
+                    if out:
+                        cross(out, line.body, self._name_of(out))
         for out in outputs.values():
-            _cross(out, root, self._name_of(out))
-
-    def _out_of_shape(self, line: Line, value: Any) -> None:
-        """Sizes are read where they can be seen; :mod:`graphspec.importing.items` finds one."""
+            cross(out, root, self._name_of(out))
 
     def _name_of(self, out: Out) -> Callable[[Body], str]:
         values = [value for value, known in self.out.items() if known == out]
@@ -333,57 +283,6 @@ class Scopes:
         return name
 
 
-def tensor_arguments(model: nn.Module, name: str, kind: str) -> dict[str, Any]:
-    """How a spec declares a tensor of the network itself, whose numbers are in the weights file."""
-    owner, _, last = name.rpartition(".")
-    module = model.get_submodule(owner)
-    tensor = model.get_parameter(name) if kind == "Parameter" else model.get_buffer(name)
-    args: dict[str, Any] = {"shape": list(tensor.shape)}
-    if kind == "Buffer":
-        dtype = str(tensor.dtype).removeprefix("torch.")
-        args |= {"dtype": dtype} if dtype != "float32" else {}
-        if last not in module.state_dict():
-            args = {"data": numbers(tensor, name), "persistent": False} | (
-                {"dtype": dtype} if not _is_usual(tensor) else {}
-            )
-    return args
-
-
-def numbers(tensor: Tensor, what: str) -> Any:
-    """The numbers of a tensor that no state_dict holds, to be written out."""
-    if tensor.numel() > MOST_NUMBERS:
-        message = f"{what} holds {tensor.numel():,} numbers that are not in the state_dict, more than {MOST_NUMBERS:,}"
-        raise NotRecorded(message, "register it as a persistent buffer")
-    if not bool(torch.isfinite(tensor).all()):
-        raise NotRecorded(f"{what} holds numbers that are not finite, which no spec can say")
-    return tensor.tolist()
-
-
-def _is_usual(tensor: Tensor) -> bool:
-    """Whether numbers as they are written have the tensor's dtype."""
-    return tensor.dtype in (torch.float32, torch.int64, torch.bool)
-
-
-def _first_names(model: nn.Module) -> dict[str, str]:
-    """Every name of a tensor → the first name of the same one."""
-    found: dict[int, str] = {}
-    names = {}
-    tensors = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
-    for name, tensor in tensors:
-        names[name] = found.setdefault(id(tensor), name)
-    return names
-
-
-def _frozen(module: nn.Module) -> bool:
-    parameters = list(module.parameters())
-    return bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
-
-
-def full_name(line: Line) -> str:
-    """What the compiled module calls `line`."""
-    return ".".join([*reversed([body.name for body in line.body.above() if body.parent]), line.name])
-
-
 def _parent(path: str) -> str:
     return path.rpartition(".")[0]
 
@@ -393,89 +292,3 @@ def _hint(path: str) -> str:
     before, _, last = path.rpartition(".")
     name = f"{before.rpartition('.')[2]}_{last}" if last.isdigit() else last
     return name.lstrip("_") or "layer"
-
-
-def _shapes_in(args: Any) -> Iterator[Any]:
-    return iter(())
-
-
-def _cross(out: Out, user: Body, name: Callable[[Body], str]) -> None:
-    """Output ports from the line's scope up to the first that holds both, input ports from there down to the user."""
-    up, down = out.line.body.above(), user.above()
-    for body in up:
-        if body in down:
-            break
-        body.outputs.setdefault(out, "")
-    for body in down:
-        if body in up:
-            break
-        body.inputs.setdefault(out, name(body))
-
-
-def _name(body: Body, inputs: Sequence[str]) -> None:
-    """Give every item of `body` and below its name, and every port its own; names in the state_dict stay."""
-    body.items.sort(key=lambda item: item.order)
-    used = {name.lower() for name in inputs}
-    for item in body.items:
-        if item.fixed:
-            _check(item)
-            item.name = item.hint
-            used.add(item.name.lower())
-    for item in body.items:
-        if not item.fixed:
-            item.name = _free(item.hint, used)
-    if body.parent:
-        single = len(body.inputs) == 1
-        for out, hint in list(body.inputs.items()):
-            body.inputs[out] = _free("x" if single else hint, used)
-    outputs: set[str] = set()
-    for out in body.outputs:
-        body.outputs[out] = _free(holder(body, out).name, outputs, plain=True)
-    for item in body.items:
-        if isinstance(item, Body):
-            _name(item, ())
-
-
-def dissolve(body: Body) -> None:
-    """Replace every scope below `body` that holds nothing but one function, of which no state_dict knows."""
-    for place, item in enumerate(body.items):
-        if not isinstance(item, Body):
-            continue
-        dissolve(item)
-        only = item.items[0] if len(item.items) == 1 else None
-        if isinstance(only, Line) and not only.fixed and not only.path and not item.reuse:
-            only.body, only.hint, only.fixed = body, item.hint, item.fixed
-            body.items[place] = only
-
-
-def holder(body: Body, out: Out) -> Line | Body:
-    """The item of `body` that a value comes out of."""
-    item: Line | Body = out.line
-    while True:
-        parent = item.body if isinstance(item, Line) else item.parent
-        if parent is body or parent is None:
-            return item
-        item = parent
-
-
-def _check(item: Line | Body) -> None:
-    fault = fault_in(item.hint, "layer", ())
-    if fault or item.hint in taken():
-        path = item.path or item.hint
-        raise NotRecorded(
-            f"no layer of a spec can be called as {path} is: {fault.message if fault else 'torch uses the name'}"
-        )
-
-
-def _free(hint: str, used: set[str], plain: bool = False) -> str:
-    """`hint`, or with the first number that makes it a name of its own."""
-    hint = "".join(c if c.isalnum() or c == "_" else "_" for c in hint).strip("_") or "value"
-    if hint[0].isdigit():
-        hint = f"out{hint}" if plain else f"layer{hint}"
-    number = 1
-    name = hint if fault_in(hint, "layer", ()) is None and hint not in taken() else f"{hint}_"
-    while name.lower() in used:
-        number += 1
-        name = f"{hint}{number}" if not hint[-1].isdigit() else f"{hint}_{number}"
-    used.add(name.lower())
-    return name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 
@@ -62,6 +62,19 @@ class Ratio(float):
         ratio = super().__new__(cls, value)
         ratio.parts = parts
         return ratio
+
+
+def sized_by(formula: Any) -> Iterator[Any]:
+    """The values whose sizes stand in a formula, or in those of nested lists and dicts."""
+    if isinstance(formula, SizeOf):
+        yield formula.value
+    elif isinstance(formula, Computed):
+        yield from sized_by((formula.left, formula.right))
+    elif isinstance(formula, Mapping):
+        yield from sized_by(tuple(formula.values()))
+    elif isinstance(formula, tuple | list):
+        for item in formula:
+            yield from sized_by(item)
 
 
 def formula(number: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from graphspec.importing.record import Frame, Value
+from graphspec.importing.forward_pass import Frame, Value
 
 
 @dataclasses.dataclass(eq=False)

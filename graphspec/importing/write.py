@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from graphspec.importing.alike import relative
+from graphspec.importing.copies import MISSING, Each
 from graphspec.importing.items import Block, Item, Text
-from graphspec.importing.merge import CONTAINERS, MISSING, Each, default_of, relative
+from graphspec.importing.merge import CONTAINERS, default_of
 from graphspec.ops import lookup
 from graphspec.ops import names as op_names
 
@@ -154,26 +157,32 @@ def _literal(value: Any) -> str:
 
 
 def _name_blocks(root: Block, blocks: Sequence[Block]) -> None:
-    """Each block is called as its class is, or, for a container, as the attribute that holds it."""
+    """Blocks are called as their class is, or, for a container, as what holds it; the most used first."""
     used = {name.lower() for name in op_names()}
-    holders = {id(item.type): item for block in [root, *blocks] for item in block.items if isinstance(item.type, Block)}
-    for block in blocks:
+    types = set(used)
+    holders: dict[int, Item] = {}
+    uses: Counter[int] = Counter()
+    for item in (item for block in [root, *blocks] for item in block.items):
+        if isinstance(item.type, Block):
+            holders[id(item.type)] = item
+            uses[id(item.type)] += item.repeat or 1
+    for block in sorted(blocks, key=lambda block: -uses[id(block)]):
         title = block.title
         if title in CONTAINERS:
             path = block.path or holders[id(block)].name
             parts = [part for part in path.split(".") if not part.isdigit()] or ["Part"]
             title = parts[-1]
-        block.name = _free(title, used)
+        block.name = _free(title, used, types)
 
 
-def _free(title: str, used: set[str]) -> str:
+def _free(title: str, used: set[str], types: set[str]) -> str:
     words = re.findall(r"[A-Za-z0-9]+", title)
     name = "".join(word[0].upper() + word[1:] for word in words) or "Part"
     name = name if name[0].isalpha() else f"Part{name}"
-    number = 1
-    free = name if name.lower() not in used else f"{name}Block"
+    name = f"{name}Block" if name.lower() in types else name
+    number, free = 1, name
     while free.lower() in used:
         number += 1
-        free = f"{name}{number}"
+        free = f"{name}{number}" if not name[-1].isdigit() else f"{name}_{number}"
     used.add(free.lower())
     return free

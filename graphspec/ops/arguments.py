@@ -31,7 +31,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(["padding", "output_padding", "proj_size", "length", "out_size", "n", "m"], _COUNT),
     # each takes time of its own where shapes are found; deeper networks are written with repeat
     **dict.fromkeys(["num_layers", "num_encoder_layers", "num_decoder_layers"], (1, 32)),
-    **dict.fromkeys(["p", "dropout", "momentum", "sparsity"], (0.0, 1.0)),
+    **dict.fromkeys(["p", "dropout", "dropout_p", "momentum", "sparsity"], (0.0, 1.0)),
     "output_size": _COUNT,
     "eps": (0.0, 1.0),
     "negative_slope": (-1e6, 1e6),

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
 class SpecModel(BaseModel):
     """Strict (no coercion), frozen, and nothing but the fields."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     @model_validator(mode="before")
     @classmethod

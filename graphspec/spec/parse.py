@@ -175,7 +175,7 @@ def _illegal_values(value: Any, at: Path) -> Any:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _illegal_values(item, (*at, index))
-    elif isinstance(value, float) and value - value != 0:
+    elif isinstance(value, float) and value - value != 0 and (value != value or not _may_be_infinite(at)):
         yield Diagnostic("bad-value", f"{_name(at)} is not a finite number", at)
     elif isinstance(value, int) and abs(value) >= 2**63:
         yield Diagnostic("too-large", f"{_name(at)} does not fit 64 bits", at)
@@ -183,6 +183,11 @@ def _illegal_values(value: Any, at: Path) -> Any:
         yield Diagnostic("encoding", f"{_name(at)} holds half of a surrogate pair", at)
     elif not isinstance(value, str | int | float):
         yield Diagnostic("wrong-type", f"{_name(at)} is {type_name(value)}, which a spec does not use", at)
+
+
+def _may_be_infinite(at: Path) -> bool:
+    """Whether a number there is what a layer puts where a mask or a border is: ``value = -inf``."""
+    return "layers" in at and at[-1] in ("value", "fill_value")
 
 
 def _name(at: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -90,6 +91,14 @@ def test_other_names_are_refused_at_their_place(name: str) -> None:
     ((code, at),) = faults(spec({name: LINEAR}))
     assert code in ("bad-name", "reserved-name")
     assert at == ("layers", name)
+
+
+def test_a_blocks_layer_may_be_called_self() -> None:
+    module = graphspec.compile(spec({"b": {"type": "B"}}, blocks={"B": {"layers": {"self": LINEAR, "act": "ReLU"}}}))
+    x = torch.randn(2, 4)
+    assert list(module.state_dict()) == ["b.self.weight", "b.self.bias"]
+    for other in (torch.jit.script(module), torch.export.export(module, (x,)).module(), copy.deepcopy(module)):
+        assert torch.equal(other(x), module(x))
 
 
 @pytest.mark.parametrize("name", ["_x", "x-y", "1"])

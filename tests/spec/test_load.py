@@ -132,6 +132,17 @@ def test_a_wrong_set_says_so(override: str, says: str) -> None:
     assert says in refusal(TOML, overrides=[override])
 
 
+@pytest.mark.parametrize(("key", "number", "legal"), [
+    ("value", "-inf", True), ("fill_value", "inf", True), ("value", "nan", False), ("p", "-inf", False),
+])  # fmt: skip
+def test_what_masks_and_borders_hold_may_be_infinite(key: str, number: str, legal: bool) -> None:
+    text = f'graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\nmask = {{ type = "pad", {key} = {number} }}\n'
+    if legal:
+        assert f"{key} = {number}" in dump(load(text))
+    else:
+        assert "is not a finite number" in refusal(text)
+
+
 def test_a_fault_in_what_was_set_names_the_command_line() -> None:
     with pytest.raises(GraphspecError, match=r"^--set layers\.fc\.out_features: error\[bad-value\]"):
         graphspec.compile(TOML, overrides=["layers.fc.out_features=-1"])

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphspec.importing.forward_pass import NotRecorded
 from graphspec.importing.onnx.file import Node
 from graphspec.importing.onnx.holder import Holder
 from graphspec.importing.onnx.values import Filled, Value, is_host, short
-from graphspec.importing.record import NotRecorded
 
 #: Endings of a weight's name that its layer's name does without.
 _TENSOR_NAMES = re.compile(

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.graph.names import taken
+from graphspec.importing.forward_pass import NotRecorded
 from graphspec.importing.onnx.file import Node, OnnxFile
 from graphspec.importing.onnx.values import Value
-from graphspec.importing.record import NotRecorded
 from graphspec.spec.names import fault_in
 
 

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from graphspec.diagnostics import quoted
+from graphspec.importing.forward_pass import NotRecorded
 from graphspec.importing.onnx.call import Call
 from graphspec.importing.onnx.file import Branch, Node, OnnxFile
 from graphspec.importing.onnx.holder import Holder
 from graphspec.importing.onnx.operators import OPERATORS
 from graphspec.importing.onnx.values import Filled, Value
 from graphspec.importing.place import PLACE
-from graphspec.importing.record import NotRecorded
 
 
 class OnnxNetwork(Holder):

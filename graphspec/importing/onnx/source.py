@@ -8,11 +8,11 @@ from pathlib import Path
 
 from graphspec.diagnostics import fail, quoted, suggest
 from graphspec.graph.names import check_input_names
+from graphspec.importing.forward_pass import NotRecorded
 from graphspec.importing.onnx.file import read
 from graphspec.importing.onnx.network import OnnxNetwork
 from graphspec.importing.onnx.proof import proven
 from graphspec.importing.onnx.simplify import simplified
-from graphspec.importing.record import NotRecorded
 from graphspec.importing.sources.inputs import Input, samples
 from graphspec.importing.sources.opened import Opened
 from graphspec.spec.names import fault_in

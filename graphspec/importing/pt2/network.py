@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphspec.importing.forward_pass import NotRecorded
 from graphspec.importing.place import PLACE
 from graphspec.importing.proof import equal
 from graphspec.importing.pt2.functions import FUNCTIONS, IGNORED, IN_TRAINING, READS_SIZE, SIZES, base_name
 from graphspec.importing.pt2.program import Node, Program, refs, replaced
 from graphspec.importing.pt2.restore import Restored, candidates
 from graphspec.importing.pt2.segments import Segment, is_function, segmented
-from graphspec.importing.record import NotRecorded
 
 
 class Run:

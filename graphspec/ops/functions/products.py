@@ -36,7 +36,7 @@ class Einsum(nn.Module):
 
 @function("scaled_dot_product_attention", sizes="anywhere")
 class ScaledDotProductAttention(nn.Module):
-    """softmax(query keyᵀ / sqrt(d)) value (Vaswani et al. 2017, "Attention Is All You Need")."""
+    """softmax(query keyᵀ / sqrt(d)) value (Vaswani et al. 2017, "Attention Is All You Need"); dropout in training."""
 
     def forward(
         self,
@@ -44,10 +44,14 @@ class ScaledDotProductAttention(nn.Module):
         key: Tensor,
         value: Tensor,
         attn_mask: Tensor | None = None,
+        dropout_p: float = 0.0,
         is_causal: bool = False,
         scale: float | None = None,
     ) -> Tensor:
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=attn_mask, is_causal=is_causal, scale=scale)
+        dropout_p = dropout_p if self.training else 0.0
+        return F.scaled_dot_product_attention(
+            query, key, value, attn_mask=attn_mask, dropout_p=dropout_p, is_causal=is_causal, scale=scale
+        )
 
 
 @function("addmm", sizes="anywhere")

@@ -1,0 +1,113 @@
+"""Chains of copies of one block become one line with ``repeat``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from graphspec.importing.copies import Each, of_copies
+from graphspec.importing.items import Block, Item
+
+#: The copies of a chain may differ in so many arguments: two copies in fewer.
+_MOST_DIFFERENT, _MOST_IN_TWO = 3, 2
+
+
+def collapse(item: Item) -> bool:
+    """A scope that is nothing but a chain 0, 1, … of one block becomes that block, repeated."""
+    block = item.type
+    assert isinstance(block, Block)
+    items = block.items
+    if len(items) < 2 or [each.name for each in items] != [str(n) for n in range(len(items))]:
+        return False
+    if (
+        len(block.inputs) != 1
+        or list(block.outputs.values()) != [items[-1].name]
+        or not _is_chain(items, block.inputs[0])
+    ):
+        return False
+    item.type, item.repeat = items[0].type, len(items)
+    item.args = {name: of_copies(_values(items, name)) for name in items[0].args}
+    return True
+
+
+def _is_chain(items: Sequence[Item], start: str | None) -> bool:
+    first = items[0]
+    if not isinstance(first.type, Block) or first.repeat or len(first.type.outputs) != 1 or len(first.type.inputs) != 1:
+        return False
+    source = first.source if start is None else start
+    for each in items:
+        if each.type is not first.type or each.repeat or each.source != source or each.reuse:
+            return False
+        if _frozen_flags(each) != _frozen_flags(first):
+            return False
+        source = each.name
+    nested = any(isinstance(each.args[name], Each) for each in items for name in first.args)
+    patterns = [_pattern(_values(items, name)) for name in first.args]
+    if nested or (len(items) > 2 and patterns.count("any") > 1):
+        return False
+    return len(patterns) - patterns.count("one") <= (_MOST_DIFFERENT if len(items) > 2 else _MOST_IN_TWO)
+
+
+def _values(items: Sequence[Item], name: str) -> list[Any]:
+    """What an argument is in each copy; where it says nothing, as in the next copy that says something."""
+    values = [each.args[name] for each in items]
+    for number in range(len(items) - 2, -1, -1):
+        if name in items[number].free:
+            values[number] = values[number + 1]
+    return values
+
+
+def _frozen_flags(item: Item) -> Any:
+    return item.keep, item.freeze, tuple(item.tie.items())
+
+
+def _pattern(values: Sequence[Any]) -> str:
+    if all(repr(value) == repr(values[0]) for value in values):
+        return "one"
+    if all(repr(value) == repr(values[1]) for value in values[1:]):
+        return "first"
+    return "any"
+
+
+def chain(block: Block) -> None:
+    """Siblings with numbers in their names that are a chain of one block become one line with ``${i}`` in its name."""
+    items: list[Item] = []
+    rest = list(block.items)
+    while rest:
+        run = _run(rest)
+        if len(run) < 2:
+            items.append(rest.pop(0))
+            continue
+        first = run[0]
+        prefix, number = _numbered(first.name)
+        name = f"{prefix}${{i + {number}}}" if number else f"{prefix}${{i}}"
+        args = {key: of_copies(_values(run, key)) for key in first.args}
+        merged = Item(
+            name, first.type, first.source, args, repeat=len(run), path=first.path, keep=first.keep, freeze=first.freeze
+        )
+        items.append(merged)
+        del rest[: len(run)]
+    block.items = items
+
+
+def _run(items: Sequence[Item]) -> list[Item]:
+    """The longest chain of numbered siblings that `items` begin with."""
+    prefix, number = _numbered(items[0].name)
+    if number is None:
+        return []
+    most = 1
+    while most < len(items) and _numbered(items[most].name) == (prefix, number + most):
+        most += 1
+    for length in range(most, 1, -1):
+        run = list(items[:length])
+        if not _is_chain(run, None):
+            continue
+        if all(_pattern(_values(run, name)) != "any" for name in run[0].args):
+            return run
+    return []
+
+
+def _numbered(name: str) -> tuple[str, int | None]:
+    match = re.fullmatch(r"(.*?)(0|[1-9]\d*)", name)
+    return (match[1], int(match[2])) if match else (name, None)

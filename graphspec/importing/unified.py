@@ -1,0 +1,147 @@
+"""Scopes that are alike become instances of one block: what differs are its variables."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from graphspec.importing.copies import MISSING, Each, of_copies
+from graphspec.importing.items import Block, Item, Text
+
+#: Arguments that may be the input's channels, without the number that makes a variable's name its own.
+_CHANNELS = frozenset("out_channels groups out_features num_channels normalized_shape channels features shape".split())
+_NUMBER = re.compile(r"(_?\d+)+$")
+#: The same ratio in so many different sizes is none by accident.
+_MANY = 3
+_COPY = re.compile(r"\$\{[^}]*\}")
+
+
+def unify(group: list[Item]) -> None:
+    """All of `group` become instances of the first one's block."""
+    blocks = [item.block for item in group]
+    first = blocks[0]
+    for alike in zip(*(block.items for block in blocks), strict=True):
+        if any(item.condition is not None for item in alike):
+            for item in alike:
+                item.condition = item.condition is not False
+    variables: dict[Any, str] = {}
+    values: dict[str, list[Any]] = {}
+    names = {name.lower() for name in first.inputs}
+    for index, item in enumerate(first.items):
+        items = [block.items[index] for block in blocks]
+        for name in list(item.args):
+            column = [each.args[name] for each in items]
+            item.args[name] = _column(column, (item, name), first, blocks, variables, values, names)
+        if item.condition is not None:
+            column = [each.condition for each in items]
+            item.condition = _column(column, (item, item.name), first, blocks, variables, values, names)
+        if isinstance(item.type, str):
+            column = [each.type for each in items]
+            item.type = _column(column, (item, "type"), first, blocks, variables, values, names)
+    for number, item in enumerate(group):
+        item.type = first
+        item.args = {name: column[number] for name, column in values.items()}
+    for name, column in values.items():
+        known = [value for value in column if value is not MISSING]
+        usual = Counter(map(repr, known)).most_common(1)[0][0]
+        first.variables[name] = next(value for value in known if repr(value) == usual)
+        for item in group:
+            if item.args[name] is MISSING:
+                item.args[name] = first.variables[name]
+                item.free |= {name}
+
+
+def _column(
+    column: list[Any], where: Any, block: Block, blocks: Sequence[Any], variables: Any, values: Any, names: set[str]
+) -> Any:
+    """One argument in all instances: itself where all agree, else a variable, in lists and by copy one each."""
+    given = [value for value in column if value is not MISSING]
+    if all(repr(value) == repr(given[0]) for value in given):
+        return given[0]
+    copies = max((len(value) for value in given if isinstance(value, Each)), default=0)
+    if copies:  # a variable's value is given where there is no copy to count
+        of_copy = [[value[n] if isinstance(value, Each) else value for value in column] for n in range(copies)]
+        return of_copies([_column(one, where, block, blocks, variables, values, names) for one in of_copy])
+    if (
+        all(isinstance(value, list) and not isinstance(value, Each) for value in column)
+        and len({len(value) for value in column}) == 1
+    ):
+        return [
+            _column(list(each), where, block, blocks, variables, values, names) for each in zip(*column, strict=True)
+        ]
+    seen = _as_input(column, where, block, blocks) or _half(column, where, values)
+    if seen:
+        return seen
+    key = tuple(map(repr, column))
+    name = variables.get(key)
+    if name is None:
+        name = next((other for other in variables.values() if _agree(values[other], column)), None)
+    if name is None:
+        name = variables[key] = _variable(where, names)
+        values[name] = list(column)
+    else:
+        values[name] = [b if a is MISSING else a for a, b in zip(values[name], column, strict=True)]
+    return Text("${" + name + "}")
+
+
+def _agree(values: Sequence[Any], column: Sequence[Any]) -> bool:
+    """Whether two columns differ only where one says nothing."""
+    pairs = [(a, b) for a, b in zip(values, column, strict=True) if a is not MISSING and b is not MISSING]
+    distinct = {repr(a) for a, _ in pairs}
+    return len(distinct) > 1 and all(repr(a) == repr(b) for a, b in pairs)
+
+
+def _as_input(column: Sequence[Any], where: Any, block: Block, blocks: Sequence[Any]) -> Text | None:
+    """``x.shape[1]``, or a multiple or part of it, where the argument is that of the input in every instance."""
+    name = _NUMBER.sub("", where[1])
+    if name not in _CHANNELS or not block.inputs:
+        return None
+    port = block.inputs[0]
+    shapes = [each.shapes.get(port) for each in blocks]
+    if not all(shape and len(shape) > 1 for shape in shapes):
+        return None
+    for dim in (1, -1):
+        pairs = [(value, shape[dim]) for value, shape in zip(column, shapes, strict=True) if value is not MISSING]
+        if not all(type(value) is int for value, _ in pairs):
+            return None
+        size = f"{port}.shape[{dim if dim > 0 else len(shapes[0] or ()) - 1}]"
+        if all(value == given for value, given in pairs) and (name != "shape" or len(set(pairs)) > 2):
+            return Text("${" + size + "}")
+        multiple, part = pairs[0][0] // pairs[0][1], pairs[0][1] // (pairs[0][0] or 1)
+        if name == "shape" or len({given for _, given in pairs}) < _MANY:
+            continue
+        if multiple > 1 and all(value == multiple * given for value, given in pairs):
+            return Text("${" + f"{multiple} * {size}" + "}")
+        if part > 1 and all(value * part == given for value, given in pairs):
+            return Text("${" + f"{size} // {part}" + "}")
+    return None
+
+
+def _half(column: Sequence[Any], where: Any, values: Any) -> Text | None:
+    """``kernel_size // 2``, where the padding is that in every instance."""
+    item, name = where
+    kernel = item.args.get("kernel_size")
+    variable = kernel[2:-1] if isinstance(kernel, Text) else ""
+    if name != "padding" or variable not in values:
+        return None
+    pairs = [(a, b) for a, b in zip(column, values[variable], strict=True) if a is not MISSING and b is not MISSING]
+    fits = all(type(a) is int and type(b) is int and a == b // 2 for a, b in pairs)
+    return Text("${" + f"{variable} // 2" + "}") if fits and len(set(pairs)) > 1 else None
+
+
+def _variable(where: Any, names: set[str]) -> str:
+    item, argument = where
+    if argument == item.name and item.type == "add":  # whether something is added at all
+        argument = "residual"
+    if not argument[:1].isalpha():  # whether a layer is there that has a number for its name
+        argument = f"with_{argument}" if isinstance(item.type, Block | Text) else item.type.lower()
+    plain = {"out_channels": "channels", "out_features": "features", "type": "layer"}.get(argument, argument)
+    own = re.sub(r"\W", "_", f"{_COPY.sub('', item.name)}_{plain}").strip("_")
+    own = own if own[:1].isalpha() else f"{plain}_{item.name}".replace("-", "_")
+    for name in (plain, own, *(f"{plain}{n}" for n in range(2, 100))):
+        if name.lower() not in names and name != "i":
+            names.add(name.lower())
+            return name
+    raise AssertionError("a hundred variables of one name")

@@ -1,0 +1,212 @@
+"""Networks of one line each: what their forward does with `x`, or with `x` and parts of the network."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Small(nn.Module):
+    """`function` of the network and its inputs; `parts` are its modules, parameters and, of plain tensors, buffers."""
+
+    def __init__(self, function: Callable[..., Any], **parts: Any) -> None:
+        super().__init__()
+        self.function = function
+        for name, part in parts.items():
+            if isinstance(part, Tensor) and not isinstance(part, nn.Parameter):
+                self.register_buffer(name, part)
+            else:
+                setattr(self, name, part)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(self, x)
+
+
+def _assigned(net: Any, x: Tensor) -> Tensor:
+    y = net.fc(x).clone()
+    y[:, 2:5] = x[:, :3]
+    y[:, -1] = 0.5
+    return y
+
+
+def _every_other(net: Any, x: Tensor) -> Tensor:
+    y = torch.zeros_like(x)
+    y[:, ::2] = net.fc(x)[:, ::2]
+    y[:, 1::2] += 1
+    return y
+
+
+def _through_a_view(net: Any, x: Tensor) -> Tensor:
+    y = net.fc(x)
+    head = y.view(-1, 2, 4)[:, 0]
+    head.mul_(2)
+    return y + head.sum(1, keepdim=True)
+
+
+def _filled_in_a_loop(net: Any, x: Tensor) -> Tensor:
+    found = x.new_zeros(x.shape[0], 3, 8)
+    for n in range(3):
+        found[:, n] = net.fc(x) * n
+    return found
+
+
+def _masked(net: Any, x: Tensor) -> Tensor:
+    y = net.fc(x)
+    y[y < 0] = 0.0
+    return y
+
+
+def _of_pieces(net: Any, x: Tensor) -> Tensor:
+    y = net.fc(x)
+    left, right = y[:, :4], y[:, 4:]
+    left.add_(right)
+    return y - torch.cat([right, left], 1)
+
+
+def _carried(net: Any, x: Tensor) -> Tensor:
+    state = x.new_zeros(x.shape[0], 8)
+    for n in range(x.shape[1]):
+        state = torch.tanh(net.fc(x[:, n]) + net.back(state))
+    return state
+
+
+def _equalised(net: Any, x: Tensor) -> Tensor:
+    return F.linear(x, net.weight * 0.5, net.bias)
+
+
+def _standardised(net: Any, x: Tensor) -> Tensor:
+    weight = net.conv.weight
+    mean, var = weight.mean((1, 2, 3), keepdim=True), weight.var((1, 2, 3), keepdim=True)
+    return F.conv2d(x, (weight - mean) / torch.sqrt(var + 1e-5), net.conv.bias, padding=1)
+
+
+def _rotary(net: Any, x: Tensor) -> Tensor:
+    half = x.shape[-1] // 2
+    turned = torch.cat([-x[..., half:], x[..., :half]], -1)
+    return x * net.cos[: x.shape[1]] + turned * net.sin[: x.shape[1]]
+
+
+def _transformed(net: Any, x: Tensor) -> Tensor:
+    theta = net.fc(x.mean((2, 3))).view(-1, 2, 3)
+    return F.grid_sample(x, F.affine_grid(theta, list(x.size()), align_corners=False), align_corners=False)
+
+
+def _best(net: Any, x: Tensor) -> Tensor:
+    values, indices = net.fc(x).topk(3, dim=1)
+    return values.softmax(1) * torch.gather(x, 1, indices)
+
+
+def _left_out(net: Any, x: Tensor) -> Tensor:
+    y = net.fc(x)
+    if not net.training:
+        return y
+    kept = 0.75 + torch.rand((x.shape[0], 1), dtype=x.dtype)
+    return y.div(0.75) * kept.floor_()
+
+
+def _warned(net: Any, x: Tensor) -> Tensor:
+    if (x > 1e9).any():
+        warnings.warn("these are large numbers", stacklevel=2)
+    return x * 2
+
+
+def _parameter(*shape: int) -> nn.Parameter:
+    return nn.Parameter(torch.randn(shape))
+
+
+def _linear() -> nn.Linear:
+    return nn.Linear(8, 8)
+
+
+_LARGE = torch.randn(3, 5, 5)[torch.arange(2100) % 3]
+_PAIRS = torch.arange(64).view(8, 8) % 9
+_POSITIONS = torch.arange(16.0)[:, None] / 10 ** (torch.arange(8.0) / 4)
+#: What each does, and the network with the kind of its input: "line" N × 8, "image" N × 3 × 8 × 8, "ids" N × 5,
+#: "sequence" N × 5 × 8.
+CASES: dict[str, tuple[Small, str]] = {
+    "slices are assigned": (Small(_assigned, fc=_linear()), "line"),
+    "every other number is assigned": (Small(_every_other, fc=_linear()), "line"),
+    "a view is written into": (Small(_through_a_view, fc=_linear()), "line"),
+    "rows are filled in a loop": (Small(_filled_in_a_loop, fc=_linear()), "line"),
+    "numbers are assigned where a mask holds": (Small(_masked, fc=_linear()), "line"),
+    "pieces are written into": (Small(_of_pieces, fc=_linear()), "line"),
+    "a state is carried through a loop": (Small(_carried, fc=_linear(), back=_linear()), "sequence"),
+    "the weight is scaled before use": (Small(_equalised, weight=_parameter(4, 8), bias=_parameter(4)), "line"),
+    "the weight is standardised before use": (Small(_standardised, conv=nn.Conv2d(3, 4, 3)), "image"),
+    "a parameter is a scalar": (Small(lambda net, x: x * net.scale.exp(), scale=_parameter()), "line"),
+    "a buffer holds whole numbers": (Small(lambda net, x: x[:, net.order], order=torch.tensor([3, 1, 0])), "line"),
+    "positions are cut": (Small(lambda net, x: x + net.table[: x.shape[1]], table=_POSITIONS), "sequence"),
+    "positions are learned and looked up": (
+        Small(lambda net, x: net.fc(x) + net.embed(torch.arange(x.shape[1])), fc=_linear(), embed=nn.Embedding(5, 8)),
+        "sequence",
+    ),
+    "positions are turned": (Small(_rotary, cos=_POSITIONS.cos(), sin=_POSITIONS.sin()), "sequence"),
+    "an image is transformed by what is learned": (Small(_transformed, fc=nn.Linear(3, 6)), "image"),
+    "the best are gathered": (Small(_best, fc=_linear()), "line"),
+    "numbers stand on the left": (Small(lambda net, x: 1 - x + 2 / (1 + x.abs()) + 3 * x), "line"),
+    "whole numbers are divided": (Small(lambda net, x: x // 2 + x % 3), "ids"),
+    "powers and roots": (Small(lambda net, x: (x**2 + 1) ** 0.5 + x.pow(3) - torch.sqrt(x.abs())), "line"),
+    "conditions and limits": (Small(lambda net, x: torch.where((x > 0) & ~(x > 1), x, 0.5).clamp(max=0.9)), "line"),
+    "all is reduced": (Small(lambda net, x: (x - x.mean()) / (x.std() + x.max() - x.min() + x.sum())), "line"),
+    "along dims": (Small(lambda net, x: torch.cat([torch.var_mean(x, 1)[0], x.amax(1), x.max(1)[0]])), "line"),
+    "sorted and summed up": (Small(lambda net, x: x.sort(dim=1, descending=True)[0].cumsum(1) + x.argsort(1)), "line"),
+    "ids are laid out": (Small(lambda net, x: F.one_hot(x, 16).float() @ net.weight, weight=_parameter(16, 4)), "ids"),
+    "casts to and fro": (Small(lambda net, x: (x.double() * 2).to(x.dtype) + (x > 0).long().float()), "line"),
+    "dims are moved": (Small(lambda net, x: x.movedim(1, -1).transpose(1, 2).flip(1).permute(0, 3, 1, 2).mT), "image"),
+    "rolled, padded and repeated": (
+        Small(lambda net, x: F.pad(torch.roll(x, (1, -1), (2, 3)), (1, 2)).repeat(1, 2, 1, 1)), "image",
+    ),
+    "windows of an image": (Small(lambda net, x: F.fold(F.unfold(x, 2, stride=2), (8, 8), 2, stride=2)), "image"),
+    "windows of a sequence": (Small(lambda net, x: x.unfold(1, 3, 1).mean(-1)), "sequence"),
+    "resized to another's size": (
+        Small(lambda net, x: F.interpolate(net.conv(x), size=x.shape[2:], mode="bilinear"), conv=nn.Conv2d(3, 3, 3, 2)),
+        "image",
+    ),
+    "resized by a factor": (Small(lambda net, x: F.interpolate(x, scale_factor=2, mode="nearest")), "image"),
+    "a mask of minus infinity is made inside": (
+        Small(lambda net, x: (x @ x.mT + torch.triu(torch.full((5, 5), float("-inf")), 1)).softmax(-1)), "sequence",
+    ),
+    "a warning depends on numbers, and nothing else": (Small(_warned), "line"),
+    "places are learned for each pair": (
+        Small(lambda net, x: x @ net.bias[:, net.index].mean(0), bias=_parameter(2, 9), index=_PAIRS),
+        "line",
+    ),
+    "a large table has few different rows": (Small(lambda net, x: ((x @ x.mT)[:, None] + _LARGE).amax(1)), "sequence"),
+    "whole samples are left out in training": (Small(_left_out, fc=_linear()), "line"),
+    "sums are written by letters": (Small(lambda net, x: torch.einsum("nch,nth->nct", x, x)), "sequence"),
+    "attention by torch's function": (
+        Small(lambda net, x: F.scaled_dot_product_attention(x, x, x, is_causal=True)), "sequence",
+    ),
+    "gates of two halves": (Small(lambda net, x: F.glu(net.fc(x)) * F.silu(x[:, :4]), fc=_linear()), "line"),
+    "norms by functions": (
+        Small(lambda net, x: F.layer_norm(x, (8,), net.scale) + F.normalize(x, dim=1) + x.norm(dim=1, keepdim=True),
+              scale=_parameter(8)),
+        "line",
+    ),
+    "a list of numbers becomes a tensor": (Small(lambda net, x: x * torch.tensor([1.0, 2.0] * 4)), "line"),
+    "outer products": (Small(lambda net, x: (x[:, :, None] * x[:, None, :]).flatten(1)), "line"),
+    "pooled": (Small(lambda net, x: F.avg_pool2d(F.max_pool2d(x, 2), 2) + x.mean((2, 3))[..., None, None]), "image"),
+    "gradients are stopped": (Small(lambda net, x: net.fc(x).detach() + x, fc=_linear()), "line"),
+    "noise in training": (Small(lambda net, x: x + torch.randn_like(x) if net.training else x), "line"),
+    "channels are shuffled": (
+        Small(lambda net, x: net.conv(x).view(x.shape[0], 2, 3, 8, 8).transpose(1, 2).reshape(x.shape[0], -1, 8, 8),
+              conv=nn.Conv2d(3, 6, 1)),
+        "image",
+    ),
+}  # fmt: skip
+
+
+#: Networks that no spec can say, the kind of input, and what is said.
+REFUSED: dict[str, tuple[Small, str, str]] = {
+    "a number is read": (Small(lambda net, x: x * x.sum().item()), "line", r"reads the numbers of a tensor .*item"),
+    "a list is read": (Small(lambda net, x: x * x.sum().tolist()), "line", "reads the numbers of a tensor"),
+    "a branch on numbers": (Small(lambda net, x: x if bool((x > 0).any()) else -x), "line", "reads the numbers"),
+    "numpy takes over": (Small(lambda net, x: torch.from_numpy(x.numpy() * 2)), "line", "reads the numbers"),
+    "complex numbers": (Small(lambda net, x: torch.fft.fft(x).real), "line", "vocabulary has no fft_fft"),
+    "as many as hold": (Small(lambda net, x: x[x > 0]), "line", "indexing by a mask|depends on sizes"),
+    "a loop over the batch": (Small(lambda net, x: torch.stack([row * 2 for row in x])), "line", "depends on sizes"),
+    "numbers are drawn in evaluation": (Small(lambda net, x: x + torch.rand(8)), "line", "rand|is another"),
+}  # fmt: skip

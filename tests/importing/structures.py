@@ -1,0 +1,256 @@
+"""Classes whose modules are put together in unusual ways."""
+
+from collections import OrderedDict
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+from torch.utils.checkpoint import checkpoint
+
+
+class NestedOutputs(nn.Module):
+    """Lists and dicts inside each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.head = nn.Linear(8, 8), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> dict[str, Any]:
+        hidden = self.fc(x)
+        return {"hidden": [hidden, {"of relu": hidden.relu()}], "logits": self.head(hidden)}
+
+
+class StarArguments(nn.Module):
+    """Any number of inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, *values: Tensor) -> Tensor:
+        return torch.cat([self.fc(value) for value in values], 1)
+
+
+class KeywordOnly(nn.Module):
+    """Inputs that are given by name alone, and some that are left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor, *, other: Tensor, mask: Tensor | None = None, scale: float = 2.0) -> Tensor:
+        y = self.fc(x) + other * scale
+        return y if mask is None else y * mask
+
+
+class SharedByAssignment(nn.Module):
+    """One module under two names, and one parameter in two modules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(8, 8)
+        self.second = self.first
+        self.left, self.right = nn.Linear(8, 8), nn.Linear(8, 8)
+        self.right.weight = self.left.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.right(self.left(self.second(self.first(x))))
+
+
+class WeightNorm(nn.Module):
+    """A weight in two parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = weight_norm(nn.Linear(8, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x)
+
+
+class Unused(nn.Module):
+    """Modules that forward never calls, and some that do nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.aside = nn.Linear(8, 8), nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+        self.nothing, self.wrapped = nn.Identity(), nn.Sequential(nn.Identity(), nn.Dropout(0.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.wrapped(self.nothing(self.fc(x)))
+
+
+class Stages(nn.Sequential):
+    """A Sequential of its own kind, with names."""
+
+    def __init__(self) -> None:
+        super().__init__(OrderedDict(expand=nn.Linear(8, 16), act=nn.GELU(), project=nn.Linear(16, 8)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + x
+
+
+class Hooked(nn.Module):
+    """A hook changes what a layer gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        self.fc.register_forward_hook(lambda module, args, output: output * 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + 1
+
+
+class Checkpointed(nn.Module):
+    """Memory is saved in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(8, 8), nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return checkpoint(self.block, x, use_reentrant=False)
+
+
+class Cached(nn.Module):
+    """Positions that the first forward makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+        self.positions: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.positions is None or self.positions.shape[0] != x.shape[1]:
+            self.positions = torch.linspace(0, 1, x.shape[1])[:, None]
+        return self.fc(x) + self.positions
+
+
+class ParameterLists(nn.Module):
+    """Parameters in a list and in a dict."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scales = nn.ParameterList([nn.Parameter(torch.randn(8)) for _ in range(3)])
+        self.shifts = nn.ParameterDict({"low": nn.Parameter(torch.randn(8)), "high": nn.Parameter(torch.randn(8))})
+
+    def forward(self, x: Tensor) -> Tensor:
+        for scale in self.scales:
+            x = x * scale
+        return x + self.shifts["low"] - self.shifts["high"]
+
+
+class Encoder(nn.Module):
+    """torch's own stack of layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, nn.LayerNorm(8), enable_nested_tensor=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.encoder(x).mean(1)
+
+
+class SelfAttention(nn.Module):
+    """torch's attention over one value, whose weights nobody wants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention, self.norm = nn.MultiheadAttention(8, 2, batch_first=True), nn.LayerNorm(8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(x + self.attention(x, x, x, need_weights=False)[0])
+
+
+class Cells(nn.Module):
+    """A cell called once a step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.LSTMCell(8, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = c = torch.zeros(x.shape[0], 6)
+        for n in range(3):
+            h, c = self.cell(x[:, n], (h, c))
+        return h
+
+
+class Causal(nn.Module):
+    """Attention by hand with a mask in a buffer, as many wrote it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv, self.out = nn.Linear(8, 24), nn.Linear(8, 8)
+        self.register_buffer("mask", torch.tril(torch.ones(16, 16)).view(1, 1, 16, 16))
+        self.drop = nn.Dropout(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, t, c = x.size()
+        q, k, v = (y.view(n, t, 2, c // 2).transpose(1, 2) for y in self.qkv(x).split(c, dim=2))
+        weights = (q @ k.transpose(-2, -1)) * (1.0 / k.size(-1) ** 0.5)
+        weights = weights.masked_fill(self.mask[:, :, :t, :t] == 0, float("-inf"))
+        weights = self.drop(F.softmax(weights, dim=-1))
+        return self.out((weights @ v).transpose(1, 2).contiguous().view(n, t, c))
+
+
+class SkipOrNot(nn.Module):
+    """Blocks that are alike but for a layer that some lack, one of them a block itself."""
+
+    class Block(nn.Module):
+        def __init__(self, width: int, out: int) -> None:
+            super().__init__()
+            self.main = nn.Linear(width, out)
+            self.skip: nn.Module = nn.Identity()
+            if width != out:
+                self.skip = nn.Sequential(nn.Linear(width, out), nn.LayerNorm(out))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.skip(x) + self.main(x).relu()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(self.Block(8, 8), self.Block(8, 4), self.Block(4, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(x)
+
+
+class Experts(nn.Module):
+    """A gate weighs several experts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.experts = nn.Linear(8, 3), nn.ModuleList(nn.Linear(8, 4) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = self.gate(x).softmax(-1)
+        return (torch.stack([expert(x) for expert in self.experts], 1) * weights.unsqueeze(-1)).sum(1)
+
+
+class Fused(nn.Module):
+    """Several kernels as one convolution: weights joined before use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.narrow = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(3, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.wide.weight + F.pad(self.narrow.weight, (1, 1, 1, 1))
+        return F.conv2d(x, weight, self.wide.bias + self.narrow.bias, padding=1)
+
+
+class BothWays(nn.Module):
+    """A recurrent layer in both directions, and its last states."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(8, 6, 2, batch_first=True, bidirectional=True)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        output, hidden = self.rnn(x)
+        return output[:, -1], torch.cat([hidden[-2], hidden[-1]], 1)

@@ -1,0 +1,34 @@
+"""What a forward may do with tensors, a line each: it becomes a spec with the same bits, or is refused by name."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import graphspec
+from graphspec.ops.imports import import_file
+
+functional = import_file(Path(__file__).parent / "functional.py")
+INPUTS: dict[str, Tensor] = {
+    "line": torch.randn(2, 8), "image": torch.randn(2, 3, 8, 8), "ids": torch.randint(0, 16, (2, 5)),
+    "sequence": torch.randn(2, 5, 8),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", functional.CASES)
+def test_a_spec_says(case: str) -> None:
+    network, kind = functional.CASES[case]
+    imported = graphspec.from_module(network, {"x": INPUTS[kind]})
+    assert imported.unmerged == ""
+    ours = imported.network.build().eval()
+    more = torch.cat([INPUTS[kind]] * 3)
+    assert torch.equal(ours(more), network.eval()(more)), imported.text
+
+
+@pytest.mark.parametrize("case", functional.REFUSED)
+def test_no_spec_says(case: str) -> None:
+    network, kind, message = functional.REFUSED[case]
+    with pytest.raises(graphspec.GraphspecError, match=message) as caught:
+        graphspec.from_module(network, {"x": INPUTS[kind]})
+    assert [each.code for each in caught.value.diagnostics] == ["not-importable"]

@@ -1,0 +1,57 @@
+"""Modules put together in unusual ways become specs with the same keys and the same bits."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import graphspec
+from graphspec.importing.outputs import flat
+from graphspec.ops.imports import import_file
+
+structures = import_file(Path(__file__).parent / "structures.py")
+LINE, IMAGE, SEQUENCE = torch.randn(2, 8), torch.randn(2, 3, 8, 8), torch.randn(2, 5, 8)
+#: Each network, its inputs, and lines that its spec has.
+CASES: dict[type[nn.Module], tuple[dict[str, Tensor], list[str]]] = {
+    structures.NestedOutputs: ({"x": LINE}, ['hidden_1_of_relu = "relu"', '= "head"']),
+    structures.StarArguments: ({"a": LINE, "b": LINE}, ['reuse = "fc"']),
+    structures.KeywordOnly: ({"x": LINE, "other": LINE}, ["other = 2.0"]),
+    structures.SharedByAssignment: ({"x": LINE}, ['tie = { weight = "left.weight" }']),
+    structures.Unused: ({"x": LINE}, ["keep = true"]),
+    structures.Stages: ({"x": LINE}, ['expand  = { type = "Linear", out_features = 16 }']),
+    structures.Hooked: ({"x": LINE}, ["other = 2"]),
+    structures.Checkpointed: ({"x": LINE}, ['type = "Linear"']),
+    structures.Cached: ({"x": SEQUENCE}, ["persistent = false"]),
+    structures.ParameterLists: ({"x": LINE}, ["shape = [8]"]),
+    structures.Encoder: ({"x": SEQUENCE}, ["repeat = 2"]),
+    structures.SelfAttention: ({"x": SEQUENCE}, ["need_weights = false"]),
+    structures.Cells: ({"x": SEQUENCE}, ['reuse = "cell"']),
+    structures.Causal: ({"x": SEQUENCE}, ["value = -inf"]),
+    structures.SkipOrNot: ({"x": LINE}, ["if = ", "repeat = "]),
+    structures.Experts: ({"x": LINE}, ["softmax"]),
+    structures.Fused: ({"x": IMAGE}, ['type = "conv2d"']),
+    structures.BothWays: ({"x": SEQUENCE}, ["bidirectional = true"]),
+}
+
+
+@pytest.mark.parametrize("network", CASES, ids=lambda kind: kind.__name__)
+def test_a_structure_becomes_a_spec(network: type[nn.Module]) -> None:
+    inputs, lines = CASES[network]
+    torch.manual_seed(0)
+    module = network()
+    imported = graphspec.from_module(module, inputs)
+    assert imported.unmerged == ""
+    assert [line for line in lines if line not in imported.text] == [], imported.text
+    ours = imported.network.build().eval()
+    assert ours.state_dict().keys() == module.state_dict().keys()
+    other = {name: torch.cat([value] * 3) for name, value in inputs.items()}
+    module.eval()
+    theirs = module(**other) if network is not structures.StarArguments else module(*other.values())
+    for (_, a), (_, b) in zip(flat(theirs, Tensor), flat(ours(**other), Tensor), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_weight_in_two_parts_is_named() -> None:
+    with pytest.raises(graphspec.GraphspecError, match="parametriz"):
+        graphspec.from_module(structures.WeightNorm(), {"x": LINE})
