@@ -17,7 +17,7 @@ from graphspec.ops.imports import import_file
 
 networks = import_file(Path(__file__).parents[1] / "networks.py")
 SPECS = Path(__file__).parents[3] / "specs"
-LINE = torch.randn(2, 8)
+LINE, IMAGE, IDS = torch.randn(2, 8), torch.randn(2, 3, 8, 8), torch.randint(0, 16, (2, 5))
 SEQUENCE = torch.randn(2, 5, 8)
 
 
@@ -30,11 +30,28 @@ def exported(module: nn.Module, inputs: dict[str, Tensor], path: Path, **dims: i
     return path
 
 
+class Layers(nn.Module):
+    """torch's own layers of many kinds, each of which calls one operator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 4, 3, stride=2, padding=1, groups=1, bias=False), nn.BatchNorm2d(4, eps=1e-3), nn.ReLU6(),
+            nn.ConvTranspose2d(4, 4, 2, 2), nn.GroupNorm(2, 4), nn.Hardswish(), nn.MaxPool2d(2), nn.LeakyReLU(0.2),
+            nn.Upsample(scale_factor=2, mode="bilinear"), nn.AvgPool2d(2, ceil_mode=True), nn.PReLU(4), nn.Dropout(0.3),
+            nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten(),
+        )  # fmt: skip
+        self.head = nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 5), nn.Softmax(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x))
+
+
 #: Networks and their inputs: the spec is the one that the module itself gives.
 CASES = {
     networks.Branches: {"x": LINE}, networks.TwoInputs: {"x": LINE, "other": torch.randn(2, 8)},
     networks.Lists: {"x": LINE}, networks.Frozen: {"x": LINE}, networks.Recurrent: {"x": SEQUENCE},
-    networks.Shared: {"x": LINE},
+    networks.Shared: {"x": LINE}, Layers: {"x": IMAGE},
 }  # fmt: skip
 
 
