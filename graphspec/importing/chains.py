@@ -103,7 +103,9 @@ def _run(items: Sequence[Item]) -> list[Item]:
         run = list(items[:length])
         if not _is_chain(run, None):
             continue
-        if all(_pattern(_values(run, name)) != "any" for name in run[0].args):
+        patterns = [_pattern(_values(run, name)) for name in run[0].args]
+        alike = length > 2 or len(patterns) - patterns.count("one") <= 1
+        if alike and "any" not in patterns:  # two beside others are a chain in every instance, or in none
             return run
     return []
 
