@@ -85,8 +85,10 @@ def formula(number: Any) -> Any:
 def _method(symbol: str, function: Callable[[int, int], int], reflected: bool) -> Callable[[Size, Any], Any]:
     def method(self: Size, other: Any) -> Any:
         left, right = (other, self) if reflected else (self, other)
+        if isinstance(other, float):
+            return function(*(int(side) if isinstance(side, int) else side for side in (left, right)))
         if not isinstance(other, int) or isinstance(other, bool):
-            return NotImplemented if not isinstance(other, float) else function(left, right)
+            return NotImplemented
         return Size(function(int(left), int(right)), Computed(symbol, formula(left), formula(right)))
 
     return method

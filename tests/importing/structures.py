@@ -254,3 +254,15 @@ class BothWays(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         output, hidden = self.rnn(x)
         return output[:, -1], torch.cat([hidden[-2], hidden[-1]], 1)
+
+
+class PartOfTheChannels(nn.Module):
+    """A size times a number with a fraction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        half = int(0.5 * x.shape[1])
+        return self.fc(x[:, : int(x.shape[1] * 0.5)] + x[:, half : 2 * half])

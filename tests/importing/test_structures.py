@@ -32,6 +32,7 @@ CASES: dict[type[nn.Module], tuple[dict[str, Tensor], list[str]]] = {
     structures.Experts: ({"x": LINE}, ["softmax"]),
     structures.Fused: ({"x": IMAGE}, ['type = "conv2d"']),
     structures.BothWays: ({"x": SEQUENCE}, ["bidirectional = true"]),
+    structures.PartOfTheChannels: ({"x": LINE}, ["end = 4"]),
 }
 
 
