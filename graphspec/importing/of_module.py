@@ -100,8 +100,8 @@ class _Import:
 
     def imported(self) -> Imported:
         """The spec, once it is proven."""
-        other = {name: resized(value, self.dims[name]) for name, value in self.inputs.items()}
         self.plain(self.inputs)
+        other = self.other_sample()
         first, second = self.recordings(self.inputs, other)
         self.check_questions(first)
         self.calls = first.calls
@@ -138,8 +138,24 @@ class _Import:
                 run(self.model, inputs, False)
         except Exception as error:  # the model is the user's, and may raise anything
             message = f"its forward raises {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            sizes = ", ".join(" × ".join(map(str, value.shape)) for value in inputs.values())
+            message += f" (for {sizes})"
             hint = "give the inputs that it takes, with sizes that fit"
             raise fail("not-importable", f"{type(self.model).__name__}: {message}", hint=hint) from error
+
+    def other_sample(self) -> dict[str, Tensor]:
+        """A sample of other sizes: larger ones, or smaller ones, as what is behind the batch may have a greatest."""
+        larger, smaller = (
+            {name: resized(value, self.dims[name], by) for name, value in self.inputs.items()} for by in (1, -1)
+        )
+        try:
+            self.plain(larger)
+        except GraphspecError:
+            if all(larger[name].shape[1:] == smaller[name].shape[1:] for name in larger):
+                raise
+            self.plain(smaller)
+            return smaller
+        return larger
 
     def recordings(self, inputs: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> tuple[Recording, Recording]:
         """Two recordings at two sizes: in evaluation, or in training where that calls more."""
@@ -225,11 +241,11 @@ def _is_used(network: Network, name: str) -> bool:
     return any(out.line.type == "input" and out.line.name == name for out in [*outs, *network.outputs.values()])
 
 
-def resized(value: Tensor, dims: Sequence[int | str]) -> Tensor:
-    """A sample of other sizes, where they may be any: numbers of the same kind."""
+def resized(value: Tensor, dims: Sequence[int | str], by: int = 1) -> Tensor:
+    """A sample of other sizes, where they may be any: numbers of the same kind, a larger batch, and the rest `by`."""
     sizes = [
-        size if isinstance(dim, int) else size + NamedDim.of(dim).factor
-        for size, dim in zip(value.shape, dims, strict=True)
+        size if isinstance(dim, int) else max(size + (by if place else 1) * NamedDim.of(dim).factor, 1)
+        for place, (size, dim) in enumerate(zip(value.shape, dims, strict=True))
     ]
     generator = torch.Generator().manual_seed(SEED)
     if value.dtype.is_floating_point:

@@ -83,8 +83,12 @@ def _chain(lines: Lines, pair: Pair, source: Value, given: Any, plain: Any) -> l
         elif isinstance(item, Value) and _names_places(item):
             chain += _by_tensor(lines, pair, item, dim, shape)
             dim += len(item.shape)
-        elif isinstance(item, bool | Value):
-            what = f"{len(item.shape)} dims of {item.dtype}" if isinstance(item, Value) else "a bool"
+        elif isinstance(item, list) and all(type(number) is int for number in known):
+            chain += _by_list(lines, pair, item, known, dim, shape, fixed)
+            dim += 1
+        elif isinstance(item, bool | list | Value):
+            named = "a list" if isinstance(item, list) else "a bool"
+            what = f"{len(item.shape)} dims of {item.dtype}" if isinstance(item, Value) else named
             raise lines.lacks(pair, f"indexing by {what}")
         else:
             del shape[dim]
@@ -119,6 +123,22 @@ def _by_tensor(lines: Lines, pair: Pair, index: Value, dim: int, shape: list[int
     yield Selection("index_select", {"dim": dim}, tuple(shape), {"index": row}, before)
     shape[dim : dim + 1] = index.shape
     yield Selection("Unflatten", {"dim": dim, "unflattened_size": list(index.shape)}, tuple(shape))
+
+
+def _by_list(
+    lines: Lines, pair: Pair, item: list[Any], known: list[int], dim: int, shape: list[int], fixed: bool
+) -> Iterator[Selection]:
+    """The places that a list names: one of them is a slice, several are places of a size that is always the same."""
+    size = shape[dim]
+    if len(known) == 1:
+        shape[dim] = 1
+        end = None if known[0] == -1 else item[0] + 1
+        yield Selection("slice", {"dim": dim, "start": item[0], "end": end, "step": 1}, tuple(shape))
+        return
+    if not fixed:
+        raise lines.lacks(pair, "indexing an open dim by a list")
+    places = torch.tensor([number % size for number in known])
+    yield from _by_tensor(lines, pair, Value(tuple(places.shape), places.dtype, data=places), dim, shape)
 
 
 def _items(given: Any, source: Value) -> list[Any]:

@@ -266,3 +266,26 @@ class PartOfTheChannels(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         half = int(0.5 * x.shape[1])
         return self.fc(x[:, : int(x.shape[1] * 0.5)] + x[:, half : 2 * half])
+
+
+class ByLists(nn.Module):
+    """One place of a dim that may be any, as nanoGPT takes its last token, and several of one that may not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x[:, [-1], :][:, :, [0, 5, -1]] + x[:, [1]][..., [3, 2, 2]])
+
+
+class AtMost(nn.Module):
+    """Positions up to a greatest length, which the network asks for itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions = nn.Embedding(5, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert x.shape[1] <= 5, "too long"
+        return x + self.positions(torch.arange(x.shape[1], device=x.device))

@@ -56,3 +56,15 @@ def test_a_structure_becomes_a_spec(network: type[nn.Module]) -> None:
 def test_a_weight_in_two_parts_is_named() -> None:
     with pytest.raises(graphspec.GraphspecError, match="parametriz"):
         graphspec.from_module(structures.WeightNorm(), {"x": LINE})
+
+
+@pytest.mark.parametrize("network", [structures.ByLists, structures.AtMost], ids=lambda kind: kind.__name__)
+def test_another_size_is_tried_that_the_network_takes(network: type[nn.Module]) -> None:
+    """5 is the greatest length that one of them takes."""
+    torch.manual_seed(0)
+    module = network().eval()
+    imported = graphspec.from_module(module, {"x": SEQUENCE}, dims={"x": ["N", "T", 8]})
+    ours = imported.network.build().eval()
+    for length in (2, 3, 5):
+        x = torch.randn(4, length, 8)
+        assert torch.equal(module(x), ours(x))
