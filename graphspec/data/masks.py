@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graphspec.data.decoded import decode
 from graphspec.data.transforms import LARGEST_IMAGE, SizeTransforms
-from graphspec.diagnostics import GraphspecError, fail, quoted
+from graphspec.diagnostics import GraphspecError, fail
 from graphspec.system.regular_file import open_regular
 
 #: Pillow's formats that keep the numbers of pixels; JPEG and WebP make others of them.
@@ -70,7 +70,7 @@ def decode_mask(path: str) -> NDArray[np.int64]:
             return np.array(ImageOps.exif_transpose(file)).astype(np.int64)
     except UnidentifiedImageError as error:
         kinds = ", ".join(FORMATS)
-        raise fail("bad-data", f"{quoted(path)} cannot be read as a mask: it is none of {kinds}", at=AT) from error
+        raise fail("bad-data", f"{path} cannot be read as a mask: it is none of {kinds}", at=AT) from error
     except GraphspecError:
         raise
     except Exception as error:  # Pillow's readers raise anything on damaged files

@@ -97,6 +97,7 @@ formats = ["onnx", "pt2"]
 )
 
 
+@pytest.mark.slow
 def test_runs_exports_and_files_are_compared_in_any_mix(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     graphspec.train(TRAINED, run="run")

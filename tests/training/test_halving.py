@@ -122,6 +122,7 @@ def test_what_fits_in_training_is_measured_too(tmp_path: Path) -> None:
     assert figures(tmp_path / "tight") == pytest.approx(figures(tmp_path / "free"), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_where_one_sample_is_too_much_a_run_ends_and_goes_on_elsewhere(few: Path) -> None:
     said = run(few / "tight", WIDE, room=MB, step=3)
     assert "error[out-of-memory]: memory is too small for step 4; what was saved is whole; a new run" in said

@@ -199,6 +199,7 @@ exporting.write_bundle(network, Path(sys.argv[1]) / "line",
 """
 
 
+@pytest.mark.slow
 def test_onnx_and_pt2_are_byte_identical_between_two_processes(tmp_path):
     for name in ("one", "two"):
         script = EXPORT.format(tests=str(Path(__file__).parents[1]))

@@ -160,6 +160,7 @@ def test_an_engine_that_was_asked_for_and_cannot_be_had_is_a_warning(fit: Any, t
         fit(SPEC, tmp_path / "run", overrides=['train.engine="traced"', 'layers.relu="RReLU"'], epochs=1)
 
 
+@pytest.mark.slow
 def test_without_a_compiler_the_step_is_recorded_and_the_reason_names_it(tmp_path: Path) -> None:
     """In a process of its own: what a compiler has made is kept by the process."""
     (tmp_path / "spec.json").write_text(json.dumps(SPEC))
