@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphspec.diagnostics import Diagnostic, Path, quoted, suggest
 from graphspec.graph.layers import Ref, Sources
-from graphspec.ops import Op
+from graphspec.ops import Op, names
 
 Bound = dict[str | int, Ref | tuple[Ref, ...]]
 
@@ -45,7 +45,10 @@ def _count(op: Op, name: str, got: int, at: Path) -> Diagnostic:
     many = any(port.many for port in op.ports)
     wanted = "at least 1 input" if many else wanted
     message = f"layer {quoted(name)}: {op.name} takes {wanted}, not {got}"
-    return Diagnostic("arity", message, (*at, "from"), _example(required, got))
+    own = next((each for each in names() if each[0].isupper() and each.lower() == op.name.replace("_", "")), "")
+    weighs = own and got == 1 and "weight" in required
+    hint = f"{own} is the layer with weights of its own" if weighs else _example(required, got)
+    return Diagnostic("arity", message, (*at, "from"), hint)
 
 
 def _example(required: list[str], got: int) -> str:
