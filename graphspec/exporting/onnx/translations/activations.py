@@ -19,6 +19,7 @@ def translations() -> dict[Any, Callable[..., Any]]:
     return {
         aten.log_sigmoid.default: _log_sigmoid,
         aten.softplus.default: _softplus,
+        aten.logaddexp.default: _logaddexp,
         aten.floor.default: _whole_or(core.aten_floor),
         aten.round.default: _whole_or(core.aten_round),
         aten.rrelu.default: _rrelu,
@@ -47,6 +48,13 @@ def _softplus(values: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     soft = _exact_softplus(scaled)
     soft = soft if beta == 1 else op.Div(soft, op.CastLike(constant(beta, np.float32), values))
     return op.Where(op.Greater(scaled, op.CastLike(constant(threshold, np.float32), values)), values, soft)
+
+
+def _logaddexp(values: Any, others: Any) -> Any:
+    """The greater one + log(1 + exp(−|x − y|)), which does not overflow; an infinite one is the answer itself."""
+    greater = op.Max(values, others)
+    rest = _exact_softplus(op.Neg(op.Abs(op.Sub(values, others))))
+    return op.Where(op.IsInf(greater), greater, op.Add(greater, rest))
 
 
 def _exact_softplus(values: Any) -> Any:
