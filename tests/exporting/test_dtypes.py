@@ -24,12 +24,16 @@ CLAMP, POW, PAD = (
     {"type": "pow", "exponent": 2},
     {"type": "ZeroPad1d", "padding": 1},
 )
+#: Torch casts before it computes.
+CAST = [{"type": name, "dim": 1, "dtype": "float32"} for name in ("sum", "mean", "softmax", "log_softmax", "cumsum")]
 WHOLE = [{"type": name, "dim": 1} for name in ("sum", "amax", "amin", "argmax", "cumsum", "prod")]
 #: Input's dtype → layers that read it, each an output.
 RIGHT = {
-    "float16": [*REDUCTIONS, {"type": "exp"}, {"type": "GELU"}, {"type": "CELU"}, {"type": "to", "dtype": "float32"}],
+    "float16": [
+        *REDUCTIONS, *CAST, {"type": "exp"}, {"type": "GELU"}, {"type": "CELU"}, {"type": "to", "dtype": "float32"},
+    ],
     "float64": [*REDUCTIONS, {"type": "exp"}, {"type": "sigmoid"}, {"type": "to", "dtype": "float32"}],
-    "int16": [*WHOLE, CLAMP, POW, PAD, {"type": "abs"}, {"type": "add", "other": 3}],
+    "int16": [*WHOLE, *CAST, CLAMP, POW, PAD, {"type": "abs"}, {"type": "add", "other": 3}],
     "int64": [
         *WHOLE, CLAMP, POW,
         {"type": "sum", "dim": [0, 2], "keepdim": True}, {"type": "prod", "dim": -1, "keepdim": True},

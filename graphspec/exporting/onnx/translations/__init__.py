@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphspec.exporting.onnx.translations import activations, attention, moved, pools, recurrent, resize, whole_numbers
+from graphspec.exporting.onnx.translations import (
+    activations,
+    attention,
+    casts,
+    moved,
+    pools,
+    recurrent,
+    resize,
+    whole_numbers,
+)
 
 Translations = dict[Any, Callable[..., Any]]
 
@@ -13,6 +22,6 @@ Translations = dict[Any, Callable[..., Any]]
 def translations() -> Translations:
     """torch operator → the function that writes it."""
     found: Translations = {}
-    for kind in (activations, attention, moved, pools, recurrent, resize, whole_numbers):
+    for kind in (activations, attention, casts, moved, pools, recurrent, resize, whole_numbers):
         found |= kind.translations()
     return found

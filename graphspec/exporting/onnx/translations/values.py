@@ -29,6 +29,15 @@ def fixed(value: Any, axis: int) -> int | None:
     return size if isinstance(size, int) else None
 
 
+def cast(value: Any, dtype: int | None) -> Any:
+    """`value` in ONNX's `dtype`, as it is where that is -1 or None."""
+    if dtype in (-1, None):
+        return value
+    result = op.Cast(value, to=dtype)
+    result.shape, result.type = value.shape, ir.TensorType(ir.DataType(dtype))
+    return result
+
+
 def told(result: Any, like: Any, axis: int, length: int | None) -> Any:
     """`result`, told that it is as `like` but for its size along `axis`: nothing infers the shapes of new nodes."""
     dims: list[Any] = list(like.shape)

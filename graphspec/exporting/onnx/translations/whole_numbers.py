@@ -10,7 +10,7 @@ import onnx_ir as ir
 import torch
 from onnxscript.function_libs.torch_lib.ops import core
 
-from graphspec.exporting.onnx.translations.values import constant, op, rank, size
+from graphspec.exporting.onnx.translations.values import cast, constant, op, rank, size
 
 #: Of these, as many as an axis can hold have a sum that float64 holds too.
 _SMALL = (ir.DataType.BOOL, ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.INT32)
@@ -24,8 +24,9 @@ def translations() -> dict[Any, Callable[..., Any]]:
 
 def _sum(values: Any, dim: Any = None, keepdim: bool = False, dtype: int = -1) -> Any:
     """One product with ones for each dim: integer products are added up as integers."""
-    if values.dtype != ir.DataType.INT64 or dtype not in (-1, None) or _small(values) or not dim:
-        return core.aten_sum_dim_IntList(values, dim, keepdim=keepdim, dtype=dtype)
+    values = cast(values, dtype)
+    if values.dtype != ir.DataType.INT64 or _small(values) or not dim:
+        return core.aten_sum_dim_IntList(values, dim, keepdim=keepdim)
     count = rank(values)
     axes = sorted(axis % count for axis in dim)
     order = [axis for axis in range(count) if axis not in axes] + axes
@@ -44,8 +45,9 @@ def _small(values: Any) -> bool:
 
 def _product(values: Any, dim: int, keepdim: bool = False, dtype: int = -1) -> Any:
     """One factor after another."""
-    if values.dtype is None or not values.dtype.is_integer() or dtype not in (-1, None):
-        return core.aten_prod_dim_int(values, dim, keepdim=keepdim, dtype=dtype)
+    values = cast(values, dtype)
+    if values.dtype is None or not values.dtype.is_integer():
+        return core.aten_prod_dim_int(values, dim, keepdim=keepdim)
     count = rank(values)
     axis = dim % count
     kept = op.Gather(op.Shape(values), constant([k for k in range(count) if k != axis], np.int64))
