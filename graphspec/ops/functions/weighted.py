@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from graphspec.ops.functions.registry import function
 
-#: One number for every dim.
-_ONE, _ZERO = [1], [0]
+#: One number for every dim; TorchScript takes no list as a default.
+_ONE: list[int] = (1,)  # type: ignore[assignment]
+_ZERO: list[int] = (0,)  # type: ignore[assignment]
 
 
 @function("linear", sizes="anywhere")

@@ -9,6 +9,7 @@ from graphspec.exporting.onnx.translations import (
     activations,
     attention,
     casts,
+    convolutions,
     moved,
     pools,
     recurrent,
@@ -22,6 +23,6 @@ Translations = dict[Any, Callable[..., Any]]
 def translations() -> Translations:
     """torch operator → the function that writes it."""
     found: Translations = {}
-    for kind in (activations, attention, casts, moved, pools, recurrent, resize, whole_numbers):
+    for kind in (activations, attention, casts, convolutions, moved, pools, recurrent, resize, whole_numbers):
         found |= kind.translations()
     return found
