@@ -10,6 +10,7 @@ from graphspec.diagnostics import Diagnostic, Path, quoted, suggest
 from graphspec.graph import Layer, LayerGraph, Ref
 from graphspec.ops.arguments import BadArgument, convert
 from graphspec.ops.initializers import initializers
+from graphspec.ops.op import Parameter
 from graphspec.shapes.shaped import ShapedLayer
 from graphspec.spec.expressions import ExpressionError, NeedsShape
 from graphspec.system.regular_file import is_inside
@@ -69,6 +70,19 @@ def _file_faults(node: Layer, path: Any, at: Path) -> Iterator[Diagnostic]:
         yield Diagnostic("no-such-file", f"{layer}: there is no file {quoted(path)}", at)
 
 
+def arguments_of(table: Mapping[str, Any], name: str, known: Mapping[str, Parameter]) -> dict[str, Any]:
+    """The arguments in a table ``{ type = "NAME", … }``, each as its parameter takes it."""
+    arguments = {}
+    for key, value in table.items():
+        if key == "type":
+            continue
+        if key not in known:
+            hint = suggest(key, known) or f"its arguments: {', '.join(known) or 'none'}"
+            raise BadArgument(f"{name} has no argument {quoted(key)}", "unknown-argument", hint)
+        arguments[key] = convert(name, known[key], value)
+    return arguments
+
+
 def _function(entry: Any) -> tuple[str, dict[str, Any]]:
     table = {"type": entry} if isinstance(entry, str) else entry
     if not isinstance(table, dict) or not isinstance(table.get("type"), str):
@@ -77,14 +91,7 @@ def _function(entry: Any) -> tuple[str, dict[str, Any]]:
     name = table["type"]
     if name not in known:
         raise BadArgument(f"torch.nn.init has no {quoted(name)}", hint=suggest(name, known) or "e.g. kaiming_normal_")
-    arguments = {}
-    for key, value in table.items():
-        if key == "type":
-            continue
-        if key not in known[name]:
-            hint = suggest(key, known[name]) or f"its arguments: {', '.join(known[name]) or 'none'}"
-            raise BadArgument(f"{name} has no argument {quoted(key)}", "unknown-argument", hint)
-        arguments[key] = convert(name, known[name][key], value)
+    arguments = arguments_of(table, name, known[name])
     missing = [key for key, parameter in known[name].items() if parameter.required and key not in arguments]
     if missing:
         raise BadArgument(f"{name} needs {quoted(missing[0])}", "missing-argument", f"add {missing[0]} = …")

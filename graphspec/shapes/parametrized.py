@@ -8,9 +8,9 @@ from torch import nn
 
 from graphspec.diagnostics import Diagnostic, quoted, suggest
 from graphspec.graph import Layer
-from graphspec.ops.arguments import BadArgument, convert
+from graphspec.ops.arguments import BadArgument
 from graphspec.ops.parametrizations import parametrizations, parametrized_shapes
-from graphspec.shapes.parameters import Shapes
+from graphspec.shapes.parameters import Shapes, arguments_of
 from graphspec.spec.expressions import ExpressionError, NeedsShape
 
 #: The function and its arguments.
@@ -48,15 +48,7 @@ def _function(written: Any) -> Computed:
     if function not in known:
         hint = suggest(function, known) or f"it has: {', '.join(known)}"
         raise BadArgument(f"there is no parametrization {quoted(function)}", "unknown-component", hint)
-    arguments = {}
-    for key, value in table.items():
-        if key == "type":
-            continue
-        if key not in known[function]:
-            hint = suggest(key, known[function]) or f"its arguments: {', '.join(known[function])}"
-            raise BadArgument(f"{function} has no argument {quoted(key)}", "unknown-argument", hint)
-        arguments[key] = convert(function, known[function][key], value)
-    return function, arguments
+    return function, arguments_of(table, function, known[function])
 
 
 def _check(node: Layer, parameters: Shapes, function: str, name: str, arguments: dict[str, Any]) -> None:
