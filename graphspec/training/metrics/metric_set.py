@@ -97,11 +97,10 @@ class MetricSet:
         """Add a loss later: to look at a number on a GPU is to wait for it."""
         self._unseen.append((loss.reshape(-1), count / loss.numel()))
         if len(self._unseen) >= UNSEEN:
-            _ = self.loss_sum
+            self._sum_up()
 
-    @property
-    def loss_sum(self) -> float:
-        """The sum of the samples' losses, added batch by batch wherever they were computed."""
+    def _sum_up(self) -> float:
+        """The sum of the samples' losses so far, added batch by batch wherever they were computed."""
         if self._unseen:
             losses = torch.cat([loss for loss, _ in self._unseen]).tolist()
             weights = [weight for loss, weight in self._unseen for _ in range(loss.numel())]
@@ -112,7 +111,7 @@ class MetricSet:
 
     def _loss(self) -> float:
         if not self.objective.weighed:
-            return self.loss_sum / max(1, self.count)
+            return self._sum_up() / max(1, self.count)
         return sum(total / whole for total, whole in self._sums if whole)
 
     def compute(self) -> dict[str, float]:
@@ -130,7 +129,7 @@ class MetricSet:
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on in the middle of an epoch."""
         return {
-            "loss_sum": self.loss_sum,
+            "loss_sum": self._sum_up(),
             "count": self.count,
             "sums": [list(pair) for pair in self._sums],
             "statistics": {_text(key): statistic.state_dict() for key, statistic in self.statistics.items()},

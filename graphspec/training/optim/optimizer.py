@@ -17,6 +17,7 @@ from graphspec.diagnostics import Path, fail, quoted, warn
 from graphspec.ops.components import choose, construct, required
 from graphspec.spec.base import Component
 from graphspec.training.engine.undecorated import constructor
+from graphspec.training.engine.update_kernels import KERNELS
 from graphspec.training.optim.lr_lambda import lr_lambda
 
 #: Arguments of a scheduler that follow from the run when the spec does not write them.
@@ -25,8 +26,7 @@ _FROM_THE_RUN = ("T_max", "total_steps", "total_iters")
 PER_STEP = ("OneCycleLR", "CyclicLR")
 #: Schedulers that take a function of the epoch, with the first epoch for which they ask it.
 _OF_FUNCTIONS = {"LambdaLR": 0, "MultiplicativeLR": 1}
-#: Optimisers with fused kernels on a GPU, and the arguments that ask for other ones.
-_FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
+#: Arguments that ask for other kernels than the fused ones.
 _OTHER_WAYS = {"fused", "foreach", "capturable", "differentiable"}
 #: Steps of a plan that are tried before the run.
 _TRIED = 1_000
@@ -60,7 +60,7 @@ def build_optimizer(component: Component, module: nn.Module) -> Optimizer:
     at = ("train", "optimizer")
     kind = choose(component, optimizer_table(), "optimizer", at)
     on_gpu = all(parameter.device.type == "cuda" for parameter in parameters)
-    fused = {"fused": True} if on_gpu and kind in _FUSED and not _OTHER_WAYS & component.args.keys() else {}
+    fused = {"fused": True} if on_gpu and kind in KERNELS and not _OTHER_WAYS & component.args.keys() else {}
     return construct(component, constructor(kind), at, params=parameters, **fused)
 
 
