@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,26 @@ def _say_transparent(paths: Sequence[str]) -> None:
         )
 
 
+@contextlib.contextmanager
+def opened_image(path: str, formats: tuple[str, ...], what: str) -> Iterator[Any]:
+    """The picture at `path`, one of `formats`, as Pillow opens it; its faults are said of `what` it is read as."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with open_regular(path) as content, Image.open(content, formats=formats) as image:
+            if image.width * image.height > LARGEST_IMAGE:
+                raise fail("bad-data", f"{path} claims {image.width} × {image.height} pixels", at=AT)
+            yield image
+    except UnidentifiedImageError as error:
+        kinds = ", ".join(formats)
+        raise fail("bad-data", f"{path} cannot be read as {what}: it is none of {kinds}", at=AT) from error
+    except GraphspecError:
+        raise
+    except Exception as error:  # Pillow's readers raise anything on damaged files
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise fail("bad-data", f"{path} cannot be read as {what}: {reason}", at=AT) from error
+
+
 def decode(path: str, mode: str = "RGB", transparent: list[str] | None = None) -> Tensor:
     """The image at `path` as C × H × W uint8, turned as its EXIF tag says, palette, CMYK and 16 bits converted.
 
@@ -93,26 +114,14 @@ def decode(path: str, mode: str = "RGB", transparent: list[str] | None = None) -
     ``FORMATS``.
     """
     import numpy as np
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
-    try:
-        with open_regular(path) as content, Image.open(content, formats=FORMATS) as file:
-            image: Image.Image = file
-            if image.width * image.height > LARGEST_IMAGE:
-                raise fail("bad-data", f"{path} claims {image.width} × {image.height} pixels", at=AT)
-            if image.mode in ("I", "F"):
-                raise fail("bad-data", f"{path} has pixels of mode {image.mode}, which has no largest value", at=AT)
-            if image.mode.startswith("I;16"):  # convert("RGB") would cut at 255 instead of scaling
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            image = ImageOps.exif_transpose(image)
-            if transparent is not None and image.mode in ("RGBA", "LA") and np.asarray(image)[..., -1].min() < 255:
-                transparent.append(path)
-            return torch.from_numpy(np.atleast_3d(np.array(image.convert(mode)))).permute(2, 0, 1).contiguous()
-    except UnidentifiedImageError as error:
-        kinds = ", ".join(FORMATS)
-        raise fail("bad-data", f"{path} cannot be read as an image: it is none of {kinds}", at=AT) from error
-    except GraphspecError:
-        raise
-    except Exception as error:  # Pillow's readers raise anything on damaged files
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise fail("bad-data", f"{path} cannot be read as an image: {reason}", at=AT) from error
+    with opened_image(path, FORMATS, "an image") as image:
+        if image.mode in ("I", "F"):
+            raise fail("bad-data", f"{path} has pixels of mode {image.mode}, which has no largest value", at=AT)
+        if image.mode.startswith("I;16"):  # convert("RGB") would cut at 255 instead of scaling
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        image = ImageOps.exif_transpose(image)
+        if transparent is not None and image.mode in ("RGBA", "LA") and np.asarray(image)[..., -1].min() < 255:
+            transparent.append(path)
+        return torch.from_numpy(np.atleast_3d(np.array(image.convert(mode)))).permute(2, 0, 1).contiguous()

@@ -10,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphspec.data.decoded import decode
-from graphspec.data.transforms import LARGEST_IMAGE, SizeTransforms
-from graphspec.diagnostics import GraphspecError, fail
-from graphspec.system.regular_file import open_regular
+from graphspec.data.decoded import decode, opened_image
+from graphspec.data.transforms import SizeTransforms
+from graphspec.diagnostics import fail
 
 #: Pillow's formats that keep the numbers of pixels; JPEG and WebP make others of them.
 FORMATS = ("PNG", "BMP", "GIF", "TIFF", "PPM")
@@ -58,21 +57,10 @@ def decode_mask(path: str) -> NDArray[np.int64]:
 
     Raises ``GraphspecError`` for what is no regular file, of another format, or in colours.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
 
-    try:
-        with open_regular(path) as content, Image.open(content, formats=FORMATS) as file:
-            if file.width * file.height > LARGEST_IMAGE:
-                raise fail("bad-data", f"{path} claims {file.width} × {file.height} pixels", at=AT)
-            if file.mode not in ("1", "L", "P", "I", "I;16"):
-                hint = "a mask holds the number of a class in each pixel: grey values, or a palette's indices"
-                raise fail("bad-data", f"{path} has pixels of mode {file.mode}, which are no classes", at=AT, hint=hint)
-            return np.array(ImageOps.exif_transpose(file)).astype(np.int64)
-    except UnidentifiedImageError as error:
-        kinds = ", ".join(FORMATS)
-        raise fail("bad-data", f"{path} cannot be read as a mask: it is none of {kinds}", at=AT) from error
-    except GraphspecError:
-        raise
-    except Exception as error:  # Pillow's readers raise anything on damaged files
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise fail("bad-data", f"{path} cannot be read as a mask: {reason}", at=AT) from error
+    with opened_image(path, FORMATS, "a mask") as file:
+        if file.mode not in ("1", "L", "P", "I", "I;16"):
+            hint = "a mask holds the number of a class in each pixel: grey values, or a palette's indices"
+            raise fail("bad-data", f"{path} has pixels of mode {file.mode}, which are no classes", at=AT, hint=hint)
+        return np.array(ImageOps.exif_transpose(file)).astype(np.int64)
