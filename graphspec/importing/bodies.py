@@ -11,7 +11,7 @@ from torch import nn
 from graphspec.importing.forward_pass import Frame, Value
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Line:
     """A layer in `body`; `fixed` where its name is one in the state_dict. `reuse` is the line whose weights it has."""
 
@@ -39,7 +39,7 @@ class Out:
     selector: str = ""
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Body:
     """A scope: the module at `path`. `inputs` and `outputs` are the values that cross its border, by name."""
 

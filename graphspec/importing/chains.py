@@ -14,21 +14,63 @@ _MOST_DIFFERENT, _MOST_IN_TWO = 3, 2
 
 
 def collapse(item: Item) -> bool:
-    """A scope that is nothing but a chain 0, 1, … of one block becomes that block, repeated."""
+    """A scope that is nothing but a chain 0, 1, … of one block, or of equal layers, becomes that line, repeated."""
     block = item.type
     assert isinstance(block, Block)
     items = block.items
     if len(items) < 2 or [each.name for each in items] != [str(n) for n in range(len(items))]:
         return False
-    if (
-        len(block.inputs) != 1
-        or list(block.outputs.values()) != [items[-1].name]
-        or not _is_chain(items, block.inputs[0])
-    ):
+    if list(block.outputs.values()) != [items[-1].name]:
         return False
-    item.type, item.repeat = items[0].type, len(items)
-    item.args = {name: of_copies(_values(items, name)) for name in items[0].args}
+    first = items[0]
+    if isinstance(first.type, Block):
+        if len(block.inputs) != 1 or not _is_chain(items, block.inputs[0]):
+            return False
+    elif not _are_equal_layers(items, block.inputs):
+        return False
+    else:
+        item.source = _from_outside(first.source, block.inputs, item.source)
+    item.type, item.repeat = first.type, len(items)
+    item.args = {name: of_copies(_values(items, name)) for name in first.args}
     return True
+
+
+def _are_equal_layers(items: Sequence[Item], inputs: Sequence[str]) -> bool:
+    """Whether each takes the one before first, and beside it the same values from outside as all the others."""
+    first = items[0]
+    start, others = _first_and_others(first.source)
+    if start not in inputs or any(name not in inputs for name in others):
+        return False
+    source = start
+    for each in items:
+        if (each.type, each.reuse, each.repeat, each.condition) != (first.type, "", None, None):
+            return False
+        if _frozen_flags(each) != _frozen_flags(first) or repr(each.args) != repr(first.args):
+            return False
+        if isinstance(each.source, dict) != isinstance(first.source, dict):
+            return False
+        if isinstance(each.source, dict) and list(each.source) != list(first.source):
+            return False
+        if _first_and_others(each.source) != (source, others):
+            return False
+        source = each.name
+    return True
+
+
+def _first_and_others(source: Any) -> tuple[Any, list[Any]]:
+    if isinstance(source, dict):
+        source = list(source.values())
+    if not isinstance(source, list):
+        return source, []
+    return (source[0], source[1:]) if all(isinstance(name, str) for name in source) else (None, [])
+
+
+def _from_outside(source: Any, inputs: Sequence[str], given: Any) -> Any:
+    """`source` with the names that its block's inputs have outside, where `given` are taken for them."""
+    names = dict(zip(inputs, given if isinstance(given, list) else [given], strict=True))
+    if isinstance(source, dict):
+        return {port: names[name] for port, name in source.items()}
+    return [names[name] for name in source] if isinstance(source, list) else names[source]
 
 
 def _is_chain(items: Sequence[Item], start: str | None) -> bool:

@@ -20,7 +20,7 @@ class NotRecorded(Exception):
         self.hint = hint
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Value:
     """One tensor that the network saw.
 
@@ -37,7 +37,7 @@ class Value:
     data: Tensor | None = None
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Frame:
     """One call of one module that is no layer itself: `path` names it, `arguments` what its forward was given."""
 
@@ -54,7 +54,7 @@ class Frame:
             frame = frame.caller
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Call:
     """One call: of the layer at `path`, or of a function in `frame`. `args` hold :class:`Value` and :class:`Size`."""
 

@@ -12,7 +12,7 @@ from graphspec.importing.sizes import Computed, SizeOf
 from graphspec.ops import lookup
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Item:
     """One line. `type` is a layer type, or the block that it is an instance of."""
 
@@ -39,7 +39,7 @@ class Item:
         return self.type
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Block:
     """Lines with inputs and outputs: a network, or a part of one. `title` is the Python class's name."""
 

@@ -110,4 +110,6 @@ def _plain(value: Any) -> Any:
         return items[0] if len(items) > 1 and all(item == items[0] for item in items) else items
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if inspect.isfunction(value) or inspect.isbuiltin(value):  # an activation, which a spec names
+        return value.__name__
     raise Unreadable(str(type(value)))

@@ -8,7 +8,7 @@ from typing import Any
 from graphspec.importing.forward_pass import Frame, Value
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Step:
     """`type` at `path`, where the layer has weights or a name of its own, or else in the scope of `frame`.
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from graphspec.importing.forward_pass import Call, Value, tensors_in
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Cell:
     """One tensor: what it holds, and the cell that it is a view of, where `source` was, through `call` (`index` deep
     in its result).

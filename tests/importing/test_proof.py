@@ -14,6 +14,7 @@ from graphspec.cli.app import app
 from graphspec.importing import leaves
 from graphspec.importing.functions import FUNCTIONS
 from graphspec.importing.proof import difference
+from graphspec.importing.record import Recorder
 
 X = torch.randn(4, 6)
 
@@ -117,3 +118,24 @@ def test_all_that_the_vocabulary_lacks_is_said_by_name() -> None:
         graphspec.from_module(Lacking(), {"x": X})
     assert str(caught.value).count("special_i0") == 1
     assert "has no digamma" in str(caught.value)
+
+
+class Doubled(nn.Module):
+    """Each step uses its value twice: written out as a tree, a million leaves."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(20):
+            x = x + x
+        return x
+
+
+def test_what_was_recorded_has_a_short_repr() -> None:
+    recording = Recorder(Doubled()).run({"x": X})
+    assert len(recording.calls) == 20 and len(repr(recording)) < 10_000
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_an_encoder_layer_is_one_layer(activation: str) -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, activation=activation, batch_first=True)
+    network = graphspec.from_module(nn.Sequential(layer, nn.Linear(8, 2)), {"x": torch.randn(2, 3, 8)})
+    assert 'type = "TransformerEncoderLayer"' in network.text
