@@ -131,7 +131,8 @@ class Doubled(nn.Module):
 
 def test_what_was_recorded_has_a_short_repr() -> None:
     recording = Recorder(Doubled()).run({"x": X})
-    assert len(recording.calls) == 20 and len(repr(recording)) < 10_000
+    assert len(recording.calls) == 20
+    assert len(repr(recording)) < 10_000
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
