@@ -47,7 +47,8 @@ def train(
     spec: Source,
     *,
     run: Folder | None = None,
-    resume: bool = False,
+    resume: bool | Literal["auto"] = False,
+    overwrite: bool = False,
     epochs: int | None = None,
     device: str = "auto",
     data: DataLike = None,
@@ -58,7 +59,9 @@ def train(
     reporter: Reporter | None = None,
     **reading: Unpack[Reading],
 ) -> TrainReport:
-    """Train a spec into the run folder `run` (``runs/NAME`` by default).
+    """Train a spec into the run folder `run`: without one into ``runs/NAME``, or ``runs/NAME-2`` where that is taken.
+
+    `resume` goes on with what is there (``"auto"``: or begins), `overwrite` replaces it; without `run` the newest.
 
     `data`, here and below, is a folder in place of ``[data] root``, or a :class:`graphspec.DataPlace`; `init` a file of
     weights, or a run, to start from. `tensorboard` also writes each epoch's metrics for TensorBoard into the run. Under
@@ -69,8 +72,9 @@ def train(
 
     network = load(spec, **reading)
     options = training.RunOptions(
-        folder=Path(run or f"runs/{network.name}"), resume=resume, epochs=epochs, init=Path(init) if init else None,
-        device=device, parallel=parallel, evaluated=evaluated,
+        folder=Path(run or training.folder_of(network.name, newest=bool(resume or overwrite))), resume=resume,
+        overwrite=overwrite, epochs=epochs, init=Path(init) if init else None, device=device, parallel=parallel,
+        evaluated=evaluated,
     )  # fmt: skip
     with network.located():
         said = beside(reporter, options.folder) if tensorboard else reporter
@@ -182,10 +186,7 @@ def verify(bundle: Folder, *, runtimes: Sequence[str] = (), file: Folder | None 
 
 
 def predict(source: Folder, files: Iterable[Folder] = (), *, count: int = 8, data: DataLike = None) -> list[Prediction]:
-    """What a run's best weights, or an export's ONNX file in onnxruntime, predict of `files`.
-
-    Without files: to the first `count` samples of the test part, whose truth is known.
-    """
+    """What a run's best weights, or an export's ONNX file, predict of `files`; without any, of `count` test samples."""
     from graphspec import predicting
 
     with predicting.function_of(Path(source)) as function:

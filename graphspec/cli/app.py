@@ -17,7 +17,7 @@ from graphspec.cli.ops import ops
 from graphspec.cli.options import grouped
 from graphspec.cli.predict import predict
 from graphspec.cli.schema import schema
-from graphspec.cli.train import evaluate, train
+from graphspec.cli.train import TrainCommand, evaluate, train
 from graphspec.cli.tune import tune
 from graphspec.spec import limits
 
@@ -62,7 +62,7 @@ def _root(
 
 
 app.command("compile")(grouped(compile_))
-app.command()(grouped(train))
+app.command(cls=TrainCommand)(grouped(train))
 app.command()(grouped(tune))
 app.command()(grouped(evaluate))
 app.command()(grouped(predict))

@@ -8,9 +8,24 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from graphspec.cli import metric_tables, options
 from graphspec.system.startup import importing
+
+
+class Resume(enum.StrEnum):
+    """Whether there has to be a run to go on with."""
+
+    run = enum.auto()
+    auto = enum.auto()
+
+
+class TrainCommand(typer.core.TyperCommand):
+    """``--resume`` alone is ``--resume=run``: an option whose value can be left away would take SPEC for it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f"{arg}={Resume.run}" if arg == "--resume" else arg for arg in args])
 
 
 class Parallel(enum.StrEnum):
@@ -28,7 +43,18 @@ class Run(options.Group):
         Path | None,
         typer.Option("--run", metavar="DIR", help="The run folder; runs/NAME without it.", show_default=False),
     ] = None
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False
+    resume: Annotated[
+        Resume | None,
+        typer.Option(
+            "--resume",
+            metavar="[=auto]",
+            show_default=False,
+            help="Go on with the run in that folder; =auto: or begin one where there is none.",
+        ),
+    ] = None
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run in that folder once the new one has ended.")
+    ] = False
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, metavar="N", help="Instead of the spec's.", show_default=False)
     ] = None
@@ -45,7 +71,8 @@ class Run(options.Group):
 
     def words(self) -> dict[str, Any]:
         """The same as keywords of the pipeline."""
-        return vars(self) | {"parallel": self.parallel.value}
+        resume = {None: False, Resume.run: True, Resume.auto: "auto"}[self.resume]
+        return vars(self) | {"parallel": self.parallel.value, "resume": resume}
 
 
 def train(
@@ -65,21 +92,24 @@ def train(
     work: options.Work = options.Work(),
 ) -> None:
     """Train SPEC, keep the best weights, and measure them on the train, validation and test parts."""
+    if run.resume and run.overwrite:
+        raise typer.BadParameter("--resume goes on with a run and --overwrite replaces it: one of them is meant")
     with work.screen() as here:
         with importing():
             from graphspec import pipeline
             from graphspec.training.run.reporter import Silent
 
-        source = options.source(spec)
-        common: dict[str, Any] = {**computing.words(), **reading.words()}
+        network = reading.load(spec)
+        common = computing.words()
         if find_lr is not None:
-            rates = pipeline.find_lr(source, picture=find_lr, **common)
+            rates = pipeline.find_lr(network, picture=find_lr, **common)
             here.show(rates.as_dict(), metric_tables.rates(rates))
         elif overfit_batch:
-            overfitted = pipeline.overfit_batch(source, **common)
+            overfitted = pipeline.overfit_batch(network, **common)
             here.show(overfitted.as_dict(), metric_tables.overfitted(overfitted))
         else:
-            report = pipeline.train(source, **run.words(), **common, reporter=Silent() if work.quiet else None)
+            asked = run.words() | {"run": run.run or Path("runs") / network.name}
+            report = pipeline.train(network, **asked, **common, reporter=Silent() if work.quiet else None)
             here.show(report.as_dict(), *metric_tables.trained(report))
 
 

@@ -49,7 +49,8 @@ class Lock:
     def release(self) -> None:
         """Let others have it, also while a process that was forked in between lives on."""
         if self._descriptor is not None:
-            durable.disk.unlock(self._descriptor)
+            with contextlib.suppress(OSError):  # closing does the same, where no forked process has it open
+                durable.disk.unlock(self._descriptor)
             self._close()
 
     def _close(self) -> None:

@@ -7,10 +7,10 @@ from graphspec.module.weights import load_weights
 from graphspec.training.prepare import sample
 from graphspec.training.run.report import EvaluateReport, TrainReport
 from graphspec.training.run.run_folder import read_weights
-from graphspec.training.run.run_options import RunOptions
+from graphspec.training.run.run_options import RunOptions, folder_of
 from graphspec.training.train import evaluate, train
 
 __all__ = [
-    "EvaluateReport", "RunOptions", "TrainReport", "evaluate", "load_data", "load_weights", "read_weights", "sample",
-    "train",
+    "EvaluateReport", "RunOptions", "TrainReport", "evaluate", "folder_of", "load_data", "load_weights", "read_weights",
+    "sample", "train",
 ]  # fmt: skip

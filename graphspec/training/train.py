@@ -63,8 +63,9 @@ def train(
         stack.enter_context(restored_threads())
         stack.enter_context(own_random_state(where.device))
         stack.enter_context(reproducible(settings.deterministic))
-        resume = where.goes_on(folder, options.resume)
-        where.once(partial(folder.check, resume))
+        where.once(folder.recover)
+        resume = where.goes_on(folder, options)
+        where.once(partial(folder.check, resume, options.overwrite))
         read = partial(load_data, network.spec)
         samples = data if isinstance(data, DataSet) else where.load(read, DataPlace.of(data))
         module = network.build(start=False)
@@ -83,13 +84,15 @@ def train(
         learner.engine = choice.engine
         saver.say(choice, settings, reporter)
         if new:
-            where.once(saver.begin)
+            where.once(partial(saver.begin, reporter))
         Fit(
             learner, where.batches(batches), validation, epochs, settings, saver, flag, reporter, where.step,
             where.measure,
         ).run()  # fmt: skip
         where.leave()
         evaluation = _evaluation(learner, judge, samples, folder) if where.first and options.evaluated else None
+        if where.first:
+            folder.finish()
     report = _report(learner, folder, samples, evaluation)
     if where.first and report.advice:
         warn("not-learning", report.advice, at=("train",))

@@ -7,7 +7,7 @@ from graphspec.cli.app import app
 
 SURFACE = """
 compile   spec --emit -o --depth --expand --variant --set --all --import --json --quiet
-train     spec --run --resume --epochs --init --tensorboard --parallel --find-lr --overfit-batch --data --download --cache --device --variant --set --import --json --quiet
+train     spec --run --resume --overwrite --epochs --init --tensorboard --parallel --find-lr --overfit-batch --data --download --cache --device --variant --set --import --json --quiet
 tune      spec --run --resume --trials --data --download --cache --device --variant --set --import --json --quiet
 evaluate  run --data --download --cache --device --import --json --quiet
 predict   source files --count --masks --data --download --cache --import --json --quiet

@@ -35,6 +35,7 @@ from graphspec.training.run.one_process import Check, Make, OneProcess
 from graphspec.training.run.reporter import Reporter, Silent
 from graphspec.training.run.resume import take_up
 from graphspec.training.run.run_folder import RunFolder
+from graphspec.training.run.run_options import RunOptions
 from graphspec.training.run.saver import SAVE_SECONDS, Saver
 from graphspec.training.run.signals import StopFlag
 
@@ -67,9 +68,10 @@ class Processes(OneProcess):
                 stack.enter_context(warnings.catch_warnings(action="ignore", category=GraphspecWarning))
             yield cls(group, parallel, outputs, stack.close)
 
-    def goes_on(self, folder: RunFolder, resume: bool) -> bool:
-        """Also where torchrun has started the processes anew."""
-        return self._group.agree(resume or (processes.restarts() > 0 and folder.is_run))
+    def goes_on(self, folder: RunFolder, options: RunOptions) -> bool:
+        """Also where torchrun has started the processes anew, after a run that was to be replaced has been."""
+        begun = processes.restarts() > 0 and folder.is_run and (folder.has_replaced or not options.overwrite)
+        return self._group.agree(super().goes_on(folder, options) or begun)
 
     def once(self, work: Callable[[], object]) -> None:
         """Where it raises, the others stop without a word."""

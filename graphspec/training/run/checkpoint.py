@@ -53,6 +53,11 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> None:
                 remove(_path(folder, other, kind))
 
 
+def exists(folder: Path) -> bool:
+    """Whether a checkpoint was ever written."""
+    return bool(_keys(folder, "json"))
+
+
 def load(folder: Path) -> dict[str, Any] | None:
     """The state of the newest whole checkpoint, None where none was ever written.
 

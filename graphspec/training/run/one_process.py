@@ -21,6 +21,7 @@ from graphspec.training.optim.objective import Share
 from graphspec.training.run.reporter import Reporter
 from graphspec.training.run.resume import take_up
 from graphspec.training.run.run_folder import RunFolder
+from graphspec.training.run.run_options import RunOptions
 from graphspec.training.run.saver import Saver
 from graphspec.training.run.signals import StopFlag
 
@@ -52,9 +53,9 @@ class OneProcess:
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
-    def goes_on(self, folder: RunFolder, resume: bool) -> bool:
+    def goes_on(self, folder: RunFolder, options: RunOptions) -> bool:
         """Whether the run in `folder` goes on."""
-        return resume
+        return folder.is_run if options.resume == "auto" else options.resume
 
     def once(self, work: Callable[[], object]) -> None:
         """Do `work` in the first process; all wait for it."""

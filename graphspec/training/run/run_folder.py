@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -20,6 +21,7 @@ from graphspec.module.weights import read_tensors
 from graphspec.system import durable
 from graphspec.system.durable import write_atomically
 from graphspec.system.lock import Lock
+from graphspec.training.run import checkpoint, replaced
 from graphspec.training.run.tensor_files import tensors_to_bytes
 
 
@@ -35,26 +37,39 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self._lock: Lock | None = None
         self._resume: bool | None = None
+        self._overwrite = False
+        self._kept: Path | None = None
 
     @property
     def is_run(self) -> bool:
         """Whether a run was started in this folder."""
         return (self.path / "environment.json").is_file()
 
-    def check(self, resume: bool) -> None:
-        """Refuse a folder that must not be written: a run that is not resumed, or anything else that is not a run.
+    def recover(self) -> None:
+        """Put right what a process left that was killed while it replaced a run."""
+        replaced.recover(self.path)
+
+    @property
+    def has_replaced(self) -> bool:
+        """Whether what was here before is still kept."""
+        return bool(replaced.kept(self.path))
+
+    def check(self, resume: bool, overwrite: bool = False) -> None:
+        """Refuse a folder that must not be written: a run that is neither resumed nor replaced, or anything else that
+        is not a run.
 
         It is asked once more when the folder is locked: another run may have begun, and ended, in between.
         """
-        self._resume = resume
+        self._resume, self._overwrite = resume, overwrite and not resume
         if self.path.exists() and not self.path.is_dir():
             raise fail("exists", f"{self.path} is a file", hint="--run names a folder")
         if resume and not self.is_run:
-            raise fail("no-run", f"{self.path} holds no run to resume", hint="leave --resume away to start one")
+            raise fail("no-run", f"{self.path} holds no run to resume", hint="--resume=auto starts one")
         if self.is_run and not resume:
-            raise fail(
-                "run-exists", f"{self.path} holds a run already", hint="--resume goes on with it, --run names another"
-            )
+            if not self._overwrite:
+                hint = "--resume goes on with it, --overwrite replaces it, --run names another"
+                raise fail("run-exists", f"{self.path} holds a run already", hint=hint)
+            replaced.check(self.path)
         if not self.is_run and any(map(self._is_foreign, self.path.iterdir() if self.path.is_dir() else ())):
             raise fail("exists", f"{self.path} holds other files", hint="--run names a new or empty folder")
 
@@ -72,7 +87,7 @@ class RunFolder:
             raise fail("run-locked", f"another process trains in {self.path}")
         try:
             if self._resume is not None:
-                self.check(self._resume)
+                self.check(self._resume, self._overwrite)
             if self.checkpoints.is_symlink():
                 warn("outside", f"{self.checkpoints} is a symbolic link: saved in {self.checkpoints.resolve()}")
             for folder in (self.path, self.checkpoints):
@@ -83,8 +98,51 @@ class RunFolder:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._lock is not None:
-            self._lock.release()
+        try:
+            if self._kept is not None and exception[0] is not None and not checkpoint.exists(self.checkpoints):
+                self._put_back(self._kept)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def begin(self, files: Mapping[str, bytes]) -> Path | None:
+        """Write the `files` that a new run is known by, the mark of a run first; where a run was replaced, gives where
+        that is kept.
+
+        Raises ``GraphspecError`` (``unwritable``); a run that was to be replaced stays.
+        """
+        if not (self._overwrite and self.is_run):
+            for name, content in files.items():
+                write_atomically(self.path / name, content)
+            return None
+        try:
+            folder, lock = replaced.new_folder(self.path)
+            try:
+                for name, content in files.items():
+                    write_atomically(folder / name, content)
+                durable.replace_folder(folder, self.path)
+            except BaseException:
+                lock.release()
+                durable.remove_folder(folder)
+                raise
+            self._kept, before, self._lock = folder, self._lock, lock
+            if before is not None:
+                before.release()
+            durable.sync(self.path.parent)
+        except OSError as error:
+            raise durable.unwritable(self.path, error) from error
+        return folder
+
+    def finish(self) -> None:
+        """The run has ended as it was to end: what it has replaced is removed."""
+        replaced.remove_kept(self.path)
+
+    def _put_back(self, kept: Path) -> None:
+        """The run that this one was to replace, where it ends before its first checkpoint."""
+        with contextlib.suppress(OSError):  # else both stay, and nothing is lost
+            durable.replace_folder(kept, self.path)
+            durable.remove_folder(kept)
+            warn("run-exists", f"this run ended before its first checkpoint: {self.path} holds the one before it again")
 
     def write_weights(self, name: str, state: Mapping[str, Tensor]) -> None:
         """Weights alone, as ``NAME.safetensors``; the keys are the module's state_dict keys."""
@@ -103,7 +161,12 @@ class RunFolder:
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
         """``NAME.json``, readable."""
-        write_atomically(self.path / f"{name}.json", (json.dumps(data, indent=2) + "\n").encode())
+        write_atomically(self.path / f"{name}.json", as_json(data))
+
+
+def as_json(data: Mapping[str, Any]) -> bytes:
+    """`data` as a readable file."""
+    return (json.dumps(data, indent=2) + "\n").encode()
 
 
 def read_weights(run: Path, name: str = "best") -> dict[str, Tensor]:

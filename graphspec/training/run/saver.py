@@ -14,12 +14,11 @@ from graphspec.diagnostics import fail, quoted, warn
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.train import TrainSpec
-from graphspec.system.durable import write_atomically
 from graphspec.training.engine.protocol import Choice
 from graphspec.training.learner import Learner
 from graphspec.training.run import checkpoint
 from graphspec.training.run.reporter import Reporter
-from graphspec.training.run.run_folder import RunFolder, environment
+from graphspec.training.run.run_folder import RunFolder, as_json, environment
 
 #: A checkpoint is written when the time since the last one is this many times what writing it took.
 SAVE_INTERVAL = 20
@@ -51,15 +50,18 @@ class Saver:
         elif asked == "default":
             reporter.note(str(choice))
 
-    def begin(self) -> None:
+    def begin(self, reporter: Reporter | None = None) -> None:
         """Write what a new run is known by: the environment as the mark of a run, and the resolved spec, and what
         is learned from the data.
 
-        The mark comes first: a run that is killed between them can be resumed, and writes all of them again.
+        The mark comes first: a run that is killed between them can be resumed, and writes all of them again. `reporter`
+        is told where a run is kept that was there before.
         """
-        self.folder.write_json("environment", self.environment)
-        write_atomically(self.folder.path / "spec.toml", dump(self.spec).encode())
-        self.folder.write_json("learned", self.learned.as_dict())
+        files = {"environment": self.environment, "learned": self.learned.as_dict()}
+        texts = {f"{name}.json": as_json(data) for name, data in files.items()}
+        kept = self.folder.begin(texts | {"spec.toml": dump(self.spec).encode()})
+        if kept is not None and reporter is not None:
+            reporter.note(f"the run that was in {self.folder.path} is kept in {kept} until this one has ended")
 
     def due(self, least: float = 0.0) -> bool:
         """Whether enough time has passed, `least` seconds at least."""
