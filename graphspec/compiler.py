@@ -10,14 +10,13 @@ import dataclasses
 import functools
 import gc
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 from graphspec import spec as spec_stage
 from graphspec.diagnostics import fail, located, quoted, warn
-from graphspec.found import Kind, expect, file_of, kind_of
+from graphspec.found import Kind, SpecLike, expect, file_of, is_path, kind_of, read_spec
 from graphspec.spec import NetworkSpec
 from graphspec.system.regular_file import MOST_JSON, read_regular
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.fx import GraphModule
 
+    from graphspec.data.place import DataLike
     from graphspec.graph import LayerGraph
     from graphspec.shapes import ShapedGraph
 
@@ -63,17 +63,17 @@ class Network:
     folder: Path | None = None
 
     @classmethod
-    def open(cls, source: Source, *wanted: Kind, **reading: Unpack[Reading]) -> Network:
+    def open(cls, source: Source, *wanted: Kind, data: DataLike = None, **reading: Unpack[Reading]) -> Network:
         """The network of a spec with seeded weights, of a run with its best ones, or of an export with its own.
 
-        `wanted` are the kinds that are taken, all of these where none is named; a spec is read as `reading` says.
+        `wanted` are the kinds that are taken, all of these where none is named; a spec is read as :func:`load` does.
 
         Raises:
             GraphspecError: what is wrong with the spec, or what `source` is instead of these.
         """
         kind = expect(source, *(wanted or ("run", "export", "spec"))) if is_path(source) else "spec"
         if kind == "spec":
-            return load(source, **reading)
+            return load(source, data=data, **reading)
         folder = Path(source)  # type: ignore[arg-type]
         if kind == "run" and not (folder / "spec.toml").is_file():
             raise fail(
@@ -174,31 +174,41 @@ class Reading(TypedDict, total=False):
 
 
 #: What a network can be given as: a path, ``"-"``, the text, a dict, a spec already read, or the network itself.
-SpecLike = str | os.PathLike[str] | Mapping[str, Any] | NetworkSpec
 Source = SpecLike | Network
 
 
 def load(
-    source: Source, *, variant: str | None = None, overrides: Iterable[str] = (), seed: int | None = None
+    source: Source,
+    *,
+    variant: str | None = None,
+    overrides: Iterable[str] = (),
+    seed: int | None = None,
+    data: DataLike = None,
 ) -> Network:
     """Read and validate a spec; shapes and module are made when they are asked for.
 
     `source` is a path, ``"-"`` for standard input, the text, a dict, or a network already read. `variant` names a table
     of ``[variants]``; `overrides` are ``"path=value"`` strings, as for ``--set``; the weights are drawn by `seed`, else
-    by ``[train] seed``, else by 0.
+    by ``[train] seed``, else by 0. Where layers ask for ``${vocabulary.NAME}`` the data are read, which lie at `data`.
 
     Raises:
         GraphspecError: what is wrong with the spec, with file, line and hint.
     """
-    if isinstance(source, Network | NetworkSpec):
-        if variant is not None or list(overrides):
-            raise TypeError("variant and overrides change a spec as it is read, and this one has been read")
-        network = source if isinstance(source, Network) else Network(source, _seed(source))
-        return network if seed is None else dataclasses.replace(network, seed=seed)
-    if is_path(source):
-        expect(source, "spec")
-    spec = spec_stage.load(source, variant=variant, overrides=overrides)
-    return Network(spec, _seed(spec) if seed is None else seed)
+    spec = read_spec(source, variant, overrides)
+    if isinstance(source, Network):
+        return source if seed is None else dataclasses.replace(source, seed=seed)
+    return Network(_with_vocabulary(spec, data), _seed(spec) if seed is None else seed)
+
+
+def _with_vocabulary(spec: NetworkSpec, data: DataLike) -> NetworkSpec:
+    """`spec` with the vocabularies that its layers ask for, as far as its data know them."""
+    if spec.data is None or not spec.unknown_ids:
+        return spec
+    from graphspec.data.of_spec import read_vocabulary
+    from graphspec.data.place import DataPlace
+
+    with located(spec.source):
+        return spec.with_vocabulary(read_vocabulary(spec, DataPlace.of(data)))
 
 
 def graph(spec: NetworkSpec | Network) -> LayerGraph:
@@ -222,13 +232,6 @@ def build(shaped: ShapedGraph, seed: int | None = None) -> GraphModule:
 
     with _stage(shaped.spec):
         return module_stage.build(shaped, _seed(shaped.spec) if seed is None else seed)
-
-
-def is_path(source: Source) -> bool:
-    """Whether `source` names a file or a folder, and is no text, dict or network."""
-    if isinstance(source, str):
-        return source != "-" and "\n" not in source and "{" not in source
-    return isinstance(source, os.PathLike)
 
 
 def _seed(spec: NetworkSpec) -> int:

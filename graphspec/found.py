@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+from graphspec import spec as spec_stage
 from graphspec.diagnostics import Code, GraphspecError, fail, quoted
+from graphspec.spec import NetworkSpec
 from graphspec.system.regular_file import require_regular
 
 Kind = Literal["spec", "run", "export", "study", "folder", "file", "missing"]
@@ -22,6 +25,38 @@ _WORDS: dict[Kind, str] = {
 #: The code of an error, by the kind of thing that a command takes first.
 _CODES: dict[Kind, Code] = {"spec": "not-a-file", "run": "no-run", "export": "no-such-file", "study": "no-run"}
 _SPECS = (".toml", ".json")
+
+
+#: What a spec can be given as: a path, ``"-"``, the text, a dict, or a spec already read.
+SpecLike = str | os.PathLike[str] | Mapping[str, Any] | NetworkSpec
+
+
+class HasSpec(Protocol):
+    """A network, whose spec has been read."""
+
+    @property
+    def spec(self) -> NetworkSpec: ...
+
+
+def is_path(source: SpecLike | HasSpec) -> bool:
+    """Whether `source` names a file or a folder, and is no text, dict or network."""
+    if isinstance(source, str):
+        return source != "-" and "\n" not in source and "{" not in source
+    return isinstance(source, os.PathLike)
+
+
+def read_spec(source: SpecLike | HasSpec, variant: str | None = None, overrides: Iterable[str] = ()) -> NetworkSpec:
+    """The spec that `source` is, or that lies there; `variant` and `overrides` change it as it is read.
+
+    Raises ``GraphspecError`` for what is wrong with it.
+    """
+    if isinstance(source, str | os.PathLike | Mapping):
+        if is_path(source):
+            expect(source, "spec")
+        return spec_stage.load(source, variant=variant, overrides=overrides)
+    if variant is not None or list(overrides):
+        raise TypeError("variant and overrides change a spec as it is read, and this one has been read")
+    return source if isinstance(source, NetworkSpec) else source.spec
 
 
 def kind_of(path: Path) -> Kind:

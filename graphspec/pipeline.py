@@ -70,7 +70,7 @@ def train(
     from graphspec import training
     from graphspec.training.run.tensorboard import beside
 
-    network = load(spec, **reading)
+    network = load(spec, data=data, **reading)
     options = training.RunOptions(
         folder=Path(run or training.folder_of(network.name, newest=bool(resume or overwrite))), resume=resume,
         overwrite=overwrite, epochs=epochs, init=Path(init) if init else None, device=device, parallel=parallel,
@@ -100,7 +100,7 @@ def tune(
     from graphspec import tuning
 
     tuning.require_what_it_needs()
-    network = load(spec, **reading)
+    network = load(spec, data=data, **reading)
     check(network)
     folder = Path(run or f"runs/{network.name}-tune")
     with network.located():
@@ -118,7 +118,7 @@ def find_lr(
     """The loss at growing learning rates, and the rate at which it falls fastest; drawn to `picture`."""
     from graphspec.training.checks.lr_finder import find_lr
 
-    network, drawn = load(spec, **reading), Path(picture) if picture else None
+    network, drawn = load(spec, data=data, **reading), Path(picture) if picture else None
     with network.located():
         return find_lr(network, picture=drawn, device=device, place=_place(data))
 
@@ -129,7 +129,7 @@ def overfit_batch(
     """Whether a spec's network can learn its first batch by heart; ``GraphspecError`` where it cannot."""
     from graphspec.training.checks.overfit import overfit_batch
 
-    network = load(spec, **reading)
+    network = load(spec, data=data, **reading)
     with network.located():
         return overfit_batch(network, device=device, place=_place(data))
 
@@ -163,7 +163,7 @@ def export(
     """
     from graphspec.verifying.publication import publish_verified
 
-    network = Network.open(source, "run", "spec", **reading)
+    network = Network.open(source, "run", "spec", data=data, **reading)
     with network.located():
         return publish_verified(
             network, Path(out or f"exports/{network.name}"), formats=formats, precisions=precisions,

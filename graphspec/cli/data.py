@@ -33,7 +33,10 @@ def data(
         from graphspec.data import data_of
         from graphspec.data.picture import show as picture
 
-        found = data_of(options.source(spec), place.data_place(), **reading.words())
+        words = reading.words()
+        found = data_of(
+            options.source(spec), place.data_place(), variant=words["variant"], overrides=words["overrides"]
+        )
         document = _document(found) | ({"picture": str(picture(found, show))} if show else {})
         here.show(document, *_tables(document))
 
@@ -46,6 +49,8 @@ def _document(found: DataSet) -> dict[str, Any]:
         "test": "sealed" if found.test.exists else None,
         "inputs": _kinds(found.batch(1, "train").inputs),
         "targets": _kinds(found.batch(1, "train").targets),
+        "columns": found.columns.lines() if found.columns else [],
+        "vocabulary": dict(found.vocabulary),
         "transforms": found.transforms,
         "fingerprint": found.fingerprint,
     }
@@ -80,6 +85,11 @@ def _tables(document: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield ""
     for kind in ("inputs", "targets"):
         yield Text(f"{kind.capitalize():<10}  " + ", ".join(f"{name}: {text}" for name, text in document[kind].items()))
+    for line in document["columns"]:
+        yield Text(printable(line))
+    if document["vocabulary"]:
+        ids = ", ".join(f"{name} {count:,} ids" for name, count in document["vocabulary"].items())
+        yield Text(f"Vocabulary  {ids}")
     yield Text(f"Transforms  {', '.join(step['type'] for step in document['transforms']) or 'none'}")
     yield Text(f"Test        {document['test'] or 'none'}")
     if "picture" in document:

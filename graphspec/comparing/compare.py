@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphspec.compiler import Network, Source, is_path
+from graphspec.compiler import Network, Source
 from graphspec.exporting.reference import Reference
 from graphspec.exporting.sampler import Sampler
 from graphspec.exporting.tolerance import allowed_error, error
+from graphspec.found import is_path
 from graphspec.graph.layers import Ref
 from graphspec.shapes.dims import dim_text
 from graphspec.shapes.shaped import ShapedLayer, ValueRef

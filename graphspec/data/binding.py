@@ -50,6 +50,7 @@ def bind(shaped: ShapedGraph, data: DataSet) -> Binding:
     fields = list(data.train.targets)
     one = len(shaped.outputs) == len(fields) == 1
     targets = {name: fields[0] if one else name for name in shaped.outputs if one or name in fields}
+    _check_vocabulary(shaped, data)
     for name, field in pairs:
         _check_shape(name, shaped.inputs[name], field, data)
     channels_last = shaped.spec.train is not None and shaped.spec.train.memory_format == "channels_last"
@@ -66,6 +67,14 @@ def _pair(kind: str, names: Iterable[str], fields: Iterable[str]) -> list[tuple[
             message = f"the {kind} {quoted(name)} has no field in the data, which have {', '.join(map(quoted, known))}"
             raise fail("field-mismatch", message, at=(f"{kind}s", name))
     return [(name, name) for name in wanted]
+
+
+def _check_vocabulary(shaped: ShapedGraph, data: DataSet) -> None:
+    """More ids than the network was made for are beyond its embedding."""
+    for name, known in shaped.spec.vocabulary.items():
+        if (count := data.vocabulary.get(name, known)) > known:
+            message = f"the data have {count:,} ids for the input {quoted(name)}, the network was made for {known:,}"
+            raise fail("field-mismatch", message, at=("inputs", name))
 
 
 def _check_shape(name: str, wanted: TensorType, field: str, data: DataSet) -> None:

@@ -22,12 +22,13 @@ from graphspec.data.samples import Samples
 from graphspec.data.sources import read
 from graphspec.data.sources.columns import Columns
 from graphspec.data.sources.paths import check_inside
-from graphspec.data.sources.source import Place, Source
+from graphspec.data.sources.source import Form, Place, Source
 from graphspec.data.split import split_indices
 from graphspec.data.transforms import Normalize, SizeTransforms, noted, size_transforms, transforms_by_input
 from graphspec.data.wanted import Wanted
 from graphspec.diagnostics import fail, printable
 from graphspec.spec.data import DataSpec
+from graphspec.spec.model import InputSpec
 
 Part = Literal["train", "validation", "test"]
 
@@ -79,6 +80,7 @@ class DataSet:
     copied: str | None = None
     corrupt: tuple[Augmentation, ...] = ()
     applied: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    vocabulary: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -134,15 +136,15 @@ def load(
     place: DataLike = None,
     *,
     seed: int = 0,
-    dtypes: Mapping[str, str] | None = None,
+    inputs: Mapping[str, InputSpec] | None = None,
     wanted: Wanted | None = None,
 ) -> DataSet:
     """Read the data set that ``[data]`` names, and split it.
 
     `place` says where it lies; ``[data] root``, which it may replace, must stay inside the working directory. `seed`
-    decides the splits and the order of batches; `dtypes` are those of the network's inputs, by name (floats where they
-    are not known); `wanted` is what the losses want of the targets, where they are known. Raises ``GraphspecError`` for
-    whatever is missing or wrong; the test part is checked when it is opened.
+    decides the splits and the order of batches; `inputs` are the network's, by name (floats where they are not known);
+    `wanted` is what the losses want of the targets, where they are known. Raises ``GraphspecError`` for whatever is
+    missing or wrong; the test part is checked when it is opened.
     """
     where, wanted = DataPlace.of(place), wanted or Wanted()
     if where.root is None:
@@ -153,15 +155,23 @@ def load(
     corrupt, copies = corruptions(spec.corrupt), is_copied(spec.dataset)
     dataset = without_targets(spec.dataset) if copies else spec.dataset
     wanted = dataclasses.replace(wanted, input=copies)
-    source = read(dataset, Place(root, where.download, seed, where.cache, wanted), sizes)
+    inputs = inputs or {}
+    dtypes = {name: each.dtype for name, each in inputs.items()}
+    source = read(dataset, Place(root, where.download, seed, where.cache, wanted, inputs), sizes)
     source = source if source.sized else _resized(source, sizes)
     source = copied(source) if copies else source
     mix = mixings(spec.augment, source)
     ignored = wanted.ignored
-    check_samples(source.train, source.labels, "training", ignored)
+    if source.learn is None:
+        check_samples(source.train, source.labels, "training", ignored)
     say_if_not_in_range(source.train)
     training, test = _test_part(source, spec, seed, ignored)
     training, validation = _validation_part(training, source, spec, seed, ignored)
+    source = dataclasses.replace(source, train=training)  # what was split is not kept beside its parts
+    form = source.learn(training) if source.learn else None
+    if form is not None:
+        training, validation, test = form(training), validation and form(validation), _formed(form, test)
+        check_samples(training, source.labels, "training", ignored)
     kinds = image_targets(training) if spec.augment else {}
     if spec.augment:
         check_followers(spec.augment, training, kinds)
@@ -171,13 +181,19 @@ def load(
         images = [image[:2] for image in training.inputs.values() if image.ndim == 4]
         check_augmentations(corrupt, spec.corrupt, images, "corrupt")
     values = transforms_by_input(spec.transforms, len(sizes.steps), training.inputs, dtypes)
-    settled = Settled(values, dtypes or {}, source.columns)
+    columns = form.columns if form else None
+    settled = Settled(values, dtypes, columns)
     return DataSet(
         spec.dataset.type, settled(training, "training"), validation and settled(validation, "validation"),
         SealedPart(test and (lambda: settled(test(), "test"))), _readable(source.labels), sizes, values, augment, mix,
-        spec.batch_size, spec.drop_last, seed, kinds, source.columns,
+        spec.batch_size, spec.drop_last, seed, kinds, columns,
         next(iter(source.train.targets)) if copies else None, corrupt, wanted.applied(source.train, source.names),
+        form.vocabulary if form else {},
     )  # fmt: skip
+
+
+def _formed(form: Form, test: Callable[[], Samples] | None) -> Callable[[], Samples] | None:
+    return None if test is None else lambda: form(test())
 
 
 def _readable(labels: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

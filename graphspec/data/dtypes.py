@@ -62,7 +62,7 @@ class Settled:
         takes = f"the input {quoted(taker)} takes {str(dtype).removeprefix('torch.')}"
         if self.values.get(name):
             raise fail("wrong-dtype", f"transforms make decimals of {quoted(name)}, and {takes}", at=at)
-        if self.columns is not None and name == self.columns.INPUT:
+        if self.columns is not None and name == self.columns.table:
             for column in self.columns.features:
                 if column.categories is not None:
                     what = f"the column {quoted(column.name)} is one-hot, {column.width} features of 0 and 1"
@@ -130,7 +130,7 @@ class Settled:
 
     def _what(self, name: str, place: Sequence[int]) -> str:
         """A feature of `name` by its column, or by where it stands in a sample."""
-        if self.columns is not None and name == self.columns.INPUT and place:
+        if self.columns is not None and name == self.columns.table and place:
             return f"the column {quoted(self.columns.name_of(place[0]))}"
         where = f" at {', '.join(map(str, place))}" if any(place) else ""
         return f"{quoted(name)}{where}"

@@ -36,7 +36,7 @@ class Expansion:
         self.calls = 0
         self.meter = Meter()
         #: what blocks see of the file's variables
-        self.variables = Bindings(spec.vars, meter=self.meter)
+        self.variables = Bindings(spec.variables, meter=self.meter)
         #: the line that made each module so far, and the scope of its arguments, for a `reuse` from another block
         self.made: dict[str, tuple[LayerSpec, Frame]] = {}
 
@@ -55,7 +55,8 @@ class Expansion:
         """Write out one body whose inputs are `inputs`; its outputs by name, which stand in the spec under `at`."""
         body = place.body
         values: dict[str, Ref] = dict(inputs)
-        frame = Frame(body.vars, given, self.variables if place.blocks else None, self.meter, values)
+        own, outer = (body.vars, self.variables) if place.blocks else (self.spec.variables, None)
+        frame = Frame(own, given, outer, self.meter, values)
         uses = [use for key, layer in body.layers.items() for use in self.uses(key, layer, frame, place)]
         self.check_local_names(uses, inputs)
         values |= {use.local: Ref(place.prefix + use.local) for use in uses}

@@ -21,7 +21,7 @@ from graphspec.data.transforms import scaled, size_transforms, to_float, value_t
 from graphspec.diagnostics import fail, quoted
 from graphspec.losses import Reading
 from graphspec.predicting.files import TABLES as FILES
-from graphspec.predicting.files import read_samples
+from graphspec.predicting.files import read_samples, read_table
 from graphspec.predicting.function import Function
 from graphspec.predicting.pictures import say_if_unlike, say_what_was_done
 from graphspec.shapes import ShapedGraph, TensorType
@@ -80,14 +80,16 @@ def predict(
 
 def _of_file(function: Function, path: Path, learned: Callable[[], Learned]) -> Iterator[Prediction]:
     shaped = function.network.shaped
+    spec = shaped.spec.data
+    if spec is not None and spec.dataset.type in TABLES and path.suffix.lower() in FILES and learned().columns:
+        yield from _of_table(function, path, learned())
+        return
     if len(shaped.inputs) != 1:
         raise fail("arity", f"the network has {len(shaped.inputs)} inputs, a file is for one")
     ((name, kind),) = shaped.inputs.items()
-    spec = shaped.spec.data
     components = spec.transforms if spec else ()
     grey = kind.shape[1:2] == (1,) and not any(component.type == "Grayscale" for component in components)
-    tables = spec is not None and spec.dataset.type in TABLES and path.suffix.lower() in FILES
-    samples = read_samples(path, kind, not grey, learned().columns if tables else None)
+    samples = read_samples(path, kind, not grey)
     values = _transformed(samples, components, learned)
     _check_shape(path, values, quoted(name), kind)
     if samples.ndim == 4 and is_image(path.name):
@@ -97,9 +99,32 @@ def _of_file(function: Function, path: Path, learned: Callable[[], Learned]) -> 
         if brightness is not None:
             say_if_unlike(path, to_float(size_transforms(components)(samples)), brightness)
     _check_whole(path, values, name, kind)
-    names = [str(path)] if len(values) == 1 else [f"{path}:{row}" for row in range(1, len(values) + 1)]
-    outputs = function.run([values.to(kind.dtype)])
-    yield from _predictions(shaped, outputs, names, function.labels, [None] * len(values), function.learned)
+    yield from _run(function, path, [values.to(kind.dtype)])
+
+
+def _of_table(function: Function, path: Path, learned: Learned) -> Iterator[Prediction]:
+    """The rows of a table, whose columns become the inputs as they did in training."""
+    assert learned.columns is not None
+    fields, inputs, values = read_table(path, learned.columns), function.network.shaped.inputs, []
+    for name, kind in inputs.items():
+        field = next(iter(fields)) if len(inputs) == len(fields) == 1 else name
+        if field not in fields:
+            known = ", ".join(map(quoted, fields))
+            raise fail("field-mismatch", f"the input {quoted(name)} has no field in {quoted(path)}, which has {known}")
+        value = scaled(fields[field].clone(), learned.values.get(field, ()))
+        _check_shape(path, value, quoted(name), kind)
+        _check_whole(path, value, name, kind)
+        values.append(value.to(kind.dtype))
+    yield from _run(function, path, values)
+
+
+def _run(function: Function, path: Path, values: Sequence[Tensor]) -> Iterator[Prediction]:
+    """The predictions of the samples in `path`, as the network takes them."""
+    count = len(values[0])
+    names = [str(path)] if count == 1 else [f"{path}:{row}" for row in range(1, count + 1)]
+    outputs = function.run(values)
+    labels, learned = function.labels, function.learned
+    yield from _predictions(function.network.shaped, outputs, names, labels, [None] * count, learned)
 
 
 def _transformed(samples: Tensor, components: Sequence[Component], learned: Callable[[], Learned]) -> Tensor:

@@ -22,7 +22,7 @@ from graphspec.schema.pieces import (
 )
 from graphspec.spec.base import Component
 from graphspec.spec.dims import DimRange
-from graphspec.spec.model import BlockSpec, InputSpec, NetworkSpec
+from graphspec.spec.model import MOST_IDS, BlockSpec, InputSpec, NetworkSpec
 from graphspec.spec.tune import SearchSpec
 
 #: A dynamic dim, or a multiple of one.
@@ -76,6 +76,10 @@ def _body() -> dict[str, Schema]:
         "dims": {
             "description": "The sizes that a dynamic dim may have, by its name.",
             **table_of(_model(DimRange)),
+        },
+        "vocabulary": {
+            "description": "How many ids an input has, where no data are read to say it.",
+            **table_of(or_expression({"type": "integer", "minimum": 1, "maximum": MOST_IDS})),
         },
         "layers": {"$ref": "#/definitions/layers"},
         "outputs": {

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphspec.spec.model import NetworkSpec
 
-_NETWORK = ("graphspec", "name", "vars", "inputs", "dims", "layers", "outputs", "blocks")
+_NETWORK = ("graphspec", "name", "vars", "inputs", "dims", "vocabulary", "layers", "outputs", "blocks")
 _ORDER = (*_NETWORK, "data", "train", "export", "tune")
 
 

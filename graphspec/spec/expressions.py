@@ -1,8 +1,8 @@
 """The language inside ``${…}``: arithmetic, comparison, ``and or not``, ``a if c else b``, ``min max len``.
 
 Python's own parser reads it, and only the nodes in one table have a value: nothing hands text to Python to run. A name
-is a variable, the repeat index ``i``, or a value whose ``.shape`` is read (``x.shape[1]``). Every size has a limit that
-holds before memory is taken.
+is a variable, the repeat index ``i``, a value whose ``.shape`` is read (``x.shape[1]``), or ``vocabulary.NAME``, the
+number of ids that the data give the input NAME. Every size has a limit that holds before memory is taken.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from graphspec.diagnostics import Code, Diagnostic, Part, Path, quoted
 LONGEST = 1000
 DEEPEST = 100
 GREATEST = 2**63
+#: The table whose entries say how many ids an input has.
+VOCABULARY = "vocabulary"
 _ARITHMETIC: Mapping[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Add: ("+", operator.add), ast.Sub: ("-", operator.sub), ast.Mult: ("*", operator.mul),
     ast.Div: ("/", operator.truediv), ast.FloorDiv: ("//", operator.floordiv), ast.Mod: ("%", operator.mod),
@@ -145,7 +147,7 @@ def _parts(node: ast.expr) -> Iterator[ast.expr]:
     if type(node) not in _VALUES:
         raise ExpressionError(f"{quoted(ast.unparse(node))} is not in the language of expressions")
     if isinstance(node, ast.Attribute):
-        _shaped_value(node)
+        _ids_of(node) or _shaped_value(node)
     elif isinstance(node, ast.Call):
         name = ast.unparse(node.func)
         if name not in _FUNCTIONS or node.keywords:
@@ -186,8 +188,15 @@ def _named(node: ast.Name, scope: Scope) -> Any:
     return _CONSTANTS[node.id] if node.id in _CONSTANTS else scope.variable(node.id)
 
 
-def _shape(node: ast.Attribute, scope: Scope) -> list[Any]:
-    return list(scope.shape(_shaped_value(node)))
+def _attribute(node: ast.Attribute, scope: Scope) -> Any:
+    name = _ids_of(node)
+    return scope.variable(name) if name else list(scope.shape(_shaped_value(node)))
+
+
+def _ids_of(node: ast.Attribute) -> str:
+    """The whole of ``vocabulary.NAME``, which is a variable; empty for any other attribute."""
+    table = isinstance(node.value, ast.Name) and node.value.id == VOCABULARY and node.attr != "shape"
+    return f"{VOCABULARY}.{node.attr}" if table else ""
 
 
 def _shaped_value(node: ast.Attribute) -> str:
@@ -278,7 +287,7 @@ def _call(node: ast.Call, scope: Scope) -> Any:
 
 #: Every node of Python's syntax that an expression may have.
 _VALUES: Mapping[type[ast.expr], Callable[[Any, Scope], Any]] = {
-    ast.Constant: _constant, ast.Name: _named, ast.Attribute: _shape, ast.Subscript: _item, ast.List: _list,
+    ast.Constant: _constant, ast.Name: _named, ast.Attribute: _attribute, ast.Subscript: _item, ast.List: _list,
     ast.UnaryOp: _sign, ast.BinOp: _arithmetic, ast.BoolOp: _logic, ast.Compare: _comparison, ast.IfExp: _choice,
     ast.Call: _call,
 }  # fmt: skip

@@ -22,7 +22,7 @@ from graphspec.spec.scope import Bindings
 from graphspec.spec.source import Source
 from graphspec.spec.text import EXTENSIONS, read, read_stdin
 
-_SECTIONS = ("inputs", "dims", "data", "train", "export", "tune")
+_SECTIONS = ("inputs", "dims", "vocabulary", "data", "train", "export", "tune")
 
 
 def load(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, field_serializer, field_validator, model_serializer, model_validator
@@ -12,6 +15,7 @@ from graphspec.spec.base import SpecModel, in_parts
 from graphspec.spec.data import DataSpec
 from graphspec.spec.dims import DimField, DimRange, NamedDim
 from graphspec.spec.export import ExportSpec
+from graphspec.spec.expressions import VOCABULARY
 from graphspec.spec.source import Source
 from graphspec.spec.train import TrainSpec
 from graphspec.spec.tune import TuneSpec
@@ -19,6 +23,8 @@ from graphspec.spec.tune import TuneSpec
 FORMAT_VERSION = 1
 #: Dims of one input, and different dynamic dims of all.
 MOST_DIMS = 32
+#: Ids of one input.
+MOST_IDS = 1 << 31
 RESERVED = ("type", "from", "repeat", "if", "reuse", "tie", "init", "parametrize", "freeze", "keep")
 Dtype = Literal["float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
 #: The names of values: one, several in order, or by forward's parameter names.
@@ -119,6 +125,7 @@ class NetworkSpec(NetworkBody):
     name: str = "model"
     inputs: Annotated[dict[str, InputSpec], Field(min_length=1)]
     dims: dict[str, DimRange] = {}
+    vocabulary: dict[str, Annotated[int, Field(ge=1, le=MOST_IDS)]] = {}
     blocks: dict[str, BlockSpec] = {}
     variants: dict[str, dict[str, Any]] = {}
     data: DataSpec | None = None
@@ -136,6 +143,26 @@ class NetworkSpec(NetworkBody):
         """The dynamic dims in order of appearance."""
         sizes = [size for given in self.inputs.values() for size in given.shape]
         return tuple(dict.fromkeys(size.name for size in sizes if isinstance(size, NamedDim)))
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What the expressions of layers may name: ``[vars]``, and ``vocabulary.NAME``."""
+        return self.vars | {f"{VOCABULARY}.{name}": count for name, count in self.vocabulary.items()}
+
+    @property
+    def unknown_ids(self) -> set[str]:
+        """The inputs of which layers ask for ``vocabulary.NAME`` and ``[vocabulary]`` does not say it."""
+        source = self._source
+        if source.text and not source.overridden and f"{VOCABULARY}." not in source.text:
+            return set()
+        asking = {key: source.data.get(key) for key in ("vars", "layers", "blocks")}
+        return set(re.findall(rf"\b{VOCABULARY}\.([A-Za-z_]\w*)", _expressions(asking))) - self.vocabulary.keys()
+
+    def with_vocabulary(self, sizes: Mapping[str, int]) -> NetworkSpec:
+        """This spec, whose ``[vocabulary]`` says what the data do; what it says already stays."""
+        known = dict(sizes) | self.vocabulary
+        twin = self.model_copy(update={"vocabulary": known})
+        return twin.read_from(dataclasses.replace(self._source, data=self._source.data | {"vocabulary": known}))
 
     def without_weight_files(self) -> NetworkSpec:
         """This spec where weights come from elsewhere: no layer starts from a file of its own."""
@@ -157,6 +184,14 @@ class NetworkSpec(NetworkBody):
         copy = self.model_copy()
         copy._source = source
         return copy
+
+
+def _expressions(value: Any) -> str:
+    """Every text with ``${`` inside `value`, one after the other."""
+    if isinstance(value, str):
+        return value if "${" in value else ""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return " ".join(filter(None, map(_expressions, items)))
 
 
 def _without_files(layers: dict[str, LayerSpec]) -> dict[str, LayerSpec]:

@@ -10,7 +10,7 @@ from typing import Any
 from graphspec.diagnostics import GraphspecError, Path, fail, quoted, suggest
 from graphspec.spec.parse import DEEPEST, parse
 
-_SECTIONS = ("vars", "dims", "data", "train", "export", "tune")
+_SECTIONS = ("vars", "dims", "vocabulary", "data", "train", "export", "tune")
 
 
 def apply_variant(data: dict[str, Any], variant: str) -> dict[str, Any]:

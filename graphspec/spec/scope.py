@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphspec.diagnostics import quoted, suggest
-from graphspec.spec.expressions import DEEPEST, ExpressionError, NeedsShape, UnknownVariable, check_length
+from graphspec.spec.expressions import DEEPEST, VOCABULARY, ExpressionError, NeedsShape, UnknownVariable, check_length
 from graphspec.spec.interpolation import Meter, resolve
 
 #: Gives the sizes of the value that is called `reference` in a scope.
@@ -74,8 +74,7 @@ class _Closing:
             here = here.outer
         if here is None:
             known = self.bindings.names()
-            hint = suggest(name, known) or f"variables here: {', '.join(sorted(known)) or 'none'}"
-            raise UnknownVariable(name, hint)
+            raise UnknownVariable(name, suggest(name, known) or _known_ones(name, known))
         key = (id(here), name)
         if key in self.asking:
             circle = " → ".join([*(asked for _, asked in self.asking), name])
@@ -124,6 +123,14 @@ class _Closing:
 
     def note_plain(self, value: Sequence[Any]) -> None:
         self.bindings.meter.plain[id(value)] = value
+
+
+def _known_ones(name: str, known: set[str]) -> str:
+    """What could be meant by `name`, which no scope defines."""
+    ids = sorted(each for each in known if each.startswith(f"{VOCABULARY}."))
+    if name.startswith(f"{VOCABULARY}."):
+        return f"the data know {', '.join(ids)}" if ids else "layers know it, once [data] have given that input ids"
+    return f"variables here: {', '.join(sorted(known)) or 'none'}"
 
 
 def _placeless(error: ExpressionError) -> ExpressionError:

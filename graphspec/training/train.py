@@ -84,6 +84,7 @@ def train(
         learner.engine = choice.engine
         saver.say(choice, settings, reporter)
         if new:
+            saver.say_columns(reporter)
             where.once(partial(saver.begin, reporter))
         Fit(
             learner, where.batches(batches), validation, epochs, settings, saver, flag, reporter, where.step,

@@ -14,6 +14,7 @@ from graphspec.data import DataSet, load
 from graphspec.data.sources.cells import Notation, Profile, number, whole
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
 from graphspec.spec.data import DataSpec
+from graphspec.spec.model import InputSpec
 
 WHOLE = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool")
 DTYPES = (*WHOLE, "float16", "float32", "float64", ">f8", ">i4")
@@ -21,7 +22,9 @@ DTYPES = (*WHOLE, "float16", "float32", "float64", ">f8", ">i4")
 
 def read(root: Path, dataset: dict[str, Any], dtypes: dict[str, str] | None = None, **more: Any) -> DataSet:
     spec = DataSpec.model_validate({"dataset": dataset, "validation": 0, "test": 0, **more})
-    return load(spec, root, dtypes={"x": "float32"} if dtypes is None else dtypes)
+    taken = {"x": "float32"} if dtypes is None else dtypes
+    inputs = {name: InputSpec.model_validate({"shape": ("N", "F"), "dtype": dtype}) for name, dtype in taken.items()}
+    return load(spec, root, inputs=inputs)
 
 
 def arrays(root: Path, x: np.ndarray, dtypes: dict[str, str] | None = None, **more: Any) -> DataSet:

@@ -39,8 +39,9 @@ PLAIN = [(source, name) for source, name in ARGUMENTS if name in plain_texts(SOU
 
 def test_what_is_declared_to_be_no_path_is_a_column_an_array_or_a_class() -> None:
     """Whoever adds an argument here says that it is never opened."""
-    notation = [("csv", name) for name in ("decimal", "delimiter", "target", "thousands")]
-    assert sorted(PLAIN) == [("ImageMasks", "classes"), *notation, ("npz", "targets"), ("parquet", "target")]
+    csv = [("csv", name) for name in ("decimal", "delimiter", "encoding", "missing", "target", "thousands")]
+    parquet = [("parquet", name) for name in ("missing", "target")]
+    assert sorted(PLAIN) == [("ImageMasks", "classes"), *csv, ("npz", "targets"), *parquet]
 
 
 @pytest.mark.parametrize(("source", "name"), [each for each in ARGUMENTS if each not in PLAIN])

@@ -18,13 +18,14 @@ import warnings; warnings.simplefilter("ignore")
 from pathlib import Path
 from graphspec.data import load, memory
 from graphspec.spec.data import DataSpec
+from graphspec.spec.model import InputSpec
 def held(key): return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(key)) << 10
 counted, check = [], memory.check_memory
 memory.check_memory = lambda what, size: (counted.append(size), check(what, size))
 spec = DataSpec.model_validate({"dataset": {"type": "csv", "file": "wide.csv", "target": "y"}, "root": "."})
 Path("/proc/self/clear_refs").write_text("5")
 before = held("VmRSS")
-load(spec, dtypes={"x": "float32"}).test.open()
+load(spec, inputs={"x": InputSpec.model_validate(["N", 4])}).test.open()
 print(max(counted), held("VmHWM") - before)
 """
 

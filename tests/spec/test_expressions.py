@@ -14,7 +14,8 @@ from graphspec.spec.expressions import ExpressionError, NeedsShape
 from graphspec.spec.interpolation import Meter, template
 from graphspec.spec.scope import Bindings
 
-SCOPE = Bindings({"width": 16, "p": 0.5, "deep": True, "sizes": [3, 5, 7], "twice": "${2 * width}", "name": "relu"})
+SCOPE = Bindings({"width": 16, "p": 0.5, "deep": True, "sizes": [3, 5, 7], "twice": "${2 * width}", "name": "relu",
+                  "vocabulary.tokens": 50})  # fmt: skip
 
 
 def value(text: str) -> Any:
@@ -47,6 +48,7 @@ def value(text: str) -> Any:
         ("len(sizes)", 3),
         ("sizes[1] + sizes[-1]", 12),
         ("[1, 2 * width]", [1, 32]),
+        ("vocabulary.tokens + 1", 51),
         ("x.shape[1] // 2", 4),
         ("lstm.h_n.shape[0]", 4),
         ("x.shape", [2, 8]),

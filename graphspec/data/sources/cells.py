@@ -21,6 +21,11 @@ MISSING = frozenset(("", "na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "ni
 _INFINITE = frozenset(("inf", "infinity", "+inf", "-inf", "+infinity", "-infinity"))
 
 
+#: How files of texts are written, by the names of Python's codecs.
+ENCODINGS = tuple(
+    "utf-8 utf-16 latin-1 iso-8859-1 iso-8859-2 iso-8859-15 cp1250 cp1251 cp1252 cp1253 cp1254 cp437 cp850 cp852 "
+    "mac-roman koi8-r big5 gb18030 shift-jis euc-jp euc-kr".split()
+)  # fmt: skip
 _EXCHANGED = str.maketrans(",.", ".,")  # a point where the comma is the decimal point makes no number
 
 
@@ -34,8 +39,11 @@ class Notation:
     delimiter: str = ","
     decimal: str = "."
     thousands: str = ""
+    encoding: str = "utf-8"
 
     def __post_init__(self) -> None:
+        if self.encoding.lower().replace("_", "-") not in ENCODINGS:
+            raise ValueError(f"encoding must be one of {', '.join(ENCODINGS)}, not {self.encoding!r}")
         if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
             raise ValueError(f"delimiter must be one character, not {self.delimiter!r}")
         if self.decimal not in (".", ","):
@@ -63,6 +71,16 @@ def unit_of(texts: Sequence[str]) -> str:
     found = [_WITH_UNIT.fullmatch(text.strip()) for text in texts]
     units = {(match["before"] or "") + (match["after"] or "") if match else "" for match in found}
     return units.pop() if len(units) == 1 else ""
+
+
+_DATE = re.compile(
+    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))([T ]\d{1,2}:\d{2}[^\n]{0,20})?", re.ASCII
+)
+
+
+def are_dates(texts: Sequence[str]) -> bool:
+    """Whether each of `texts` is a day, with or without a time of day."""
+    return bool(texts) and all(_DATE.fullmatch(text.strip()) for text in texts)
 
 
 def is_missing(text: str) -> bool:

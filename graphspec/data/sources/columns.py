@@ -1,10 +1,11 @@
-"""What a table's columns are to a network, learned from the training table: numbers, texts one-hot, a target."""
+"""What a table's columns are to a network: inputs of their own, features of one table, the target."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -12,84 +13,113 @@ from torch import Tensor
 
 from graphspec.data.memory import check_size
 from graphspec.data.samples import Samples
-from graphspec.data.sources.cells import PLAIN, Notation, is_missing, other_notation, unit_of
+from graphspec.data.sources.cells import PLAIN, Notation, is_missing
+from graphspec.data.sources.column import Column, listed
+from graphspec.data.sources.column_checks import check_feature, check_texts, check_two, check_width
 from graphspec.data.sources.table import AT, MOST_COLUMNS, Table
-from graphspec.diagnostics import fail, quoted, warn
+from graphspec.diagnostics import fail, quoted
+
+if TYPE_CHECKING:
+    from graphspec.spec.model import InputSpec
 
 #: Bytes of memory that a feature of a row takes: float64 as it is read, float32 beside it for the network.
 _BYTES = 12
-#: Rows from which on a column that counts them, or has another text in each, is no accident.
-_FEW_ROWS = 20
-#: Fewer different texts than this are names, whatever they look like.
-_FEW_AMOUNTS = 10
+#: Different texts of a column that becomes ids.
+MOST_TEXTS = 1_000_000
+#: What is done where a cell holds nothing.
+Missing = Literal["refuse", "mean", "most_frequent", "drop"]
+#: The input that is a table, where its name is the user's to choose.
+FEATURES = "features"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Column:
-    """How a column becomes numbers: ``categories`` are the texts in sorted order, None for a numeric column."""
+class Asked:
+    """What a spec says of a table: the target, whether it is classes, which columns are features (all where none is
+    named) and which are left out, what stands for a missing cell, and the inputs of the network.
+    """
 
-    name: str
-    categories: tuple[str, ...] | None
+    target: str
+    classes: bool = False
+    columns: Sequence[str] = ()
+    drop: Sequence[str] = ()
+    missing: Missing = "refuse"
+    inputs: Mapping[str, InputSpec] = dataclasses.field(default_factory=dict)
 
-    @property
-    def width(self) -> int:
-        """How many features it gives."""
-        return 1 if self.categories is None else len(self.categories)
+    def used(self, table: Table) -> list[str]:
+        """The columns of `table` that are features."""
+        table.required(self.target, "target")
+        left_out = {self.target, *(table.required(name, "drop") for name in self.drop)}
+        chosen = {table.required(name, "columns") for name in self.columns} or set(table.columns)
+        names = [name for name in table.columns if name not in left_out and (name in chosen or self._alone(name))]
+        if not names:
+            raise fail("bad-data", f"{table.path} has no column besides {', '.join(map(quoted, left_out))}", at=AT)
+        return names
 
-    def features(self, table: Table) -> np.ndarray:
-        """``rows`` float64 of a numeric column; of texts the places among the categories, -1 where there is none."""
-        if self.categories is None:
-            return table.numbers(self.name)
-        places = {text: place for place, text in enumerate(self.categories)}
-        found = np.fromiter((places.get(text, -1) for text in table.texts(self.name)), np.int64, len(table.rows))
-        if len(unknown := np.flatnonzero(found < 0)):
-            text, more = table.texts(self.name)[unknown[0]], f" and {len(unknown) - 1:,} more" * (len(unknown) > 1)
-            message = (
-                f"{table.place(self.name, int(unknown[0]))}: {quoted(text)}{more} is no text of the training table"
-            )
-            warn("bad-data", message, at=AT, hint="all its features are 0")
-        return found
+    def alone(self, names: Iterable[str]) -> list[str]:
+        """Those of `names` that are the names of inputs for one number or one id, in the order of inputs."""
+        known = set(names)
+        return [name for name in self.inputs if name in known and self._alone(name)]
+
+    def ids(self, name: str) -> bool:
+        """Whether the input called `name` takes whole numbers."""
+        return name in self.inputs and not self.inputs[name].dtype.startswith(("float", "bfloat"))
+
+    def _alone(self, name: str) -> bool:
+        return name in self.inputs and self.inputs[name].shape[1:] in ((), (1,))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Columns:
-    """The ``features`` in order and the target, ``goal``, of a training table, and how such tables are written."""
-
-    #: The name of the one input that a table gives.
-    INPUT: ClassVar[str] = "features"
+    """The columns ``alone``, each the input of its name, the ``features`` of the input ``table``, and the target, the
+    ``goal``; ``flat`` are the inputs that take ``N`` numbers, not ``N × 1``. ``unused`` no input takes.
+    """
 
     features: tuple[Column, ...]
     goal: Column
     notation: Notation = PLAIN
     dropped: tuple[str, ...] = ()
+    alone: tuple[Column, ...] = ()
+    flat: tuple[str, ...] = ()
+    table: str = FEATURES
+    missing: Missing = "refuse"
+    unused: tuple[str, ...] = ()
 
     @classmethod
-    def learn(cls, table: Table, target: str, classes: bool = False, drop: Sequence[str] = ()) -> Columns:
-        """From the training `table`, all of whose columns but `target` and those to `drop` are features.
+    def read(cls, table: Table, asked: Asked) -> Columns:
+        """From a whole training `table`, before anything is learned from the training part of it.
 
-        With `classes` a target of whole numbers is one of classes. Raises ``GraphspecError`` for a column that is
-        neither numbers nor texts, or would take too much memory.
+        Raises ``GraphspecError`` for a column that is neither numbers nor texts, or would take too much memory.
         """
-        table.required(target, "target")
-        left_out = {target, *(table.required(name, "drop") for name in drop)}
-        names = [name for name in table.columns if name not in left_out]
-        if not names:
-            raise fail("bad-data", f"{table.path} has no column besides {', '.join(map(quoted, left_out))}", at=AT)
-        goal = _column(table, target, goal=True)
-        if classes and goal.categories is None:
-            goal = Column(target, tuple(map(str, sorted(set(table.wholes(target))))))
+        names, filled = asked.used(table), asked.missing in ("mean", "most_frequent")
+        own = asked.alone(names)
+        left = [name for name in asked.inputs if name not in own]
+        rest = [name for name in names if name not in own] if left or not own else []
+        goal = _column(table, asked.target, asked, goal=True)
+        if asked.classes and goal.categories is None:
+            goal = Column(asked.target, tuple(map(str, sorted(set(table.wholes(asked.target))))))
         elif goal.categories is None:
-            _check_two(table, target)
-        found = cls(tuple(_column(table, name) for name in names), goal, table.notation, tuple(drop))
-        _check_width(table, found.features)
+            check_two(table, asked.target)
+        found = cls(
+            tuple(_column(table, name, asked) for name in rest), goal, table.notation, tuple(asked.drop),
+            tuple(_column(table, name, asked) for name in own),
+            tuple(name for name in own if len(asked.inputs[name].shape) == 1),
+            left[0] if own and len(left) == 1 else FEATURES, asked.missing,
+            tuple(name for name in table.columns if name not in {*rest, *own, asked.target, *asked.drop}),
+        )  # fmt: skip
+        check_width(table, found.features)
         check_size(table.path, _BYTES * found.width * len(table.rows))
-        for column in found.features:
-            _check_feature(table, column)
+        for column in found.each:
+            check_feature(table, column, filled)
         return found
 
     @property
+    def each(self) -> tuple[Column, ...]:
+        """All that are inputs, or part of one."""
+        return (*self.alone, *self.features)
+
+    @property
     def width(self) -> int:
-        """How many features a row gives."""
+        """How many features a row of the table gives."""
         return sum(column.width for column in self.features)
 
     @property
@@ -97,34 +127,71 @@ class Columns:
         """The names of the classes by target; empty where the target is regressed."""
         return {} if self.goal.categories is None else {self.goal.name: self.goal.categories}
 
+    @property
+    def vocabulary(self) -> dict[str, int]:
+        """How many ids the inputs that are ids have."""
+        return {column.name: column.vocabulary for column in self.alone if column.ids}
+
     def name_of(self, feature: int) -> str:
         """The column that feature number `feature` comes from."""
         ends = np.cumsum([column.width for column in self.features])
         return self.features[int(np.searchsorted(ends, feature, side="right"))].name
 
-    def inputs(self, table: Table) -> Tensor:
-        """The features of every row, ``rows × width`` float64."""
-        check_size(table.path, _BYTES * self.width * len(table.rows))
-        values = torch.zeros(len(table.rows), self.width, dtype=torch.float64)
-        start = 0
-        for column in self.features:
-            found = torch.from_numpy(column.features(table))
-            if column.categories is None:
-                values[:, start] = found
-            else:
-                rows = (found >= 0).nonzero().flatten()
-                values[rows, start + found[rows]] = 1
-            start += column.width
-        return values
+    def encoded(self, table: Table) -> dict[str, Tensor]:
+        """The inputs of every row before missing cells are filled: see :class:`Column`."""
+        check_size(table.path, _BYTES * (self.width + len(self.alone)) * len(table.rows))
+        found = {column.name: self._shaped(column, table) for column in self.alone}
+        if self.features:
+            values = torch.zeros(len(table.rows), self.width, dtype=torch.float64)
+            for place, column in self.places():
+                column.write_features(table, self._fills(column), values[:, place])
+            found[self.table] = values
+        return found
+
+    def filled(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What :meth:`encoded` gives, without missing cells."""
+        found = {column.name: column.filled(inputs[column.name]) for column in self.alone}
+        if self.features:
+            values = inputs[self.table]
+            filled = [(place, column) for place, column in self.places() if column.fill is not None]
+            values = values.clone() if filled else values
+            for place, column in filled:
+                values[:, place] = column.filled(values[:, place])
+            found[self.table] = values
+        return found
 
     def samples(self, table: Table) -> Samples:
-        """The features and the target of every row."""
-        goal = self.goal
+        """The encoded inputs and the target of every row."""
+        goal, inputs = self.goal, self.encoded(table)
         if goal.categories is None:
-            return Samples(
-                {self.INPUT: self.inputs(table)}, {goal.name: torch.from_numpy(table.numbers(goal.name))[:, None]}
-            )
-        return Samples({self.INPUT: self.inputs(table)}, {goal.name: _labels(table, goal.name, goal.categories)})
+            return Samples(inputs, {goal.name: torch.from_numpy(table.numbers(goal.name))[:, None]})
+        return Samples(inputs, {goal.name: _labels(table, goal.name, goal.categories)})
+
+    def complete(self, table: Table) -> Table:
+        """`table`, of which rows with a missing cell are left out where the spec says so; that is said."""
+        return table.complete([self.goal.name, *(column.name for column in self.each)])
+
+    def with_columns(self, alone: Iterable[Column], features: Iterable[Column]) -> Columns:
+        """The same with other columns, as they are learned from the training part."""
+        return dataclasses.replace(self, alone=tuple(alone), features=tuple(features))
+
+    def places(self) -> Iterator[tuple[slice, Column]]:
+        """Which features of the table each of its columns gives."""
+        start = 0
+        for column in self.features:
+            yield slice(start, start + column.width), column
+            start += column.width
+
+    def lines(self) -> list[str]:
+        """What was decided about each column, a line each."""
+        rows = [(column.name, f"input, {column.line()}") for column in self.alone]
+        rows += [(column.name, column.line()) for column in self.features]
+        goal = self.goal.categories
+        about = "a number" if goal is None else f"{len(goal):,} classes: {listed(goal)}"
+        rows += [(self.goal.name, f"target, {about}")]
+        rows += [(name, "left out: drop") for name in self.dropped]
+        rows += [(name, "not used: no input takes it") for name in self.unused]
+        return [f"column {quoted(name)}: {text}" for name, text in rows]
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -134,110 +201,37 @@ class Columns:
     def from_dict(cls, noted: Mapping[str, Any]) -> Columns:
         """The reverse of :meth:`as_dict`. Raises ``TypeError``, ``KeyError`` or ``ValueError`` for anything else."""
         return cls(
-            tuple(_noted(column) for column in noted["features"]), _noted(noted["goal"]),
+            tuple(map(Column.from_dict, noted["features"])), Column.from_dict(noted["goal"]),
             Notation(**noted["notation"]), tuple(map(str, noted["dropped"])),
+            tuple(map(Column.from_dict, noted.get("alone", ()))), tuple(map(str, noted.get("flat", ()))),
+            str(noted.get("table", FEATURES)), noted.get("missing", "refuse"), tuple(map(str, noted.get("unused", ()))),
         )  # fmt: skip
 
+    def _fills(self, column: Column) -> bool:
+        return self.missing == "most_frequent" or (self.missing == "mean" and column.categories is None)
 
-def _noted(column: Mapping[str, Any]) -> Column:
-    categories = column["categories"]
-    return Column(str(column["name"]), None if categories is None else tuple(map(str, categories)))
-
-
-def _column(table: Table, name: str, goal: bool = False) -> Column:
-    if table.is_numeric(name):
-        return Column(name, None)
-    _check_texts(table, name, goal)
-    categories = tuple(sorted(set(table.texts(name))))
-    if len(categories) > MOST_COLUMNS:
-        message = f"{table.path}: the column {quoted(name)} has {len(categories):,} different texts"
-        raise fail("too-large", message, at=AT, hint=f"at most {MOST_COLUMNS:,} are read")
-    _check_alike(table, name, categories)
-    _check_unit(table, name, categories)
-    return Column(name, categories)
+    def _shaped(self, column: Column, table: Table) -> Tensor:
+        values = column.value(table, self._fills(column))
+        return values if column.name in self.flat else values[:, None]
 
 
-def _check_width(table: Table, columns: Sequence[Column]) -> None:
-    """Refuse more one-hot features than there may be columns."""
-    coded = [column for column in columns if column.categories is not None]
-    if (width := sum(column.width for column in coded)) > MOST_COLUMNS:
-        widest = max(coded, key=lambda column: column.width)
-        message = f"{table.path}: its columns of texts give {width:,} features, at most {MOST_COLUMNS:,} are made"
-        hint = f"{_drop(widest.name)}, which has {widest.width:,} different texts"
-        raise fail("too-large", message, at=AT, hint=hint)
-
-
-def _check_alike(table: Table, name: str, categories: Sequence[str]) -> None:
-    """Say where texts that are different ones differ in white space or case alone."""
-    seen: dict[str, str] = {}
-    for text in categories:
-        other = seen.setdefault(" ".join(text.split()).casefold(), text)
-        if other != text:
-            message = (
-                f"{table.path}: {quoted(other)} and {quoted(text)} are different texts in the column {quoted(name)}"
-            )
-            warn("bad-data", message, at=AT, hint="write them alike if they are meant to be one")
-            return
-
-
-def _check_unit(table: Table, name: str, categories: Sequence[str]) -> None:
-    """Say where texts are numbers, all with one unit."""
-    unit = unit_of(categories) if len(categories) > _FEW_AMOUNTS else ""
-    if unit:
+def _column(table: Table, name: str, asked: Asked, goal: bool = False) -> Column:
+    ids = not goal and asked.ids(name) and name in asked.alone([name])
+    if not ids and table.is_numeric(name):
+        return Column(name)
+    if not goal and not ids and asked.alone([name]):
         text = table.texts(name)[0]
-        message = f"{table.place(name, 0)}: {quoted(text)} is a number with a unit, and the column is read as texts"
-        warn("bad-data", message, at=AT, hint=f"write the numbers without {quoted(unit)} if they are meant")
-
-
-def _check_texts(table: Table, name: str, goal: bool) -> None:
-    """Refuse a column of numbers in another notation; say where one that is read as texts may be meant as numbers."""
-    texts, profile = table.texts(name), table.profile(name)
-    if profile is not None:
-        hint = "" if profile.codes else other_notation([texts[row] for row in profile.texts])
-        if hint:
-            row = profile.texts[0]
-            raise table.fault(name, row, f"{quoted(texts[row])} is no number as this table writes them", hint)
-        present = len(texts) - len(profile.missing)
-        if profile.codes and not profile.texts:
-            row = profile.codes[0]
-            message = f"{table.place(name, row)}: {quoted(texts[row])} begins with 0, so the column is read as codes"
-            warn("bad-data", message, at=AT, hint="each is a text of its own")
-        elif 2 * profile.numbers > present:
-            row = profile.texts[0]
-            many = "this one value makes" if len(profile.texts) == 1 else f"it and {len(profile.texts) - 1:,} more make"
-            warn("bad-data", f"{table.place(name, row)}: {many} a column of texts: {quoted(texts[row])}", at=AT)
-    missing = [row for row, text in enumerate(texts) if is_missing(text)]
-    if missing and not (goal and not all(texts[row].strip() for row in missing)):  # that is refused where it is read
-        many, text = f"{len(missing):,} cells are" if len(missing) > 1 else "a cell is", texts[missing[0]]
-        what = quoted(text) if text.strip() else "empty"
-        warn("bad-data", f"{table.place(name, missing[0])}: {many} {what}, which is taken for a text of its own", at=AT)
-
-
-def _check_feature(table: Table, column: Column) -> None:
-    """Say where a column counts the rows, or is another text in every row: it tells nothing of other rows."""
-    count, name = len(table.rows), column.name
-    if count < _FEW_ROWS:
-        return
-    if column.categories is not None:
-        if column.width == count:
-            warn("bad-data", f"{table.path}: the column {quoted(name)} has another text in every row", AT, _drop(name))
-        return
-    values = np.sort(table.numbers(name))
-    if values[0] in (0, 1) and np.array_equal(values, np.arange(values[0], values[0] + count)):
-        what = f"the column {quoted(name)}" if name.strip() else 'the column without a name, "",'
-        warn("bad-data", f"{table.path}: {what} counts the rows and is read as a feature", AT, _drop(name))
-
-
-def _check_two(table: Table, name: str) -> None:
-    """Say where a target that is regressed has two values alone."""
-    values = np.unique(table.numbers(name))
-    if len(values) == 2:
-        message = f"{table.path}: the target {quoted(name)} is {values[0]:g} or {values[1]:g}, and is read as numbers"
-        warn("bad-data", message, at=AT, hint="classes = true reads two classes")
-
-
-def _drop(name: str) -> str:
-    return f"drop = [{quoted(name)}] leaves it out"
+        hint = f'{name} = {{ shape = ["N"], dtype = "int64" }} takes ids of its texts'
+        raise fail("wrong-dtype", f"the column {quoted(name)} holds texts ({quoted(text)})", ("inputs", name), hint)
+    filled = asked.missing == "most_frequent" and not goal
+    categories = tuple(sorted({text for text in table.texts(name) if not (filled and is_missing(text))}))
+    most = MOST_TEXTS if ids else MOST_COLUMNS
+    if len(categories) > most:
+        message = f"{table.path}: the column {quoted(name)} has {len(categories):,} different texts"
+        raise fail("too-large", message, at=AT, hint=f"at most {most:,} are read")
+    if not ids:
+        check_texts(table, name, categories, goal, filled)
+    return Column(name, categories, ids)
 
 
 def _labels(table: Table, name: str, categories: Sequence[str]) -> Tensor:
@@ -250,3 +244,67 @@ def _labels(table: Table, name: str, categories: Sequence[str]) -> Tensor:
         if text not in places:
             raise table.fault(name, row, f"{quoted(text)} is no class of the training table")
     return torch.tensor([places[text] for text in texts])
+
+
+class LearnedColumns:
+    """The form of a table's rows: what stands for missing cells and which texts have ids, by the training part.
+
+    `read` are the columns as they were read, by which the samples are encoded.
+    """
+
+    def __init__(self, read: Columns, training: Samples) -> None:
+        self._read = read
+        alone = [_of_part(column, training.inputs[column.name], read.missing) for column in read.alone]
+        features = [_of_part(c, training.inputs[read.table][:, place], read.missing) for place, c in read.places()]
+        self.columns = read.with_columns(alone, features)
+
+    @property
+    def vocabulary(self) -> Mapping[str, int]:
+        """How many ids the inputs have."""
+        return self.columns.vocabulary
+
+    def __call__(self, samples: Samples) -> Samples:
+        """`samples` with the ids that the training part gives, and no missing cells."""
+        inputs = dict(samples.inputs)
+        for before, after in zip(self._read.alone, self.columns.alone, strict=True):
+            if after.ids:
+                inputs[after.name] = _new_ids(before, after)[inputs[after.name] + 1]
+        return Samples(self.columns.filled(inputs), samples.targets)
+
+
+def _new_ids(before: Column, after: Column) -> Tensor:
+    """By 1 + the old id the new one: -1 for a missing cell, 0 for a text that the training part does not have."""
+    assert before.categories is not None
+    assert after.categories is not None
+    known = {text: place for place, text in enumerate(after.categories, 1)}
+    return torch.tensor([-1, 0, *(known.get(text, 0) for text in before.categories)])
+
+
+def _of_part(column: Column, values: Tensor, missing: Missing) -> Column:
+    """`column` as the encoded `values` of the training part know it."""
+    if column.ids:
+        assert column.categories is not None
+        counts = torch.bincount(values.flatten() + 1, minlength=len(column.categories) + 2)
+        kept = tuple(text for text, count in zip(column.categories, counts[2:].tolist(), strict=True) if count)
+        fill = column.categories[int(counts[2:].argmax())] if missing == "most_frequent" and kept else None
+        return dataclasses.replace(column, categories=kept, fill=fill, missing=int(counts[0]))
+    if missing not in ("mean", "most_frequent") or (missing == "mean" and column.categories is not None):
+        return column
+    gaps = values.isnan()
+    rows = gaps if gaps.ndim == 1 else gaps.any(1)
+    present = values[~rows]
+    if not len(present):
+        raise fail("bad-data", f"the column {quoted(column.name)} has no value in the training part", at=AT)
+    if column.categories is not None:
+        fill_text = column.categories[int(present.sum(0).argmax())]
+        return dataclasses.replace(column, fill=fill_text, missing=int(rows.sum()))
+    numbers = present.flatten()
+    fill_number = float(numbers.mean()) if missing == "mean" else _most_frequent(numbers.tolist())
+    return dataclasses.replace(column, fill=fill_number, missing=int(rows.sum()))
+
+
+def _most_frequent(numbers: Sequence[float]) -> float:
+    """The smallest of those that occur most often, as scikit-learn's SimpleImputer has it."""
+    counts = Counter(numbers)
+    most = max(counts.values())
+    return min(number for number, count in counts.items() if count == most)

@@ -20,7 +20,7 @@ _GROWTH = 8
 
 
 def read_csv(path: Path, notation: Notation = PLAIN, named: bool = True) -> Table:
-    """The table at `path`, UTF-8; empty lines are passed over. Rows are numbered by their line.
+    """The table at `path`; empty lines are passed over. Rows are numbered by their line.
 
     Where the columns are not `named` the first line is a row like the others, and their names are their numbers.
 
@@ -31,7 +31,7 @@ def read_csv(path: Path, notation: Notation = PLAIN, named: bool = True) -> Tabl
     try:
         with open_regular(path) as binary:
             check_size(path, _GROWTH * path.stat().st_size)
-            lines = csv.reader(io.TextIOWrapper(binary, "utf-8-sig", newline=""), delimiter=notation.delimiter)
+            lines = csv.reader(io.TextIOWrapper(binary, _codec(notation), newline=""), delimiter=notation.delimiter)
             header = next(lines, [])
             line = lines.line_num
             if named:
@@ -54,11 +54,20 @@ def read_csv(path: Path, notation: Notation = PLAIN, named: bool = True) -> Tabl
         raise missing_file(path) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        hint = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else ""
+        hint = (
+            'save it as UTF-8, or write encoding = "cp1252" (Windows), "latin-1", …'
+            if isinstance(error, UnicodeDecodeError)
+            else ""
+        )
         raise fail("bad-data", f"{path} cannot be read as CSV: {reason}", at=AT, hint=hint) from error
     if not rows:
         raise no_rows(path)
     return Table(path, dict(zip(header, columns, strict=True)), rows, notation=notation)
+
+
+def _codec(notation: Notation) -> str:
+    """Python's, which passes over the mark that programs put before UTF-8."""
+    return "utf-8-sig" if notation.encoding.lower().replace("_", "-") == "utf-8" else notation.encoding
 
 
 def check_header(path: Path, header: Sequence[str], notation: Notation) -> None:

@@ -5,13 +5,29 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from graphspec.data.samples import Samples
 from graphspec.data.wanted import Wanted
 
 if TYPE_CHECKING:
     from graphspec.data.sources.columns import Columns
+    from graphspec.spec.model import InputSpec
+
+
+class Form(Protocol):
+    """How samples as a source gives them become what networks take, learned from the training part alone."""
+
+    def __call__(self, samples: Samples) -> Samples:
+        """`samples` of any part in that form."""
+
+    @property
+    def vocabulary(self) -> Mapping[str, int]:
+        """How many ids an input has, by name: ``${vocabulary.NAME}``."""
+
+    @property
+    def columns(self) -> Columns | None:
+        """What the columns of a table are; None where there is no table."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,24 +37,25 @@ class Source:
     ``test`` and ``validation`` read their parts when they are called and not before; None where the set has no such
     part of its own, so that one is split off ``train``. ``labels`` are the names of the classes in order, by target; a
     target that is not in it is regressed. ``sized`` is whether the size transforms were applied as the images were
-    read. ``columns`` say how the rows of a table become the one input. ``names`` are what the columns of a target
-    that is not in ``labels`` are called, where that is known.
+    read. ``names`` are what the columns of a target
+    that is not in ``labels`` are called, where that is known. ``learn`` is given the training part, once the others are
+    split off it, where samples are not yet in the form that networks take.
     """
 
     train: Samples
     test: Callable[[], Samples] | None = None
     labels: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     sized: bool = False
-    columns: Columns | None = None
     validation: Callable[[], Samples] | None = None
     names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    learn: Callable[[Samples], Form] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
     """Where a source may look, and what it may do there; decoded images are kept in ``cache`` where it is a folder.
 
-    ``wanted`` is what the losses want of the targets.
+    ``wanted`` is what the losses want of the targets, ``inputs`` what the network takes.
     """
 
     root: Path
@@ -46,3 +63,4 @@ class Place:
     seed: int = 0
     cache: Path | None = None
     wanted: Wanted = dataclasses.field(default_factory=Wanted)
+    inputs: Mapping[str, InputSpec] = dataclasses.field(default_factory=dict)

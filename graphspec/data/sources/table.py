@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from graphspec.data.sources.cells import PLAIN, Notation, Profile, number, whole
-from graphspec.diagnostics import GraphspecError, fail, quoted, suggest
+from graphspec.data.sources.cells import PLAIN, Notation, Profile, is_missing, number, whole
+from graphspec.diagnostics import GraphspecError, fail, quoted, suggest, warn
 
 AT = ("data", "dataset")
 MOST_COLUMNS = 10_000
@@ -45,8 +45,11 @@ class Table:
         profile = self.profile(name)
         return isinstance(self.columns[name], np.ndarray) if profile is None else profile.numeric
 
-    def numbers(self, name: str) -> np.ndarray:
-        """The column as float64. Raises ``GraphspecError`` at the first value that is no finite number."""
+    def numbers(self, name: str, missing: bool = False) -> np.ndarray:
+        """The column as float64, NaN in cells that hold nothing where they may be `missing`.
+
+        Raises ``GraphspecError`` at the first value that is no finite number.
+        """
         values = self.columns[name]
         if isinstance(values, np.ndarray):
             numbers = values.astype(np.float64)
@@ -54,6 +57,8 @@ class Table:
             plain = self.notation.plain
             numbers = np.fromiter((number(plain(text)) for text in values), np.float64, len(values))
         wrong = np.flatnonzero(~np.isfinite(numbers))
+        if missing and len(wrong):
+            wrong = np.array([row for row in wrong.tolist() if not _is_gap(values[row])], np.int64)
         if len(wrong):
             row = int(wrong[0])
             raise self.fault(name, row, f"{_shown(values[row])} is no finite number", _MISSING_HINT)
@@ -76,6 +81,24 @@ class Table:
         values = self.columns[name]
         return [_written(value) for value in values.tolist()] if isinstance(values, np.ndarray) else values
 
+    def complete(self, names: Sequence[str]) -> Table:
+        """The rows in which none of the columns `names` is missing; how many are left out is said."""
+        gaps = np.zeros(len(self.rows), dtype=bool)
+        for name in names:
+            gaps |= np.fromiter((_is_gap(value) for value in self.columns[name]), bool, len(self.rows))
+        if not gaps.any():
+            return self
+        message = f"{self.path}: {int(gaps.sum()):,} of {len(gaps):,} rows have a missing cell and are left out"
+        warn("bad-data", message, at=AT)
+        kept = np.flatnonzero(~gaps).tolist()
+        if not kept:
+            raise no_rows(self.path)
+        columns = {
+            name: values[kept] if isinstance(values, np.ndarray) else [values[row] for row in kept]
+            for name, values in self.columns.items()
+        }
+        return Table(self.path, columns, [self.rows[row] for row in kept], self.typed, self.notation)
+
     def required(self, name: str, key: str) -> str:
         """`name`, where there is such a column; `key` is the argument that names it."""
         if name not in self.columns:
@@ -92,7 +115,7 @@ class Table:
         return fail("bad-data", f"{self.place(name, row)}: {message}", at=AT, hint=hint)
 
 
-_MISSING_HINT = "fill it in, or leave the row out"
+_MISSING_HINT = 'fill it in, leave the row out, or write missing = "mean"'
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:
@@ -112,6 +135,10 @@ def missing_file(path: Path) -> GraphspecError:
 def no_rows(path: Path) -> GraphspecError:
     """The error for a table without rows."""
     return fail("no-data", f"{path} has no rows", at=AT)
+
+
+def _is_gap(value: str | float) -> bool:
+    return is_missing(value) if isinstance(value, str) else value != value
 
 
 def _written(value: float) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 from graphspec.data.samples import Samples
 from graphspec.data.sources.cells import Notation
-from graphspec.data.sources.columns import Columns
+from graphspec.data.sources.columns import Asked, Columns, LearnedColumns, Missing
 from graphspec.data.sources.csv_file import read_csv
 from graphspec.data.sources.parquet_file import read_parquet
 from graphspec.data.sources.paths import PlainText
@@ -25,17 +26,25 @@ def csv_table(
     delimiter: PlainText = ",",
     decimal: PlainText = ".",
     thousands: PlainText = "",
+    encoding: PlainText = "utf-8",
+    columns: Sequence[PlainText] | None = None,
     drop: Sequence[PlainText] | None = None,
+    missing: PlainText = "refuse",
 ) -> Source:
     """The table ``root/file``, whose first line names the columns; `target` is the one to predict.
 
-    A target of texts, or one of whole numbers with `classes`, gives class labels; a numeric one is regressed. Features
-    are ``N × width``, all columns but the target and those to `drop`. A text that only ``test_file`` has is no
-    category: all its features are 0. Numbers are as Python writes them, but for the `decimal` point and what stands
-    between `thousands`; digits behind a leading zero are a code, which is a text.
+    A target of texts, or one of whole numbers with `classes`, gives class labels; a numeric one is regressed. An input
+    that is called like a column takes it: a float one its numbers, a whole-number one ids of its texts, of which there
+    are ``${vocabulary.NAME}`` with 0 for any text that the training part does not have. Other features are one table,
+    ``N × width``, texts one-hot: `columns`, else all, but the target and those to `drop`. A text that only
+    ``test_file`` has is no category: all its features are 0. Numbers are as Python writes them, but for the `decimal`
+    point and what stands between `thousands`; digits behind a leading zero are a code, which is a text. A `missing`
+    cell is refused, or its row dropped (``"drop"``), or it is filled with the training part's ``"mean"`` (numbers) or
+    ``"most_frequent"`` (numbers and texts), as scikit-learn's SimpleImputer does.
     """
-    notation = Notation(delimiter, decimal, thousands)
-    return _source(lambda path: read_csv(path, notation), place, file, target, test_file, classes, _names(drop))
+    notation = Notation(delimiter, decimal, thousands, encoding)
+    asked = _asked(place, target, classes, columns, drop, missing)
+    return _source(lambda path: read_csv(path, notation), place, file, test_file, asked)
 
 
 def parquet_table(
@@ -44,42 +53,51 @@ def parquet_table(
     target: PlainText,
     test_file: str = "",
     classes: bool = False,
+    columns: Sequence[PlainText] | None = None,
     drop: Sequence[PlainText] | None = None,
+    missing: PlainText = "refuse",
 ) -> Source:
     """The Parquet file ``root/file``, read by pyarrow, under the rules of ``csv``; `target` is the column to predict.
 
     Numbers and booleans are numeric columns, strings and dictionaries texts; other types are refused.
     """
-    return _source(read_parquet, place, file, target, test_file, classes, _names(drop))
+    asked = _asked(place, target, classes, columns, drop, missing)
+    return _source(read_parquet, place, file, test_file, asked)
 
 
-def _source(
-    read: Callable[[Path], Table],
-    place: Place,
-    file: str,
-    target: PlainText,
-    test_file: str,
-    classes: bool,
-    drop: Sequence[str],
-) -> Source:
+def _source(read: Callable[[Path], Table], place: Place, file: str, test_file: str, asked: Asked) -> Source:
     training = read(place.root / file)
-    columns = Columns.learn(training, target, classes, drop)
+    if dropping := asked.missing == "drop":
+        training = training.complete([asked.target, *asked.used(training)])
+    columns = Columns.read(training, asked)
 
     def test() -> Samples:
         table = read(place.root / test_file)
-        odd = sorted((set(table.columns) ^ set(training.columns)) - set(drop))
+        odd = sorted((set(table.columns) ^ set(training.columns)) - {*asked.drop, *columns.unused})
         if odd:
             names = ", ".join(map(quoted, odd))
             raise fail("bad-data", f"{training.path} and {table.path} differ in their columns: {names}", at=AT)
-        return columns.samples(table)
+        return columns.samples(columns.complete(table) if dropping else table)
 
-    return Source(columns.samples(training), test if test_file else None, columns.labels, columns=columns)
+    samples = columns.samples(training)
+    return Source(
+        samples, test if test_file else None, columns.labels, learn=lambda part: LearnedColumns(columns, part)
+    )
 
 
-def _names(drop: Sequence[str] | None) -> Sequence[str]:
-    if drop is not None and (not isinstance(drop, list | tuple) or not all(isinstance(name, str) for name in drop)):
-        raise fail("bad-value", f"drop must be a list of columns, not {drop!r}", at=(*AT, "drop"))
-    return drop or ()
+def _asked(
+    place: Place, target: str, classes: bool, columns: Sequence[str] | None, drop: Sequence[str] | None, missing: str
+) -> Asked:
+    if missing not in get_args(Missing):
+        known = ", ".join(map(quoted, get_args(Missing)))
+        raise fail("bad-value", f"missing is {quoted(missing)}", at=(*AT, "missing"), hint=f"one of {known}")
+    return Asked(target, classes, _names("columns", columns), _names("drop", drop), missing, place.inputs)  # type: ignore[arg-type]
+
+
+def _names(key: str, names: Sequence[str] | None) -> Sequence[str]:
+    if names is not None and (not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names)):
+        raise fail("bad-value", f"{key} must be a list of columns, not {names!r}", at=(*AT, key))
+    return names or ()
 
 
 TABLES: Mapping[str, Callable[..., Source]] = {"csv": csv_table, "parquet": parquet_table}

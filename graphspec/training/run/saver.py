@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphspec.data import DataSet
 from graphspec.data.learned import Learned
-from graphspec.diagnostics import fail, quoted, warn
+from graphspec.diagnostics import fail, printable, quoted, warn
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.train import TrainSpec
@@ -22,6 +22,8 @@ from graphspec.training.run.run_folder import RunFolder, as_json, environment
 
 #: A checkpoint is written when the time since the last one is this many times what writing it took.
 SAVE_INTERVAL = 20
+#: Lines about columns that are printed.
+_MOST_LINES = 20
 #: In the middle of an epoch, seconds between checkpoints at least.
 SAVE_SECONDS = 60.0
 
@@ -49,6 +51,14 @@ class Saver:
             warn("not-recorded", f"{choice.reason}: every step runs as it is written", at=("train", "engine"))
         elif asked == "default":
             reporter.note(str(choice))
+
+    def say_columns(self, reporter: Reporter) -> None:
+        """Say what was decided about each column of a table; the run keeps it in ``learned.json``."""
+        lines = self.learned.columns.lines() if self.learned.columns else []
+        for line in lines[:_MOST_LINES]:
+            reporter.note(printable(line))
+        if len(lines) > _MOST_LINES:
+            reporter.note(f"… and {len(lines) - _MOST_LINES:,} more columns, in learned.json")
 
     def begin(self, reporter: Reporter | None = None) -> None:
         """Write what a new run is known by: the environment as the mark of a run, and the resolved spec, and what
