@@ -40,7 +40,7 @@ GraphCode = Literal[
 ]  # fmt: skip
 ShapeCode = Literal[
     "shape-mismatch", "wrong-dtype", "wrong-rank", "broadcast", "dynamic-dim", "inferred-mismatch",
-    "linear-after-conv", "softmax-before-loss", "activation-missing", "bias-before-norm",
+    "linear-after-conv", "softmax-before-loss", "activation-missing", "dropout-on-output", "bias-before-norm",
 ]  # fmt: skip
 DataCode = Literal["no-data", "bad-data", "class-count", "batch-of-one", "download", "field-mismatch"]
 TrainCode = Literal[

@@ -175,8 +175,8 @@ def load(
     kinds = image_targets(training) if spec.augment else {}
     if spec.augment:
         check_followers(spec.augment, training, kinds)
-        say_what_stays(spec.augment, training, source.labels)
         check_augmentations(augment, spec.augment, [image[:2] for image in training.inputs.values() if image.ndim == 4])
+    say_what_stays(spec.augment, spec.transforms, training, source.labels)
     if spec.corrupt:
         images = [image[:2] for image in training.inputs.values() if image.ndim == 4]
         check_augmentations(corrupt, spec.corrupt, images, "corrupt")

@@ -14,11 +14,27 @@ import sympy
 import torch
 
 from graphspec.shapes.bounds import SOMEWHERE, Bound, Bounds, either, is_natural, number
-from graphspec.shapes.dims import dim_text, tidy
+from graphspec.shapes.dims import SizeExpr, dim_text, tidy
 from graphspec.shapes.shaped import ShapedLayer, TensorType, ValueRef
 
 _COMPARISONS = frozenset("eq ne lt le gt ge".split())
-_INDEXED = {"Embedding": "input", "EmbeddingBag": "input", "index_select": "index"}
+_Rows = Callable[[Mapping[str, Any], Mapping[ValueRef, TensorType]], Any]
+
+
+def _along_dim(given: Mapping[str, Any], types: Mapping[ValueRef, TensorType]) -> Any:
+    return types[given["input"]].shape[given["dim"]]
+
+
+#: Where indices go in, and how many rows there are to choose from.
+_INDEXED: Mapping[str, tuple[str, _Rows]] = {
+    **dict.fromkeys(("Embedding", "EmbeddingBag"), ("input", lambda given, _: given["num_embeddings"])),
+    "embedding": ("input", lambda given, types: types[given["weight"]].shape[0]),
+    "one_hot": ("input", lambda given, _: given["num_classes"]),
+    "take_along_dim": ("indices", _along_dim),
+    **dict.fromkeys(
+        ("index_select", "gather", "scatter", "scatter_add", "index_add", "index_copy"), ("index", _along_dim)
+    ),
+}
 
 
 class Known:
@@ -58,11 +74,12 @@ class Known:
     ) -> Iterator[tuple[Any, str]]:
         """What has to hold of the sizes so that the indices given to a layer are rows of its table, and what to say
         where it does not."""
-        port = _INDEXED.get(name)
+        port, rows_of = _INDEXED.get(name, ("", None))
         ids = self._of.get(operands[port]) if port else None
-        if ids is None:
+        if ids is None or rows_of is None:
             return
-        rows = operands["num_embeddings"] if port == "input" else types[operands["input"]].shape[operands["dim"]]
+        rows = rows_of(operands, types)
+        rows = rows.dim if isinstance(rows, SizeExpr) else rows
         if ids.greatest.met is not None:
             said = f"its indices go up to {dim_text(tidy(ids.greatest.size))}, the last row is {dim_text(rows - 1)}"
             yield sympy.Le(ids.greatest.size, rows - 1), said

@@ -9,11 +9,12 @@ from graphspec.graph import Layer, LayerGraph
 from graphspec.losses import LOSSES
 from graphspec.ops.inferred import ranks
 from graphspec.scales import LOG_SOFTMAXES, SOFTMAXES
-from graphspec.shapes.producer import producer
+from graphspec.shapes.producer import last_layers, producer
 from graphspec.shapes.shaped import ShapedLayer, TensorType, ValueRef
 from graphspec.spec.train import first_output
 
 _ELEMENTWISE = frozenset(["ReLU", "GELU", "SiLU", "Identity", "Dropout"])
+_DROPOUTS = frozenset(["Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"])
 
 
 def lints(
@@ -27,7 +28,7 @@ def lints(
     for layer in layers.values():
         for fault in (*_linear_after_conv(layer, layers, types), *_bias_before_norm(layer, layers, graph)):
             found.setdefault((fault.code, fault.at), fault)
-    return [*found.values(), *_unfit_for_loss(graph, layers, outputs)]
+    return [*found.values(), *_dropped(graph, layers, outputs), *_unfit_for_loss(graph, layers, outputs)]
 
 
 def _linear_after_conv(
@@ -56,6 +57,20 @@ def _bias_before_norm(layer: ShapedLayer, layers: Mapping[str, ShapedLayer], gra
     if isinstance(node, Layer) and graph.graph.out_degree(producer.name) == 1 and producer.type != layer.type:
         message = f"layer {quoted(producer.name)}: {layer.type} subtracts the mean, and with it the bias"
         yield Diagnostic("bias-before-norm", message, producer.at, "write bias = false", severity="warning")
+
+
+def _dropped(
+    graph: LayerGraph, layers: Mapping[str, ShapedLayer], outputs: Mapping[str, ValueRef]
+) -> Iterator[Diagnostic]:
+    """A dropout behind the last layer, on what a loss is computed of."""
+    train = graph.spec.train
+    trained = {first_output(loss, next(iter(outputs))) for loss in (train.losses if train else ())}
+    for name in outputs.keys() & trained:
+        for layer in last_layers(layers, outputs[name]):
+            if layer.type in _DROPOUTS:
+                message = f"layer {quoted(layer.name)}: {layer.type} sets predictions themselves to 0 in training"
+                hint = "put it before the layer that computes them"
+                yield Diagnostic("dropout-on-output", message, layer.at, hint, severity="warning")
 
 
 def _unfit_for_loss(

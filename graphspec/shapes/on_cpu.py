@@ -19,12 +19,14 @@ from graphspec.shapes.dims import Dim, number, symbol
 
 #: Larger layers are not run: what dtypes go together does not depend on sizes.
 MOST_NUMBERS = 1 << 20
+#: Of these the meta device takes float32, which the CPU does not.
+_WHOLE = frozenset(["bitwise_not", "bitwise_and", "bitwise_or", "bitwise_xor"])
 _SIZE = 3
 
 
 def is_needed(op: Op, operands: Mapping[str, Any], types: Types) -> bool:
     """Whether a layer is given another dtype than its weights' float32, or a number to compute with."""
-    others = any(kind.dtype != torch.float32 for kind in types.values())
+    others = op.name in _WHOLE or any(kind.dtype != torch.float32 for kind in types.values())
     return others or (op.is_function and any(type(value) in (int, float) for value in operands.values()))
 
 

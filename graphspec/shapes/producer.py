@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
 
@@ -15,10 +15,15 @@ _KEEPS = frozenset(
 
 def producer(layers: Mapping[str, ShapedLayer], output: ValueRef) -> ShapedLayer | None:
     """The layer that computes the values of `output`, before others only move them; None where that is an input."""
+    return next((layer for layer in last_layers(layers, output) if layer.type not in _KEEPS), None)
+
+
+def last_layers(layers: Mapping[str, ShapedLayer], output: ValueRef) -> Iterator[ShapedLayer]:
+    """The layers behind the one that computes the values of `output`, from the last to that one."""
     layer = layers.get(output.layer)
-    while layer is not None and layer.type in _KEEPS:
-        layer = layers.get(layer.first.layer) if layer.first else None
-    return layer
+    while layer is not None:
+        yield layer
+        layer = layers.get(layer.first.layer) if layer.first and layer.type in _KEEPS else None
 
 
 def producers(shaped: ShapedGraph) -> dict[str, str]:

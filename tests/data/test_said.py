@@ -21,10 +21,11 @@ IMAGES = RANDOM.random((30, 1, 8, 8), dtype=np.float32)
 BOXES = RANDOM.random((30, 4), dtype=np.float32)
 
 
-def arrays(x: np.ndarray, y: np.ndarray, *augment: str) -> Callable[[Path], dict[str, Any]]:
+def arrays(x: np.ndarray, y: np.ndarray, *augment: str, resize: str = "") -> Callable[[Path], dict[str, Any]]:
     def write(folder: Path) -> dict[str, Any]:
         np.savez(folder / "d.npz", x=x, y=y)
-        return {"dataset": {"type": "npz", "file": "d.npz"}, "augment": list(augment)}
+        sizes = [{"type": resize, "size": [6, 6]}] if resize else []
+        return {"dataset": {"type": "npz", "file": "d.npz"}, "augment": list(augment), "transforms": sizes}
 
     return write
 
@@ -63,6 +64,8 @@ def said(data: Callable[[Path], dict[str, Any]], folder: Path) -> str:
     [
         (arrays(IMAGES, BOXES, "RandomHorizontalFlip"), 'RandomHorizontalFlip moves.* target "y" stays as it is'),
         (arrays(IMAGES, BOXES[:, :2], "RandomInvert", "RandAugment"), 'RandAugment moves.* target "y" stays'),
+        (arrays(IMAGES, BOXES * 8, resize="Resize"), 'Resize moves.* target "y" stays as it is'),
+        (arrays(IMAGES, BOXES, resize="CenterCrop"), 'CenterCrop moves.* target "y" stays as it is'),
         (arrays(IMAGES * 255, BOXES), r"values up to 25\d.*divide them by 255"),
         (arrays((IMAGES * 60000).astype(np.uint16), BOXES), "divide them by 65535"),
         (table(*(f"{i}%" for i in range(30))), r'row 2, column "amount": "0%" is a number with a unit.* without "%"'),
@@ -70,7 +73,18 @@ def said(data: Callable[[Path], dict[str, Any]], folder: Path) -> str:
         (table(*(f"€ {i}" for i in range(30))), 'without "€" if they are meant'),
         (pictures(0), "16 images have transparent pixels.*dog/7.png|16 images have transparent pixels.*cat/0.png"),
     ],
-    ids=["a flip", "drawn", "floats of 8 bits", "16 bits", "percent", "kilograms", "euros", "alpha"],
+    ids=[
+        "a flip",
+        "drawn",
+        "resized",
+        "cropped",
+        "floats of 8 bits",
+        "16 bits",
+        "percent",
+        "kilograms",
+        "euros",
+        "alpha",
+    ],
 )
 def test_is_said(data: Any, words: str, tmp_path: Path) -> None:
     assert re.search(words, said(data, tmp_path))
@@ -81,13 +95,23 @@ def test_is_said(data: Any, words: str, tmp_path: Path) -> None:
     [
         arrays(IMAGES, BOXES, "GaussianNoise"),
         arrays(IMAGES, BOXES[:, :1], "RandomHorizontalFlip"),
+        arrays(IMAGES, BOXES, resize="Resize"),
         arrays(IMAGES * 16, BOXES),
         arrays(IMAGES * 500 - 250, BOXES),
         table(*(f"{i % 5}%" for i in range(30))),
         table(*("abcdefghijklmnopqrst"[i % 20] + str(i % 20) for i in range(30))),
         pictures(255),
     ],
-    ids=["colours alone", "one value", "counts", "around zero", "few classes", "codes", "opaque"],
+    ids=[
+        "colours alone",
+        "one value",
+        "shares of the sides",
+        "counts",
+        "around zero",
+        "few classes",
+        "codes",
+        "opaque",
+    ],
 )
 def test_is_not_said(data: Any, tmp_path: Path) -> None:
     text = said(data, tmp_path)

@@ -67,6 +67,25 @@ def test_the_range_ends_where_the_table_does(name: str) -> None:
             module(torch.ones(2, greatest + 1, dtype=torch.int64))
 
 
+#: Functions that choose by position, beside the Embedding, and what they choose from: there is room for 8 positions.
+CHOOSING: dict[str, dict[str, Any]] = {
+    "embedding": {"from": ["t", "table"]},
+    "one_hot": {"from": "t", "num_classes": 8},
+    **{name: {"from": ["line", "t"], "dim": 0} for name in ("gather", "take_along_dim", "index_select")},
+    **{name: {"from": ["line", "t", "x"], "dim": -1} for name in ("scatter", "scatter_add", "index_add", "index_copy")},
+}
+
+
+@pytest.mark.parametrize("name", CHOOSING)
+def test_every_function_that_takes_indices_knows_where_its_table_ends(name: str) -> None:
+    tables = {"table": {"type": "Parameter", "shape": [8, 2]}, "line": {"type": "Parameter", "shape": [8]}}
+    used = {key: line for key, line in tables.items() if key in CHOOSING[name]["from"]}
+    layers = {"t": {"type": "arange", "end": "${x.shape[0]}"}, **used, "y": {"type": name, **CHOOSING[name]}}
+    layers["rest"] = {"type": "abs", "from": "x"}
+    spec = {"graphspec": 1, "inputs": {"x": ["T"]}, "layers": layers, "outputs": {"rows": "y", "r": "rest"}}
+    assert graphspec.shape(graphspec.load(spec)).dims == {"T": (1, 8)}
+
+
 REFUSED = {
     "below 0": ({**PLACES, "a": {"type": "sub", "other": 1}}, "its indices begin at -1"),
     "beyond the table": ({"b": {"type": "Buffer", "data": [8]}}, "its indices go up to 8, the last row is 7"),

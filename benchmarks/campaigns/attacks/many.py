@@ -28,6 +28,7 @@ import drive
 import hostile_arrays
 import hostile_files
 import hostile_folders
+import hostile_imports
 import hostile_onnx
 import hostile_promises
 import hostile_specs
@@ -38,7 +39,7 @@ KINDS: dict[str, Callable[[], Iterable[drive.Case]]] = {
         hostile_specs.texts, hostile_specs.settings, hostile_specs.removed, hostile_specs.emitted, hostile_specs.compiled,
         hostile_specs.worked, hostile_arrays.tables, hostile_arrays.archives, hostile_arrays.weights, hostile_arrays.pictures,
         hostile_folders.runs, hostile_folders.exports, hostile_folders.studies, hostile_folders.learned, hostile_onnx.models,
-        hostile_promises.promises,
+        hostile_imports.imports, hostile_promises.promises,
     )
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from further_functions import FUNCTIONS
 from further_numbers import NUMBERS
 from further_row import Row
 from further_shapes import SHAPES
@@ -31,7 +32,7 @@ from graphspec.exporting.capture import eval_network
 
 SIZES = (1, 2, 3, 7, 17, 33)
 MOST = 80
-ROWS = SHAPES | NUMBERS
+ROWS = SHAPES | NUMBERS | FUNCTIONS
 Sizes = dict[str, int]
 
 
@@ -93,7 +94,11 @@ def judged(row: Row, unverified: bool) -> Iterator[str]:
             f"{name}: {told[name]} is said, torch runs {ranges[name]}" for name in ranges if told[name] != ranges[name]
         )
         answers = {"module": lambda values: module(*values.values())}
-        answers |= {form: LOADERS[form](bundle.path(form)) for form in bundle.formats if form in LOADERS}
+        for form in [form for form in bundle.formats if form in LOADERS]:
+            try:
+                answers[form] = LOADERS[form](bundle.path(form))
+            except Exception as error:
+                yield f"{form}: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
         for sizes in combinations(ranges):
             values = row.values(sizes)
             want = reference(row, weights, values)

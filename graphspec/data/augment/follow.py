@@ -37,6 +37,8 @@ VALUES = frozenset(
         "RandomAdjustSharpness RandomAutocontrast RandomEqualize RandomPhotometricDistort RandomChannelPermutation"
     ).split()
 )
+#: Transforms that change where something is in an image.
+SIZING = frozenset(("Resize", "CenterCrop", "Pad"))
 #: Noise is another one for every image that it is put on.
 NOISE = frozenset(("GaussianNoise",))
 #: Those that draw which transforms they apply, moving ones among them; v2 too has them for images alone.
@@ -73,17 +75,32 @@ def check_followers(components: Sequence[Component], samples: Samples, kinds: Ma
                 raise _left_behind(component.type, name, reason, ("data", "augment", i))
 
 
-def say_what_stays(components: Sequence[Component], samples: Samples, labels: Collection[str]) -> None:
+def say_what_stays(
+    augment: Sequence[Component], transforms: Sequence[Component], samples: Samples, labels: Collection[str]
+) -> None:
     """Say where what is regressed may be a place in images, and they are moved alone: of one value it is not known."""
     images = any(value.ndim == 4 for value in samples.inputs.values())
-    places = [name for name, value in samples.targets.items() if value.ndim == 2 and value.shape[1] > 1]
-    places = [name for name in places if name not in labels and samples.targets[name].is_floating_point()]
-    moving = [(i, component.type) for i, component in enumerate(components) if component.type in {*GEOMETRY, *DRAWN}]
-    if images and places and moving:
-        i, name = moving[0]
-        message = f"{name} moves what is in the images, and the target {quoted(places[0])} stays as it is"
+    places = {
+        name: value
+        for name, value in samples.targets.items()
+        if value.ndim == 2 and value.shape[1] > 1 and name not in labels and value.is_floating_point()
+    }
+    if not (images and places):
+        return
+    target, values = next(iter(places.items()))
+    moving = [("augment", i) for i, component in enumerate(augment) if component.type in {*GEOMETRY, *DRAWN}]
+    shares = bool(values.min() >= 0) and bool(values.max() <= 1)  # of height and width, which Resize leaves
+    moving += [
+        ("transforms", i)
+        for i, component in enumerate(transforms)
+        if component.type in SIZING and not (component.type == "Resize" and shares)
+    ]
+    if moving:
+        key, i = moving[0]
+        name = (augment if key == "augment" else transforms)[i].type
+        message = f"{name} moves what is in the images, and the target {quoted(target)} stays as it is"
         hint = f"leave {name} out where it is points, boxes or directions"
-        warn("bad-value", message, at=("data", "augment", i), hint=hint)
+        warn("bad-value", message, at=("data", key, i), hint=hint)
 
 
 def _reason(name: str, kind: Kind, size: tuple[int, ...], sizes: set[tuple[int, ...]]) -> str:

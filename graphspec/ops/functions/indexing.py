@@ -31,7 +31,10 @@ class TakeAlongDim(nn.Module):
     """As gather, with other dims of size 1 stretched."""
 
     def forward(self, input: Tensor, indices: Tensor, dim: int) -> Tensor:
-        return torch.take_along_dim(input, indices, dim=dim)
+        place = dim % input.dim()  # torch.take_along_dim fixes sizes while a network is exported
+        whole = list(torch.broadcast_tensors(input.select(place, 0), indices.select(place, 0))[0].shape)
+        whole.insert(place, -1)
+        return torch.gather(input.expand(whole), place, indices.expand(whole))
 
 
 @function("scatter")

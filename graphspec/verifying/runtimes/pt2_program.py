@@ -5,17 +5,21 @@ Loaded by the worker: this file imports nothing of graphspec.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .tensors import Arrays, Run, array, tensors
+
+#: torch's own archives are not packed; one that claims so many times its size, and this beside, is none.
+MOST_TIMES, MOST_BESIDE = 4, 1 << 20
 
 
 def load(path: str, names: Sequence[str], dtypes: Mapping[str, str]) -> Run:
     """The file as users run it; inputs in the program's order."""
     import torch
 
-    loaded = torch.export.load(path)
+    loaded = _loaded(path)
     model = loaded.module()
 
     def run(inputs: Arrays) -> list[Any]:
@@ -36,9 +40,8 @@ def program(path: str) -> tuple[dict[str, Any], Arrays]:
     ``[path, number of the call, class]``. ``tensors`` say kind, dtype, and whether they are trained and kept in the
     state_dict; ``same`` the first name of a tensor that has several.
     """
-    import torch
-
-    loaded = torch.export.load(path)
+    _check(path)
+    loaded = _loaded(path)
     tensors = _tensors(loaded)
     names = {id(value): name for name, value in reversed(tensors.items())}
     nodes = [node for node in loaded.graph.nodes if node.op not in ("placeholder", "output")]
@@ -53,6 +56,29 @@ def program(path: str) -> tuple[dict[str, Any], Arrays]:
         "mutated": [str(name) for name in _mutated(loaded)],
     }
     return described, {name: array(value.detach().cpu()) for name, value in tensors.items()}
+
+
+def _check(path: str) -> None:
+    """Look at the archive's checksums, which torch does not."""
+    import zipfile
+
+    with zipfile.ZipFile(path) as archive:
+        claimed, held = sum(entry.file_size for entry in archive.infolist()), os.path.getsize(path)
+        if claimed > MOST_TIMES * held + MOST_BESIDE:
+            raise ValueError(f"its records claim {claimed:,} bytes, and the file has {held:,}")
+        if (damaged := archive.testzip()) is not None:
+            raise ValueError(f"its record {damaged} is damaged: another checksum")
+
+
+def _loaded(path: str) -> Any:
+    import torch
+
+    try:
+        return torch.export.load(path)
+    except RuntimeError as error:
+        if "We ran into an error" in str(error):  # torch's cause is a warning, which nobody sees
+            raise ValueError("torch.export cannot load it: it is damaged, or no exported program") from error
+        raise
 
 
 def _tensors(loaded: Any) -> dict[str, Any]:

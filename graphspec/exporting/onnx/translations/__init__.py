@@ -11,7 +11,9 @@ from graphspec.exporting.onnx.translations import (
     casts,
     convolutions,
     moved,
+    orders,
     pools,
+    powers,
     recurrent,
     resize,
     whole_numbers,
@@ -23,6 +25,18 @@ Translations = dict[Any, Callable[..., Any]]
 def translations() -> Translations:
     """torch operator → the function that writes it."""
     found: Translations = {}
-    for kind in (activations, attention, casts, convolutions, moved, pools, recurrent, resize, whole_numbers):
+    for kind in (
+        activations,
+        attention,
+        casts,
+        convolutions,
+        moved,
+        orders,
+        pools,
+        powers,
+        recurrent,
+        resize,
+        whole_numbers,
+    ):
         found |= kind.translations()
     return found
