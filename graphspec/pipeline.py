@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from graphspec.data.place import DataLike, DataPlace
     from graphspec.exporting import Bundle
-    from graphspec.predicting import Prediction
+    from graphspec.predicting import Drawing, Prediction
     from graphspec.training import EvaluateReport, TrainReport
     from graphspec.training.checks.lr_finder import LrReport
     from graphspec.training.checks.overfit import OverfitReport
@@ -158,8 +158,7 @@ def export(
     The bundle is published only after it was verified. ``"pipeline"`` and the precision ``"int8"`` need the data set,
     everything else goes without it. Untrained weights replace trained ones only with `overwrite`.
 
-    Raises:
-        VerificationError: an exported file is not the same function; nothing was published.
+    Raises ``VerificationError`` where an exported file is not the same function; nothing was published.
     """
     from graphspec.verifying.publication import publish_verified
 
@@ -177,20 +176,21 @@ def verify(bundle: Folder, *, runtimes: Sequence[str] = (), file: Folder | None 
     `runtimes` adds optional ones by name, or ``"all"``. With `file`, an ONNX file of whatever origin is judged instead
     of the export's own.
 
-    Raises:
-        VerificationError: a file was changed. A mismatch is in the report: ``.passed``, ``.worst``.
+    Raises ``VerificationError`` where a file was changed. A mismatch is in the report: ``.passed``, ``.worst``.
     """
     from graphspec import verifying
 
     return verifying.verify_again(Path(bundle), runtimes=runtimes, file=Path(file) if file else None)
 
 
-def predict(source: Folder, files: Iterable[Folder] = (), *, count: int = 8, data: DataLike = None) -> list[Prediction]:
-    """What a run's best weights, or an export's ONNX file, predict of `files`; without any, of `count` test samples."""
+def predict(
+    source: Folder, files: Iterable[Folder] = (), *, data: DataLike = None, **drawing: Unpack[Drawing]
+) -> list[Prediction]:
+    """What a run, or an export's ONNX file, predicts of `files`, or behind a ``prompt``; else of test samples."""
     from graphspec import predicting
 
     with predicting.function_of(Path(source)) as function:
-        return predicting.predict(function, list(map(Path, files)), count=count, place=_place(data))
+        return predicting.predict(function, list(map(Path, files)), place=_place(data), **drawing)
 
 
 def _place(data: DataLike) -> DataPlace:

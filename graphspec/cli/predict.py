@@ -25,7 +25,16 @@ def predict(
         list[Path] | None,
         typer.Argument(metavar="FILE", help="Images, .npy or .csv files; none: test samples.", show_default=False),
     ] = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many test samples.")] = 8,
+    prompt: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="A text to go on with, or whose class is asked.", show_default=False),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option("--count", "-n", min=1, help="How many test samples (8) or tokens (200).", show_default=False),
+    ] = None,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token; of --prompt.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the tokens drawn; of --prompt.")] = 0,
     masks: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write predicted masks there as PNG.", show_default=False)
     ] = None,
@@ -36,12 +45,22 @@ def predict(
     with work.screen() as here:
         from graphspec import pipeline
 
-        found = pipeline.predict(source, files or (), count=count, data=place.data_place())
+        found = pipeline.predict(
+            source, files or (), prompt=prompt, count=count, temperature=temperature, seed=seed,
+            data=place.data_place(),
+        )  # fmt: skip
         if masks is not None:
             from graphspec.predicting.mask_files import write_masks
 
             write_masks(found, masks)
-        here.show({"predictions": [prediction.as_dict() for prediction in found]}, _table(found))
+        running = prompt is not None and not found[0].outputs
+        shown = _continued(found[0]) if running else _table(found)
+        here.show({"predictions": [prediction.as_dict() for prediction in found]}, shown)
+
+
+def _continued(prediction: Prediction) -> str:
+    """The prompt and what follows, in lines as they are."""
+    return "\n".join(map(printable, f"{prediction.sample}{prediction.label}".split("\n")))
 
 
 def _table(predictions: Sequence[Prediction]) -> Table:

@@ -23,7 +23,8 @@ from graphspec.data.sources import read
 from graphspec.data.sources.columns import Columns
 from graphspec.data.sources.paths import check_inside
 from graphspec.data.sources.source import Form, Place, Source
-from graphspec.data.split import split_indices
+from graphspec.data.split import last_indices, split_indices
+from graphspec.data.text.encoding import TextEncoding, encoded
 from graphspec.data.transforms import Normalize, SizeTransforms, noted, size_transforms, transforms_by_input
 from graphspec.data.wanted import Wanted
 from graphspec.diagnostics import fail, printable
@@ -81,6 +82,7 @@ class DataSet:
     corrupt: tuple[Augmentation, ...] = ()
     applied: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     vocabulary: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    text: TextEncoding | None = None
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -172,6 +174,9 @@ def load(
     if form is not None:
         training, validation, test = form(training), validation and form(validation), _formed(form, test)
         check_samples(training, source.labels, "training", ignored)
+    text = TextEncoding.learn(spec.tokenizer, training)
+    if text is not None:
+        training, validation, test = encoded(text, training, validation, test, dtypes)
     kinds = image_targets(training) if spec.augment else {}
     if spec.augment:
         check_followers(spec.augment, training, kinds)
@@ -183,12 +188,14 @@ def load(
     values = transforms_by_input(spec.transforms, len(sizes.steps), training.inputs, dtypes)
     columns = form.columns if form else None
     settled = Settled(values, dtypes, columns)
+    vocabulary = {**(form.vocabulary if form else {}), **(text.vocabulary if text else {})}
+    labels = source.labels if text is None else {**source.labels, **text.labels}
     return DataSet(
         spec.dataset.type, settled(training, "training"), validation and settled(validation, "validation"),
-        SealedPart(test and (lambda: settled(test(), "test"))), _readable(source.labels), sizes, values, augment, mix,
+        SealedPart(test and (lambda: settled(test(), "test"))), _readable(labels), sizes, values, augment, mix,
         spec.batch_size, spec.drop_last, seed, kinds, columns,
         next(iter(source.train.targets)) if copies else None, corrupt, wanted.applied(source.train, source.names),
-        form.vocabulary if form else {},
+        vocabulary, text,
     )  # fmt: skip
 
 
@@ -215,7 +222,7 @@ def _validation_part(
 ) -> tuple[Samples, Samples | None]:
     """What of `training` is trained on, and the validation part: the source's own, or split off."""
     if source.validation is None:
-        return _split(training, source.labels, spec.validation, seed, "validation")
+        return _split(training, source, spec.validation, seed, "validation")
     validation = source.validation()
     check_samples(validation, source.labels, "validation", ignored)
     return training, validation
@@ -227,7 +234,7 @@ def _test_part(
     """The training samples, and a way to the test part: the source's own, or split off."""
     own = source.test
     if own is None:
-        training, test = _split(source.train, source.labels, spec.test, seed, "test")
+        training, test = _split(source.train, source, spec.test, seed, "test")
         return training, None if test is None else lambda: test
 
     def opened() -> Samples:
@@ -238,13 +245,14 @@ def _test_part(
     return source.train, opened
 
 
-def _split(
-    samples: Samples, labels: Mapping[str, tuple[str, ...]], fraction: float, seed: int, name: str
-) -> tuple[Samples, Samples | None]:
+def _split(samples: Samples, source: Source, fraction: float, seed: int, name: str) -> tuple[Samples, Samples | None]:
     """`samples` in two: what stays, and `fraction` of them (None where that is nothing), by its classes."""
-    of_samples = (samples.targets[name] for name in labels if samples.targets[name].ndim == 1)
+    of_samples = (samples.targets[name] for name in source.labels if samples.targets[name].ndim == 1)
     strata = next(of_samples, None)
-    kept, taken = split_indices(strata, len(samples), fraction, seed, name)
+    if source.in_order:
+        kept, taken = last_indices(len(samples), fraction)
+    else:
+        kept, taken = split_indices(strata, len(samples), fraction, seed, name)
     if len(taken) == 0:
         return samples, None
     if len(kept) == 0:

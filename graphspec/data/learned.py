@@ -17,6 +17,8 @@ from torch import Tensor
 
 from graphspec.data.dataset import DataSet
 from graphspec.data.sources.columns import Columns
+from graphspec.data.text.encoding import FILE as TOKENIZER
+from graphspec.data.text.encoding import TextEncoding
 from graphspec.data.transforms import Normalize, to_float
 from graphspec.data.transforms.normalize import normalize
 from graphspec.diagnostics import fail, printable, quoted
@@ -35,6 +37,7 @@ class Learned:
     columns of a table are; ``brightness`` is the mean and the standard deviation of the training pictures' mean
     brightness, None where they are no pictures or stay on disk. ``applied`` are the names of labels of which several
     may apply, by target, and ``thresholds`` the probabilities above which they do, where a run has chosen them.
+    ``text`` says how texts become ids.
     """
 
     labels: Mapping[str, tuple[str, ...]]
@@ -43,11 +46,12 @@ class Learned:
     brightness: tuple[float, float] | None = None
     applied: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     thresholds: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    text: TextEncoding | None = None
 
     @classmethod
     def of(cls, data: DataSet) -> Learned:
         """What `data` teach."""
-        return cls(data.labels, data.values, data.columns, _brightness(data), data.applied)
+        return cls(data.labels, data.values, data.columns, _brightness(data), data.applied, text=data.text)
 
     @classmethod
     def read(cls, folder: Path) -> Learned | None:
@@ -60,7 +64,8 @@ class Learned:
         if not os.path.lexists(path):
             return None
         try:
-            return cls._from_dict(json.loads(read_regular(path, most=_MOST_BYTES, links=False)))
+            noted = json.loads(read_regular(path, most=_MOST_BYTES, links=False))
+            return dataclasses.replace(cls._from_dict(noted), text=_text(noted.get("text"), folder))
         except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise fail("bad-data", f"{quoted(path)} is none that graphspec wrote: {error}") from error
 
@@ -87,12 +92,25 @@ class Learned:
             "brightness": self.brightness,
             "applied": {target: list(names) for target, names in self.applied.items()},
             "thresholds": {target: list(found) for target, found in self.thresholds.items()},
+            "text": None if self.text is None else self.text.as_dict(),
         }
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """What a run and an export keep of it: the content of each file by its name."""
+        found = {FILE: (json.dumps(self.as_dict(), indent=2) + "\n").encode()}
+        return found if self.text is None else {**found, TOKENIZER: self.text.content.encode()}
 
     @property
     def classes(self) -> list[str] | None:
         """The names of the classes of the first target that has them."""
         return next((list(names) for names in self.labels.values()), None)
+
+
+def _text(noted: Mapping[str, Any] | None, folder: Path) -> TextEncoding | None:
+    if noted is None:
+        return None
+    return TextEncoding.from_dict(noted, read_regular(folder / TOKENIZER, most=_MOST_BYTES, links=False).decode())
 
 
 def _printable(names: Iterable[object]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from graphspec.data.augment import MIXING, augmentation
 from graphspec.data.copied import corruption, is_copied, without_targets
 from graphspec.data.sources import sources
+from graphspec.data.text.tokenizer import check_tokenizer
 from graphspec.data.transforms import SIZE_TRANSFORMS, size_transforms, value_numbers
 from graphspec.diagnostics import Diagnostic, Path, fail, faults_in
 from graphspec.ops.components import check_arguments, choose, construct
@@ -22,6 +23,7 @@ def check_settings(settings: DataSpec) -> list[Diagnostic]:
     """What is wrong with `settings`, whatever the data are."""
     return faults_in(
         lambda: _check_source(settings.dataset),
+        lambda: check_tokenizer(settings.tokenizer),
         *_transforms(settings.transforms),
         *(functools.partial(corruption, c, ("data", "corrupt", i)) for i, c in enumerate(settings.corrupt)),
         *(functools.partial(_check_augmentation, settings.augment, i) for i in range(len(settings.augment))),

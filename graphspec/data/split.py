@@ -8,6 +8,12 @@ from torch import Tensor
 from graphspec.data.seeds import generator
 
 
+def last_indices(count: int, fraction: float) -> tuple[Tensor, Tensor]:
+    """Indices of what stays and of the last `fraction`, which is split off, of `count` samples that have an order."""
+    wanted = round(fraction * count) or int(fraction > 0 and count > 1)
+    return torch.arange(count - wanted), torch.arange(count - wanted, count)
+
+
 def split_indices(labels: Tensor | None, count: int, fraction: float, seed: int, name: str) -> tuple[Tensor, Tensor]:
     """Indices of what stays and of what is split off, each ascending.
 

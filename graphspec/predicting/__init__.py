@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from graphspec.predicting.function import Function, function_of, module_function
-from graphspec.predicting.predict import Prediction, predict
+from graphspec.predicting.predict import Drawing, Prediction, predict
 
-__all__ = ["Function", "Prediction", "function_of", "module_function", "predict"]
+__all__ = ["Drawing", "Function", "Prediction", "function_of", "module_function", "predict"]

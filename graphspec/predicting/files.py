@@ -19,9 +19,20 @@ from graphspec.data.sources.table import Table
 from graphspec.diagnostics import fail, quoted, warn
 from graphspec.shapes import TensorType
 from graphspec.system.array_file import read_array
-from graphspec.system.regular_file import open_regular
+from graphspec.system.regular_file import open_regular, read_regular
 
 TABLES = (".csv", ".parquet")
+TEXT = ".txt"
+_MOST_TEXT = 1 << 24
+
+
+def read_text(path: Path) -> str:
+    """The text in `path`, UTF-8. Raises ``GraphspecError``."""
+    try:
+        return read_regular(path, most=_MOST_TEXT).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise fail("bad-data", f"{quoted(path)} cannot be read: {reason}") from error
 
 
 def read_samples(path: Path, kind: TensorType, colour: bool) -> Tensor:

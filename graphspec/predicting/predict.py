@@ -6,8 +6,9 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
+import torch
 from torch import Tensor
 
 from graphspec.data.binding import bind
@@ -17,13 +18,15 @@ from graphspec.data.sources.builtin import OF_IMAGE_FILES
 from graphspec.data.sources.parts import is_image
 from graphspec.data.sources.tables import TABLES
 from graphspec.data.sources.torchvision_sets import STORED
+from graphspec.data.text.encoding import TextEncoding
 from graphspec.data.transforms import scaled, size_transforms, to_float, value_transforms
 from graphspec.diagnostics import fail, quoted
 from graphspec.losses import Reading
 from graphspec.predicting.files import TABLES as FILES
-from graphspec.predicting.files import read_samples, read_table
+from graphspec.predicting.files import TEXT, read_samples, read_table, read_text
 from graphspec.predicting.function import Function
 from graphspec.predicting.pictures import say_if_unlike, say_what_was_done
+from graphspec.predicting.texts import Sampling, continued, inputs_of
 from graphspec.shapes import ShapedGraph, TensorType
 from graphspec.shapes.producer import producers
 from graphspec.spec.base import Component
@@ -53,34 +56,85 @@ class Prediction:
         return dataclasses.asdict(self)
 
 
-def predict(
-    function: Function, files: Sequence[Path] = (), *, count: int = 8, place: DataPlace = DataPlace()
-) -> list[Prediction]:
-    """Predict `files` or, without any, the first `count` samples of the test part, whose target is known.
-
-    Where the data are read, the names of the classes come from there.
+class Drawing(TypedDict, total=False):
+    """How many, ``count``, test samples (8), or tokens (200) behind a ``prompt``, which are drawn by ``seed``: the
+    likeliest at ``temperature`` 0, as probable as the network has them at 1. A prompt may be one whose class is asked.
     """
+
+    prompt: str | None
+    count: int | None
+    temperature: float
+    seed: int
+
+
+def predict(
+    function: Function,
+    files: Sequence[Path] = (),
+    *,
+    place: DataPlace = DataPlace(),
+    **drawing: Unpack[Drawing],
+) -> list[Prediction]:
+    """Predict `files`, or what follows a prompt; without either, the first samples of the test part, whose target is
+    known.
+
+    Where the data are read, the names of
+    the classes come from there.
+    """
+    prompt, count = drawing.get("prompt"), drawing.get("count")
+    if prompt is not None and files:
+        raise fail("bad-value", "a prompt or files, not both", hint="leave one of them out")
+    if prompt is not None:
+        return _of_prompt(
+            function,
+            prompt,
+            Sampling(200 if count is None else count, drawing.get("temperature", 1.0), drawing.get("seed", 0)),
+        )
     shaped = function.network.shaped
     if files:
         learned = functools.cache(lambda: function.learned or Learned.of(load_data(shaped.spec, place)))
         return [prediction for path in files for prediction in _of_file(function, path, learned)]
     data = load_data(shaped.spec, place)
     binding = bind(shaped, data)
-    batch = data.batch(count, "test")
+    batch = data.batch(8 if count is None else count, "test")
     target = binding.targets.get(next(iter(shaped.outputs)))
     targets = [None] * len(batch) if target is None else batch.targets[target].tolist()
     classes = data.labels.get(target) if target else None
     if classes is not None and target is not None and batch.targets[target].ndim > 1:
-        targets = [shares(each, classes) for each in batch.targets[target].unbind()]
+        targets = list(map(_at_positions(function.learned or Learned.of(data), classes), targets))
     targets = [each if classes is None or not isinstance(each, int) else _name(classes, each) for each in targets]
     names = [f"test {number}" for number in range(len(batch))]
     outputs = function.run(binding.inputs_of(batch))
     return list(_predictions(shaped, outputs, names, classes, targets, function.learned or Learned.of(data)))
 
 
+def _of_prompt(function: Function, prompt: str, sampling: Sampling) -> list[Prediction]:
+    """How a running text goes on behind `prompt`, or the class of `prompt` where texts have classes.
+
+    Raises ``GraphspecError`` where the network has not learned from texts.
+    """
+    text = function.learned.text if function.learned else None
+    if text is None:
+        raise fail("bad-value", "the network has not learned from texts", hint="leave --prompt out")
+    if not text.running:
+        return list(_of_texts(function, text, [prompt], [prompt]))
+    return [Prediction(prompt, {}, continued(function, text, prompt, sampling))]
+
+
+def _of_texts(
+    function: Function, text: TextEncoding, texts: Sequence[str], names: Sequence[str]
+) -> Iterator[Prediction]:
+    outputs = function.run(inputs_of(function, text, texts, names[0]))
+    shaped = function.network.shaped
+    yield from _predictions(shaped, outputs, names, function.labels, [None] * len(names), function.learned)
+
+
 def _of_file(function: Function, path: Path, learned: Callable[[], Learned]) -> Iterator[Prediction]:
     shaped = function.network.shaped
     spec = shaped.spec.data
+    text = function.learned.text if function.learned else None
+    if text is not None and path.suffix.lower() == TEXT:
+        yield from _of_texts(function, text, [read_text(path)], [str(path)])
+        return
     if spec is not None and spec.dataset.type in TABLES and path.suffix.lower() in FILES and learned().columns:
         yield from _of_table(function, path, learned())
         return
@@ -191,10 +245,11 @@ def _predictions(
     reading = Reading.of(loss.type, loss.args, len(labels), producers(shaped).get(name))
     chosen = reading.predicted(only)
     if only.ndim > 2:
+        said = _at_positions(learned, labels)
         for row, sample in enumerate(names):
             given = {name: values[row] for name, values in rows.items()}
-            label = shares(chosen[row], labels)
-            yield Prediction(sample, given, label, target=targets[row], classes=chosen[row].tolist())
+            numbers = chosen[row].tolist()
+            yield Prediction(sample, given, said(numbers), target=targets[row], classes=numbers)
         return
     sure = reading.sure(only, chosen)
     for row, sample in enumerate(names):
@@ -220,6 +275,12 @@ def _of_labels(
 
 def _listed(names: Sequence[str], applies: Sequence[Any]) -> str:
     return ", ".join(name for name, one in zip(names, applies, strict=True) if one) or "none"
+
+
+def _at_positions(learned: Learned | None, labels: Sequence[str]) -> Callable[[Any], str]:
+    """How the classes at a sample's positions are said: as a text where they are tokens, else by their shares."""
+    text = learned.text if learned else None
+    return text.decode if text is not None and text.running else lambda numbers: shares(torch.tensor(numbers), labels)
 
 
 def shares(classes: Tensor, labels: Sequence[str]) -> str:

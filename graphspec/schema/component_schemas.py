@@ -10,6 +10,7 @@ from typing import Any
 from graphspec.data.augment import BATCHED, FROM_V2, MIXING, PER_SAMPLE
 from graphspec.data.augment.follow import NOISE, VALUES
 from graphspec.data.sources import sources
+from graphspec.data.text.tokenizer import TOKENIZERS
 from graphspec.data.transforms import TRANSFORMS
 from graphspec.losses import loss_table
 from graphspec.schema.argument_schema import documented, untyped
@@ -65,6 +66,7 @@ def _tables() -> Mapping[str, Table]:
         "transforms": {name: cls.signature() for name, cls in TRANSFORMS.items()},
         "augment": {**{name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)}, **BATCHED, **MIXING},
         "corrupt": {name: getattr(v2, name) for name in sorted(VALUES | NOISE)},
+        "tokenizer": TOKENIZERS,
         "loss": loss_table(),
         "optimizer": optimizer_table(),
         "scheduler": scheduler_table(),

@@ -13,7 +13,7 @@ class DataSpec(SpecModel):
     """Where samples come from.
 
     ``transforms`` are always applied (and shipped with an export); ``augment`` only while training. ``corrupt`` changes
-    the input alone, in every part, and not where the network predicts.
+    the input alone, in every part, and not where the network predicts. ``tokenizer`` makes ids of texts.
     ``validation`` and ``test`` are fractions split off, seeded by ``[train] seed``; ``test`` is used only where the
     data set has no test part of its own.
     """
@@ -27,3 +27,4 @@ class DataSpec(SpecModel):
     transforms: tuple[Component, ...] = ()
     augment: tuple[Component, ...] = ()
     corrupt: tuple[Component, ...] = ()
+    tokenizer: Component | None = None

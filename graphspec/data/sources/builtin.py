@@ -12,6 +12,7 @@ from graphspec.data.sources.source import Source
 from graphspec.data.sources.tables import TABLES
 from graphspec.data.sources.torchvision_sets import VISION_SETS, VisionSource
 from graphspec.data.sources.voc import voc_segmentation
+from graphspec.data.text.sources import python_reference, text_file
 
 #: Those that decode image files of the user's, to RGB.
 OF_IMAGE_FILES = ("ImageFolder", "ImageMasks", "VOCSegmentation")
@@ -29,5 +30,7 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "VOCSegmentation": voc_segmentation,
     **TABLES,
     "npz": npz_arrays,
+    "text": text_file,
+    "python_reference": python_reference,
     **{name: VisionSource(name) for name in VISION_SETS},
 }

@@ -39,7 +39,8 @@ class Source:
     target that is not in it is regressed. ``sized`` is whether the size transforms were applied as the images were
     read. ``names`` are what the columns of a target
     that is not in ``labels`` are called, where that is known. ``learn`` is given the training part, once the others are
-    split off it, where samples are not yet in the form that networks take.
+    split off it, where samples are not yet in the form that networks take. Of samples ``in_order`` the last
+    ones are split off.
     """
 
     train: Samples
@@ -49,6 +50,7 @@ class Source:
     validation: Callable[[], Samples] | None = None
     names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     learn: Callable[[Samples], Form] | None = None
+    in_order: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from graphspec.compiler import Network
-from graphspec.data.learned import FILE as LEARNED
 from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError, fail
 from graphspec.exporting.bundle import manifest as manifests
 from graphspec.exporting.bundle.data_readme import SAMPLE
@@ -172,7 +171,8 @@ def _about(network: Network, metadata: Metadata) -> dict[str, Any]:
 def _write_known(folder: Path, metadata: Metadata) -> None:
     """What was learned from the data, and real samples as the data hold them, where they are known."""
     if metadata.learned is not None:
-        (folder / LEARNED).write_text(json.dumps(metadata.learned.as_dict(), indent=2) + "\n", encoding="utf-8")
+        for name, content in metadata.learned.files.items():
+            (folder / name).write_bytes(content)
     if metadata.unscaled is not None:
         arrays = {name: as_array(values) for name, values in metadata.unscaled.items()}
         np.savez(folder / SAMPLE, allow_pickle=False, **arrays)

@@ -39,7 +39,7 @@ def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder, whole: bool
     parts = _parts(data)
     thresholds = choose_thresholds(learner, data) if learner.tuned else {}
     if thresholds:
-        folder.write_json("learned", dataclasses.replace(Learned.of(data), thresholds=thresholds).as_dict())
+        folder.write_learned(dataclasses.replace(Learned.of(data), thresholds=thresholds))
     found: dict[Part, Measured] = {}
     for part in parts:
         batches = data.batches(part, learner.device)

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphspec.data.learned import Learned
 from graphspec.diagnostics import fail, warn
 from graphspec.module.weights import read_tensors
 from graphspec.system import durable
@@ -162,6 +163,11 @@ class RunFolder:
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
         """``NAME.json``, readable."""
         write_atomically(self.path / f"{name}.json", as_json(data))
+
+    def write_learned(self, learned: Learned) -> None:
+        """``learned.json``, behind what it needs beside it."""
+        for name, content in reversed(learned.files.items()):
+            write_atomically(self.path / name, content)
 
 
 def as_json(data: Mapping[str, Any]) -> bytes:

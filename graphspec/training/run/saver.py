@@ -67,9 +67,8 @@ class Saver:
         The mark comes first: a run that is killed between them can be resumed, and writes all of them again. `reporter`
         is told where a run is kept that was there before.
         """
-        files = {"environment": self.environment, "learned": self.learned.as_dict()}
-        texts = {f"{name}.json": as_json(data) for name, data in files.items()}
-        kept = self.folder.begin(texts | {"spec.toml": dump(self.spec).encode()})
+        mark, spec = as_json(self.environment), dump(self.spec).encode()
+        kept = self.folder.begin({"environment.json": mark, **self.learned.files, "spec.toml": spec})
         if kept is not None and reporter is not None:
             reporter.note(f"the run that was in {self.folder.path} is kept in {kept} until this one has ended")
 
