@@ -51,5 +51,12 @@ def __getattr__(name: str) -> Any:
     return vars(importlib.import_module(_HOMES[name]))[name]
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext graphspec``: ``%%graphspec NAME`` makes a cell a spec."""
+    from graphspec.display.magic import load_ipython_extension
+
+    load_ipython_extension(shell)
+
+
 def __dir__() -> list[str]:
     return __all__

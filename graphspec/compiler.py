@@ -19,6 +19,7 @@ from graphspec.diagnostics import fail, located, quoted, warn
 from graphspec.found import Kind, SpecLike, expect, file_of, is_path, kind_of, read_spec
 from graphspec.spec import NetworkSpec
 from graphspec.system.regular_file import MOST_JSON, read_regular
+from graphspec.system.shown import Shown
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -48,8 +49,8 @@ def _stage(spec: NetworkSpec) -> Iterator[None]:
             gc.enable()
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Network:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Network(Shown):
     """A spec, and what each stage of the compiler makes of it, when it is first asked for.
 
     ``seed`` draws the weights, unless ``state`` reads others; ``folder`` is the run or the export that it lies in.

@@ -181,6 +181,10 @@ class GraphspecError(Exception):
         self.diagnostics = tuple(diagnostics)
         super().__init__(render(self.diagnostics))
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the diagnostic alone, without a stack."""
+        return str(self).splitlines()
+
 
 class VerificationError(GraphspecError):
     """An exported file does not compute the module's function: nothing was published."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphspec.cli import options, summary
+from graphspec.cli import options
 from graphspec.cli.output_file import write_text
 from graphspec.cli.screen import Screen
+from graphspec.display import layer_table
 
 if TYPE_CHECKING:
     from graphspec.compiler import Network
@@ -68,7 +69,7 @@ def compile_(
         check(network)
         network.build()
         if emit is Emit.summary:
-            here.show(summary.document(network.shaped), *summary.tables(network.shaped, whole=all_))
+            here.show(layer_table.document(network.shaped), *layer_table.tables(network.shaped, whole=all_))
         else:
             _emit_text(here, _text(emit, network, blocks.levels), output)
 

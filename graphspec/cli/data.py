@@ -11,8 +11,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from graphspec.cli import options
-from graphspec.cli.table_look import new_table
 from graphspec.diagnostics import printable
+from graphspec.display.table_look import new_table
 
 if TYPE_CHECKING:
     from graphspec.data import DataSet, Samples

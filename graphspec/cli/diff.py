@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from graphspec.cli import options
 from graphspec.cli.output_file import write_text
-from graphspec.cli.summary import MOST_ROWS
-from graphspec.diagnostics import printable
+from graphspec.display.comparison_table import compared
 
 
 def diff(
@@ -28,7 +26,7 @@ def diff(
     """Show layers, weights, outputs and metrics that differ between A and B; nothing where they are equal."""
     with work.screen() as here:
         from graphspec import comparing
-        from graphspec.comparing.page import page, tables
+        from graphspec.comparing.page import page
 
         with here.busy("comparing"):
             found = comparing.diff(options.source(before), options.source(after))
@@ -36,15 +34,4 @@ def diff(
             write_text(output, page(found, before, after))
             here.show({"output": str(output), **found.as_dict()}, f"wrote {output}")
         else:
-            here.show(found.as_dict(), *[_table(name, rows) for name, rows in tables(found)])
-
-
-def _table(name: str, rows: list[dict[str, str]]) -> Table:
-    table = Table(title=name, title_justify="left", box=None)
-    for column in rows[0]:
-        table.add_column(column)
-    for row in rows[:MOST_ROWS]:
-        table.add_row(*map(printable, row.values()))
-    if len(rows) > MOST_ROWS:
-        table.add_row(f"… {len(rows) - MOST_ROWS:,} more; --json and -o have all", *[""] * (len(rows[0]) - 1))
-    return table
+            here.show(found.as_dict(), *compared(found))

@@ -11,8 +11,8 @@ import typer
 from rich.text import Text
 
 from graphspec.cli import options
-from graphspec.cli.variants_table import variants
-from graphspec.cli.verification import limits, verified
+from graphspec.display.variants_table import variants
+from graphspec.display.verification_table import limits, verified
 from graphspec.formats import FORMATS
 
 if TYPE_CHECKING:

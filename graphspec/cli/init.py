@@ -9,8 +9,8 @@ import typer
 
 from graphspec.cli import options
 from graphspec.cli.screen import Screen, screen
-from graphspec.cli.table_look import new_table
 from graphspec.diagnostics import fail, quoted, suggest
+from graphspec.display.table_look import new_table
 from graphspec.templates import templates, title
 
 

@@ -15,8 +15,8 @@ from rich.constrain import Constrain
 from rich.text import Text
 
 from graphspec.cli import options
-from graphspec.cli.table_look import new_table
 from graphspec.diagnostics import fail, quoted, suggest
+from graphspec.display.table_look import new_table
 
 if TYPE_CHECKING:
     from graphspec.ops import Op, Parameter

@@ -10,8 +10,8 @@ import typer
 from rich.table import Table
 
 from graphspec.cli import options
-from graphspec.cli.table_look import new_table
 from graphspec.diagnostics import printable
+from graphspec.display.table_look import new_table
 
 if TYPE_CHECKING:
     from graphspec.predicting import Prediction

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from graphspec.cli import metric_tables, options
+from graphspec.cli import options
+from graphspec.display import metric_tables
 from graphspec.system.startup import importing
 
 

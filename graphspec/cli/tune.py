@@ -10,10 +10,11 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from graphspec.cli import metric_tables, options
-from graphspec.cli.number_text import seconds
-from graphspec.cli.table_look import new_table
+from graphspec.cli import options
 from graphspec.diagnostics import printable
+from graphspec.display import metric_tables
+from graphspec.display.number_text import seconds
+from graphspec.display.table_look import new_table
 
 if TYPE_CHECKING:
     from graphspec.tuning.tune_report import TrialReport, TuneReport

@@ -20,14 +20,15 @@ from graphspec.graph.layers import Ref
 from graphspec.shapes.dims import dim_text
 from graphspec.shapes.shaped import ShapedLayer, ValueRef
 from graphspec.system.regular_file import MOST_JSON, read_regular
+from graphspec.system.shown import Shown
 
 #: Inputs that both networks are run on.
 SAMPLES = 3
 Row = dict[str, Any]
 
 
-@dataclasses.dataclass(frozen=True)
-class Comparison:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """What differs, in rows; equal networks have none.
 
     ``layers``: name, change (``"added"``, ``"removed"``, ``"changed"``) and what each is before and after. ``totals``:

@@ -53,6 +53,11 @@ def picture(shaped: ShapedGraph, depth: int | None = 0) -> Picture:
     return _Painter(shaped, depth).picture()
 
 
+def depth_of(shaped: ShapedGraph) -> int:
+    """How many levels of blocks the network has."""
+    return max((layer.name.count(".") for layer in shaped.layers), default=0)
+
+
 class _Painter:
     def __init__(self, shaped: ShapedGraph, depth: int | None) -> None:
         self.shaped = shaped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,6 +49,15 @@ def infer(graph: LayerGraph, budget: Budget | None = None) -> ShapedGraph:
     for lint in lints(graph, inference.layers, shaped.outputs, inference.outputs):
         warn(lint.code, lint.message, lint.at, lint.hint)
     return shaped
+
+
+def known_part(graph: LayerGraph) -> ShapedGraph:
+    """The layers before the first faults, with their shapes, and no outputs: what can be shown of a wrong network."""
+    ranges: Ranges = {name: (given.min, given.max) for name, given in _declared(graph.spec).items()}
+    inference = _Inference(graph, Budget(), Runner(), ranges)
+    with contextlib.suppress(GraphspecError):
+        inference.result()
+    return ShapedGraph(graph.spec, inference.inputs, tuple(inference.layers.values()), {}, inference.ranges)
 
 
 class _Inference:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from graphspec.diagnostics import Diagnostic, VerificationError
 from graphspec.diagnostics import Path as SpecPath
 from graphspec.system.durable import write_atomically
+from graphspec.system.shown import Shown
 from graphspec.verifying.rule import Judgement, Status
 
 #: Why an output of a constant network passes.
@@ -134,8 +135,8 @@ class RuntimeReport:
         return row | {"faults": self.faults[:5], "inconclusive": self.inconclusive}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class VerifyReport:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class VerifyReport(Shown):
     """The whole verification. ``faults`` are those of the files themselves, before any is run.
 
     ``unaccounted`` is what a file has otherwise than the network's own, and of which numbers alone decide.

@@ -26,6 +26,7 @@ from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.reference import Reference, as_array
 from graphspec.formats import FORMATS, chosen
 from graphspec.spec.dump import digest, dump
+from graphspec.system.shown import Shown
 
 NOTHING_KNOWN = Metadata()
 
@@ -40,8 +41,8 @@ def variant_file(precision: str) -> str:
     return f"model.{precision}.onnx"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Bundle:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Bundle(Shown):
     """The files in ``folder``, and what ``manifest.json`` says of them."""
 
     folder: Path

@@ -6,13 +6,20 @@ import dataclasses
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from graphspec.compiler import Network
+from graphspec.data.place import DataLike, DataPlace
+from graphspec.system.shown import Shown
 from graphspec.training.metrics.names import by_part
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch.fx import GraphModule
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class EvaluateReport:
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class EvaluateReport(Shown):
     """Metrics of the best weights: ``parts`` maps train, validation and test to ``loss`` and the metrics.
 
     ``samples`` has for each part how many samples were measured and how many there are. For a classifier ``confusion``
@@ -37,8 +44,8 @@ class EvaluateReport:
         }  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class TrainReport:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class TrainReport(Shown):
     """How a run went. ``seconds`` were spent in epochs, validation included; the rate follows from it.
 
     ``advice`` says what to look at next where something is wrong. ``evaluation`` is None where nobody asked for it, and
@@ -59,6 +66,27 @@ class TrainReport:
     def __fspath__(self) -> str:
         """The run folder: a report is taken wherever that is."""
         return os.fspath(self.run)
+
+    @property
+    def module(self) -> GraphModule:
+        """A new module with the best weights, in evaluation mode."""
+        module = Network.open(self.run, "run").build()
+        module.eval()
+        return module
+
+    def plot(self) -> Figure:
+        """The learning curves as a figure of matplotlib's."""
+        from graphspec.training.plots.run_plots import curves
+
+        return curves(self.history, self.best_epoch)
+
+    def evaluate(self, *, device: str = "auto", data: DataLike = None) -> EvaluateReport:
+        """The best weights measured again, as ``graphspec.evaluate`` does it."""
+        from graphspec.training import evaluate
+
+        network = Network.open(self.run, "run")
+        with network.located():
+            return evaluate(network, device=device, place=DataPlace.of(data))
 
     @property
     def validated(self) -> bool:

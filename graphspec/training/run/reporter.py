@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from graphspec.system.shown import display_room, in_notebook
 from graphspec.training.metrics.names import by_part
 
 
@@ -101,7 +102,10 @@ class Bar(Lines):
 
 
 def default_reporter() -> Reporter:
-    """A bar where standard error is a terminal, lines elsewhere."""
+    """A curve in a notebook, a bar where standard error is a terminal, lines elsewhere."""
+    if in_notebook():
+        curve: Reporter = display_room("live").LiveCurve()
+        return curve
     return Bar() if sys.stderr.isatty() else Lines()
 
 

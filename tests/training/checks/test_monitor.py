@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphspec.cli import metric_tables
 from graphspec.diagnostics import GraphspecWarning
+from graphspec.display import metric_tables
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graphspec.cli import number_text
+from graphspec.display import number_text
 
 
 @pytest.mark.parametrize(

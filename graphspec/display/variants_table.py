@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from graphspec.cli.table_look import new_table
+from graphspec.display.table_look import new_table
 
 
 def variants(manifest: Mapping[str, Any]) -> Iterator[Table | Text]:

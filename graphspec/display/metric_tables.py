@@ -10,9 +10,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from graphspec.cli.number_text import seconds
-from graphspec.cli.table_look import new_table
 from graphspec.diagnostics import printable
+from graphspec.display.number_text import seconds
+from graphspec.display.table_look import new_table
 
 if TYPE_CHECKING:
     from graphspec.training import EvaluateReport, TrainReport

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from graphspec.cli.number_text import short, size
-from graphspec.cli.table_look import new_table
+from graphspec.display.number_text import short, size
+from graphspec.display.table_look import new_table
 from graphspec.spec.names import enclosing
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from graphspec.cli.table_look import new_table
 from graphspec.diagnostics import printable
+from graphspec.display.table_look import new_table
 
 
 def verified(verification: Mapping[str, Any]) -> Table:

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from graphspec.cli.variants_table import variants
+from graphspec.display.variants_table import variants
 
 ROW = {
     "precision": "int8", "file": "model.int8.onnx", "bytes": 10, "size": 0.27, "milliseconds": 0.1, "latency": 1.31,

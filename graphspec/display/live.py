@@ -1,0 +1,60 @@
+"""A curve that grows in place while training, in a notebook: no widgets, one output that is written anew."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from graphspec.training.run.reporter import Silent, epoch_line
+
+#: Drawn anew at most so often, in seconds: a picture takes a tenth of one.
+EVERY = 1.0
+
+
+class LiveCurve(Silent):
+    """The curves so far above the last epoch's line; what training says stands below, a line each."""
+
+    def __init__(self) -> None:
+        self._rows: list[dict[str, Any]] = []
+        self._notes: list[str] = []
+        self._line = ""
+        self._drawn = 0.0
+        self._handle: Any = None
+
+    def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None:
+        if epoch or batch:
+            self.note(f"going on after {epoch} epochs and {batch} of {batches} batches")
+
+    def note(self, text: str) -> None:
+        self._notes.append(text)
+        self._show()
+
+    def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
+        self._rows.append(dict(row))
+        self._line = epoch_line(row, epochs)
+        if time.monotonic() - self._drawn > EVERY:
+            self._show()
+
+    def close(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        self._drawn = time.monotonic()
+        if self._handle is None:
+            from IPython.display import display
+
+            self._handle = display(self, display_id=True)
+        else:
+            self._handle.update(self)
+
+    def __repr__(self) -> str:
+        return "\n".join([self._line, *self._notes[-3:]])
+
+    def _repr_html_(self) -> str:
+        from graphspec.display.html import page
+        from graphspec.display.inline import figure
+        from graphspec.training.plots.run_plots import curves
+
+        drawn = [figure(curves(self._rows, 0), "learning curves")] if self._rows else []
+        return page("", [*drawn, self._line, *self._notes[-5:]])

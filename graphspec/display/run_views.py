@@ -1,0 +1,70 @@
+"""A run and an evaluation: curves, metrics, and where a classifier errs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from graphspec.diagnostics import printable
+from graphspec.display.html import Part, folded, picture
+from graphspec.display.metric_tables import evaluated, trained
+
+if TYPE_CHECKING:
+    from graphspec.training.run.report import EvaluateReport, TrainReport
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrainView:
+    """How training went."""
+
+    report: TrainReport
+
+    @property
+    def title(self) -> str:
+        return str(self.report.run)
+
+    def lines(self) -> list[str]:
+        report = self.report
+        found = [f"TrainReport {printable(str(report.run))}: best epoch {report.best_epoch} of {report.epochs}"]
+        found += [f"  {part}: {_metrics(metrics)}" for part, metrics in report.metrics.items()]
+        return found + ([f"  {report.advice}"] if report.advice else [])
+
+    def parts(self) -> Iterator[Part]:
+        report = self.report
+        drawn = [report.run / "curves.png", *(report.evaluation.files if report.evaluation else ())]
+        pictures = {path.name: path for path in drawn if path.suffix == ".png" and path.is_file()}
+        curves = pictures.pop("curves.png", None)
+        if curves:
+            yield picture(curves, "learning curves")
+        yield from trained(report)
+        if report.advice:
+            yield report.advice
+        for name, path in pictures.items():
+            yield folded(name.removesuffix(".png").replace("_", " "), [picture(path, name)], opened="confusion" in name)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EvaluateView:
+    """What the best weights reach."""
+
+    report: EvaluateReport
+
+    @property
+    def title(self) -> str:
+        return f"{self.report.run}, evaluated"
+
+    def lines(self) -> list[str]:
+        found = [f"EvaluateReport {printable(str(self.report.run))}"]
+        return found + [f"  {part}: {_metrics(metrics)}" for part, metrics in self.report.parts.items()]
+
+    def parts(self) -> Iterator[Part]:
+        yield from evaluated(self.report)
+        for path in self.report.files:
+            if path.suffix == ".png" and path.is_file():
+                title = path.stem.replace("_", " ")
+                yield folded(title, [picture(path, title)], opened="confusion" in title)
+
+
+def _metrics(metrics: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in list(metrics.items())[:6])
