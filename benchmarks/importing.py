@@ -3,7 +3,8 @@
     python benchmarks/importing.py --family torchvision|segmentation|video|timm|smp|transformers [--json FILE] [NAME…]
 
 Weights are random and nothing is downloaded. timm is taken by one small member of each family: of each first word of a
-name (``resnet``, ``swinv2``) in each of its modules. Rows of ``--json`` that stand there already are not run again.
+name (``resnet``, ``swinv2``) in each of its modules. Rows of ``--json`` that stand there already are not run again, and
+``--minutes`` ends a part of a long sweep: the same command goes on with the rest.
 """
 
 from __future__ import annotations
@@ -116,7 +117,8 @@ def names(family: str) -> list[str]:
     from torchvision import models
 
     where = {"torchvision": models, "segmentation": models.segmentation, "video": models.video}[family]
-    return [name for name in models.list_models(module=where) if not name.startswith("quantized")]
+    found = [name for name in models.list_models(module=where) if not name.startswith("quantized")]
+    return sorted(found, key=lambda name: next(iter(models.get_model_weights(name))).meta["num_params"])
 
 
 #: What names say of a network's size, the smallest first; those that say nothing come before "base".
@@ -142,6 +144,15 @@ def _small_timm() -> list[str]:
         if not name.startswith("test_") and (family not in found or key < found[family]):
             found[family] = key
     return sorted(key[-1] for key in found.values())
+
+
+def warm_up() -> None:
+    """Load once, in the process that all others are forked from, what every import needs."""
+    import torch
+
+    import graphspec
+
+    graphspec.from_module(torch.nn.Linear(2, 2), {"x": torch.zeros(2, 2)})
 
 
 def row_of(family: str, name: str, seconds: int) -> dict[str, Any]:
@@ -182,17 +193,25 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where the rows are kept, and read from when it goes on")
     parser.add_argument("--again", action="store_true", help="run those of --json again that failed")
     parser.add_argument("--seconds", type=int, default=SECONDS, help="the most for one network")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="no further network is begun after this")
+    parser.add_argument("--part", default="1/1", help="3/4: the third, seventh, … network alone")
     parser.add_argument("names", nargs="*")
     given = parser.parse_args()
+    warm_up()
+    until = time.monotonic() + 60 * given.minutes
     rows = json.loads(given.json.read_text()) if given.json and given.json.exists() else {}
-    wanted = given.names or names(given.family)
+    part, parts = map(int, given.part.split("/"))
+    wanted = given.names or names(given.family)[part - 1 :: parts]
     for name in wanted:
         if name not in rows or given.names or (given.again and not rows[name]["ok"]):
+            if time.monotonic() > until:
+                continue
             rows[name] = row_of(given.family, name, given.seconds)
             if given.json:
                 given.json.write_text(json.dumps(rows, indent=1))
         row = rows[name]
         print(f"{'ok  ' if row['ok'] else 'FAIL'} {name:30} {row.get('lines', ''):>5} {row['note'][:160]}", flush=True)
+    wanted = [name for name in wanted if name in rows]
     failed = Counter(re.sub(r" \(in .*?\)", "", rows[name]["note"]) for name in wanted if not rows[name]["ok"])
     for note, count in failed.most_common():
         print(f"{count:4} × {note[:150]}")

@@ -29,7 +29,7 @@ def owned(modules: Mapping[str, nn.Module], pairs: Iterable[Pair]) -> dict[Call,
         paths = {value.name.rpartition(".")[0] for value in own}
         if call.plain_name in WEIGHTED and len(paths) == 1:
             path = paths.pop()
-            if _whole(path, modules.get(path), own, call.plain_name):
+            if _whole(path, modules.get(path), own, call.plain_name) and len(own) == _weights(call):
                 calls[call] = path
     counts = Counter(calls.values())
     return {
@@ -39,6 +39,12 @@ def owned(modules: Mapping[str, nn.Module], pairs: Iterable[Pair]) -> dict[Call,
 
 def _tensors(call: Call) -> list[Value]:
     return [value for value in call.inputs() if value.kind in ("parameter", "buffer")]
+
+
+def _weights(call: Call) -> int:
+    """How many tensors a call takes besides its input: one that is computed is no layer's own."""
+    given = dict(zip(WEIGHTED[call.plain_name][1], call.args, strict=False)) | call.kwargs
+    return sum(isinstance(value, Value) for name, value in given.items() if name != "input")
 
 
 def _whole(path: str, module: nn.Module | None, own: Sequence[Value], function: str) -> bool:
@@ -70,7 +76,8 @@ def layer_of(lines: Lines, pair: Pair, path: str, module: nn.Module) -> Step:
         args = {key: value for key, value in given.items() if key in lines.op(pair, kind).arguments}
         args |= _from_weight(kind, weight, bias, args)
     args = {key: short(key, value) for key, value in args.items()}
-    return lines.step(pair, kind, {"input": source}, args, path=path, stateful=True)
+    port = lines.op(pair, kind).ports[0].name  # RMSNorm calls it x
+    return lines.step(pair, kind, {port: source}, args, path=path, stateful=True)
 
 
 def _from_weight(kind: str, weight: Value | None, bias: Value | None, args: Mapping[str, Any]) -> dict[str, Any]:
