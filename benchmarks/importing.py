@@ -50,7 +50,7 @@ def timm(name: str) -> tuple[Any, dict[str, Any]]:
     model = timm.create_model(name, pretrained=False)
     config = model.default_cfg
     size = config["input_size"]
-    least = config.get("min_input_size", size if config.get("fixed_input_size") else (size[0], 64, 64))
+    least = size if config.get("fixed_input_size") else config.get("min_input_size", (size[0], 64, 64))
     return model, {"image": torch.randn(2, *(least if least[-1] <= size[-1] else size))}
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import networkx as nx
 
@@ -14,6 +17,9 @@ from graphspec.graph.expand import Expansion
 from graphspec.graph.layers import Choice, Layer, LayerGraph, Ref, UnknownOutput, follow
 from graphspec.spec.limits import most_layers
 from graphspec.spec.model import NetworkSpec
+
+#: A size in an expression: of a value, or of one of several that a layer gives.
+_SIZE = re.compile(r"([A-Za-z_]\w*)(?:\.(\w+))?\.shape\b")
 
 
 def build(spec: NetworkSpec) -> LayerGraph:
@@ -32,6 +38,13 @@ def build(spec: NetworkSpec) -> LayerGraph:
     nodes = with_stages_read(nodes, outputs)
     graph = _graph(spec, nodes, outputs)
     order = _order(graph, nodes)
+    read = [(name, reader) for reader, node in nodes.items() for name in _sizes_read(node, expansion.aliases)]
+    place = {name: n for n, name in enumerate(order)}
+    if any(place.get(name, -1) > place[reader] for name, reader in read):
+        with contextlib.suppress(GraphspecError):  # a size that its own value decides is said where shapes are
+            sized = graph.copy()
+            sized.add_edges_from(read)
+            order = _order(sized, nodes)
     _raise([*_unused_layers(graph, nodes, outputs), *_unused_inputs(graph, spec)])
     _warn_unused_blocks(expansion)
     return LayerGraph(spec, {name: nodes[name] for name in order}, outputs, graph, expansion.aliases)
@@ -93,6 +106,33 @@ def _order(graph: nx.MultiDiGraph, nodes: Mapping[str, Layer | Choice]) -> list[
     except nx.NetworkXUnfeasible:
         raise GraphspecError([_cycle(graph, nodes)]) from None
     return [name for name in order if name in nodes]
+
+
+def _sizes_read(node: Layer | Choice, aliases: Mapping[str, Mapping[str, Ref]]) -> Iterator[str]:
+    """The nodes whose sizes the expressions of `node` read."""
+    gates = [*node.gates, *([node.gate] if isinstance(node, Choice) else [])]
+    texts = [(gate.condition, gate.scope) for gate in gates]
+    if isinstance(node, Layer):
+        texts += [(value, node.scope) for value in node.arguments.values()]
+    for value, scope in texts:
+        for local, selector in (match for text in _strings(value) for match in _SIZE.findall(text)):
+            frame: Any = scope
+            while frame is not None and local not in getattr(frame, "values", {}):
+                frame = frame.outer
+            if frame is not None:
+                ref = frame.values[local]
+                with contextlib.suppress(UnknownOutput):
+                    yield follow(Ref(ref.name, selector or ref.selector), aliases).name
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _strings([*value.values()])
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _strings(item)
 
 
 def _cycle(graph: nx.MultiDiGraph, nodes: Mapping[str, Layer | Choice]) -> Diagnostic:

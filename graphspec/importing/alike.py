@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphspec.importing.bodies import relative
 from graphspec.importing.copies import MISSING, Each
 from graphspec.importing.items import Block, Item, Text
 
@@ -23,7 +24,7 @@ def _row(item: Item, block: Block) -> Any:
     source = sorted(item.source) if _is_sum(item) else item.source
     return (
         item.name, kind, _frozen(source), relative(item.reuse, block.path), item.keep, item.freeze,
-        tuple(item.tie.items()), item.repeat, item.condition is not None,
+        tuple(item.tie.items()), repr(item.parametrize), item.repeat, item.condition is not None,
         tuple((name, _structure(value)) for name, value in sorted(item.args.items())),
     )  # fmt: skip
 
@@ -40,11 +41,6 @@ def _is_plain(item: Item) -> bool:
         and item.type[0].isupper()
         and item.type not in ("Linear", "BatchNorm2d", "BatchNorm1d", "LayerNorm")
     )
-
-
-def relative(path: str, base: str) -> str:
-    """`path` as it is called inside the module at `base`."""
-    return path.removeprefix(f"{base}.") if base and path.startswith(f"{base}.") else path
 
 
 def _frozen(source: Any) -> Any:

@@ -28,6 +28,7 @@ class Line:
     keep: bool = False
     freeze: bool = False
     tie: dict[str, str] = dataclasses.field(default_factory=dict)
+    parametrize: Any = None
     call: Any = None
 
 
@@ -116,3 +117,8 @@ def dissolve(body: Body) -> None:
 def full_name(line: Line) -> str:
     """What the compiled module calls `line`."""
     return ".".join([*reversed([body.name for body in line.body.above() if body.parent]), line.name])
+
+
+def relative(path: str, base: str) -> str:
+    """`path` as it is called inside the module at `base`."""
+    return path.removeprefix(f"{base}.") if base and path.startswith(f"{base}.") else path

@@ -20,40 +20,13 @@ def collapse(item: Item) -> bool:
     items = block.items
     if len(items) < 2 or [each.name for each in items] != [str(n) for n in range(len(items))]:
         return False
-    if list(block.outputs.values()) != [items[-1].name]:
+    if list(block.outputs.values()) != [items[-1].name] or not _is_chain(items, block.inputs):
         return False
     first = items[0]
-    if isinstance(first.type, Block):
-        if len(block.inputs) != 1 or not _is_chain(items, block.inputs[0]):
-            return False
-    elif not _are_equal_layers(items, block.inputs):
-        return False
-    else:
-        item.source = _from_outside(first.source, block.inputs, item.source)
+    item.source = _from_outside(first.source, block.inputs, item.source)
     item.type, item.repeat = first.type, len(items)
+    item.keep, item.freeze, item.tie, item.parametrize = first.keep, first.freeze, first.tie, first.parametrize
     item.args = {name: of_copies(_values(items, name)) for name in first.args}
-    return True
-
-
-def _are_equal_layers(items: Sequence[Item], inputs: Sequence[str]) -> bool:
-    """Whether each takes the one before first, and beside it the same values from outside as all the others."""
-    first = items[0]
-    start, others = _first_and_others(first.source)
-    if start not in inputs or any(name not in inputs for name in others):
-        return False
-    source = start
-    for each in items:
-        if (each.type, each.reuse, each.repeat, each.condition) != (first.type, "", None, None):
-            return False
-        if _frozen_flags(each) != _frozen_flags(first) or repr(each.args) != repr(first.args):
-            return False
-        if isinstance(each.source, dict) != isinstance(first.source, dict):
-            return False
-        if isinstance(each.source, dict) and list(each.source) != list(first.source):
-            return False
-        if _first_and_others(each.source) != (source, others):
-            return False
-        source = each.name
     return True
 
 
@@ -73,20 +46,37 @@ def _from_outside(source: Any, inputs: Sequence[str], given: Any) -> Any:
     return [names[name] for name in source] if isinstance(source, list) else names[source]
 
 
-def _is_chain(items: Sequence[Item], start: str | None) -> bool:
+def _is_chain(items: Sequence[Item], inputs: Sequence[str] | None) -> bool:
+    """Whether each takes the one before first, and beside it the same values, of `inputs`, as all the others."""
     first = items[0]
-    if not isinstance(first.type, Block) or first.repeat or len(first.type.outputs) != 1 or len(first.type.inputs) != 1:
+    if first.repeat or (isinstance(first.type, Block) and len(first.block.outputs) != 1):
         return False
-    source = first.source if start is None else start
+    source, others = _first_and_others(first.source)
+    if source is None or (inputs is not None and not {source, *others} <= {*inputs}):
+        return False
     for each in items:
-        if each.type is not first.type or each.repeat or each.source != source or each.reuse:
+        same = each.type is first.type if isinstance(first.type, Block) else each.type == first.type
+        if not same or each.repeat or each.reuse or each.condition is not None:
             return False
-        if _frozen_flags(each) != _frozen_flags(first):
+        if _frozen_flags(each) != _frozen_flags(first) or _ports(each.source) != _ports(first.source):
+            return False
+        if _first_and_others(each.source) != (source, others):
             return False
         source = each.name
-    nested = any(isinstance(each.args[name], Each) for each in items for name in first.args)
-    patterns = [_pattern(_values(items, name)) for name in first.args]
-    if nested or (len(items) > 2 and patterns.count("any") > 1):
+    return _may_differ(items) if isinstance(first.type, Block) else all(repr(x.args) == repr(first.args) for x in items)
+
+
+def _ports(source: Any) -> Any:
+    return list(source) if isinstance(source, dict) else type(source)
+
+
+def _may_differ(items: Sequence[Item]) -> bool:
+    """Whether the copies of a block differ in so few arguments that one line says it better."""
+    names = items[0].args
+    patterns = [_pattern(_values(items, name)) for name in names]
+    if any(isinstance(each.args[name], Each) for each in items for name in names):
+        return False
+    if len(items) > 2 and patterns.count("any") > 1:
         return False
     return len(patterns) - patterns.count("one") <= (_MOST_DIFFERENT if len(items) > 2 else _MOST_IN_TWO)
 
@@ -101,7 +91,7 @@ def _values(items: Sequence[Item], name: str) -> list[Any]:
 
 
 def _frozen_flags(item: Item) -> Any:
-    return item.keep, item.freeze, tuple(item.tie.items())
+    return item.keep, item.freeze, tuple(item.tie.items()), repr(item.parametrize)
 
 
 def _pattern(values: Sequence[Any]) -> str:
@@ -126,7 +116,15 @@ def chain(block: Block) -> None:
         name = f"{prefix}${{i + {number}}}" if number else f"{prefix}${{i}}"
         args = {key: of_copies(_values(run, key)) for key in first.args}
         merged = Item(
-            name, first.type, first.source, args, repeat=len(run), path=first.path, keep=first.keep, freeze=first.freeze
+            name,
+            first.type,
+            first.source,
+            args,
+            repeat=len(run),
+            path=first.path,
+            keep=first.keep,
+            freeze=first.freeze,
+            tie=first.tie,
         )
         items.append(merged)
         del rest[: len(run)]
@@ -143,7 +141,7 @@ def _run(items: Sequence[Item]) -> list[Item]:
         most += 1
     for length in range(most, 1, -1):
         run = list(items[:length])
-        if not _is_chain(run, None):
+        if not isinstance(run[0].type, Block) or not _is_chain(run, None):
             continue
         patterns = [_pattern(_values(run, name)) for name in run[0].args]
         alike = length > 2 or len(patterns) - patterns.count("one") <= 1

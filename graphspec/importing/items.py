@@ -24,6 +24,7 @@ class Item:
     keep: bool = False
     freeze: bool = False
     tie: dict[str, str] = dataclasses.field(default_factory=dict)
+    parametrize: Any = None
     repeat: int | None = None
     condition: Any = None
     line: Line | None = None
@@ -94,7 +95,7 @@ class Writer:
         args = {name: self.argument(item, value) for name, value in item.args.items()}
         return Item(
             item.name, item.type, self.source(item), args, item.reuse, item.keep, item.freeze, dict(item.tie),
-            line=item, path=item.path,
+            item.parametrize, line=item, path=item.path,
         )  # fmt: skip
 
     def source(self, line: Line) -> Any:

@@ -65,8 +65,25 @@ def _op(kind: type) -> Op | None:
 
 
 def _is_changed(module: nn.Module) -> bool:
-    """Whether parametrizations or quantisation stand before its weights."""
-    return hasattr(module, "parametrizations") or hasattr(module, "weight_g")
+    """Whether what stands before its weights is none of the parametrizations that a spec has."""
+    return hasattr(module, "weight_g") or (hasattr(module, "parametrizations") and parametrized(module) is None)
+
+
+def parametrized(module: nn.Module) -> str | dict[str, Any] | None:
+    """How a layer says that its weight is computed from other parameters, as ``parametrize`` of a spec has it."""
+    lists: Any = getattr(module, "parametrizations", {})
+    if len(lists) != 1:
+        return None
+    name, steps = next(iter(lists.items()))
+    kind = {"_WeightNorm": "weight_norm", "_SpectralNorm": "spectral_norm"}.get(type(steps[0]).__name__)
+    if kind is None or len(steps) != 1:
+        return None
+    usual = 1 if kind == "spectral_norm" and "ConvTranspose" in type(module).__name__ else 0
+    given = {"name": (name, "weight"), "dim": (steps[0].dim, usual)}
+    if kind == "spectral_norm":
+        given |= {"n_power_iterations": (steps[0].n_power_iterations, 1), "eps": (steps[0].eps, 1e-12)}
+    own = {key: value for key, (value, default) in given.items() if value != default}
+    return {"type": kind} | own if own else kind
 
 
 def _readable(op: Op, module: nn.Module) -> bool:

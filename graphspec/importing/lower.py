@@ -11,7 +11,7 @@ from torch import nn
 from graphspec.importing.drop_path import drawn
 from graphspec.importing.forward_pass import MOST_NUMBERS, can_be_written, values_in
 from graphspec.importing.functions import FUNCTIONS, RESHAPES, SAME, WEIGHTED
-from graphspec.importing.leaves import constructor, leaf_type
+from graphspec.importing.leaves import constructor, leaf_type, parametrized
 from graphspec.importing.owned import layer_of, owned
 from graphspec.importing.pair import Pair
 from graphspec.importing.spec_lines import Lines, NotInVocabulary
@@ -25,7 +25,7 @@ class Lowering(Lines):
 
     def __init__(self, model: nn.Module, pairs: Sequence[Pair], result: Any) -> None:
         super().__init__()
-        self.modules = dict(model.named_modules())
+        self.modules = dict(model.named_modules(remove_duplicate=False))
         for pair in pairs:
             self.second.update(zip(pair.first.outputs, pair.second.outputs, strict=True))
         self.result = result
@@ -100,7 +100,15 @@ class Lowering(Lines):
         if any(name not in ports for name in sources):  # a forward with names of its own
             sources = dict(zip(ports, sources.values(), strict=False))
         stateful = any(True for _ in (*module.parameters(), *module.buffers()))
-        return self.step(pair, op.name, sources, constructor(op, module) | options, path=call.path, stateful=stateful)
+        return self.step(
+            pair,
+            op.name,
+            sources,
+            constructor(op, module) | options,
+            path=call.path,
+            stateful=stateful,
+            parametrize=parametrized(module),
+        )
 
 
 def _is_function(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from graphspec.graph.names import taken
-from graphspec.importing.bodies import Body, Line, Out, holder
+from graphspec.importing.bodies import Body, Line, Out, holder, relative
 from graphspec.importing.forward_pass import NotRecorded
 from graphspec.spec.names import fault_in
 
@@ -27,6 +27,8 @@ def give_names(body: Body, inputs: Sequence[str]) -> None:
     """Give every item of `body` and below its name, and every port its own; names in the state_dict stay."""
     body.items.sort(key=lambda item: item.order)
     used = {name.lower() for name in inputs}
+    if body.parent:  # a name of its own would hide the layer outside that a line applies again
+        used |= {relative(item.reuse, body.path).lower() for item in body.items if item.reuse}
     for item in body.items:
         if item.fixed:
             _check(item)
@@ -36,6 +38,7 @@ def give_names(body: Body, inputs: Sequence[str]) -> None:
         if not item.fixed:
             item.name = _free(item.hint, used)
     if body.parent:
+        body.inputs = _in_order(body)
         single = len(body.inputs) == 1
         for out, hint in list(body.inputs.items()):
             body.inputs[out] = _free("x" if single else hint, used)
@@ -45,6 +48,13 @@ def give_names(body: Body, inputs: Sequence[str]) -> None:
     for item in body.items:
         if isinstance(item, Body):
             give_names(item, ())
+
+
+def _in_order(body: Body) -> dict[Out, str]:
+    """The inputs in the order of forward's parameters."""
+    order = list(body.frame.arguments) if body.frame else []
+    places = {name: n for n, name in enumerate(order)}
+    return dict(sorted(body.inputs.items(), key=lambda item: places.get(item[1], len(order))))
 
 
 def _check(item: Line | Body) -> None:

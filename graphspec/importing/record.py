@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -63,8 +64,9 @@ class Recorder(TorchFunctionMode):
         self.turned = turned
         self.questions: list[NotRecorded] = []
         self.paths: dict[int, str] = {}
-        for path, module in model.named_modules():  # each module once, under its first path
-            self.paths.setdefault(id(module), path)
+        self.aliases: dict[int, list[str]] = defaultdict(list)
+        for path, module in model.named_modules(remove_duplicate=False):
+            self.aliases[id(module)].append(path)
         self.memory = Memory(self._emit)
         self.calls: list[Call] = []
         self.frames: list[Frame] = []
@@ -86,7 +88,7 @@ class Recorder(TorchFunctionMode):
         original = nn.Module.__call__
 
         def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if self.silent or id(module) not in self.paths:
+            if self.silent or id(module) not in self.aliases:
                 return original(module, *args, **kwargs)
             return self._module(original, module, args, kwargs)
 
@@ -95,7 +97,7 @@ class Recorder(TorchFunctionMode):
         return Recording(self.calls, named, self._values(result), self.frames, self.questions)
 
     def _module(self, original: Any, module: nn.Module, args: Any, kwargs: Any) -> Any:
-        path = self.paths[id(module)]
+        path = self._path(module)
         if self.frame is not None and leaf_type(module):
             return self._layer(original, module, path, args, kwargs)
         caller = self.frame
@@ -105,6 +107,15 @@ class Recorder(TorchFunctionMode):
             return original(module, *args, **kwargs)
         finally:
             self.frame = caller
+
+    def _path(self, module: nn.Module) -> str:
+        """The module's path: of several the one nearest to where it is called for the first time."""
+        here = self.frame.path.split(".") if self.frame else []
+
+        def near(path: str) -> int:
+            return next((n for n, (a, b) in enumerate(zip(here, path.split("."), strict=False)) if a != b), len(here))
+
+        return self.paths.setdefault(id(module), max(self.aliases[id(module)], key=near))
 
     def _arguments(self, module: nn.Module, args: Any, kwargs: Any) -> dict[str, Any]:
         try:

@@ -47,7 +47,7 @@ class Scopes:
         self.model = model
         self.recording = recording
         self.value_of = value_of
-        self.modules = dict(model.named_modules())
+        self.modules = dict(model.named_modules(remove_duplicate=False))
         self.root = Tree("", None)
         self.out: dict[Value, Out] = {}
         self.trees: dict[Frame, list[Tree]] = {}
@@ -147,6 +147,7 @@ class Scopes:
             tree.placed[step.path] = line
         if not line.reuse and step.stateful:
             line.freeze = is_frozen(self.modules[step.path])
+            line.parametrize = step.parametrize
         scope.items.append(line)
         return line
 

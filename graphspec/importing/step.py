@@ -24,4 +24,5 @@ class Step:
     path: str = ""
     name: str = ""
     stateful: bool = False
+    parametrize: Any = None
     call: Any = None

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from graphspec.importing.alike import relative
+from graphspec.importing.bodies import relative
 from graphspec.importing.copies import MISSING, Each
 from graphspec.importing.items import Block, Item, Text
 from graphspec.importing.merge import CONTAINERS, default_of
@@ -114,6 +114,8 @@ def _line(item: Item, block: Block, before: str | None) -> Any:
         row["repeat"] = item.repeat
     if item.condition is not None and item.condition is not True:
         row["if"] = _value(item.condition)
+    if item.parametrize:
+        row["parametrize"] = item.parametrize
     if item.tie:
         row["tie"] = dict(item.tie)
     row |= {flag: True for flag, is_set in (("keep", item.keep), ("freeze", item.freeze)) if is_set}

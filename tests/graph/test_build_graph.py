@@ -142,3 +142,20 @@ def test_refused(layers: dict[str, Any], code: str, says: str) -> None:
         graphspec.compile({"graphspec": 1, "inputs": {"x": ["N", 8]}, "layers": layers})
     assert caught.value.diagnostics[0].code == code
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("size", ["${late.shape[1]}", "${5 if late.shape[1] == 5 else 6}"])
+def test_a_line_comes_after_those_whose_sizes_it_reads(size: str) -> None:
+    layers = {
+        "wide": {"type": "Linear", "from": "x", "out_features": size},
+        "late": {"type": "Linear", "from": "x", "out_features": 5},
+        "sum": {"type": "add", "from": ["wide", "late"]},
+    }
+    network = graphspec.load({"graphspec": 1, "inputs": {"x": ["N", 8]}, "layers": layers})
+    assert [layer.name for layer in network.shaped.layers] == ["late", "wide", "sum"]
+
+
+def test_a_line_that_reads_its_own_size_is_refused() -> None:
+    layers = {"fc": {"type": "Linear", "from": "x", "out_features": "${fc.shape[1]}"}}
+    with pytest.raises(GraphspecError, match="not known here"):
+        graphspec.compile({"graphspec": 1, "inputs": {"x": ["N", 8]}, "layers": layers})

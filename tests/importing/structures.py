@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import weight_norm
+from torch.nn.utils.parametrizations import orthogonal, spectral_norm, weight_norm
 from torch.utils.checkpoint import checkpoint
 
 
@@ -60,14 +60,83 @@ class SharedByAssignment(nn.Module):
 
 
 class WeightNorm(nn.Module):
-    """A weight in two parts."""
+    """Weights in two parts, and one that is divided by its greatest singular value."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.fc = weight_norm(nn.Linear(8, 4))
+        self.fc, self.up = weight_norm(nn.Linear(8, 6)), weight_norm(nn.ConvTranspose1d(6, 4, 1), dim=1)
+        self.out = spectral_norm(nn.Linear(4, 4), n_power_iterations=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.up(self.fc(x)[..., None])[..., 0])
+
+
+class Orthogonal(nn.Module):
+    """A weight that is computed in a way that no spec has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = orthogonal(nn.Linear(8, 8))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(x)
+
+
+class Routed(nn.Module):
+    """Blocks in a row that take a mask beside, of which the first also is what all take after it; and layers."""
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.norm = nn.Linear(8, 8), nn.LayerNorm(8)
+
+        def forward(self, x: Tensor, scale: Tensor) -> Tensor:
+            return x + self.norm(scale * self.fc(x))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Linear(8, 8)
+        self.blocks = nn.ModuleList(self.Block() for _ in range(3))
+        self.layers = nn.ModuleList(nn.Linear(8, 8).requires_grad_(False) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.scale(x)
+        for block in self.blocks:
+            x = block(x, scale)
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class Shared(nn.Module):
+    """Blocks that were given a module of the network, and call it by another name."""
+
+    class Block(nn.Module):
+        def __init__(self, code: nn.Module) -> None:
+            super().__init__()
+            self.codebook, self.fc = code, nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(self.codebook(x))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.codebook = nn.Sequential(nn.Linear(8, 8), nn.Tanh())
+        self.blocks = nn.Sequential(self.Block(self.codebook), self.Block(self.codebook))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(x) + self.codebook(x)
+
+
+class PartlyComputed(nn.Module):
+    """A layer's weight with a bias that is no parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv, self.bias = nn.Linear(8, 16, bias=False), nn.Parameter(torch.randn(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.qkv.weight, torch.cat([self.bias, torch.zeros_like(self.bias)]))
 
 
 class Unused(nn.Module):

@@ -33,6 +33,16 @@ CASES: dict[type[nn.Module], tuple[dict[str, Tensor], list[str]]] = {
     structures.Fused: ({"x": IMAGE}, ['type = "conv2d"']),
     structures.BothWays: ({"x": SEQUENCE}, ["bidirectional = true"]),
     structures.PartOfTheChannels: ({"x": LINE}, ["end = 4"]),
+    structures.WeightNorm: (
+        {"x": LINE},
+        ['parametrize = "weight_norm"', '{ type = "weight_norm", dim = 1 }', '"spectral_norm", n_power_iterations = 2'],
+    ),
+    structures.Routed: (
+        {"x": LINE},
+        ['from = ["x", "scale"], repeat = 3', "out_features = 8, repeat = 3, freeze = true", 'inputs = ["x", "scale"]'],
+    ),
+    structures.Shared: ({"x": LINE}, ['reuse = "blocks.0.codebook"']),
+    structures.PartlyComputed: ({"x": LINE}, ['type = "linear"']),
 }
 
 
@@ -53,9 +63,9 @@ def test_a_structure_becomes_a_spec(network: type[nn.Module]) -> None:
         assert torch.equal(a, b)
 
 
-def test_a_weight_in_two_parts_is_named() -> None:
+def test_a_weight_that_is_computed_otherwise_is_named() -> None:
     with pytest.raises(graphspec.GraphspecError, match="parametriz"):
-        graphspec.from_module(structures.WeightNorm(), {"x": LINE})
+        graphspec.from_module(structures.Orthogonal(), {"x": LINE})
 
 
 @pytest.mark.parametrize("network", [structures.ByLists, structures.AtMost], ids=lambda kind: kind.__name__)
