@@ -51,7 +51,13 @@ def timm(name: str) -> tuple[Any, dict[str, Any]]:
     config = model.default_cfg
     size = config["input_size"]
     least = size if config.get("fixed_input_size") else config.get("min_input_size", (size[0], 64, 64))
-    return model, {"image": torch.randn(2, *(least if least[-1] <= size[-1] else size))}
+    image = torch.randn(2, *(least if least[-1] <= size[-1] else size))
+    try:
+        with torch.no_grad():
+            model.eval()(image)
+    except RuntimeError:  # too small for it, which nothing says before
+        image = torch.randn(2, *size)
+    return model, {"image": image}
 
 
 def smp(name: str) -> tuple[Any, dict[str, Any]]:

@@ -39,6 +39,7 @@ def build(spec: NetworkSpec) -> LayerGraph:
     graph = _graph(spec, nodes, outputs)
     order = _order(graph, nodes)
     read = [(name, reader) for reader, node in nodes.items() for name in _sizes_read(node, expansion.aliases)]
+    read += [(name, tied) for tied, node in nodes.items() for name in _owners(node, nodes)]
     place = {name: n for n, name in enumerate(order)}
     if any(place.get(name, -1) > place[reader] for name, reader in read):
         with contextlib.suppress(GraphspecError):  # a size that its own value decides is said where shapes are
@@ -123,6 +124,15 @@ def _sizes_read(node: Layer | Choice, aliases: Mapping[str, Mapping[str, Ref]]) 
                 ref = frame.values[local]
                 with contextlib.suppress(UnknownOutput):
                     yield follow(Ref(ref.name, selector or ref.selector), aliases).name
+
+
+def _owners(node: Layer | Choice, nodes: Mapping[str, Layer | Choice]) -> Iterator[str]:
+    """The layers whose tensors `node` shares: named from its own place, or from the whole network."""
+    parts = node.name.split(".")[:-1]
+    for text in _strings(node.tie) if isinstance(node, Layer) else ():
+        inside = [".".join([*parts, text]), text]
+        names = [name for path in inside for name in (path, path.rpartition(".")[0])]
+        yield from [name for name in names if name in nodes and name != node.name][:1]
 
 
 def _strings(value: Any) -> Iterator[str]:

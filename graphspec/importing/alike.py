@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphspec.importing.bodies import relative
@@ -12,6 +13,16 @@ from graphspec.importing.items import Block, Item, Text
 
 #: A chain of so many copies may have variables for each of them.
 _MOST_BY_COPY = 4
+#: A small scope may lack so many lines, a large one a quarter of its lines.
+_MOST_LACKING = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Lacking:
+    """`items` that a block lacks of another, and what its own are called there by their `names`."""
+
+    items: list[Item]
+    names: dict[str, str]
 
 
 def skeleton(block: Block) -> Any:
@@ -25,7 +36,7 @@ def _row(item: Item, block: Block) -> Any:
     return (
         item.name, kind, _frozen(source), relative(item.reuse, block.path), item.keep, item.freeze,
         tuple(item.tie.items()), repr(item.parametrize), item.repeat, item.condition is not None,
-        tuple((name, _structure(value)) for name, value in sorted(item.args.items())),
+        tuple((name, "*" if name == "data" else _structure(value)) for name, value in sorted(item.args.items())),
     )  # fmt: skip
 
 
@@ -57,40 +68,61 @@ def _structure(value: Any) -> Any:
     return ("text", str(value)) if isinstance(value, Text) else "*"
 
 
-def lacking_in(small: Block, large: Block) -> list[Item] | None:
+def lacking_in(small: Block, large: Block) -> Lacking | None:
     """The items of `large` that `small` lacks, where nothing else is different.
 
     An item that is left out hands on its first input; a sum in `large` is turned round where that makes it fit.
     """
-    if small.kin != large.kin or small.inputs != large.inputs:
+    if small.kin != large.kin or small.inputs != large.inputs or len(small.outputs) != len(large.outputs):
+        return None
+    count = len(large.items) - len(small.items)
+    if not 1 <= count <= max(_MOST_LACKING, len(large.items) // 4):
         return None
     names = {item.name for item in small.items}
-    lacking = [item for item in large.items if item.name not in names]
-    if not 1 <= len(lacking) <= 3 or len(small.items) + len(lacking) != len(large.items):
-        return None
-    sums = [item for item in lacking if _is_sum(item)]
+    sums = [item for item in large.items if item.name not in names and _is_sum(item)][:_MOST_LACKING]
     for turned in itertools.product((False, True), repeat=len(sums)):
         order = {item.name: item.source[::-1] for item, turn in zip(sums, turned, strict=True) if turn}
-        if _without(small, large, lacking, order):
+        found = _aligned(small, large, order)
+        if found:
             for item in sums:
                 item.source = order.get(item.name, item.source)
-            return lacking
+            return found
     return None
 
 
-def _without(small: Block, large: Block, lacking: Sequence[Item], order: Mapping[str, Any]) -> bool:
-    """Whether `large` is `small` where the items that are lacking hand on their first input."""
+def _aligned(small: Block, large: Block, order: Mapping[str, Any]) -> Lacking | None:
+    """`small` laid beside `large`, item by item: what does not fit is lacking, and hands on its first input."""
+    found = Lacking([], {})
     passed: dict[str, str] = {}
-    for item in lacking:
+    rest = list(small.items)
+    for item in large.items:
+        if rest and _row(_named(rest[0], item, found.names), small) == _row(_passing(item, passed), large):
+            found.names[rest.pop(0).name] = item.name
+            continue
+        if item.keep:
+            return None
+        found.items.append(item)
         first = _first_source(order.get(item.name, item.source))
-        if first is None or item.keep:
-            return False
-        passed[item.name] = passed.get(first, first)
-    rest = [item for item in large.items if item not in lacking]
-    for a, b in zip(small.items, rest, strict=True):
-        if _row(a, small) != _row(_passing(b, passed), large):
-            return False
-    return [passed.get(ref, ref) for ref in large.outputs.values()] == list(small.outputs.values())
+        if first is not None:
+            passed[item.name] = passed.get(first, first)
+    outputs = [passed.get(ref, ref) for ref in large.outputs.values()]
+    same = outputs == [_renamed(ref, found.names) for ref in small.outputs.values()]
+    same &= len(outputs) == 1 or [*small.outputs] == [*large.outputs]
+    return found if same and not rest and found.items else None
+
+
+def _named(item: Item, other: Item, names: Mapping[str, str]) -> Item:
+    """`item` with the names that its block's items have in another block: its own only if no state_dict knows it."""
+    copy = Item(**vars(item))
+    copy.source = _through(item.source, lambda ref: _renamed(ref, names))
+    fixed = item.line.fixed if item.line else not item.reuse
+    copy.name = item.name if fixed else other.name
+    return copy
+
+
+def _renamed(ref: str, names: Mapping[str, str]) -> str:
+    name, dot, selector = ref.partition(".")
+    return names.get(name, name) + dot + selector
 
 
 def _is_sum(item: Item) -> bool:
@@ -104,32 +136,34 @@ def _first_source(source: Any) -> str | None:
     return source
 
 
-def _passing(item: Item, passed: dict[str, str]) -> Item:
-    def through(source: Any) -> Any:
-        if isinstance(source, list):
-            return [through(each) for each in source]
-        if isinstance(source, dict):
-            return {key: through(each) for key, each in source.items()}
-        return passed.get(source, source)
-
+def _passing(item: Item, passed: Mapping[str, str]) -> Item:
     copy = Item(**vars(item))
-    copy.source = through(item.source)
+    copy.source = _through(item.source, lambda ref: passed.get(ref, ref))
     return copy
 
 
+def _through(source: Any, change: Callable[[str], str]) -> Any:
+    """`source` with each of its names changed."""
+    if isinstance(source, list):
+        return [_through(each, change) for each in source]
+    if isinstance(source, dict):
+        return {key: _through(each, change) for key, each in source.items()}
+    return source if source is None else change(source)
+
+
 def fill(small: Block, large: Block) -> None:
-    """Give `small` the items that it lacks, as absent ones."""
+    """Give `small` the items that it lacks, as absent ones, and the names that `large` has for the others."""
     lacking = lacking_in(small, large)
     assert lacking
-    own = {item.name: item for item in small.items}
+    own = {lacking.names[item.name]: item for item in small.items}
     filled = []
     for item in large.items:
         if item.name in own:
-            own[item.name].source = item.source
+            own[item.name].source, own[item.name].name = item.source, item.name
             filled.append(own[item.name])
         else:
             copy = Item(**vars(item))
-            copy.args = {name: _missing(value) for name, value in item.args.items()}
+            copy.args = {name: MISSING if name == "data" else _missing(value) for name, value in item.args.items()}
             copy.condition = False
             item.condition = True
             filled.append(copy)

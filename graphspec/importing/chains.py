@@ -11,6 +11,8 @@ from graphspec.importing.items import Block, Item
 
 #: The copies of a chain may differ in so many arguments: two copies in fewer.
 _MOST_DIFFERENT, _MOST_IN_TWO = 3, 2
+#: A list of so many characters is no value to be chosen by copy.
+_LONG = 100
 
 
 def collapse(item: Item) -> bool:
@@ -76,9 +78,15 @@ def _may_differ(items: Sequence[Item]) -> bool:
     patterns = [_pattern(_values(items, name)) for name in names]
     if any(isinstance(each.args[name], Each) for each in items for name in names):
         return False
+    if any(pattern != "one" and _is_long(items, name) for name, pattern in zip(names, patterns, strict=True)):
+        return False
     if len(items) > 2 and patterns.count("any") > 1:
         return False
     return len(patterns) - patterns.count("one") <= (_MOST_DIFFERENT if len(items) > 2 else _MOST_IN_TWO)
+
+
+def _is_long(items: Sequence[Item], name: str) -> bool:
+    return any(isinstance(value, list) and len(repr(value)) > _LONG for value in _values(items, name))
 
 
 def _values(items: Sequence[Item], name: str) -> list[Any]:
@@ -99,6 +107,8 @@ def _pattern(values: Sequence[Any]) -> str:
         return "one"
     if all(repr(value) == repr(values[1]) for value in values[1:]):
         return "first"
+    if all(repr(value) == repr(values[n % 2]) for n, value in enumerate(values)):
+        return "every other"
     return "any"
 
 

@@ -36,21 +36,6 @@ def numbers(tensor: Tensor, what: str) -> Any:
     return tensor.tolist()
 
 
-def different_rows(data: Tensor) -> list[tuple[Tensor, str]] | None:
-    """The rows of a tensor that are different, and which of them stands where, if both are few numbers.
-
-    A row is what follows the first dims, as many of them as make it shortest.
-    """
-    found: list[tuple[Tensor, str]] | None = None
-    least = MOST_NUMBERS
-    for dim in range(1, data.dim()):
-        rows, places = data.flatten(0, dim - 1).flatten(1).unique(dim=0, return_inverse=True)
-        if rows.numel() + places.numel() <= least:
-            least = rows.numel() + places.numel()
-            found = [(rows, "rows"), (places, "places")]
-    return found
-
-
 def is_left_out(model: nn.Module, name: str) -> bool:
     """Whether the state_dict leaves the buffer called `name` out."""
     return name not in model.state_dict()

@@ -23,8 +23,9 @@ from graphspec.ops import UnknownOp, lookup
 class Lowering(Lines):
     """Lowers those calls of one network on which `result` depends."""
 
-    def __init__(self, model: nn.Module, pairs: Sequence[Pair], result: Any) -> None:
+    def __init__(self, model: nn.Module, pairs: Sequence[Pair], result: Any, layout: bool = False) -> None:
         super().__init__()
+        self.layout = layout  # whether it is said where numbers are put in order in memory
         self.modules = dict(model.named_modules(remove_duplicate=False))
         for pair in pairs:
             self.second.update(zip(pair.first.outputs, pair.second.outputs, strict=True))
@@ -74,7 +75,7 @@ class Lowering(Lines):
             yield from drawn(self, pair)
         elif special:
             yield from special(self, pair)
-        elif name in SAME:
+        elif name in SAME and not (self.layout and name == "contiguous"):
             self.alias(pair)
         elif name in RESHAPES:
             yield self.reshape(pair)

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from graphspec.importing.bodies import Body, Line, Network, Out, dissolve, prune
 from graphspec.importing.declared import (
-    different_rows,
     first_names,
     is_frozen,
     is_left_out,
@@ -21,7 +20,15 @@ from graphspec.importing.declared import (
     numbers,
     tensor_arguments,
 )
-from graphspec.importing.forward_pass import MOST_NUMBERS, Frame, NotRecorded, Recording, Value
+from graphspec.importing.forward_pass import (
+    MOST_COMPUTED,
+    MOST_NUMBERS,
+    Frame,
+    NotRecorded,
+    Recording,
+    Value,
+    different_rows,
+)
 from graphspec.importing.ports import cross, give_names
 from graphspec.importing.sizes import sized_by
 from graphspec.importing.step import Step
@@ -77,7 +84,7 @@ class Scopes:
     def _enter(self, frame: Frame) -> None:
         """Which tree a frame belongs to: the innermost in which it is met for the first time, or a new one."""
         around = self.trees[frame.caller] if frame.caller else [self.root]
-        if frame.path in self.leaves:  # it is one layer, and its functions are its caller's
+        if self.in_leaf(frame.path):  # it is one layer, and its functions are its caller's
             self.trees[frame] = around
             return
         tree = next(tree for tree in around if tree.holds(frame.path))
@@ -94,9 +101,15 @@ class Scopes:
 
     def scope(self, frame: Frame) -> Body:
         """The body that the functions of `frame` are written in."""
-        while frame.path in self.leaves and frame.caller:
+        while self.in_leaf(frame.path) and frame.caller:
             frame = frame.caller
         return self.body(self.trees[frame][0], frame.path)
+
+    def in_leaf(self, path: str) -> bool:
+        """Whether the module at `path` is one layer, or stands in one."""
+        while path and path not in self.leaves:
+            path = _parent(path)
+        return bool(path)
 
     def body(self, tree: Tree, path: str) -> Body:
         """The body at `path`, made with those around it."""
@@ -136,8 +149,7 @@ class Scopes:
             scope.items.append(line)
             return line
         tree = next(tree for tree in self.trees[step.frame] if tree.holds(step.path))
-        dissolved = any(_parent(step.path) == p or _parent(step.path).startswith(f"{p}.") for p in self.leaves if p)
-        if step.path in tree.placed or dissolved:
+        if step.path in tree.placed or self.in_leaf(_parent(step.path)):
             line = Line(scope, kind, _hint(step.path), number, args=args, path=step.path)
             line.reuse = step.path if step.stateful else ""
         else:
@@ -167,7 +179,7 @@ class Scopes:
         owner, _, last = value.name.rpartition(".")
         tree = next((tree for tree in self._trees_around(user) if tree.holds(owner)), self.root)
         kind = "Parameter" if value.kind == "parameter" else "Buffer"
-        if any(owner == leaf or owner.startswith(f"{leaf}.") for leaf in self.leaves):
+        if self.in_leaf(owner):
             line = Line(user, kind, last, number - 0.5, reuse=value.name, path=value.name)
             user.items.append(line)
             return Out(line)
@@ -193,7 +205,8 @@ class Scopes:
         known = self.constants.get((user, value))
         if known is None:
             data = self.model.get_buffer(value.name) if value.data is None else value.data
-            rows = different_rows(data) if data.numel() > MOST_NUMBERS else None
+            most = MOST_NUMBERS if data.numel() > MOST_NUMBERS else MOST_COMPUTED
+            rows = different_rows(data, most) if data.numel() > most else None
             if rows is None:
                 known = self._buffer(data, "constant", user, number)
             else:

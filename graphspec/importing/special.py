@@ -178,7 +178,7 @@ def _moved(lines: Lines, pair: Pair) -> Iterator[Step]:
 
 def _variance(kind: str) -> Special:
     def lower(lines: Lines, pair: Pair) -> Iterator[Step]:
-        """By its older parameters too; of ``var_mean`` the variance alone: its mean has other bits than ``mean``."""
+        """By its older parameters too."""
         names = ["input", "dim", "unbiased", "keepdim"]
         args, _ = pair.args()
         if len(args) > 1 and isinstance(args[1], bool):
@@ -186,7 +186,7 @@ def _variance(kind: str) -> Special:
         given = lines.bound(pair, [*names, "correction"])
         more = {"dim": _dims(given.get("dim"), given["input"]), "keepdim": given.get("keepdim", False)}
         more["correction"] = given.get("correction", int(given.get("unbiased", True)))
-        yield lines.step(pair, kind, {"input": given["input"]}, more, [("", pair.first.outputs[0])])
+        yield lines.step(pair, kind, {"input": given["input"]}, more)
 
     return lower
 
@@ -237,7 +237,7 @@ SPECIAL: dict[str, Special] = {
     "rsub": _rsub, "cat": _cat, "concat": _cat, "concatenate": _cat, "pad": _pad,
     "interpolate": _interpolate, "repeat": _repeat, "bernoulli": drawn, "rand": drawn,
     "max": _extreme("max"), "min": _extreme("min"), "movedim": _moved, "moveaxis": _moved,
-    "var": _variance("var"), "std": _variance("std"), "var_mean": _variance("var"), "std_mean": _variance("std"),
+    **{kind: _variance(kind) for kind in ("var", "std", "var_mean", "std_mean")},
     **{kind: _from_sizes(kind) for kind in ("zeros", "ones", "new_zeros", "new_ones")},
     "arange": _arange, "meshgrid": _meshgrid, "invert": _not, "bitwise_not": _not, "rmatmul": _rmatmul,
     **dict.fromkeys(["to", "type", "float", "half", "bfloat16", "double", "long", "int", "bool", "type_as"], _to),

@@ -64,7 +64,7 @@ def _column(
     if copies:  # a variable's value is given where there is no copy to count
         of_copy = [[value[n] if isinstance(value, Each) else value for value in column] for n in range(copies)]
         return of_copies([_column(one, where, block, blocks, variables, values, names) for one in of_copy])
-    if (
+    if where[1] != "data" and (
         all(isinstance(value, list) and not isinstance(value, Each) for value in column)
         and len({len(value) for value in column}) == 1
     ):

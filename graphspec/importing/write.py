@@ -139,6 +139,10 @@ def _choice(values: Each) -> str:
         if (first, rest[0]) == (False, True):
             return "i > 0"
         return f"{_literal(first)} if i == 0 else {_literal(rest[0])}"
+    if all(repr(value) == repr(values[n % 2]) for n, value in enumerate(values)):
+        if (first, rest[0]) in ((True, False), (False, True)):
+            return f"i % 2 == {int(rest[0])}"
+        return f"{_literal(first)} if i % 2 == 0 else {_literal(rest[0])}"
     steps = {b - a for a, b in zip(values, rest, strict=False)} if all(type(v) is int for v in values) else set()
     if len(steps) == 1 and len(values) > 2:
         step = steps.pop()

@@ -159,3 +159,21 @@ def test_a_line_that_reads_its_own_size_is_refused() -> None:
     layers = {"fc": {"type": "Linear", "from": "x", "out_features": "${fc.shape[1]}"}}
     with pytest.raises(GraphspecError, match="not known here"):
         graphspec.compile({"graphspec": 1, "inputs": {"x": ["N", 8]}, "layers": layers})
+
+
+def test_a_tensor_is_tied_to_a_layer_whose_inputs_come_later() -> None:
+    block = {
+        "inputs": ["y", "z"],
+        "outputs": {"fc": "fc", "aside": "aside"},
+        "layers": {
+            "fc": {"type": "Linear", "from": "y", "out_features": 8},
+            "aside": {"type": "Linear", "from": "z", "out_features": 8, "tie": {"weight": "fc.weight"}},
+        },
+    }
+    layers = {
+        "pair": {"type": "Pair", "from": ["late", "x"]},
+        "late": {"type": "Linear", "from": "x", "out_features": 8},
+        "sum": {"type": "add", "from": ["pair.fc", "pair.aside"]},
+    }
+    module = graphspec.compile({"graphspec": 1, "inputs": {"x": ["N", 8]}, "layers": layers, "blocks": {"Pair": block}})
+    assert module.pair.fc.weight is module.pair.aside.weight

@@ -152,6 +152,9 @@ CASES: dict[str, tuple[Small, str]] = {
     "conditions and limits": (Small(lambda net, x: torch.where((x > 0) & ~(x > 1), x, 0.5).clamp(max=0.9)), "line"),
     "all is reduced": (Small(lambda net, x: (x - x.mean()) / (x.std() + x.max() - x.min() + x.sum())), "line"),
     "along dims": (Small(lambda net, x: torch.cat([torch.var_mean(x, 1)[0], x.amax(1), x.max(1)[0]])), "line"),
+    "by mean and deviation": (
+        Small(lambda net, x: (lambda std, mean: (x - mean) / std)(*torch.std_mean(x, 1, keepdim=True))), "line",
+    ),
     "sorted and summed up": (Small(lambda net, x: x.sort(dim=1, descending=True)[0].cumsum(1) + x.argsort(1)), "line"),
     "ids are laid out": (Small(lambda net, x: F.one_hot(x, 16).float() @ net.weight, weight=_parameter(16, 4)), "ids"),
     "casts to and fro": (Small(lambda net, x: (x.double() * 2).to(x.dtype) + (x > 0).long().float()), "line"),
@@ -189,6 +192,11 @@ CASES: dict[str, tuple[Small, str]] = {
     "a list of numbers becomes a tensor": (Small(lambda net, x: x * torch.tensor([1.0, 2.0] * 4)), "line"),
     "outer products": (Small(lambda net, x: (x[:, :, None] * x[:, None, :]).flatten(1)), "line"),
     "pooled": (Small(lambda net, x: F.avg_pool2d(F.max_pool2d(x, 2), 2) + x.mean((2, 3))[..., None, None]), "image"),
+    "numbers are put in order before they are summed up": (
+        Small(lambda net, x: F.adaptive_avg_pool2d(net.norm(x.movedim(1, -1)).movedim(-1, 1).contiguous(), 1),
+              norm=nn.LayerNorm(3)),
+        "image",
+    ),
     "gradients are stopped": (Small(lambda net, x: net.fc(x).detach() + x, fc=_linear()), "line"),
     "noise in training": (Small(lambda net, x: x + torch.randn_like(x) if net.training else x), "line"),
     "channels are shuffled": (

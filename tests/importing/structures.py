@@ -82,6 +82,37 @@ class Orthogonal(nn.Module):
         return self.fc(x)
 
 
+class Shifted(nn.Module):
+    """Every other block moves its input round, adds a mask, and moves it back; the masks are as long as the inputs."""
+
+    class Block(nn.Module):
+        def __init__(self, width: int, shift: int) -> None:
+            super().__init__()
+            self.fc, self.shift = nn.Linear(width, width), shift
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = torch.roll(x, -self.shift, 1) if self.shift else x
+            y = self.fc(y)
+            if self.shift:
+                y = y.masked_fill(torch.arange(x.shape[1]) % 3 == 0, -1.0)
+            y = y.softmax(-1)
+            return x + (torch.roll(y, self.shift, 1) if self.shift else y)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide = nn.ModuleList(self.Block(8, n % 2) for n in range(4))
+        self.down = nn.Linear(8, 6)
+        self.narrow = nn.ModuleList(self.Block(6, 2 * (n % 2)) for n in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.wide:
+            x = block(x)
+        x = self.down(x)
+        for block in self.narrow:
+            x = block(x)
+        return x
+
+
 class Routed(nn.Module):
     """Blocks in a row that take a mask beside, of which the first also is what all take after it; and layers."""
 
@@ -126,6 +157,35 @@ class Shared(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.blocks(x) + self.codebook(x)
+
+
+class Activated(nn.BatchNorm2d):
+    """A norm that is a function of its own weights, with an activation inside that is no layer of torch's."""
+
+    class Swish(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * x.sigmoid()
+
+    def __init__(self) -> None:
+        super().__init__(3)
+        self.act = self.Swish()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.num_batches_tracked.add_(1)
+        y = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, self.training, self.momentum)
+        return self.act(y)
+
+
+class Stem(nn.Module):
+    """It holds one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(3, 3, 3), Activated()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn(self.conv(x))
 
 
 class PartlyComputed(nn.Module):

@@ -37,11 +37,13 @@ CASES: dict[type[nn.Module], tuple[dict[str, Tensor], list[str]]] = {
         {"x": LINE},
         ['parametrize = "weight_norm"', '{ type = "weight_norm", dim = 1 }', '"spectral_norm", n_power_iterations = 2'],
     ),
+    structures.Shifted: ({"x": LINE}, ["repeat = 4", '"${i % 2 == 1}"', 'if = "${roll}"', 'data = "${data}"']),
     structures.Routed: (
         {"x": LINE},
         ['from = ["x", "scale"], repeat = 3', "out_features = 8, repeat = 3, freeze = true", 'inputs = ["x", "scale"]'],
     ),
     structures.Shared: ({"x": LINE}, ['reuse = "blocks.0.codebook"']),
+    structures.Stem: ({"x": IMAGE}, ['bn      = "BatchNorm2d"']),
     structures.PartlyComputed: ({"x": LINE}, ['type = "linear"']),
 }
 

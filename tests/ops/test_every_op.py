@@ -165,7 +165,10 @@ TABLE: dict[str, tuple[list[str] | dict[str, str], dict[str, Any]]] = {
         name: (["N H W"], {"dim": 1})
         for name in "softmax log_softmax argmax argmin prod cumsum cumprod any all max min".split()
     },
-    **{name: (["N H W"], {"dim": [1, 2]}) for name in "mean sum amax amin var std norm logsumexp".split()},
+    **{
+        name: (["N H W"], {"dim": [1, 2]})
+        for name in "mean sum amax amin var std var_mean std_mean norm logsumexp".split()
+    },
     "arange": ([], {"end": 7}),
     **{name: ([], {"size": [2, 3]}) for name in ("zeros", "ones")},
     "full": ([], {"size": [2, 3], "fill_value": 2}),

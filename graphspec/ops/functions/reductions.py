@@ -121,6 +121,26 @@ class Std(nn.Module):
         return torch.std(input, dim=dim, correction=correction, keepdim=keepdim)
 
 
+@function("var_mean", values={"var": (0,), "mean": (1,)}, sizes="anywhere")
+class VarMean(nn.Module):
+    """The variance along dim, divided by n - correction, and the mean."""
+
+    def forward(
+        self, input: Tensor, dim: list[int], correction: int = 1, keepdim: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        return torch.var_mean(input, dim=dim, correction=correction, keepdim=keepdim)
+
+
+@function("std_mean", values={"std": (0,), "mean": (1,)}, sizes="anywhere")
+class StdMean(nn.Module):
+    """The standard deviation along dim: the root of the variance, divided by n - correction; and the mean."""
+
+    def forward(
+        self, input: Tensor, dim: list[int], correction: int = 1, keepdim: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        return torch.std_mean(input, dim=dim, correction=correction, keepdim=keepdim)
+
+
 @function("max", values={"values": (0,), "indices": (1,)}, sizes="anywhere")
 class Max(nn.Module):
     """The greatest value along dim, and its index."""
