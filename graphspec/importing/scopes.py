@@ -29,6 +29,7 @@ from graphspec.importing.forward_pass import (
     Value,
     different_rows,
 )
+from graphspec.importing.inward import move_inward
 from graphspec.importing.ports import cross, give_names
 from graphspec.importing.sizes import sized_by
 from graphspec.importing.step import Step
@@ -76,6 +77,7 @@ class Scopes:
         dissolve(root)
         self._keep_unused(len(steps))
         prune(root)
+        move_inward(root, named.values())
         self._tie(root)
         self._connect(root, named)
         give_names(root, [*self.recording.inputs])

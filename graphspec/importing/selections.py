@@ -170,6 +170,15 @@ def put(lines: Lines, pair: Pair) -> Iterator[Step]:
     yield from _put(lines, pair, target, chain, value)
 
 
+def put_by_indices(lines: Lines, pair: Pair) -> Iterator[Step]:
+    """``index_put`` of one index tensor a dim, as ``x[…] = value``."""
+    given = lines.bound(pair, ["input", "indices", "values", "accumulate"])
+    items = tuple(slice(None) if item is None else item for item in given["indices"])
+    if given.get("accumulate") or _mask(items) is not None or sum(isinstance(item, Value) for item in items) != 1:
+        raise lines.lacks(pair)
+    yield from _put(lines, pair, given["input"], _chain(lines, pair, given["input"], items, items), given["values"])
+
+
 def _put(lines: Lines, pair: Pair, target: Value, chain: Sequence[Selection], value: Any) -> Iterator[Step]:
     """`target` with `value` where the chain selects."""
     steps, values = _selected(lines, pair, target, chain)

@@ -11,7 +11,7 @@ from graphspec.importing.drop_path import drawn
 from graphspec.importing.forward_pass import Value
 from graphspec.importing.functions import FUNCTIONS
 from graphspec.importing.pair import Pair
-from graphspec.importing.selections import indexed, put, written
+from graphspec.importing.selections import indexed, put, put_by_indices, written
 from graphspec.importing.spec_lines import Lines, Special
 from graphspec.importing.step import Step
 
@@ -231,7 +231,8 @@ def dtype_name(dtype: torch.dtype) -> str:
 
 
 SPECIAL: dict[str, Special] = {
-    "getitem": indexed, "setitem": put, "write": written, "copy": _copy, "zero": _filled, "fill": _filled,
+    "getitem": indexed, "setitem": put, "write": written, "index_put": put_by_indices,
+    "copy": _copy, "zero": _filled, "fill": _filled,
     "rdiv": _rdiv, "rtruediv": _rdiv, "T": _transposed, "mT": _transposed, "t": _transposed, "adjoint": _transposed,
     "squeeze": _squeeze, "norm": _norm, "mean": _reduce("mean"), "sum": _reduce("sum"),
     "rsub": _rsub, "cat": _cat, "concat": _cat, "concatenate": _cat, "pad": _pad,

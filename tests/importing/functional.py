@@ -183,6 +183,22 @@ CASES: dict[str, tuple[Small, str]] = {
     "attention by torch's function": (
         Small(lambda net, x: F.scaled_dot_product_attention(x, x, x, is_causal=True)), "sequence",
     ),
+    "attention by the function behind torch's layer": (
+        Small(
+            lambda net, x: F.multi_head_attention_forward(
+                x.transpose(0, 1), x.transpose(0, 1), x.transpose(0, 1), 8, 2, None, net.bias, None, None, False, 0.0,
+                net.out.weight, net.out.bias, use_separate_proj_weight=True, q_proj_weight=net.q.weight,
+                k_proj_weight=net.k.weight, v_proj_weight=net.v.weight, need_weights=False,
+            )[0],
+            q=nn.Linear(8, 8, False), k=nn.Linear(8, 8, False), v=nn.Linear(8, 8, False), out=nn.Linear(8, 8),
+            bias=_parameter(24),
+        ),
+        "sequence",
+    ),
+    "numbers are put where an index says": (
+        Small(lambda net, x: x.index_put((None, net.order), net.fc(x)), order=torch.tensor([2, 0]), fc=nn.Linear(8, 2)),
+        "line",
+    ),
     "gates of two halves": (Small(lambda net, x: F.glu(net.fc(x)) * F.silu(x[:, :4]), fc=_linear()), "line"),
     "norms by functions": (
         Small(lambda net, x: F.layer_norm(x, (8,), net.scale) + F.normalize(x, dim=1) + x.norm(dim=1, keepdim=True),

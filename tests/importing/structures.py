@@ -113,6 +113,21 @@ class Shifted(nn.Module):
         return x
 
 
+class ByParts(nn.Module):
+    """The network runs its head part by part, with functions between, and so a list of layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.ModuleDict({"norm": nn.LayerNorm(8), "fc": nn.Linear(8, 4)})
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.head["fc"](torch.tanh(self.head["norm"](x) * 2))
+        for layer in self.layers:
+            x = layer(x).relu()
+        return x
+
+
 class Routed(nn.Module):
     """Blocks in a row that take a mask beside, of which the first also is what all take after it; and layers."""
 

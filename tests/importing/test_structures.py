@@ -38,6 +38,7 @@ CASES: dict[type[nn.Module], tuple[dict[str, Tensor], list[str]]] = {
         ['parametrize = "weight_norm"', '{ type = "weight_norm", dim = 1 }', '"spectral_norm", n_power_iterations = 2'],
     ),
     structures.Shifted: ({"x": LINE}, ["repeat = 4", '"${i % 2 == 1}"', 'if = "${roll}"', 'data = "${data}"']),
+    structures.ByParts: ({"x": LINE}, ['head   = "Head"', 'relu   = "relu"', "[blocks.Layers.layers]"]),
     structures.Routed: (
         {"x": LINE},
         ['from = ["x", "scale"], repeat = 3', "out_features = 8, repeat = 3, freeze = true", 'inputs = ["x", "scale"]'],
