@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 from graphspec.importing.bodies import relative
 from graphspec.importing.copies import MISSING, Each
 from graphspec.importing.items import Block, Item, Text
+from graphspec.spec.expressions import ExpressionError, check_length
 
 #: A chain of so many copies may have variables for each of them.
 _MOST_BY_COPY = 4
@@ -36,7 +38,7 @@ def _row(item: Item, block: Block) -> Any:
     return (
         item.name, kind, _frozen(source), relative(item.reuse, block.path), item.keep, item.freeze,
         tuple(item.tie.items()), repr(item.parametrize), item.repeat, item.condition is not None,
-        tuple((name, "*" if name == "data" else _structure(value)) for name, value in sorted(item.args.items())),
+        tuple((name, (_data if name == "data" else _structure)(value)) for name, value in sorted(item.args.items())),
     )  # fmt: skip
 
 
@@ -58,6 +60,14 @@ def _frozen(source: Any) -> Any:
     if isinstance(source, dict):
         return tuple((key, _frozen(value)) for key, value in source.items())
     return tuple(source) if isinstance(source, list) else source
+
+
+def _data(value: Any) -> Any:
+    """Numbers of a Buffer, as many as a variable may hold, may be any."""
+    with contextlib.suppress(ExpressionError):
+        check_length(value)
+        return "*"
+    return "data", repr(value)
 
 
 def _structure(value: Any) -> Any:
