@@ -196,7 +196,8 @@ CASES: dict[str, tuple[Small, str]] = {
         "sequence",
     ),
     "numbers are put where an index says": (
-        Small(lambda net, x: x.index_put((None, net.order), net.fc(x)), order=torch.tensor([2, 0]), fc=nn.Linear(8, 2)),
+        Small(lambda net, x: x + net.table.index_put((net.order,), net.rows).sum(0),
+              table=_parameter(4, 8), rows=_parameter(2, 8), order=torch.tensor([2, 0])),
         "line",
     ),
     "gates of two halves": (Small(lambda net, x: F.glu(net.fc(x)) * F.silu(x[:, :4]), fc=_linear()), "line"),
