@@ -15,12 +15,16 @@ import graphspec.system  # before anything imports onnxruntime
 if TYPE_CHECKING:
     from graphspec.comparing import diff
     from graphspec.compiler import Network, build, load, shape
+    from graphspec.data.augment.own import transform
     from graphspec.data.place import DataPlace
     from graphspec.data.sources.user import dataset
     from graphspec.diagnostics import GraphspecError, GraphspecWarning, VerificationError
     from graphspec.importing import from_module
     from graphspec.ops import layer
     from graphspec.pipeline import compile, evaluate, export, find_lr, overfit_batch, predict, train, tune, verify
+    from graphspec.training.own.callback import callback
+    from graphspec.training.own.loss import loss
+    from graphspec.training.own.metric import metric
 
 __version__ = "0.1.0"
 
@@ -36,6 +40,10 @@ _HOMES = {
         "graphspec.data.place": "DataPlace",
         "graphspec.data.sources.user": "dataset",
         "graphspec.ops": "layer",
+        "graphspec.data.augment.own": "transform",
+        "graphspec.training.own.callback": "callback",
+        "graphspec.training.own.loss": "loss",
+        "graphspec.training.own.metric": "metric",
         "graphspec": "data",  # the room itself, which is called as a function
     }.items()
     for name in names.split()

@@ -29,6 +29,7 @@ from graphspec.scales import (
     Scale,
     Span,
 )
+from graphspec.system.own_parts import OwnParts
 
 #: How far above 1 a probability may be that was computed.
 _ROUNDING = 1e-4
@@ -43,6 +44,7 @@ class Targets(enum.Enum):
     SIGNS = "-1 or 1 for each value"
     SIDES = "-1 or 1 for each sample"
     VALUES = "floats of the output's shape"
+    OWN = "the data's own targets"
     LISTS = "the classes that apply, -1 behind them"
     NONE = "none"
 
@@ -114,8 +116,8 @@ class Loss:
     weights of the target's classes without those that are ignored, not over samples; ``reductions`` are the names of
     its means. ``applies`` are the layers that it contains (in lower case); ``instead`` is what to do where the output
     is not what it takes. ``balanced`` gives, from the classes' counts and the output's columns, the arguments that
-    ``weight = "balanced"`` stands for. One that ``reads_values`` in Python, or calls a function of the user's, may take
-    other operations in another step.
+    ``weight = "balanced"`` stands for. One of the user's own may be ``like`` one of torch's. One that ``reads_values``
+    in Python, or calls a function of the user's, may take other operations in another step.
     """
 
     targets: Targets
@@ -132,6 +134,7 @@ class Loss:
     balanced: Callable[[Tensor, int | None], dict[str, Tensor]] | None = None
     among: Span | Callable[[Mapping[str, Any]], Span] = ANY_NUMBER
     reads_values: bool = False
+    like: str = ""
 
     def scale(self, arguments: Mapping[str, Any]) -> Scale:
         """What its first output has to be, given the loss's `arguments`."""
@@ -146,7 +149,7 @@ _SOFTMAX, _SIGMOID = frozenset(["softmax", "softmax2d"]), frozenset(["sigmoid"])
 
 _SIDES = Span(only=(-1.0, 1.0))
 
-LOSSES: Mapping[str, Loss] = {
+LOSSES: dict[str, Loss] = {
     "CrossEntropyLoss": Loss(
         Targets.CLASSES,
         LOGITS_OF_CLASSES,
@@ -226,9 +229,15 @@ class Mean(nn.Module):
         return input.mean()
 
 
+#: Losses of the user's own, each with a row in ``LOSSES``.
+OWN: OwnParts[type[nn.Module]] = OwnParts(
+    "a loss", lambda name: "torch" if hasattr(nn, name) else "graphspec" if name == "mean" else ""
+)
+
+
 def loss_table() -> dict[str, type[nn.Module]]:
-    """Every loss that a spec may name: torch.nn's, and the mean of an output."""
-    return {name: getattr(nn, name) if hasattr(nn, name) else Mean for name in LOSSES}
+    """Every loss that a spec may name: torch.nn's, the mean of an output, and the user's own."""
+    return {name: OWN[name] if name in OWN else getattr(nn, name, Mean) for name in LOSSES}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -249,8 +258,11 @@ class Reading:
 
     @classmethod
     def of(cls, loss: str, arguments: Mapping[str, Any], classes: int | None, producer: str | None = None) -> Reading:
-        """As `loss` reads it. `producer` is the type of the layer that gives the output, where it is known."""
-        row = LOSSES.get(loss)
+        """As `loss` reads it. `producer` is the type of the layer that gives the output, where it is known.
+
+        Of a loss of the user's own that is not imported here, `arguments` say which one of torch's it is ``like``.
+        """
+        row = LOSSES.get(loss) or LOSSES.get(str(arguments.get("like")))
         if row is None:
             return cls(classes)
         probability = row.probability

@@ -10,8 +10,8 @@ import pytest
 import graphspec
 
 NAMES = """
-DataPlace GraphspecError GraphspecWarning Network VerificationError build compile data dataset diff evaluate export
-find_lr from_module layer load overfit_batch predict shape train tune verify
+DataPlace GraphspecError GraphspecWarning Network VerificationError build callback compile data dataset diff evaluate
+export find_lr from_module layer load loss metric overfit_batch predict shape train transform tune verify
 """.split()
 
 

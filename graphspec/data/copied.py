@@ -9,6 +9,7 @@ import torch
 
 from graphspec.data.augment import Augmentation, augmentation
 from graphspec.data.augment.follow import NOISE, VALUES
+from graphspec.data.augment.own import TRANSFORMS
 from graphspec.data.samples import Samples
 from graphspec.data.sources.source import Source
 from graphspec.diagnostics import fail
@@ -57,7 +58,8 @@ def corruptions(components: Sequence[Component]) -> tuple[Augmentation, ...]:
 def corruption(component: Component, at: tuple[str | int, ...]) -> Augmentation:
     """One entry of ``[data] corrupt``, at `at`."""
     found = augmentation(component, at)
-    if component.type not in VALUES | NOISE:
+    own = component.type in TRANSFORMS and not TRANSFORMS[component.type].geometry
+    if not own and component.type not in VALUES | NOISE:
         known = ", ".join(sorted(VALUES | NOISE))
         raise fail("bad-value", f"{component.type} moves pixels, and corrupt changes the input alone", at, known)
     return found

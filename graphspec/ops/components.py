@@ -10,14 +10,23 @@ from graphspec.diagnostics import Diagnostic, GraphspecError, Path, fail, quoted
 from graphspec.spec.base import Component
 
 T = TypeVar("T")
+#: What a user can add to.
+_ANYONES = ("loss", "metric", "callback", "augmentation", "data set")
 
 
 def choose(component: Component, table: Mapping[str, T], what: str, at: Path) -> T:
     """The entry of `table` that `component` names; `what` is what such entries are called (``"optimizer"``)."""
     if component.type not in table:
-        hint = suggest(component.type, table) or f"known: {', '.join(sorted(table))}"
+        hint = known_hint(component.type, table, what)
         raise fail("unknown-component", f"unknown {what} {quoted(component.type)}", at=at, hint=hint)
     return table[component.type]
+
+
+def known_hint(name: str, table: Collection[str], what: str) -> str:
+    """What else than `name` may be meant, of a `table` of such as `what` says."""
+    listed = f"known: {', '.join(sorted(table))}" if table else ""
+    own = "one of your own comes with --import FILE.py" if what in _ANYONES else ""
+    return suggest(name, table) or "; ".join(filter(None, (listed, own)))
 
 
 def construct(component: Component, function: Callable[..., T], at: Path, **given: Any) -> T:

@@ -14,6 +14,7 @@ from graphspec.ops.backbones import PREFIXES, backbones
 from graphspec.ops.functions import FUNCTIONS, Buffer, Function, Parameter
 from graphspec.ops.installed import installed, load
 from graphspec.ops.op import Op
+from graphspec.system.own_parts import OwnParts
 
 #: Modules that hold modules, or are bases of others: nothing that a line of a spec could construct.
 _NOT_LAYERS = frozenset(
@@ -39,7 +40,7 @@ _VALUES: dict[str, dict[str, tuple[int, ...]]] = {
 _VISION = ["StochasticDepth", "DropBlock2d", "DropBlock3d", "FrozenBatchNorm2d", "SqueezeExcitation", "MLP", "Permute"]
 
 Layer = TypeVar("Layer", bound=type[nn.Module])
-_custom: dict[str, Op] = {}
+_custom: OwnParts[Op] = OwnParts("a layer", lambda name: _owner(name))
 
 
 class UnknownOp(KeyError):
@@ -87,13 +88,17 @@ def layer(module: Layer, name: str = "") -> Layer:
     if not (inspect.isclass(module) and issubclass(module, nn.Module)):
         raise TypeError(f"a layer is a class of nn.Module, not {module!r}")
     name = name or module.__name__
-    if name in _core() or name in _VISION:
-        raise ValueError(f"{name} is torch's name; call the class something else")
-    other = _custom.get(name)
-    if other and other.origin != module.__module__:
-        raise ValueError(f"{name} is a layer of {other.origin} already; call the class something else")
-    _custom[name] = Op(name, module, origin=module.__module__)
+    _custom.add(module, Op(name, module, origin=module.__module__), name)
     return module
+
+
+def _owner(name: str) -> str:
+    return "torch" if name in _core() or name in _VISION else ""
+
+
+def own_layers() -> OwnParts[Op]:
+    """The layer types that are no one's but the user's, by name."""
+    return _custom
 
 
 @functools.cache

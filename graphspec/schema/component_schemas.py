@@ -9,6 +9,7 @@ from typing import Any
 
 from graphspec.data.augment import BATCHED, FROM_V2, MIXING, PER_SAMPLE
 from graphspec.data.augment.follow import NOISE, VALUES
+from graphspec.data.augment.own import TRANSFORMS as OWN_TRANSFORMS
 from graphspec.data.sources import sources
 from graphspec.data.text.tokenizer import TOKENIZERS
 from graphspec.data.transforms import TRANSFORMS
@@ -17,6 +18,7 @@ from graphspec.schema.argument_schema import documented, untyped
 from graphspec.schema.pieces import EXPRESSION, Schema, list_of, name_or_table, named, or_expression, sentence
 from graphspec.training.metrics.table import METRICS
 from graphspec.training.optim.optimizer import optimizer_table, scheduler_table
+from graphspec.training.own.callback import OWN as CALLBACKS
 
 #: Arguments that graphspec gives, and those that it fills in where the spec does not.
 _GIVEN = frozenset(
@@ -53,24 +55,26 @@ def component(key: str) -> Schema:
 def component_definitions() -> dict[str, Schema]:
     """A definition for each key of the spec that names components."""
     anything: Schema = {"type": ["string", "object"]}
-    return {"sampler": anything, "pruner": anything} | {
-        key: _component(table, _SHARED.get(key, {})) for key, table in _tables().items()
+    return {"sampler": anything, "pruner": anything, "callbacks": anything} | {
+        key: _component(table, _SHARED.get(key, {})) for key, table in _tables().items() if table
     }
 
 
 def _tables() -> Mapping[str, Table]:
     from torchvision.transforms import v2
 
+    own = {name: entry.make for name, entry in OWN_TRANSFORMS.items()}
     return {
         "dataset": sources(),
         "transforms": {name: cls.signature() for name, cls in TRANSFORMS.items()},
-        "augment": {**{name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)}, **BATCHED, **MIXING},
-        "corrupt": {name: getattr(v2, name) for name in sorted(VALUES | NOISE)},
+        "augment": {**{name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)}, **BATCHED, **MIXING, **own},
+        "corrupt": {**{name: getattr(v2, name) for name in sorted(VALUES | NOISE)}, **own},
         "tokenizer": TOKENIZERS,
         "loss": loss_table(),
         "optimizer": optimizer_table(),
         "scheduler": scheduler_table(),
         "metrics": {name: kind.formula for name, kind in METRICS.items()},
+        "callbacks": CALLBACKS,
         **_search_tables(),
     }
 

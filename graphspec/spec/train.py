@@ -25,6 +25,8 @@ class TrainSpec(SpecModel):
     ``thresholds = "validation"`` chooses for each of several labels that may apply the probability above which it does,
     by the best F1 of the validation part; otherwise that is a half.
 
+    ``callbacks`` are code of the user's, by ``@graphspec.callback``, that is told the figures of each epoch.
+
     ``engine`` is how a step is computed: ``"default"`` gives the textbook loop's numbers to the last bit, from a
     recording of the step where that is proven on the first batches; ``"eager"`` never records; ``"traced"`` also takes
     fused optimiser kernels (losses within 1e-6); ``"compiled"`` is ``torch.compile``. ``precision`` is that of the
@@ -37,6 +39,7 @@ class TrainSpec(SpecModel):
     optimizer: Component = Component(type="Adam")
     scheduler: Component | None = None
     metrics: tuple[Component, ...] = ()
+    callbacks: tuple[Component, ...] = ()
     monitor: str | None = None
     memory_format: Literal["contiguous_format", "channels_last"] = "contiguous_format"
     accumulate: Annotated[int, Field(ge=1)] = 1

@@ -15,6 +15,7 @@ from graphspec.training.metrics.metric_set import check_metric
 from graphspec.training.metrics.names import LOSS, names_of
 from graphspec.training.optim.build_objective import check_loss, placed
 from graphspec.training.optim.optimizer import Schedule, build_optimizer
+from graphspec.training.own.callback import check_callback
 
 #: Updates in an epoch, for a scheduler whose plan is only looked at.
 _STEPS = 100
@@ -26,6 +27,7 @@ def check_settings(settings: TrainSpec, outputs: Sequence[str]) -> list[Diagnost
     return faults_in(
         functools.partial(_check_losses, settings, tuple(outputs)),
         *(functools.partial(_check_metric, component, at, outputs) for component, at in metrics),
+        *(functools.partial(check_callback, c, ("train", "callbacks", i)) for i, c in enumerate(settings.callbacks)),
         functools.partial(_check_monitor, settings),
         functools.partial(_check_updates, settings),
     )

@@ -26,6 +26,7 @@ from graphspec.training.engine.threads import restored_threads
 from graphspec.training.evaluate.evaluate import evaluate_run
 from graphspec.training.fit import Fit
 from graphspec.training.learner import Learner
+from graphspec.training.own.callback import Callbacks
 from graphspec.training.plots import run_plots
 from graphspec.training.prepare import (
     choose_device,
@@ -78,11 +79,15 @@ def train(
         flag = where.stop_flag(stack.enter_context(stop_flag()))
         if not resume:  # a run that goes on takes up the count that it began with
             where.threads(flops_of_a_step(learner, network.shaped, batches))
-        saver, reporter = where.saver(learner, network.spec, samples, folder), where.reporter(reporter)
+        saver, callbacks = where.saver(learner, network.spec, samples, folder), _callbacks(network, folder)
+        reporter = where.reporter(callbacks.beside(reporter))
+        stack.callback(callbacks.end)
         new = not _taken_up(where, learner, saver, resume)
         choice = where.choose(learner, settings, batches, (epochs - learner.epoch) * len(batches))
         learner.engine = choice.engine
         saver.say(choice, settings, reporter)
+        if not new:
+            saver.say_what_is_own(reporter)
         if new:
             saver.say_columns(reporter)
             where.once(partial(saver.begin, reporter))
@@ -94,10 +99,17 @@ def train(
         evaluation = _evaluation(learner, judge, samples, folder) if where.first and options.evaluated else None
         if where.first:
             folder.finish()
+        callbacks.end(evaluation.parts if evaluation else None)
     report = _report(learner, folder, samples, evaluation)
     if where.first and report.advice:
         warn("not-learning", report.advice, at=("train",))
     return report
+
+
+def _callbacks(network: Network, folder: RunFolder) -> Callbacks:
+    """What ``[train] callbacks`` names."""
+    plain = network.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return Callbacks(settings_of(network.spec).callbacks, folder.path, plain)
 
 
 def _processes(options: RunOptions, outputs: int, stack: contextlib.ExitStack) -> OneProcess:

@@ -17,11 +17,12 @@ from graphspec.data import DataSet, load, memory
 from graphspec.data.sources import user
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.data import DataSpec
+from graphspec.system.own_parts import OwnParts
 
 
 @pytest.fixture(autouse=True)
 def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user, "_classes", {})
+    monkeypatch.setattr(user, "_classes", OwnParts(user._classes.kind, user._classes.taken))
 
 
 class Pictures:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import graphspec
 from graphspec.module import build
 from graphspec.shapes import ShapedGraph
+from graphspec.system.own_parts import OwnParts
 
 RESIDUAL = """
 graphspec = 1
@@ -158,7 +159,7 @@ def test_init_and_freeze() -> None:
 def test_a_custom_layers_arguments_are_inferred(monkeypatch: pytest.MonkeyPatch) -> None:
     from graphspec.ops import table
 
-    monkeypatch.setattr(table, "_custom", {})
+    monkeypatch.setattr(table, "_custom", OwnParts(table._custom.kind, table._custom.taken))
 
     @graphspec.layer
     class ScaledConv(nn.Module):

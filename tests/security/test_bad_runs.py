@@ -20,6 +20,7 @@ import torch
 from graphspec.data import memory
 from graphspec.data.sources import user
 from graphspec.diagnostics import GraphspecError
+from graphspec.system.own_parts import OwnParts
 from graphspec.training.run import checkpoint
 from graphspec.training.run.run_folder import RunFolder
 from graphspec.training.run.tensor_files import tensors_to_bytes
@@ -119,7 +120,7 @@ epochs = 3
 
 
 def test_a_killed_worker_ends_the_run_which_then_goes_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user, "_classes", {})
+    monkeypatch.setattr(user, "_classes", OwnParts(user._classes.kind, user._classes.taken))
     monkeypatch.setattr(memory, "budget", lambda: 0)  # so that samples are read batch by batch
     Path("dying.py").write_text(DYING)
     started = time.monotonic()

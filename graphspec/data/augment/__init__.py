@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from graphspec.data.augment import colour, crop, mix, noise, resized, rotate
+from graphspec.data.augment import colour, crop, mix, noise, own, resized, rotate
 from graphspec.data.augment.base import Augmentation, PerSample
 from graphspec.data.augment.mix import Mix
 from graphspec.data.seeds import generator
@@ -99,8 +99,12 @@ def augmentation(component: Component, at: Path) -> Augmentation:
     """One entry of ``[data] augment``, whose arguments are at `at`; not MixUp nor CutMix."""
     from torchvision.transforms import v2
 
+    if component.type in own.TRANSFORMS:
+        return own.own_augmentation(component, at)
     check_numbers(component, at)
-    table: dict[str, Any] = {name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)} | BATCHED | MIXING
+    table: dict[str, Any] = (
+        {name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)} | BATCHED | MIXING | own.TRANSFORMS
+    )
     chosen = choose(component, table, "augmentation", at)
     if component.type in BATCHED:
         return construct(component, chosen, at)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from graphspec.data.augment.base import Augmentation, Geometry, PerSample
+from graphspec.data.augment.own import TRANSFORMS
 from graphspec.data.samples import Samples
 from graphspec.data.streamed import OnDisk
 from graphspec.data.transforms import SizeTransforms, to_float
@@ -105,6 +106,8 @@ def say_what_stays(
 
 def _reason(name: str, kind: Kind, size: tuple[int, ...], sizes: set[tuple[int, ...]]) -> str:
     """Why `name` cannot be applied where a target of `kind` and `size` belongs to images of `sizes`, else empty."""
+    if name in TRANSFORMS and kind != "same":
+        return _own_reason(TRANSFORMS[name].geometry, kind, sizes == {size})
     if kind == "same":
         return "noise on both is another noise on each, and on the input alone it is another task" * (name in NOISE)
     if name in DRAWN:
@@ -121,6 +124,15 @@ def _reason(name: str, kind: Kind, size: tuple[int, ...], sizes: set[tuple[int, 
     if not GEOMETRY[name] or (name in _CUTTING and not whole) or size[0] * width != size[1] * height:
         return f"it is {size[0]} × {size[1]} and the image {height} × {width}"
     return ""
+
+
+def _own_reason(geometry: bool | None, kind: Kind, fits: bool) -> str:
+    """The same of a transform of the user's own, which is called for one image at a time."""
+    if geometry is None:
+        return "whether it moves pixels is not known: @graphspec.transform(geometry=True) or False says so"
+    if geometry:
+        return "" if fits else "it is of another size than the image"
+    return "whether its values change too is not known" * (kind == "image")
 
 
 def _left_behind(name: str, target: str, reason: str, at: Path) -> GraphspecError:

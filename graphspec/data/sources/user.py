@@ -14,11 +14,12 @@ from graphspec.data.sources.builtin import SOURCES
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.transforms import SizeTransforms
 from graphspec.diagnostics import GraphspecError, fail, quoted
+from graphspec.system.own_parts import OwnParts
 
 #: Constructor arguments that graphspec gives; ``train`` and ``split`` are how torchvision's classes name a part.
 _GIVEN = ("root", "train", "split", "download")
 _AT = ("data", "dataset")
-_classes: dict[str, type] = {}
+_classes: OwnParts[type] = OwnParts("a data set", lambda name: "graphspec" if name in SOURCES else "")
 
 Class = TypeVar("Class", bound=type)
 
@@ -37,13 +38,13 @@ def dataset(cls: Class) -> Class:
     """
     if not inspect.isclass(cls) or not hasattr(cls, "__getitem__") or not hasattr(cls, "__len__"):
         raise TypeError(f"a data set is a class with __len__ and __getitem__, not {cls!r}")
-    name, other = cls.__name__, _classes.get(cls.__name__)
-    if name in SOURCES:
-        raise ValueError(f"{name} is graphspec's name; call the class something else")
-    if other is not None and other.__module__ != cls.__module__:
-        raise ValueError(f"{name} is a data set of {other.__module__} already; call the class something else")
-    _classes[name] = cls
+    _classes.add(cls, cls)
     return cls
+
+
+def own_datasets() -> OwnParts[type]:
+    """The classes that have been imported, by name."""
+    return _classes
 
 
 def user_sources() -> Mapping[str, Callable[..., Source]]:

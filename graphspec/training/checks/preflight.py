@@ -102,7 +102,7 @@ def _check_output(term: Term, output: Tensor, target: Tensor, data: DataSet) -> 
     if count == 1:
         message = f"every sample of {data.name} is of one class, {quoted(data.labels[str(term.target)][0])}"
         raise fail("class-count", message, at=("data", "dataset"), hint="to tell classes apart takes two of them")
-    one_column = count == 2 and term.row.targets is not Targets.CLASSES
+    one_column = count == 2 and term.row.targets not in (Targets.CLASSES, Targets.OWN)
     widths = [1, count] if one_column else [count]
     places = target.shape[1:]
     if output.ndim < 2 or output.shape[1] not in widths or output.shape[2:] != places:

@@ -164,7 +164,7 @@ def _checked(component: Component, name: MetricName, objective: Objective, at: P
     kind, arguments = check_metric(component, at)
     term = _term(component, objective, at)
     fits = kind.of_labels and term.reading.labels is not None
-    if not fits and kind.for_classes != (term.classes is not None):
+    if not fits and kind.for_classes not in (None, term.classes is not None):
         task = "classes" if kind.for_classes else "regression"
         hint = (
             "in [data] dataset, classes = true reads a target of whole numbers as classes" if kind.for_classes else ""

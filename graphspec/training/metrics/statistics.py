@@ -108,6 +108,37 @@ class Scores:
         self.outputs, self.targets = ([state["outputs"]], [state["targets"]]) if state else ([], [])
 
 
+class Whole:
+    """Every output and target as it is, on the CPU, for metrics of the user's own."""
+
+    def __init__(self, term: Term, device: torch.device) -> None:
+        self._outputs: list[Tensor] = []
+        self._targets: list[Tensor] = []
+
+    @property
+    def output(self) -> Tensor:
+        """All outputs so far, ``N × …``."""
+        return torch.cat(self._outputs)
+
+    @property
+    def target(self) -> Tensor:
+        """Their targets, ``N × …``."""
+        return torch.cat(self._targets)
+
+    def update(self, output: Tensor, target: Tensor) -> None:
+        """Keep a batch; `output` may be written over."""
+        self._outputs.append(output.to("cpu", copy=True))
+        self._targets.append(target.to("cpu", copy=True))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What was kept so far."""
+        return {"outputs": self.output, "targets": self.target} if self._outputs else {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from what was kept earlier."""
+        self._outputs, self._targets = ([state["outputs"].cpu()], [state["targets"].cpu()]) if state else ([], [])
+
+
 class Moments:
     """By output column, in float64: count, error², |error|, the target's mean, and its squared distances from that.
 
@@ -143,4 +174,4 @@ def _merged(a: Tensor, b: Tensor) -> Tensor:
     return torch.stack([count, a[1] + b[1], a[2] + b[2], mean, spread])
 
 
-Statistic = Confusion | LabelCounts | Scores | Moments
+Statistic = Confusion | LabelCounts | Scores | Whole | Moments

@@ -11,7 +11,8 @@ from graphspec.training.metrics.statistics import Confusion, Moments, Scores, St
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Kind:
-    """A metric: the statistic it reads, its formula, which way is better, and whether it is for classes, needs their
+    """A metric: the statistic it reads, its formula, which way is better, and whether it is for classes (None: for
+    whatever there is), needs their
     probabilities, and has no value where one of them does not occur, or where there are fewer samples than ``fewest``.
     ``of_labels``: it is also for labels of which several may apply.
     """
@@ -19,14 +20,14 @@ class Kind:
     statistic: type[Statistic]
     formula: Callable[..., float]
     higher_is_better: bool = True
-    for_classes: bool = True
+    for_classes: bool | None = True
     of_probabilities: bool = False
     of_every_class: bool = False
     fewest: int = 1
     of_labels: bool = False
 
 
-METRICS = {
+METRICS: dict[str, Kind] = {
     "accuracy": Kind(Confusion, scores.accuracy, of_labels=True),
     "precision": Kind(Confusion, scores.precision, of_labels=True),
     "recall": Kind(Confusion, scores.recall, of_labels=True),

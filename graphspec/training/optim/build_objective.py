@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.diagnostics import Path, fail, quoted, suggest
-from graphspec.losses import LOSSES, Reading, Targets, loss_table
-from graphspec.ops.components import choose, construct
+from graphspec.losses import LOSSES, OWN, Reading, Targets, loss_table
+from graphspec.ops.components import choose, construct, known_hint
 from graphspec.spec.base import Component
 from graphspec.training.optim.objective import Objective, Term
 from graphspec.training.optim.targets import preparation
 
 #: Keys of a loss that are not arguments of torch's.
-OWN_KEYS = ("output", "target", "factor")
+OWN_KEYS = ("output", "target", "factor", "like")
 #: Arguments of torch's losses that are tensors.
 _TENSORS = ("weight", "pos_weight")
 AT = ("train", "loss")
@@ -87,12 +87,14 @@ def check_loss(component: Component, outputs: tuple[str, ...], at: Path) -> None
     loss, own = _parted(component)
     _outputs(loss.type, own.get("output"), outputs, at)
     _factor(own.get("factor", 1.0), at)
+    _check_like(loss.type, own.get("like"), at)
     _module(loss, Target(None, lambda: torch.ones(2)), None, at)
 
 
 def _parted(component: Component) -> tuple[Component, dict[str, Any]]:
-    """A loss with torch's arguments alone, and the keys of our own."""
-    own = {key: component.args[key] for key in OWN_KEYS if key in component.args}
+    """A loss with torch's arguments alone, and the keys of our own; ``like`` is noted of a user's loss alone."""
+    of_torch = component.type in LOSSES and component.type not in OWN
+    own = {key: component.args[key] for key in OWN_KEYS if key in component.args and not (of_torch and key == "like")}
     rest = {key: value for key, value in component.args.items() if key not in own}
     return Component.model_construct(type=component.type, args=rest), own
 
@@ -103,8 +105,7 @@ def _module(component: Component, about: Target, columns: int | None, at: Path) 
     if name not in known and name in _other_losses():
         raise fail("bad-loss", f"{name} does not take outputs and a target alone", at=at)
     if name not in known:
-        hint = suggest(name, known) or f"known: {', '.join(sorted(known))}"
-        raise fail("bad-loss", f'unknown loss "{name}"', at=at, hint=hint)
+        raise fail("bad-loss", f"unknown loss {quoted(name)}", at=at, hint=known_hint(name, known, "loss"))
     if component.args.get("reduction", "mean") not in LOSSES[name].reductions:
         raise fail("bad-loss", "the loss of a batch is its mean", at=(*at, "reduction"), hint="remove reduction")
     for old in ("size_average", "reduce"):  # torch's, from before there was a reduction
@@ -122,6 +123,7 @@ def _term(
 ) -> Term:
     component, own = _parted(component)
     name, classes, factor = component.type, about.classes, _factor(own.get("factor", 1.0), at)
+    _check_like(name, own.get("like"), at)
     loss = _module(component, about, head.columns, at)
     if classes is None and target is not None and LOSSES[name].targets in (Targets.CLASSES, Targets.SIGNS):
         raise fail("bad-loss", f"{name} is for classes, the data set has none", at=at, hint=_FOR_CLASSES)
@@ -204,7 +206,7 @@ def _other_output(
         return None
     if named in names:
         raise fail("bad-loss", f"the output {quoted(named)} is compared with itself", at=(*at, "target"))
-    if LOSSES[loss].targets is not Targets.VALUES and loss != "CrossEntropyLoss":
+    if LOSSES[loss].targets not in (Targets.VALUES, Targets.OWN) and loss != "CrossEntropyLoss":
         message = f"{loss} compares with {LOSSES[loss].targets.value}, which the output {quoted(named)} is not"
         raise fail("bad-loss", message, at=(*at, "target"))
     return str(named)
@@ -226,6 +228,13 @@ def _target(
         raise fail("field-mismatch", f"the output {quoted(output)} has no field in the data, which have {has}", at=at)
     hint = suggest(str(named), fields) or f"they have {has}"
     raise fail("field-mismatch", f"the data have no field {quoted(str(named))}", at=(*at, "target"), hint=hint)
+
+
+def _check_like(loss: str, named: Any, at: Path) -> None:
+    """`named` is noted in a run; what a loss is like is said where it is written."""
+    if named is not None and loss in OWN and named != LOSSES[loss].like:
+        like = LOSSES[loss].like or "no loss of torch"
+        raise fail("bad-loss", f"{loss} is like {like}, not {quoted(str(named))}", at=(*at, "like"), hint="remove it")
 
 
 def _factor(value: Any, at: Path) -> float:

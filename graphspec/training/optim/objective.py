@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.diagnostics import fail
-from graphspec.losses import LOSSES, Loss, Reading
+from graphspec.losses import LOSSES, OWN, Loss, Reading
 from graphspec.scales import Scale, Span
 from graphspec.system.out_of_memory import is_out_of_memory
 
@@ -87,13 +87,17 @@ class Term:
 
         Raises ``GraphspecError`` where torch's loss refuses an output or a target.
         """
+        own = self.name in OWN
         try:
             loss = self._of(output, target)
-        except (RuntimeError, ValueError, IndexError) as error:
-            if is_out_of_memory(error):
+        except Exception as error:
+            if is_out_of_memory(error) or not (own or isinstance(error, RuntimeError | ValueError | IndexError)):
                 raise
             hint = self.row.instead if any(words in str(error) for words in _OUT_OF_RANGE) else ""
             raise fail("bad-loss", f"{self.name} cannot be computed: {error}", ("train", "loss"), hint) from error
+        if own and not (isinstance(loss, Tensor) and loss.ndim == 0 and loss.is_floating_point()):
+            given = f"a tensor {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
+            raise fail("bad-loss", f"{self.name} gives {given}, not the mean of a batch, a scalar", ("train", "loss"))
         return loss if self.factor == 1 else loss * self.factor
 
     def _of(self, output: Values, target: Values) -> Tensor:
@@ -119,7 +123,7 @@ class Term:
         """Of a pair, the samples that the loss does not ignore; of one with positions, those, ``positions × C``."""
         if not self.ignores or truth.is_floating_point():
             return output, truth
-        ignored: Any = self.loss.ignore_index
+        ignored: Any = self.arguments["ignore_index"]
         counts = truth != ignored
         return (output, truth) if counts.all() else (output.movedim(1, -1)[counts], truth[counts])
 

@@ -16,7 +16,7 @@ def preparation(targets: Targets, classes: int | None) -> Callable[[Tensor, Tens
         return _as_sides
     if targets is Targets.LISTS:
         return _as_lists
-    if classes is None or targets is Targets.CLASSES:
+    if classes is None or targets in (Targets.CLASSES, Targets.OWN):
         return _as_it_is
     return _as_signs if targets is Targets.SIGNS else _as_values
 

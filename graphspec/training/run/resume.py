@@ -8,8 +8,10 @@ from typing import Any
 from graphspec.diagnostics import Diagnostic, GraphspecError, fail, warn
 from graphspec.training.learner import Learner
 
-#: What may change: how long to train, where the files are, what is exported, and the name.
-_FREE = (("train", "epochs"), ("data", "root"), ("export",), ("name",), ("variants",), ("tune",))
+#: What may change: how long to train, where the files are, what is exported, who is told, and the name.
+_FREE = (
+    ("train", "epochs"), ("train", "callbacks"), ("data", "root"), ("export",), ("name",), ("variants",), ("tune",),
+)  # fmt: skip
 #: What a part of a state that is not as it was saved may raise.
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError)
 
@@ -52,6 +54,10 @@ def check_same_run(saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
             "checkpoint-mismatch",
             f"{', '.join(changed)} changed since the run began: what follows is not bit-identical",
         )
+    own = [part for part, text in now.get("own", {}).items() if saved.get("own", {}).get(part, text) != text]
+    if own:
+        message = f"the code of {', '.join(own)} changed since the run began: what follows is not bit-identical"
+        warn("checkpoint-mismatch", message)
 
 
 def _differences(a: Any, b: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:

@@ -16,6 +16,8 @@ from graphspec.spec.model import NetworkSpec
 from graphspec.spec.train import TrainSpec
 from graphspec.training.engine.protocol import Choice
 from graphspec.training.learner import Learner
+from graphspec.training.own.loss import noted
+from graphspec.training.own.used import own_code
 from graphspec.training.run import checkpoint
 from graphspec.training.run.reporter import Reporter
 from graphspec.training.run.run_folder import RunFolder, as_json, environment
@@ -38,6 +40,7 @@ class Saver:
             "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
             "data": data.fingerprint,
             "environment": self.environment,
+            "own": own_code(spec),
         }
         self.learned = Learned.of(data)
         self._saved = time.perf_counter()
@@ -51,6 +54,12 @@ class Saver:
             warn("not-recorded", f"{choice.reason}: every step runs as it is written", at=("train", "engine"))
         elif asked == "default":
             reporter.note(str(choice))
+
+    def say_what_is_own(self, reporter: Reporter) -> None:
+        """Say, of a run that goes on, which code of the user's it depends on."""
+        if self.run["own"]:
+            names = ", ".join(self.run["own"])
+            reporter.note(f"code of your own ({names}) goes on bit for bit only where it keeps nothing itself")
 
     def say_columns(self, reporter: Reporter) -> None:
         """Say what was decided about each column of a table; the run keeps it in ``learned.json``."""
@@ -67,7 +76,7 @@ class Saver:
         The mark comes first: a run that is killed between them can be resumed, and writes all of them again. `reporter`
         is told where a run is kept that was there before.
         """
-        mark, spec = as_json(self.environment), dump(self.spec).encode()
+        mark, spec = as_json(self.environment), dump(noted(self.spec)).encode()
         kept = self.folder.begin({"environment.json": mark, **self.learned.files, "spec.toml": spec})
         if kept is not None and reporter is not None:
             reporter.note(f"the run that was in {self.folder.path} is kept in {kept} until this one has ended")

@@ -1,0 +1,288 @@
+"""Losses, metrics, callbacks and transforms of the user's own: registered, checked, trained with, resumed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import graphspec
+from graphspec import losses
+from graphspec.data import load
+from graphspec.data.augment import own as own_transforms
+from graphspec.data.transforms import to_float
+from graphspec.diagnostics import GraphspecError, GraphspecWarning
+from graphspec.schema import json_schema
+from graphspec.spec.data import DataSpec
+from graphspec.training.metrics import table
+from graphspec.training.own import callback as own_callbacks
+from graphspec.training.own import metric as own_metrics
+
+EXAMPLES = Path(__file__).parent / "trackers.py"
+#: Ten lines each, as specs/README.md says.
+PACKAGES = {"MLflow": "mlflow", "Wandb": "wandb", "Trackio": "trackio", "Lines": "json"}
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    tables: list[dict[str, Any]] = [
+        losses.LOSSES, losses.OWN, table.METRICS, own_metrics.OWN, own_callbacks.OWN, own_transforms.TRANSFORMS,
+    ]  # fmt: skip
+    before = [dict(each) for each in tables]
+    yield
+    for each, was in zip(tables, before, strict=True):
+        for name in each.keys() - was.keys():
+            del each[name]
+
+
+def focal(output: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
+    """The focal loss (Lin et al. 2017)."""
+    log = output.log_softmax(1).gather(1, target.unsqueeze(1))[:, 0]
+    return (-((1 - log.exp()) ** gamma) * log).mean()
+
+
+class Smooth(nn.Module):
+    """Cross entropy as a class of one's own."""
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.own = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        return self.own(output, target)
+
+
+def test_a_loss_of_ones_own_trains_as_torchs_does(digits: Any, fit: Any, tmp_path: Path) -> None:
+    """A focal loss with gamma 0, and a class around torch's, are cross entropy: history and weights say so."""
+    graphspec.loss(like="CrossEntropyLoss")(focal)
+    graphspec.loss(like="CrossEntropyLoss")(Smooth)
+    theirs = fit(digits, tmp_path / "torch")
+    for name, loss in (("focal", {"type": "focal", "gamma": 0.0}), ("class", "Smooth")):
+        digits["train"]["loss"] = loss
+        ours = fit(digits, tmp_path / name)
+        assert ours.metrics["test"] == pytest.approx(theirs.metrics["test"], abs=2e-6)
+
+
+def test_without_like_the_target_is_as_the_data_have_it(digits: Any, fit: Any) -> None:
+    seen: list[torch.dtype] = []
+
+    @graphspec.loss
+    def own(output: Tensor, target: Tensor) -> Tensor:
+        seen.append(target.dtype)
+        return nn.functional.cross_entropy(output, target)
+
+    digits["train"] |= {"loss": "own", "metrics": ["accuracy"]}
+    assert fit(digits).metrics["test"]["accuracy"] > 0.5
+    assert set(seen) == {torch.int64}
+
+
+def test_a_metric_of_ones_own_sees_all_samples_at_once(digits: Any, fit: Any) -> None:
+    counts: list[int] = []
+
+    @graphspec.metric
+    def share(outputs: Tensor, targets: Tensor, k: int = 1) -> float:
+        counts.append(len(targets))
+        return float((outputs.topk(k).indices == targets.unsqueeze(1)).any(1).double().mean())
+
+    digits["train"]["metrics"] = ["accuracy", "share", {"type": "top_k_accuracy", "k": 3}, {"type": "share", "k": 3}]
+    digits["train"]["monitor"] = "share"
+    report = fit(digits)
+    for row in report.metrics.values():
+        assert (row["share"], row["share_3"]) == pytest.approx((row["accuracy"], row["top_k_accuracy"]), abs=1e-12)
+    assert counts[0] == 1294  # the training part
+    assert report.monitor == "share"
+
+
+def test_callbacks_see_epochs_and_figures(digits: Any, fit: Any, tmp_path: Path) -> None:
+    told: list[Any] = []
+
+    @graphspec.callback
+    class Told:
+        def __init__(self, word: str = "") -> None:
+            self.word = word
+
+        def start(self, run: Any) -> None:
+            told.append((self.word, run.name, run.epochs_done, run.spec["train"]["epochs"]))
+
+        def epoch(self, figures: dict[str, float]) -> None:
+            told.append(figures["epoch"])
+
+        def end(self, figures: dict[str, float]) -> None:
+            told.append(figures["test_accuracy"])
+
+    @graphspec.callback
+    def each(figures: dict[str, float], key: str = "lr") -> None:
+        told.append(figures[key])
+
+    digits["train"] |= {"epochs": 2, "callbacks": [{"type": "Told", "word": "x"}, {"type": "each", "key": "step"}]}
+    report = fit(digits)
+    assert told == [("x", "run", 0, 2), 1, 11, 2, 22, report.metrics["test"]["accuracy"]]
+
+
+def test_a_callback_that_fails_in_an_epoch_is_left_out(digits: Any, fit: Any) -> None:
+    calls: list[int] = []
+
+    @graphspec.callback
+    def broken(figures: dict[str, float]) -> None:
+        calls.append(1)
+        raise OSError("no server")
+
+    digits["train"]["callbacks"] = ["broken"]
+    with pytest.warns(GraphspecWarning, match='"broken" fails with OSError: no server; it is told nothing more'):
+        report = fit(digits)
+    assert (len(calls), report.epochs) == (1, 3)
+
+
+def test_a_transform_of_ones_own_augments_by_seed_and_batch(digits: Any, fit: Any, tmp_path: Path) -> None:
+    @graphspec.transform
+    def shade(image: Tensor, least: float = 0.5) -> Tensor:
+        return image * (least + (1 - least) * torch.rand(()))
+
+    digits["data"]["augment"] = [{"type": "shade", "least": 0.8}]
+    first, second = (fit(digits, tmp_path / name).history for name in ("one", "two"))
+    digits["data"]["augment"] = []
+    plain = fit(digits, tmp_path / "three").history
+    losses = [[row["train_loss"] for row in history] for history in (first, second, plain)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+@pytest.mark.parametrize("geometry", [None, False, True])
+def test_a_mask_follows_a_transform_that_moves_pixels(geometry: bool | None) -> None:
+    """Said to move pixels it takes the mask along, said not to the mask stays; unsaid it is refused."""
+
+    @graphspec.transform(geometry=geometry)
+    def flip(image: Tensor) -> Tensor:
+        return image.flip(-1) if torch.rand(()) < 2 else image
+
+    data = {"dataset": {"type": "shapes", "samples": 20, "size": 8}, "augment": ["flip"], "batch_size": 4}
+    spec = DataSpec.model_validate(data)
+    if geometry is None:
+        with pytest.raises(GraphspecError, match="whether it moves pixels is not known"):
+            load(spec)
+        return
+    batches = load(spec).batches("train")
+    (batch,) = [each for _, each in zip(range(1), batches.shuffled(0), strict=False)]
+    stored = batches.samples.take(batches.order(0)[:4])
+    (image,), (mask,) = batch.inputs.values(), batch.targets.values()
+    (before,), (truth,) = stored.inputs.values(), stored.targets.values()
+    assert torch.equal(image, to_float(before).flip(-1))
+    assert torch.equal(mask, truth.flip(-1) if geometry else truth)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"loss": {"type": "focal", "gama": 1.0}}, 'focal has no argument "gama"; did you mean "gamma"?'),
+        ({"loss": {"type": "focal", "gamma": "x"}}, "focal: gamma must be a number"),
+        ({"loss": {"type": "focal", "like": "MSELoss"}}, "focal is like CrossEntropyLoss, not"),
+        ({"loss": "focall"}, 'unknown loss "focall"; did you mean "focal"?'),
+        ({"metrics": ["nothing"]}, "one of your own comes with --import FILE.py"),
+        ({"callbacks": ["nothing"]}, 'unknown callback "nothing"; one of your own comes with --import FILE.py'),
+        ({"loss": "rows"}, r"rows gives a tensor \(2,\), not the mean of a batch"),
+        ({"loss": "broken"}, "broken cannot be computed: no way"),
+    ],
+)
+def test_mistakes_are_one_error(digits: Any, fit: Any, change: dict[str, Any], message: str) -> None:
+    graphspec.loss(like="CrossEntropyLoss")(focal)
+
+    @graphspec.loss
+    def rows(output: Tensor, target: Tensor) -> Tensor:
+        return output.sum(1)[:2]
+
+    @graphspec.loss
+    def broken(output: Tensor, target: Tensor) -> Tensor:
+        raise TypeError("no way")
+
+    digits["train"] |= change
+    with pytest.raises(GraphspecError, match=message.replace("?", r"\?").replace("; did", ".*did")):
+        fit(digits)
+
+
+def test_names_that_are_taken_are_refused() -> None:
+    for register, name, owner in (
+        (graphspec.loss, "MSELoss", "torch"), (graphspec.metric, "accuracy", "graphspec"),
+        (graphspec.transform(geometry=False), "RandomCrop", "torchvision"),
+    ):  # fmt: skip
+        part = (lambda image: image) if name == "RandomCrop" else (lambda output, target: output)
+        part.__name__ = name
+        with pytest.raises(ValueError, match=f"{name} is {owner}'s name"):
+            register(part)
+
+
+def test_they_stand_in_the_schema(digits: Any) -> None:
+    graphspec.loss(like="CrossEntropyLoss")(focal)
+
+    @graphspec.callback
+    def told(figures: dict[str, float], file: str = "x") -> None: ...
+
+    import jsonschema
+
+    digits["train"] |= {"loss": {"type": "focal", "gamma": 1.0}, "callbacks": [{"type": "told", "file": "y"}]}
+    jsonschema.validate(digits, json_schema())
+    digits["train"]["loss"] = {"type": "focal", "gama": 1.0}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(digits, json_schema())
+
+
+PARTS = """
+import graphspec
+@graphspec.loss(like="CrossEntropyLoss")
+def mild(output, target, share: float = {share}):
+    import torch
+    return torch.nn.functional.cross_entropy(output, target, label_smoothing=share)
+"""
+
+
+@pytest.mark.slow
+def test_another_text_of_a_part_is_said_when_a_run_goes_on(digits: Any, tmp_path: Path) -> None:
+    digits["train"] |= {"loss": "mild", "epochs": 1}
+    digits["train"].pop("scheduler")
+    (tmp_path / "spec.json").write_text(json.dumps(digits))
+    said = []
+    for share, more in ((0.1, ()), (0.1, ("--resume", "--epochs", "2")), (0.2, ("--resume", "--epochs", "3"))):
+        (tmp_path / "parts.py").write_text(PARTS.format(share=share))
+        command = [sys.executable, "-m", "graphspec", "train", "spec.json", "--run", "run", "--import", "parts.py"]
+        done = subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        said.append(done.stderr)
+    assert "code of your own (mild) goes on bit for bit only" in said[1]
+    assert ["the code of mild changed since the run began" in each for each in said] == [False, False, True]
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_trackers_are_ten_lines(name: str, digits: Any, fit: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    """What the reference shows for MLflow, Weights & Biases (offline) and trackio, run where the package is."""
+    pytest.importorskip(PACKAGES[name])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(os.environ, "WANDB_MODE", "offline")
+    monkeypatch.setitem(os.environ, "MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setitem(os.environ, "TRACKIO_DIR", str(tmp_path / "trackio"))
+    spec = importlib.util.spec_from_file_location("trackers", EXAMPLES)
+    assert spec
+    assert spec.loader
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    digits["train"] |= {"epochs": 2, "callbacks": [name]}
+    report = fit(digits)
+    if name == "Lines":
+        rows = [json.loads(line) for line in (report.run / "figures.jsonl").read_text().splitlines()]
+        assert [row.get("epoch") for row in rows] == [1, 2, None]
+        assert rows[-1]["test_accuracy"] == report.metrics["test"]["accuracy"]
+    if name == "MLflow":
+        import mlflow
+
+        (run,) = mlflow.search_runs(output_format="list")
+        assert run.data.metrics["test_accuracy"] == report.metrics["test"]["accuracy"]
+        assert run.info.status == "FINISHED"
+    if name == "Wandb":
+        assert list(tmp_path.glob("wandb/offline-run-*/*.wandb"))
+    if name == "Trackio":
+        assert list((tmp_path / "trackio").rglob("*"))
