@@ -79,6 +79,18 @@ def test_every_module_says_what_it_holds():
     assert not bare
 
 
+def test_every_public_function_and_class_says_what_it_does():
+    bare = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in SOURCES
+        for node in tree(path).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+    ]
+    assert not bare
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_runs_text_or_unpickles(path):
     """A spec is a stranger's: nothing in the package may turn text into code (the list of what that takes is above)."""

@@ -28,6 +28,7 @@ class Lacking:
 
 
 def skeleton(block: Block) -> Any:
+    """What two blocks have in common where they can be one: inputs, outputs, and each line but for its numbers."""
     rows = tuple(_row(item, block) for item in block.items)
     return tuple(block.inputs), tuple(block.outputs.items()), rows
 

@@ -57,5 +57,6 @@ def first_names(model: nn.Module) -> dict[str, str]:
 
 
 def is_frozen(module: nn.Module) -> bool:
+    """Whether `module` has parameters and none is trained."""
     parameters = list(module.parameters())
     return bool(parameters) and not any(parameter.requires_grad for parameter in parameters)

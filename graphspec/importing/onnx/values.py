@@ -9,8 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-#: A number, or a list of them, that is computed from sizes: what ``Shape`` gives and ``Reshape`` takes.
-Host = int | float | bool | list[Any]
 #: A list of numbers of a constant that is longer is no shape.
 LONGEST = 64
 

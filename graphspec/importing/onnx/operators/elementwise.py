@@ -67,6 +67,7 @@ OPERATORS.update(dict.fromkeys(_LAYERS, _layer))
 
 @operator("Selu")
 def selu(call: Call) -> Tensor:
+    """SELU with torch's own constants, else ELU times ``gamma``."""
     alpha, gamma = call.attribute("alpha", 1.6732632), call.attribute("gamma", 1.0507009)
     if abs(alpha - 1.6732632) < 1e-6 and abs(gamma - 1.0507010) < 1e-6:
         return call.layer(nn.SELU)(call.tensor())
@@ -75,6 +76,7 @@ def selu(call: Call) -> Tensor:
 
 @operator("HardSigmoid")
 def hard_sigmoid(call: Call) -> Tensor:
+    """Hardsigmoid with torch's slope of 1/6, else ``alpha · x + beta`` between 0 and 1."""
     alpha, beta = call.attribute("alpha", 0.2), call.attribute("beta", 0.5)
     if abs(alpha - 1 / 6) < 1e-6 and beta == 0.5:
         return call.layer(nn.Hardsigmoid)(call.tensor())
@@ -100,6 +102,7 @@ def _prelu(slope: Tensor) -> nn.Module:
 
 @operator("Shrink")
 def shrink(call: Call) -> Tensor:
+    """Hardshrink where ``bias`` is 0, Softshrink where it is ``lambd``; refused otherwise."""
     bias, lambd = call.attribute("bias", 0.0), call.attribute("lambd", 0.5)
     if bias == 0.0:
         return call.layer(lambda: nn.Hardshrink(short(lambd)))(call.tensor())
@@ -110,6 +113,7 @@ def shrink(call: Call) -> Tensor:
 
 @operator("Clip")
 def clip(call: Call) -> Any:
+    """ReLU6 between 0 and 6, else ``clamp``; of sizes a number. Refused where a bound is computed."""
     bounds = [call.number(n) if call.has(n) else None for n in (1, 2)]
     if any(bound is None and call.has(n) for n, bound in enumerate(bounds, 1)):
         raise call.refuse("its bounds are computed")
@@ -130,6 +134,7 @@ def clip(call: Call) -> Any:
 
 @operator("Cast", "CastLike")
 def cast(call: Call) -> Any:
+    """``to`` the dtype that is named, or the second input's; sizes stay numbers."""
     if call.node.op == "CastLike":
         return call.tensor().to(call.tensor(1).dtype)
     dtype = dtype_of(call)
@@ -225,6 +230,8 @@ def _rank(call: Call, place: int) -> int:
 
 @operator("Div")
 def div(call: Call) -> Any:
+    """Division, of whole numbers towards zero as ONNX has it; of sizes with its formula."""
+
     def on_tensors(a: Any, b: Any) -> Any:
         whole = all(isinstance(x, int) or (isinstance(x, Tensor) and not x.is_floating_point()) for x in (a, b))
         return torch.div(a, b, rounding_mode="trunc") if whole else a / b
@@ -239,6 +246,7 @@ def div(call: Call) -> Any:
 
 @operator("Mod")
 def mod(call: Call) -> Any:
+    """``remainder``, with the divisor's sign; with ``fmod`` the dividend's."""
     if call.attribute("fmod", 0):
         return binary(call, torch.fmod, math.fmod)
     return binary(call, torch.remainder, python.mod)
@@ -246,11 +254,13 @@ def mod(call: Call) -> Any:
 
 @operator("Pow")
 def pow_(call: Call) -> Any:
+    """``pow``, also of sizes."""
     return binary(call, torch.pow, python.pow)
 
 
 @operator("And", "Or", "Xor")
 def logical(call: Call) -> Any:
+    """``logical_and``, ``logical_or`` and ``logical_xor``."""
     functions = {"And": torch.logical_and, "Or": torch.logical_or, "Xor": torch.logical_xor}
     numbers = {"And": lambda a, b: a and b, "Or": lambda a, b: a or b, "Xor": lambda a, b: a != b}
     return binary(call, functions[call.node.op], numbers[call.node.op])
@@ -258,6 +268,7 @@ def logical(call: Call) -> Any:
 
 @operator("Max", "Min")
 def extreme(call: Call) -> Any:
+    """The greatest or the least of any number of inputs; beside one number, ``clamp``."""
     count = len(call.node.inputs)
     largest = call.node.op == "Max"
     if all(is_host(call.value(n)) or call.constant(n) is not None for n in range(count)) and any(
@@ -277,6 +288,7 @@ def extreme(call: Call) -> Any:
 
 @operator("Sum", "Mean")
 def variadic(call: Call) -> Tensor:
+    """The sum or the mean of any number of inputs, broadcast."""
     count = len(call.node.inputs)
     found = call.tensor(0)
     for n in range(1, count):
@@ -286,6 +298,7 @@ def variadic(call: Call) -> Tensor:
 
 @operator("Where")
 def where(call: Call) -> Any:
+    """``where``: condition, then, else, broadcast; of sizes by number."""
     if is_host(call.value(0)):
         rows = [as_list(call.host(n)) for n in range(3)]
         count = max(map(len, rows))

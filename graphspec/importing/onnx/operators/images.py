@@ -18,6 +18,7 @@ _LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 @operator("Resize", "Upsample")
 def resize(call: Call) -> Tensor:
+    """``interpolate`` to sizes or by factors, N × C × … Refused where its positions are none of torch's."""
     x = call.tensor()
     mode, where = call.attribute("mode", "nearest"), call.attribute("coordinate_transformation_mode", "half_pixel")
     where = "asymmetric" if call.node.op == "Upsample" else where
@@ -78,6 +79,7 @@ def _check_outer(call: Call, x: Tensor, given: dict[int, Any], sizes: bool) -> N
 
 @operator("DepthToSpace")
 def depth_to_space(call: Call) -> Tensor:
+    """Channels to pixels, N × C·b² × H × W to N × C × H·b × W·b: PixelShuffle in the mode CRD, else by reshaping."""
     x, size = call.tensor(), call.attribute("blocksize")
     if call.attribute("mode", "DCR") == "CRD":
         return call.layer(lambda: nn.PixelShuffle(size))(x)
@@ -88,6 +90,7 @@ def depth_to_space(call: Call) -> Tensor:
 
 @operator("SpaceToDepth")
 def space_to_depth(call: Call) -> Tensor:
+    """Pixels to channels, N × C × H·b × W·b to N × C·b² × H × W, the place in a window before the channel."""
     x, size = call.tensor(), call.attribute("blocksize")
     n, c, h, w = x.shape
     parts = x.reshape(n, c, h // size, size, w // size, size).permute(0, 3, 5, 1, 2, 4)

@@ -32,6 +32,7 @@ def fill(layer: nn.Module, **tensors: Tensor | None) -> nn.Module:
 
 @operator("Conv")
 def conv(call: Call) -> Tensor:
+    """A convolution over one to three dims: a layer, or a function where its weights are computed."""
     x, weight, bias = call.tensor(), call.constant(1), call.constant(2) if call.has(2) else None
     rank = x.dim() - 2
     if rank not in _CONVOLUTIONS:
@@ -57,6 +58,9 @@ def conv(call: Call) -> Tensor:
 
 @operator("ConvTranspose")
 def conv_transpose(call: Call) -> Tensor:
+    """A transposed convolution over one to three dims; pads that torch cannot say are cut off. Refused where its
+    weights are computed.
+    """
     x, weight, bias = call.tensor(), call.constant(1), call.constant(2) if call.has(2) else None
     rank = x.dim() - 2
     if weight is None or (call.has(2) and bias is None):
@@ -111,6 +115,7 @@ def _transposed_pads(
 
 @operator("BatchNormalization")
 def batch_norm(call: Call) -> Any:
+    """BatchNorm with its statistics; momentum is 1 − ONNX's. Refused in training mode and where they are computed."""
     x = call.tensor()
     if call.attribute("training_mode", 0):
         raise call.refuse("it is in training mode", "export the network in evaluation mode")
@@ -130,6 +135,7 @@ def batch_norm(call: Call) -> Any:
 
 @operator("InstanceNormalization")
 def instance_norm(call: Call) -> Tensor:
+    """InstanceNorm with weights over N × C × … Refused where they are computed."""
     x, weight, bias = call.tensor(), call.constant(1), call.constant(2)
     eps = short(call.attribute("epsilon", 1e-5))
     if weight is None or bias is None or x.dim() not in _INSTANCE_NORMS:
@@ -176,6 +182,7 @@ def group_norm(call: Call) -> Tensor:
 
 @operator("LRN")
 def local_response_norm(call: Call) -> Tensor:
+    """LocalResponseNorm; ``bias`` is torch's ``k``."""
     size, alpha, beta, k = (
         call.attribute(name, default) for name, default in (("size", 1), ("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0))
     )
@@ -184,11 +191,13 @@ def local_response_norm(call: Call) -> Tensor:
 
 @operator("LpNormalization")
 def lp_norm(call: Call) -> Tensor:
+    """``normalize`` along ``axis`` by the norm of order ``p``."""
     return F.normalize(call.tensor(), float(call.attribute("p", 2)), call.attribute("axis", -1))
 
 
 @operator("MeanVarianceNormalization")
 def mean_variance(call: Call) -> Tensor:
+    """Mean 0 and deviation 1 over ``axes``, with ONNX's own 1e-9 beside the deviation."""
     x, axes = call.tensor(), call.attribute("axes", [0, 2, 3])
     centred = x - x.mean(axes, keepdim=True)
     return centred / (torch.sqrt((centred * centred).mean(axes, keepdim=True)) + 1e-9)

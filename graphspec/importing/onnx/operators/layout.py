@@ -22,6 +22,7 @@ _NO_END = 2**31 - 1
 
 @operator("Reshape")
 def reshape(call: Call) -> Any:
+    """``reshape``, in which a size of 0 is the input's own at that place, unless ``allowzero``."""
     sizes = as_list(call.host(1))
     value = call.value(0)
     if is_host(value):
@@ -36,6 +37,7 @@ def reshape(call: Call) -> Any:
 
 @operator("Flatten")
 def flatten(call: Call) -> Tensor:
+    """Two dims: those before ``axis`` and those from it on."""
     x = call.tensor()
     axis = call.attribute("axis", 1)
     axis = axis + x.dim() if axis < 0 else axis
@@ -48,6 +50,7 @@ def flatten(call: Call) -> Tensor:
 
 @operator("Transpose")
 def transpose(call: Call) -> Any:
+    """``permute``, by default all dims reversed."""
     value = call.value(0)
     if isinstance(value, Filled):
         order = call.attribute("perm", list(reversed(range(len(value.shape)))))
@@ -59,6 +62,7 @@ def transpose(call: Call) -> Any:
 
 @operator("Squeeze")
 def squeeze(call: Call) -> Any:
+    """Without the dims of size 1 at ``axes``, by default all of them."""
     value = call.value(0)
     if is_host(value):
         return as_list(value)[0]
@@ -80,6 +84,7 @@ def squeeze(call: Call) -> Any:
 
 @operator("Unsqueeze")
 def unsqueeze(call: Call) -> Any:
+    """With new dims of size 1 at ``axes``, counted in the result."""
     axes = call.attribute("axes") or as_list(call.host(1))
     value = call.value(0)
     if is_host(value) and not isinstance(value, list):
@@ -97,6 +102,7 @@ def unsqueeze(call: Call) -> Any:
 
 @operator("Concat")
 def concat(call: Call) -> Any:
+    """``cat`` along ``axis``; of sizes one list."""
     count = len(call.node.inputs)
     values = [call.value(n) for n in range(count)]
     if any(map(is_host, values)) and all(is_host(v) or call.constant(n) is not None for n, v in enumerate(values)):
@@ -107,6 +113,7 @@ def concat(call: Call) -> Any:
 
 @operator("Split")
 def split(call: Call) -> Any:
+    """``split`` along ``axis`` by sizes, or into equal parts, the last of which may be smaller."""
     axis = call.attribute("axis", 0)
     sizes = call.attribute("split") or call.maybe_host(1)
     count = call.attribute("num_outputs") or len(call.node.outputs)
@@ -128,6 +135,7 @@ def split(call: Call) -> Any:
 
 @operator("Slice")
 def slice_(call: Call) -> Any:
+    """From ``starts`` to ``ends`` in ``steps`` along ``axes``. Refused where it steps back by more than 1."""
     starts, ends = (as_list(call.host(n)) for n in (1, 2))
     value = call.value(0)
     if is_host(value):
@@ -163,6 +171,7 @@ def _cut(start: Any, end: Any, step: Any) -> slice:
 
 @operator("Gather")
 def gather(call: Call) -> Any:
+    """Chosen along ``axis``: Embedding for rows of a constant table, else ``index_select``; below 0 from the end."""
     axis, value = call.attribute("axis", 0), call.value(0)
     table, index = call.constant(0), call.constant(1)
     if is_host(value):
@@ -187,11 +196,13 @@ def gather(call: Call) -> Any:
 
 @operator("GatherElements")
 def gather_elements(call: Call) -> Tensor:
+    """``gather`` along ``axis``."""
     return torch.gather(call.tensor(), call.attribute("axis", 0), call.tensor(1))
 
 
 @operator("Expand")
 def expand(call: Call) -> Any:
+    """``expand`` to a shape; a dim that is greater than the shape's stays."""
     sizes = as_list(call.host(1))
     value = call.value(0)
     if isinstance(value, Tensor) and value.numel() == 1 and call.constant(0) is not None and value.dim() <= len(sizes):
@@ -208,11 +219,13 @@ def expand(call: Call) -> Any:
 
 @operator("Tile")
 def tile(call: Call) -> Tensor:
+    """``repeat``, a count a dim."""
     return call.tensor().repeat(as_list(call.host(1)))
 
 
 @operator("Pad")
 def pad(call: Call) -> Tensor:
+    """``pad`` at both ends of ``axes``: constant, reflect, replicate, circular. Refused where the value is computed."""
     x, mode = call.tensor(), call.attribute("mode", "constant")
     pads = as_list(call.host(1)) if call.has(1) else call.attribute("pads")
     axes = [axis % x.dim() for axis in as_list(call.host(3))] if call.has(3) else list(range(x.dim()))
@@ -237,5 +250,6 @@ def pad(call: Call) -> Tensor:
 
 @operator("Trilu")
 def trilu(call: Call) -> Tensor:
+    """``triu`` or ``tril`` from the diagonal ``k`` on."""
     k = int(as_list(call.host(1))[0]) if call.has(1) else 0
     return torch.triu(call.tensor(), k) if call.attribute("upper", 1) else torch.tril(call.tensor(), k)

@@ -42,11 +42,13 @@ def fused_conv(call: Call) -> Tensor:
 
 @operator("com.microsoft.FusedGemm")
 def fused_gemm(call: Call) -> Tensor:
+    """Gemm and an activation."""
     return _activated(call, gemm(call))
 
 
 @operator("com.microsoft.FusedMatMul")
 def fused_matmul(call: Call) -> Tensor:
+    """``alpha`` times the product of matrices, either transposed first. Refused where batches are transposed."""
     if call.attribute("transBatchA", 0) or call.attribute("transBatchB", 0):
         raise call.refuse("it transposes batches")
     a, b = call.tensor(0), call.tensor(1)
@@ -59,12 +61,14 @@ def fused_matmul(call: Call) -> Tensor:
 
 @operator("com.microsoft.Gelu", "com.microsoft.BiasGelu", "com.microsoft.FastGelu")
 def gelu(call: Call) -> Tensor:
+    """GELU of x, or of x and a bias; FastGelu is its approximation by tanh."""
     x = call.tensor() + call.tensor(1) if call.has(1) else call.tensor()
     return F.gelu(x, approximate="tanh" if call.node.op == "FastGelu" else "none")
 
 
 @operator("com.microsoft.QuickGelu")
 def quick_gelu(call: Call) -> Tensor:
+    """x · sigmoid(``alpha`` · x)."""
     x = call.tensor()
     return x * torch.sigmoid(x * short(call.attribute("alpha", 1.702)))
 

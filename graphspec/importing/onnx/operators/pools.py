@@ -31,6 +31,7 @@ def _window(call: Call, x: Tensor) -> tuple[list[int], list[int], list[int]]:
 
 @operator("MaxPool")
 def max_pool(call: Call) -> Tensor:
+    """MaxPool over one to three dims. Refused where its indices are an output, which torch counts otherwise."""
     x = call.tensor()
     if any(call.node.outputs[1:]):
         raise call.refuse("its indices are an output, which torch counts otherwise")
@@ -44,6 +45,7 @@ def max_pool(call: Call) -> Tensor:
 
 @operator("AveragePool", "LpPool")
 def average_pool(call: Call) -> Tensor:
+    """AvgPool, or LPPool. Refused with dilations, and with pads that differ at both ends and are not counted."""
     x = call.tensor()
     kernel, stride, dilation = _window(call, x)
     if dilation != [1] * len(kernel):
@@ -69,6 +71,7 @@ def average_pool(call: Call) -> Tensor:
 
 @operator("GlobalAveragePool", "GlobalMaxPool")
 def global_pool(call: Call) -> Tensor:
+    """An adaptive pool to one position, N × C × … to N × C × 1 × …"""
     x = call.tensor()
     kind = _GLOBAL[call.node.op].get(x.dim() - 2)
     if kind is None:

@@ -35,6 +35,7 @@ def matmul(call: Call) -> Tensor:
 
 @operator("Gemm")
 def gemm(call: Call) -> Tensor:
+    """``alpha · A · B + beta · C`` of matrices: Linear where B and C are constant, else ``matmul``."""
     alpha, beta = call.attribute("alpha", 1.0), call.attribute("beta", 1.0)
     x, weight = call.tensor(), call.constant(1)
     x = x.transpose(0, 1) if call.attribute("transA", 0) else x
@@ -65,4 +66,5 @@ def _row(call: Call, weight: Tensor | None, beta: float) -> Tensor | None:
 
 @operator("Einsum")
 def einsum(call: Call) -> Tensor:
+    """``einsum`` of its equation."""
     return torch.einsum(call.attribute("equation"), *[call.tensor(n) for n in range(len(call.node.inputs))])

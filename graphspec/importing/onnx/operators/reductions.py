@@ -30,6 +30,7 @@ def axes_of(call: Call, rank: int, place: int = 1) -> list[int]:
     "ReduceLogSum", "ReduceLogSumExp",
 )  # fmt: skip
 def reduce(call: Call) -> Any:
+    """Mean, sum, extreme, product or norm over ``axes``, which stay as 1 with ``keepdims``; all of them by default."""
     kind = call.node.op.removeprefix("Reduce")
     value = call.value(0)
     if is_host(value):
@@ -69,6 +70,7 @@ def _host(call: Call, kind: str, items: list[Any]) -> Any:
 
 @operator("ArgMax", "ArgMin")
 def arg(call: Call) -> Tensor:
+    """``argmax`` or ``argmin`` along ``axis``. Refused where the last of equal ones is wanted."""
     if call.attribute("select_last_index", 0):
         raise call.refuse("it takes the last of equal ones")
     function = torch.argmax if call.node.op == "ArgMax" else torch.argmin
@@ -77,6 +79,7 @@ def arg(call: Call) -> Tensor:
 
 @operator("Softmax", "LogSoftmax")
 def softmax(call: Call) -> Tensor:
+    """Softmax or LogSoftmax along ``axis``, as ONNX has it since opset 13."""
     axis = call.attribute("axis", -1)
     kind = nn.Softmax if call.node.op == "Softmax" else nn.LogSoftmax
     return call.layer(lambda: kind(axis))(call.tensor())
@@ -84,6 +87,7 @@ def softmax(call: Call) -> Tensor:
 
 @operator("CumSum")
 def cumsum(call: Call) -> Tensor:
+    """``cumsum`` along an axis. Refused where it is exclusive or in reverse."""
     if call.attribute("exclusive", 0) or call.attribute("reverse", 0):
         raise call.refuse("it is exclusive or in reverse")
     return torch.cumsum(call.tensor(), int(as_list(call.host(1))[0]))
@@ -91,6 +95,7 @@ def cumsum(call: Call) -> Tensor:
 
 @operator("TopK")
 def topk(call: Call) -> Any:
+    """The ``k`` greatest or least along ``axis``: values and their places."""
     k = as_list(call.host(1))[0]
     largest, in_order = (bool(call.attribute(name, 1)) for name in ("largest", "sorted"))
     return tuple(torch.topk(call.tensor(), k, call.attribute("axis", -1), largest, in_order))

@@ -19,6 +19,7 @@ _MOST_HOST = 16
 
 @operator("Shape")
 def shape(call: Call) -> Any:
+    """The sizes of its input as numbers with their formulas, from ``start`` to ``end``."""
     value = call.value(0)
     if isinstance(value, Filled):
         sizes = list(value.shape)
@@ -32,6 +33,7 @@ def shape(call: Call) -> Any:
 
 @operator("Size")
 def size(call: Call) -> Any:
+    """How many numbers its input has, as a formula of its sizes."""
     found: Any = 1
     for each in call.tensor().shape:
         found = each * found if found != 1 else each
@@ -40,6 +42,7 @@ def size(call: Call) -> Any:
 
 @operator("ConstantOfShape")
 def constant_of_shape(call: Call) -> Any:
+    """One value in a shape, kept as that; a short list of whole numbers becomes sizes."""
     from graphspec.importing.onnx.file import tensor_of
 
     given = call.attribute("value")
@@ -52,6 +55,7 @@ def constant_of_shape(call: Call) -> Any:
 
 @operator("Range")
 def range_(call: Call) -> Any:
+    """``arange``. Refused where its ends are computed from the numbers of a tensor."""
     start, end, step = (call.number(n) for n in range(3))
     if start is None or end is None or step is None:
         raise call.refuse("its ends are computed from the numbers of a tensor")
@@ -60,6 +64,7 @@ def range_(call: Call) -> Any:
 
 @operator("EyeLike")
 def eye(call: Call) -> Any:
+    """``eye`` of the size of its input, a matrix."""
     dtype = dtype_of(call, "dtype", 1)
     rows, columns = (int(each) for each in call.tensor().shape)
     return torch.eye(rows, columns, dtype=dtype)
