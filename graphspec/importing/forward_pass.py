@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from graphspec.importing.place import PLACE
+
+_Kind = TypeVar("_Kind")
 
 
 class NotRecorded(Exception):
@@ -94,14 +96,23 @@ class Recording:
 
 def values_in(structure: Any) -> Iterator[Value]:
     """Every value in nested tuples, lists, dicts and slices."""
-    if isinstance(structure, Value):
+    return _all_in(structure, Value)
+
+
+def tensors_in(structure: Any) -> Iterator[Tensor]:
+    """Every tensor in nested tuples, lists, dicts and slices."""
+    return _all_in(structure, Tensor)
+
+
+def _all_in(structure: Any, kind: type[_Kind]) -> Iterator[_Kind]:
+    if isinstance(structure, kind):
         yield structure
     elif isinstance(structure, Mapping):
-        yield from (value for item in structure.values() for value in values_in(item))
+        yield from (each for item in structure.values() for each in _all_in(item, kind))
     elif isinstance(structure, tuple | list):
-        yield from (value for item in structure for value in values_in(item))
+        yield from (each for item in structure for each in _all_in(item, kind))
     elif isinstance(structure, slice):
-        yield from values_in((structure.start, structure.stop, structure.step))
+        yield from _all_in((structure.start, structure.stop, structure.step), kind)
 
 
 #: So many numbers of a constant are written into a spec; of one that the network computes, fewer.
@@ -130,16 +141,6 @@ def different_rows(data: Tensor, most: int) -> list[tuple[Tensor, str]] | None:
             least = rows.numel() + places.numel()
             found = [(rows, "rows"), (places, "places")]
     return found
-
-
-def tensors_in(structure: Any) -> Iterator[Tensor]:
-    """Every tensor in nested tuples, lists and dicts."""
-    if isinstance(structure, Tensor):
-        yield structure
-    elif isinstance(structure, Mapping):
-        yield from (tensor for item in structure.values() for tensor in tensors_in(item))
-    elif isinstance(structure, tuple | list):
-        yield from (tensor for item in structure for tensor in tensors_in(item))
 
 
 def indexed_tensors(result: Any, index: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Tensor]]:
