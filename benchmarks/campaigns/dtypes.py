@@ -26,9 +26,9 @@ import graphspec
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting import check_formats
 from graphspec.exporting.capture import Capture, capture
-from graphspec.verifying.judge import Oracle, Truth, compare
+from graphspec.verifying.judge import Expected, Oracle, compare
 from graphspec.verifying.runner import Outputs
-from graphspec.verifying.verify import truths_of
+from graphspec.verifying.verify import expectations_of
 from graphspec.verifying.verify_report import RuntimeReport
 
 DTYPES = ("float16", "bfloat16", "float64", "int8", "uint8", "int16", "int32", "int64", "bool")
@@ -110,27 +110,27 @@ def judge_network(network: graphspec.Network, formats: list[str]) -> Iterator[tu
     except GraphspecError as refusal:
         yield "capture", refusal_of(refusal)
         return
-    truths = truths_of(Oracle(network), captured.sampler, None, costly=False)
+    expectations = expectations_of(Oracle(network), captured.sampler, None, costly=False)
     for format in formats:
         try:
             check_formats(network.shaped, [format])
             with tempfile.TemporaryDirectory() as folder:
-                yield format, _verified(captured, truths, format, Path(folder))
+                yield format, _verified(captured, expectations, format, Path(folder))
         except GraphspecError as refusal:
             yield format, refusal_of(refusal)
         except Exception as fault:
             yield format, f"raised: {type(fault).__name__}: {str(fault).splitlines()[0][:200]}"
 
 
-def _verified(captured: Capture, truths: list[Truth], format: str, folder: Path) -> str:
+def _verified(captured: Capture, expectations: list[Expected], format: str, folder: Path) -> str:
     run = WRITERS[format](captured, folder / format)
     arrays, errors = {}, {}
-    for k, truth in enumerate(truths):
+    for k, expected in enumerate(expectations):
         try:
-            arrays |= {f"{k}.{name}": np.asarray(value) for name, value in run(truth.case.inputs).items()}
+            arrays |= {f"{k}.{name}": np.asarray(value) for name, value in run(expected.case.inputs).items()}
         except Exception as fault:
             errors[str(k)] = str(fault).strip().splitlines()[-1][:160]
-    report = RuntimeReport(format, compare(truths, Outputs(arrays, errors)))
+    report = RuntimeReport(format, compare(expectations, Outputs(arrays, errors)))
     if report.passed:
         return "right"
     return f"wrong: {report.faults[0]}" if report.faults else f"inconclusive: {report.inconclusive}"

@@ -161,15 +161,15 @@ def _outputs(before: Network, after: Network) -> list[Row]:
     found: dict[str, tuple[float, bool]] = {}
     for seed in range(SAMPLES):
         inputs = sampler.draw(seed=seed)
-        answer, changed = one(inputs), other.in_single(inputs)
+        own, changed = one(inputs), other.in_single(inputs)
         for name in set(names[0]) & set(names[1]):
-            a, b = answer.double[name], changed[name]
+            a, b = own.double[name], changed[name]
             if a.shape != b.shape:
                 found[name] = (float("inf"), False)
                 continue
-            difference = error(b, answer.single[name])
-            noise = error(answer.single[name], a)
-            within = error(b, a) <= allowed_error(a, noise, answer.unit(name))
+            difference = error(b, own.single[name])
+            noise = error(own.single[name], a)
+            within = error(b, a) <= allowed_error(a, noise, own.unit(name))
             most, all_within = found.get(name, (0.0, True))
             found[name] = (max(most, difference), all_within and within)
     differing = {name: (most, within) for name, (most, within) in sorted(found.items()) if most > 0}

@@ -1,4 +1,4 @@
-"""What the module itself answers, in float64 and in float32: the truth, and how noisy float32 is about it."""
+"""What the module itself gives, in float64 and in float32: the reference, and how noisy float32 is about it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Arrays = dict[str, NDArray[Any]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
-    """One input's answers: ``double`` by the float64 module, ``single`` by the module itself, by output name.
+class ReferenceOutputs:
+    """One input's outputs: ``double`` by the float64 module, ``single`` by the module itself, by output name.
 
     ``units`` says how coarsely the module rounds on the way to each, as float32 where nothing is said.
     """
@@ -57,21 +57,21 @@ class Reference:
         """The network's graph."""
         return self.network.shaped
 
-    def __call__(self, inputs: Mapping[str, Tensor]) -> Answer:
+    def __call__(self, inputs: Mapping[str, Tensor]) -> ReferenceOutputs:
         """Run both modules on `inputs`."""
-        return self.answer(self.in_double(inputs), self.in_single(inputs))
+        return self.outputs(self.in_double(inputs), self.in_single(inputs))
 
-    def answer(self, double: Arrays, single: Arrays) -> Answer:
-        """Both answers to one input, with the units of this network."""
-        return Answer(double, single, self.output_units)
+    def outputs(self, double: Arrays, single: Arrays) -> ReferenceOutputs:
+        """Both outputs for one input, with the units of this network."""
+        return ReferenceOutputs(double, single, self.output_units)
 
     def in_single(self, inputs: Mapping[str, Tensor]) -> Arrays:
-        """What the module itself answers."""
+        """What the module itself gives."""
         with torch.no_grad():
             return self.by_name(self.single(*inputs.values()))
 
     def in_double(self, inputs: Mapping[str, Tensor]) -> Arrays:
-        """What it answers in float64."""
+        """What it gives in float64."""
         with torch.no_grad(), in_float64():
             return self.by_name(self.double(*map(as_float64, inputs.values())))
 
@@ -113,6 +113,6 @@ class _Promoted(TorchFunctionMode):
         return call(*args, **named)
 
 
-def noise(answer: Answer, name: str) -> float:
+def noise(outputs: ReferenceOutputs, name: str) -> float:
     """The module's own error at output `name`: max|float32 − float64|."""
-    return error(answer.single[name], np.asarray(answer.double[name]))
+    return error(outputs.single[name], np.asarray(outputs.double[name]))

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 FLOAT32 = 2.0**-23
 #: Another order of summation is allowed this many times the module's own error against float64.
 NOISE_FACTOR = 16.0
-#: A module whose answer is exact by luck still leaves a runtime this many ulp of max|reference|.
+#: A module whose output is exact by luck still leaves a runtime this many ulp of max|reference|.
 FLOOR_ULPS = 4
 #: Whatever the noise, an error above this share of max|reference| is a fault; in another dtype, as many of its units.
 MOST_SCALED = 1e-5
-#: Below this, float32 has lost its digits on the way: the least normal number over the unit. No answer is so small.
+#: Below this, float32 has lost its digits on the way: the least normal number over the unit. No output is so small.
 NEGLIGIBLE = 1e-31
 
 

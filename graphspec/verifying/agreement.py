@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphspec.verifying.judge import Truth
+from graphspec.verifying.judge import Expected
 from graphspec.verifying.rule import Judgement, Status, refused
 from graphspec.verifying.runner import Outputs
 from graphspec.verifying.verify_report import Comparison
@@ -15,25 +15,29 @@ from graphspec.verifying.verify_report import Comparison
 LEAST_AGREEMENT = 0.95
 
 
-def agreement(truths: Sequence[Truth], outputs: Outputs, precision: str) -> tuple[Comparison, ...]:
+def agreement(expectations: Sequence[Expected], outputs: Outputs, precision: str) -> tuple[Comparison, ...]:
     """One comparison an output: over the real data where there are some, else over seeded normals; and each refusal.
 
     Floats agree by R², whole numbers and truth values by the share that is equal.
     """
-    families = {truth.case.family for truth in truths}
+    families = {expected.case.family for expected in expectations}
     family = (
-        "real data" if "real data" in families else "normal × 1" if "normal × 1" in families else truths[0].case.family
+        "real data"
+        if "real data" in families
+        else "normal × 1"
+        if "normal × 1" in families
+        else expectations[0].case.family
     )
-    chosen = [(k, truth) for k, truth in enumerate(truths) if truth.case.family == family]
+    chosen = [(k, expected) for k, expected in enumerate(expectations) if expected.case.family == family]
     found = [
-        Comparison(truth.case.name, name, refused(outputs.errors[str(k)]))
-        for k, truth in enumerate(truths)
+        Comparison(expected.case.name, name, refused(outputs.errors[str(k)]))
+        for k, expected in enumerate(expectations)
         if str(k) in outputs.errors
-        for name in truth.answer.single
+        for name in expected.outputs.single
     ]
-    ran = [(k, truth) for k, truth in chosen if str(k) not in outputs.errors]
-    for name in truths[0].answer.single if ran else ():
-        pairs = [(truth.answer.single[name], outputs.arrays[f"{k}.{name}"]) for k, truth in ran]
+    ran = [(k, expected) for k, expected in chosen if str(k) not in outputs.errors]
+    for name in expectations[0].outputs.single if ran else ():
+        pairs = [(expected.outputs.single[name], outputs.arrays[f"{k}.{name}"]) for k, expected in ran]
         found.append(Comparison(family, name, _judged(pairs, precision)))
     return tuple(found)
 

@@ -45,7 +45,7 @@ class Case:
     """One input. Cases of one `family` have elements of one distribution, so they share an estimate of rounding.
 
     The inputs of a case `within` another are the first rows of that one's: what a network that treats each sample by
-    itself answers to them is known with it.
+    itself gives for them is known with it.
     """
 
     name: str

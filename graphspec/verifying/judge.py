@@ -15,7 +15,7 @@ from torch import fx
 from graphspec.compiler import Network
 from graphspec.diagnostics import fail
 from graphspec.exporting.capture import eval_copy, first_line
-from graphspec.exporting.reference import Answer, Arrays, Reference, as_array, as_float64, in_float64, noise
+from graphspec.exporting.reference import Arrays, Reference, ReferenceOutputs, as_array, as_float64, in_float64, noise
 from graphspec.exporting.sampler import REFUSALS
 from graphspec.exporting.tolerance import FLOAT32, allowed_error, error
 from graphspec.verifying.cases import Case
@@ -36,44 +36,44 @@ ONE_SIDED = 32.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Truth:
-    """A case with its answers: of the module in both precisions, and of two variants of it in float64.
+class Expected:
+    """A case with its reference outputs: of the module in both precisions, and of two variants of it in float64.
 
     ``damaged`` has slightly wrong weights; ``rounded`` has each layer's values rounded as its dtype might have them.
     The first case of a family has them for all of it, as far as they are needed; those of the others are empty.
     """
 
     case: Case
-    answer: Answer
+    outputs: ReferenceOutputs
     damaged: Arrays
     rounded: Arrays
 
     def known(self, name: str) -> NDArray[np.bool_]:
         """Where both precisions of an output tell the same of being finite, and it is a number."""
-        double, single = self.answer.double[name], self.answer.single[name]
+        double, single = self.outputs.double[name], self.outputs.single[name]
         return (np.isfinite(single) == np.isfinite(double)) & ~np.isnan(double)
 
 
 class Oracle:
-    """Answers cases with the network's module itself."""
+    """Computes what cases have to give, with the network's module itself."""
 
     def __init__(self, network: Network) -> None:
         self.reference = Reference(network)
         self._damaged = eval_copy(self.reference.double)
         self._has_weights = _damage(self._damaged)
 
-    def truths(self, cases: Iterable[Case], costly: bool = False) -> list[Truth]:
-        """The truth about each of `cases` that the module accepts.
+    def expectations(self, cases: Iterable[Case], costly: bool = False) -> list[Expected]:
+        """What is expected of each of `cases` that the module accepts.
 
         Rounding and damage are asked in each family; of a `costly` module, whose outputs are of many sums, rounding in
         `TOLD` alone, and damage until each output has been seen to move.
         """
-        answers: dict[str, Answer | None] = {}
-        found: dict[str, Truth] = {}
+        memo: dict[str, ReferenceOutputs | None] = {}
+        found: dict[str, Expected] = {}
         firsts: dict[str, str] = {}
         for case in cases:
-            if answer := self._answer(case, answers):
-                found[case.name] = Truth(case, answer, {}, {})
+            if outputs := self._outputs(case, memo):
+                found[case.name] = Expected(case, outputs, {}, {})
                 known = firsts.setdefault(case.family, case.name)
                 if costly and case.within and len(_rows(case)) < len(_rows(found[known].case)):
                     firsts[case.family] = case.name  # the fewest rows will do
@@ -83,35 +83,37 @@ class Oracle:
         self._add_damaged(found, firsts, costly)
         return list(found.values())
 
-    def _add_damaged(self, found: dict[str, Truth], firsts: Mapping[str, str], costly: bool) -> None:
-        """Add what slightly wrong weights answer, family by family."""
+    def _add_damaged(self, found: dict[str, Expected], firsts: Mapping[str, str], costly: bool) -> None:
+        """Add what slightly wrong weights give, family by family."""
         noise, still = family_noise(list(found.values())), set(self.reference.output_names)
         for family in sorted(firsts, key=lambda family: family not in TOLD):
             if costly and (not still or family == "zeros"):
                 continue
-            truth = found[firsts[family]]
-            truth = dataclasses.replace(truth, damaged=self._damaged_answer(truth.case))
-            found[firsts[family]] = truth
-            for (_, output), moved in family_movement([truth]).items():
-                if moved > allowed_error(truth.answer.double[output], noise[family, output], truth.answer.unit(output)):
+            expected = found[firsts[family]]
+            expected = dataclasses.replace(expected, damaged=self._damaged_outputs(expected.case))
+            found[firsts[family]] = expected
+            for (_, output), moved in family_movement([expected]).items():
+                if moved > allowed_error(
+                    expected.outputs.double[output], noise[family, output], expected.outputs.unit(output)
+                ):
                     still.discard(output)
 
-    def _answer(self, case: Case, answers: dict[str, Answer | None]) -> Answer | None:
-        """The module's answer to `case`, from `answers` or added to them; None where it refuses the inputs."""
-        if case.name not in answers:
-            whole = self._answer(case.within, answers) if case.within else None
+    def _outputs(self, case: Case, memo: dict[str, ReferenceOutputs | None]) -> ReferenceOutputs | None:
+        """The module's outputs for `case`, from `memo` or added to it; None where it refuses the inputs."""
+        if case.name not in memo:
+            whole = self._outputs(case.within, memo) if case.within else None
             same = case.within is not None and case.within.inputs is case.inputs
-            answers[case.name] = whole if same else self._computed(case, whole)
-        return answers[case.name]
+            memo[case.name] = whole if same else self._computed(case, whole)
+        return memo[case.name]
 
-    def _computed(self, case: Case, whole: Answer | None) -> Answer | None:
+    def _computed(self, case: Case, whole: ReferenceOutputs | None) -> ReferenceOutputs | None:
         try:
             single = self.reference.in_single(case.inputs)
         except REFUSALS as error:
             self._check_sizes(case, error)
             return None
         double = _first_rows(whole, single) if whole else None
-        return self.reference.answer(double or self.reference.in_double(case.inputs), single)
+        return self.reference.outputs(double or self.reference.in_double(case.inputs), single)
 
     def _check_sizes(self, case: Case, error: Exception) -> None:
         """Raise where the network refuses the sizes of `case`, which its dims allow, and not only its values."""
@@ -124,7 +126,7 @@ class Oracle:
             hint = "a range under [dims] that leaves these sizes out"
             raise fail("not-exportable", message, ("inputs",), hint) from error
 
-    def _damaged_answer(self, case: Case) -> Arrays:
+    def _damaged_outputs(self, case: Case) -> Arrays:
         inputs = list(map(as_float64, case.inputs.values()))
         if not self._has_weights:
             inputs = [value * (1 + DAMAGE) if value.is_floating_point() else value for value in inputs]
@@ -138,7 +140,7 @@ class Oracle:
             return self.reference.by_name(rounding.run(*map(as_float64, case.inputs.values())))
 
     def is_deterministic(self, case: Case) -> bool:
-        """Whether the module gives the same answer twice."""
+        """Whether the module gives the same outputs twice."""
         first, second = self.reference.in_single(case.inputs), self.reference.in_single(case.inputs)
         return all(first[name].tobytes() == second[name].tobytes() for name in first)
 
@@ -148,10 +150,10 @@ def _rows(case: Case) -> torch.Tensor:
     return next(iter(case.inputs.values()))
 
 
-def _first_rows(whole: Answer, single: Arrays) -> Arrays | None:
-    """The first rows of `whole` in float64, where they are the float64 answer to the first rows of its inputs.
+def _first_rows(whole: ReferenceOutputs, single: Arrays) -> Arrays | None:
+    """The first rows of `whole` in float64, where they are the float64 outputs for the first rows of its inputs.
 
-    They are if `single`, the float32 module's own answer to those rows alone, passes for them: the module then treats
+    They are if `single`, the float32 module's own outputs for those rows alone, passes for them: the module then treats
     each sample by itself. None where it does not.
     """
     rows = {name: value[: len(single[name])] for name, value in whole.double.items()}
@@ -199,66 +201,70 @@ def _damage(module: torch.nn.Module) -> bool:
     return bool(weights)
 
 
-def family_noise(truths: Sequence[Truth]) -> dict[tuple[str, str], float]:
+def family_noise(expectations: Sequence[Expected]) -> dict[tuple[str, str], float]:
     """The error that rounding makes by (family, output): the greatest of a family, for one may be small by luck."""
     found: dict[tuple[str, str], float] = defaultdict(float)
-    for truth in truths:
-        for name in truth.answer.single:
-            key = truth.case.family, name
-            found[key] = max(found[key], noise(truth.answer, name))
-        for name, rounded in truth.rounded.items():
-            key = truth.case.family, name
-            found[key] = max(found[key], error(rounded, truth.answer.double[name]))
+    for expected in expectations:
+        for name in expected.outputs.single:
+            key = expected.case.family, name
+            found[key] = max(found[key], noise(expected.outputs, name))
+        for name, rounded in expected.rounded.items():
+            key = expected.case.family, name
+            found[key] = max(found[key], error(rounded, expected.outputs.double[name]))
     return dict(found)
 
 
-def family_movement(truths: Sequence[Truth]) -> dict[tuple[str, str], float]:
+def family_movement(expectations: Sequence[Expected]) -> dict[tuple[str, str], float]:
     """How far slightly wrong weights move an output, by (family, output)."""
     found: dict[tuple[str, str], float] = {}
-    for truth in truths:
-        for name, damaged in truth.damaged.items():
-            known = truth.known(name)
-            found[truth.case.family, name] = error(damaged[known], truth.answer.double[name][known])
+    for expected in expectations:
+        for name, damaged in expected.damaged.items():
+            known = expected.known(name)
+            found[expected.case.family, name] = error(damaged[known], expected.outputs.double[name][known])
     return found
 
 
-def unmoved(truths: Sequence[Truth], own: Mapping[tuple[str, str], float]) -> set[str]:
+def unmoved(expectations: Sequence[Expected], own: Mapping[tuple[str, str], float]) -> set[str]:
     """The outputs that are the same, but for rounding, for all different inputs of one size."""
     moved: set[str] = set()
-    seen: dict[tuple[str, tuple[int, ...]], Truth] = {}
+    seen: dict[tuple[str, tuple[int, ...]], Expected] = {}
     compared: set[str] = set()
-    for truth in truths:
-        for name, value in truth.answer.double.items():
-            first = seen.setdefault((name, value.shape), truth)
-            if _inputs(first) == _inputs(truth):
+    for expected in expectations:
+        for name, value in expected.outputs.double.items():
+            first = seen.setdefault((name, value.shape), expected)
+            if _inputs(first) == _inputs(expected):
                 continue
             compared.add(name)
             floating = np.issubdtype(value.dtype, np.floating)
-            rounded = own[truth.case.family, name]
-            allowed = allowed_error(value, rounded, truth.answer.unit(name)) if floating else 0.0
-            if error(first.answer.double[name], value) > allowed:
+            rounded = own[expected.case.family, name]
+            allowed = allowed_error(value, rounded, expected.outputs.unit(name)) if floating else 0.0
+            if error(first.outputs.double[name], value) > allowed:
                 moved.add(name)
     return compared - moved
 
 
-def _inputs(truth: Truth) -> list[bytes]:
-    return [as_array(tensor).tobytes() for tensor in truth.case.inputs.values()]
+def _inputs(expected: Expected) -> list[bytes]:
+    return [as_array(tensor).tobytes() for tensor in expected.case.inputs.values()]
 
 
-def compare(truths: Sequence[Truth], outputs: Outputs) -> tuple[Comparison, ...]:
+def compare(expectations: Sequence[Expected], outputs: Outputs) -> tuple[Comparison, ...]:
     """Judge a runtime's `outputs`, and the errors that it gave instead."""
-    own, movement = family_noise(truths), family_movement(truths)
-    still = unmoved(truths, own)
+    own, movement = family_noise(expectations), family_movement(expectations)
+    still = unmoved(expectations, own)
     found = []
-    for k, truth in enumerate(truths):
-        for name in truth.answer.single:
+    for k, expected in enumerate(expectations):
+        for name in expected.outputs.single:
             if str(k) in outputs.errors:
                 judgement = refused(outputs.errors[str(k)])
             else:
-                double, single, of = truth.answer.double[name], truth.answer.single[name], (truth.case.family, name)
-                found_here, unit = outputs.arrays[f"{k}.{name}"], truth.answer.unit(name)
+                double, single, of = (
+                    expected.outputs.double[name],
+                    expected.outputs.single[name],
+                    (expected.case.family, name),
+                )
+                found_here, unit = outputs.arrays[f"{k}.{name}"], expected.outputs.unit(name)
                 judgement = judge(found_here, double, single, own[of], movement.get(of, np.inf), unit)
             if name in still and judgement.status is Status.PASS:
                 judgement = dataclasses.replace(judgement, status=Status.INCONCLUSIVE, reason=SAME)
-            found.append(Comparison(truth.case.name, name, judgement))
+            found.append(Comparison(expected.case.name, name, judgement))
     return tuple(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from graphspec.diagnostics import Diagnostic, VerificationError, quoted
 from graphspec.shapes.shaped import ShapedGraph, TensorType
+from graphspec.system.closing import Closing
 from graphspec.verifying.needed_memory import sizes_of
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import WorkerError
@@ -24,7 +24,7 @@ from graphspec.verifying.runtimes.workers import Workers
 TIME_LIMIT = 25.0
 
 
-class OnnxFunction:
+class OnnxFunction(Closing):
     """The model at `path` in onnxruntime, as installed: inputs in order to outputs by name. Use as a context.
 
     Args:
@@ -65,14 +65,6 @@ class OnnxFunction:
     def close(self) -> None:
         """End the worker."""
         self._runner.close()
-
-    def __enter__(self) -> OnnxFunction:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _fits(value: NDArray[Any], kind: TensorType, sizes: Mapping[str, int]) -> bool:

@@ -23,7 +23,7 @@ from graphspec.exporting.reference import Arrays, as_array
 from graphspec.exporting.tolerance import MOST_SCALED, error, magnitude
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.cases import Case
-from graphspec.verifying.judge import Oracle, Truth, compare
+from graphspec.verifying.judge import Expected, Oracle, compare
 from graphspec.verifying.pipeline_cases import RawCase, raw_cases
 from graphspec.verifying.rule import Judgement, Status, refused
 from graphspec.verifying.runner import Outputs, Runner
@@ -46,9 +46,9 @@ def judge_pipeline(bundle: Bundle, oracle: Oracle, runner: Runner) -> tuple[list
     after = Postprocessing.of(shaped, bundle.manifest["labels"])
     cases = raw_cases(oracle.reference.network, before, _real(bundle))
     (name,) = shaped.inputs
-    truths = oracle.truths(Case(case.name, case.family, {name: case.steps[-1]}) for case in cases)
+    expectations = oracle.expectations(Case(case.name, case.family, {name: case.steps[-1]}) for case in cases)
     inputs = runner.write("pipeline_inputs.npz", [{name: case.raw} for case in cases])
-    judge = _Judge(shaped, after, cases, truths)
+    judge = _Judge(shaped, after, cases, expectations)
     reports = []
     for title, runtime, path, names in _runs(bundle.path("pipeline"), runner.scratch, before, after, shaped):
         try:
@@ -71,12 +71,12 @@ def _runs(
     path: Path, scratch: Path, before: Preprocessing, after: Postprocessing, shaped: ShapedGraph
 ) -> list[tuple[str, Runtime, Path, list[str]]]:
     """Title, runtime, file and outputs: the file with its inner values as outputs, and the file itself."""
-    answers = [entry["name"] for entry in after.signature]
-    own = [name for name in shaped.outputs if name not in answers]
+    predictions = [entry["name"] for entry in after.signature]
+    own = [name for name in shaped.outputs if name not in predictions]
     inner = [*(STEP.format(k=k) for k in range(len(before.transforms))), ENTERING, *(LEAVING for _ in own)]
     probe = scratch / "pipeline_probe.onnx"
     found = _write_probe(path, inner, probe)
-    return [(INSIDE, UNOPTIMISED, probe, [*found, *answers]), (WHOLE, ONNXRUNTIME, path, answers)]
+    return [(INSIDE, UNOPTIMISED, probe, [*found, *predictions]), (WHOLE, ONNXRUNTIME, path, predictions)]
 
 
 def _write_probe(path: Path, names: Sequence[str], target: Path) -> list[str]:
@@ -95,20 +95,20 @@ class _Judge:
     """What every value in the file must be."""
 
     def __init__(
-        self, shaped: ShapedGraph, after: Postprocessing, cases: Sequence[RawCase], truths: Sequence[Truth]
+        self, shaped: ShapedGraph, after: Postprocessing, cases: Sequence[RawCase], expectations: Sequence[Expected]
     ) -> None:
-        self.shaped, self.after, self.cases, self.truths = shaped, after, cases, truths
+        self.shaped, self.after, self.cases, self.expectations = shaped, after, cases, expectations
 
     def report(self, title: str, names: Sequence[str], outputs: Outputs) -> RuntimeReport:
         """Judge what one run gave under `names`."""
         comparisons = list(self._network(names, outputs))
-        for k, (case, truth) in enumerate(zip(self.cases, self.truths, strict=True)):
+        for k, (case, expected) in enumerate(zip(self.cases, self.expectations, strict=True)):
             if str(k) in outputs.errors:
                 comparisons.append(Comparison(case.name, "every output", refused(outputs.errors[str(k)])))
                 continue
             found = outputs.of(k)
             comparisons += _compare_steps(case, found)
-            comparisons += self._compare_answers(truth, found)
+            comparisons += self._compare_predictions(expected, found)
         return RuntimeReport(title, tuple(comparisons))
 
     def _network(self, names: Sequence[str], outputs: Outputs) -> Sequence[Comparison]:
@@ -119,13 +119,13 @@ class _Judge:
             outputs = Outputs(arrays, outputs.errors)
         elif not all(own in names for own in self.shaped.outputs):
             return ()
-        return compare(self.truths, outputs)
+        return compare(self.expectations, outputs)
 
-    def _compare_answers(self, truth: Truth, found: Arrays) -> list[Comparison]:
+    def _compare_predictions(self, expected: Expected, found: Arrays) -> list[Comparison]:
         """Labels and probabilities, by what the loss reads from the network's float64 outputs."""
-        double, single = self.after.read(truth.answer.double), self.after.read(truth.answer.single)
+        double, single = self.after.read(expected.outputs.double), self.after.read(expected.outputs.single)
         return [
-            Comparison(truth.case.name, name, _judge_answer(found[name], double[name], single[name]))
+            Comparison(expected.case.name, name, _judge_prediction(found[name], double[name], single[name]))
             for name in double
             if name not in self.shaped.outputs
         ]
@@ -147,7 +147,7 @@ def _judge_step(found: NDArray[Any], wanted: NDArray[Any]) -> Judgement:
     return _within(found, wanted, allowed)
 
 
-def _judge_answer(found: NDArray[Any], double: NDArray[Any], single: NDArray[Any]) -> Judgement:
+def _judge_prediction(found: NDArray[Any], double: NDArray[Any], single: NDArray[Any]) -> Judgement:
     """Probabilities within 1e-5; a class where rounding decides is either precision's."""
     if (found.shape, found.dtype) != (single.shape, single.dtype):
         reason = f"{found.shape} {found.dtype} instead of {single.shape} {single.dtype}"

@@ -1,7 +1,7 @@
 """The float64-noise rule: is this output the same computation, or does it only look like it?
 
-The truth is the module in float64; the module itself, in float32, shows how far rounding alone leads away from it. A
-candidate passes when its error against float64 is at most 16 × that (with a floor of a few ulp of max|reference|) and
+The reference is the module in float64; the module itself, in float32, shows how far rounding alone leads away from it.
+A candidate passes when its error against float64 is at most 16 × that (with a floor of a few ulp of max|reference|) and
 at most 1e-5 of max|reference|; where another dtype is on the way, ulp and 1e-5 are that dtype's. One that exceeds only
 the second bound, and an output that a constant would give too, are *inconclusive*: no fault, and no pass either. An
 output that slightly wrong weights would give too (the sign of a number, say) passes as what it is; the layers behind it
@@ -37,7 +37,7 @@ class Judgement:
     """``error`` is max|candidate − float64|, ``allowed`` its bound, ``scaled`` the error over max|float64|.
 
     ``reason`` says why it does not pass, or that it passes as `SATURATED`. ``refused``: the runtime gave an error
-    instead of an answer.
+    instead of outputs.
     """
 
     status: Status

@@ -6,7 +6,6 @@ import dataclasses
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from torch import Tensor
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.system.children import memory_limit
+from graphspec.system.closing import Closing
 from graphspec.verifying.local_functions import check_functions
 from graphspec.verifying.needed_memory import needed_memory
 from graphspec.verifying.runtimes.child import WorkerError
@@ -41,7 +41,7 @@ class Outputs:
         return {key.removeprefix(prefix): value for key, value in self.arrays.items() if key.startswith(prefix)}
 
 
-class Runner:
+class Runner(Closing):
     """Asks runtimes about files of the network `shaped`. Use as a context; its processes end with it."""
 
     def __init__(self, shaped: ShapedGraph, workers: Workers, seconds: float = TIME_LIMIT) -> None:
@@ -93,8 +93,8 @@ class Runner:
         if runtime.format == "onnx":
             self._check_functions(model)
         wanted = list(self.shaped.outputs if names is None else names)
-        answer, arrays = self._ask(runtime, "run", model, inputs=str(cases), names=wanted)
-        return Outputs(arrays, answer["errors"])
+        response, arrays = self._ask(runtime, "run", model, inputs=str(cases), names=wanted)
+        return Outputs(arrays, response["errors"])
 
     def _check_functions(self, path: Path) -> None:
         """Refuse what no runtime would end with; a file that cannot be read is left to the runtime's own words."""
@@ -130,8 +130,8 @@ class Runner:
             WorkerError: as :meth:`run`.
         """
         cases = self.write("calls_inputs.npz", [inputs])
-        answer, arrays = self._ask(runtime, "calls", model, inputs=str(cases), modules=list(modules))
-        return [(module, call) for module, call in answer["calls"]], arrays
+        response, arrays = self._ask(runtime, "calls", model, inputs=str(cases), modules=list(modules))
+        return [(module, call) for module, call in response["calls"]], arrays
 
     def _ask(self, runtime: Runtime, task: str, model: Path, **request: Any) -> tuple[dict[str, Any], Arrays]:
         outputs = self.scratch / "outputs.npz"
@@ -139,25 +139,17 @@ class Runner:
         whole |= {"outputs": str(outputs), "dtypes": self._dtypes, **request}
         ask = runtime.program or self.workers.of(runtime).ask
         try:
-            answer = ask(whole, self.seconds)
+            response = ask(whole, self.seconds)
         except WorkerError:
             if runtime.program is None:
                 self.workers.drop(runtime)
             raise
-        if "failed" in answer:
-            raise WorkerError(answer["failed"])
+        if "failed" in response:
+            raise WorkerError(response["failed"])
         with np.load(outputs, allow_pickle=False) as file:
-            return answer, {key: file[key] for key in file}
+            return response, {key: file[key] for key in file}
 
     def close(self) -> None:
         """End the processes and remove what was written for them."""
         self.workers.close()
         self._folder.cleanup()
-
-    def __enter__(self) -> Runner:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

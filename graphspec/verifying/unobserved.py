@@ -15,18 +15,18 @@ from torch import Tensor, nn
 from graphspec.exporting.layer_map import within
 from graphspec.exporting.reference import Reference, as_float64, in_float64
 from graphspec.exporting.tolerance import allowed_error
-from graphspec.verifying.judge import DAMAGE, Truth, family_noise
+from graphspec.verifying.judge import DAMAGE, Expected, family_noise
 
 #: Each costs a backward pass; these are the ordinary magnitudes, and the greatest for a costly network.
 MOST_FAMILIES = 3
 COSTLY_FAMILIES = 1
 
 
-def unobserved_layers(reference: Reference, truths: Sequence[Truth], costly: bool = False) -> set[str]:
+def unobserved_layers(reference: Reference, expectations: Sequence[Expected], costly: bool = False) -> set[str]:
     """The layers with weights whose random relative change by `DAMAGE` moves no output by more than is allowed there.
 
-    They are looked for in the first `MOST_FAMILIES` families of `truths` (in `COSTLY_FAMILIES` of them where the module
-    is `costly`): a layer that only others show is judged by its own values too, which harms nothing.
+    They are looked for in the first `MOST_FAMILIES` families of `expectations` (in `COSTLY_FAMILIES` of them where the
+    module is `costly`): a layer that only others show is judged by its own values too, which harms nothing.
 
     The movement is estimated to first order, by one backward pass for each floating-point output of the float64
     module, or of the module itself where it is `costly`: for random signs s, the gradient of Σ s·output by w, times the
@@ -37,24 +37,26 @@ def unobserved_layers(reference: Reference, truths: Sequence[Truth], costly: boo
     weights = {name: weight for name, weight in weights.items() if weight.any()}
     owners = [layer for layer in reference.shaped.layers if layer.parameters and layer.module == layer.name]
     unobserved = {layer.name for layer in owners if any(within(name, layer.module) for name in weights)}
-    noise = family_noise(truths)
-    families = {truth.case.family: truth for truth in truths if truth.case.family != "zeros"}
+    noise = family_noise(expectations)
+    families = {expected.case.family: expected for expected in expectations if expected.case.family != "zeros"}
     tried = list(families.items())[:MOST_FAMILIES][::-1]  # most layers show on the greatest inputs
-    for family, truth in tried[:COSTLY_FAMILIES] if costly else tried:
+    for family, expected in tried[:COSTLY_FAMILIES] if costly else tried:
         if not unobserved:
             break
-        for output, changes in _movements(reference, module, truth, weights):
-            allowed = allowed_error(truth.answer.double[output], noise[family, output], truth.answer.unit(output))
+        for output, changes in _movements(reference, module, expected, weights):
+            allowed = allowed_error(
+                expected.outputs.double[output], noise[family, output], expected.outputs.unit(output)
+            )
             seen = [name for name, change in changes.items() if change > allowed]
             unobserved -= {layer for layer in unobserved if any(within(name, layer) for name in seen)}
     return unobserved
 
 
 def _movements(
-    reference: Reference, module: nn.Module, truth: Truth, weights: Mapping[str, Tensor]
+    reference: Reference, module: nn.Module, expected: Expected, weights: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, dict[str, float]]]:
     with _recorded(weights):
-        for output, value in _outputs(reference, module, truth).items():
+        for output, value in _outputs(reference, module, expected).items():
             yield output, _changes(value, weights)
 
 
@@ -71,9 +73,9 @@ def _recorded(weights: Mapping[str, Tensor]) -> Iterator[None]:
             weight.requires_grad_(False)
 
 
-def _outputs(reference: Reference, module: nn.Module, truth: Truth) -> dict[str, Tensor]:
+def _outputs(reference: Reference, module: nn.Module, expected: Expected) -> dict[str, Tensor]:
     """The outputs that gradients can come from."""
-    inputs = truth.case.inputs.values()
+    inputs = expected.case.inputs.values()
     if module is reference.single:
         result = module(*inputs)
     else:

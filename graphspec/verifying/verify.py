@@ -1,4 +1,4 @@
-"""Verification: the module's own answers against every file, in every runtime, on every case."""
+"""Verification: the module's own outputs against every file, in every runtime, on every case."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.formats import FORMATS
+from graphspec.system.closing import Closing
 from graphspec.verifying.accounting import Account
 from graphspec.verifying.agreement import agreement
 from graphspec.verifying.blame.layers_alone import blame_alone
@@ -23,7 +23,7 @@ from graphspec.verifying.blame.onnx_blame import blame_onnx, blame_unloadable
 from graphspec.verifying.blame.torch_blame import blame_values, blame_weights
 from graphspec.verifying.cases import Case, cases, further_cases, is_costly
 from graphspec.verifying.golden_sample import golden_sample
-from graphspec.verifying.judge import Oracle, Truth, compare
+from graphspec.verifying.judge import Expected, Oracle, compare
 from graphspec.verifying.own_files import OwnFiles, account_onnx, redrawn
 from graphspec.verifying.pipeline_file import judge_pipeline
 from graphspec.verifying.runner import TIME_LIMIT, Outputs, Runner
@@ -108,8 +108,8 @@ def verify_onnx(network: Network, path: Path, bundle: Bundle | None = None) -> V
         return judge.against(judge.own.file("onnx", network.spec.export.opset_version), path)
 
 
-class Judge:
-    """A network's answers, computed once, by which any number of files are judged.
+class Judge(Closing):
+    """A network's reference outputs, computed once, by which any number of files are judged.
 
     Use as a context: the `runner` that it was given ends with it.
     """
@@ -122,9 +122,9 @@ class Judge:
             self.own = OwnFiles(self._oracle.reference.network, runner)
             sampler = Sampler.of(self._oracle.reference.network)
             self._costly = is_costly(self.shaped, sampler.sizes)
-            self.truths = truths_of(self._oracle, sampler, sample, self._costly)
-            runner.limit_memory(truth.case.inputs for truth in self.truths)
-            self._cases = runner.write("inputs.npz", [truth.case.inputs for truth in self.truths])
+            self.expectations = expectations_of(self._oracle, sampler, sample, self._costly)
+            runner.limit_memory(expected.case.inputs for expected in self.expectations)
+            self._cases = runner.write("inputs.npz", [expected.case.inputs for expected in self.expectations])
         except BaseException:
             self.close()
             raise
@@ -185,17 +185,17 @@ class Judge:
         """The files that pass with another layer than the network's, of which the outputs tell nothing."""
         passed = {report.runtime for report in reports if report.passed}
         left = {r: path for r, path in files.items() if r.name in passed and r.layered}
-        layers = unobserved_layers(self._oracle.reference, self.truths, self._costly) if left else set()
+        layers = unobserved_layers(self._oracle.reference, self.expectations, self._costly) if left else set()
         for runtime, path in left.items():
             if layers or runtime is not UNOPTIMISED:  # of the others, all weights can be asked for
-                blame = self._blame_file(runtime, path, self.truths[0].case, layers)
+                blame = self._blame_file(runtime, path, self.expectations[0].case, layers)
                 if blame:
                     yield path, blame
 
     def _unrefused(self, runtime: Runtime, path: Path) -> list[str]:
         if not runtime.machine_code:
             return []
-        return unrefused(runtime, path, self.truths[0].case, self.runner)
+        return unrefused(runtime, path, self.expectations[0].case, self.runner)
 
     def with_pipeline(self, report: VerifyReport, bundle: Bundle) -> VerifyReport:
         """`report`, and what is found of the bundle's ``pipeline.onnx``."""
@@ -215,7 +215,9 @@ class Judge:
             outputs = self.runner.run(runtime, path, self._cases)
         except WorkerError as error:
             return dataclasses.replace(report, failure=str(error), seconds=time.perf_counter() - start)
-        compared = agreement(self.truths, outputs, precision) if precision else compare(self.truths, outputs)
+        compared = (
+            agreement(self.expectations, outputs, precision) if precision else compare(self.expectations, outputs)
+        )
         return dataclasses.replace(report, comparisons=compared, seconds=time.perf_counter() - start)
 
     def _blame(self, reports: tuple[RuntimeReport, ...], paths: Mapping[str, Path]) -> tuple[Blame | None, Case | None]:
@@ -225,7 +227,7 @@ class Judge:
             return None, None
         report = faulty.get(UNOPTIMISED.name) or next(iter(faulty.values()))
         name = report.first_failed_case
-        case = next((truth.case for truth in self.truths if truth.case.name == name), None)
+        case = next((expected.case for expected in self.expectations if expected.case.name == name), None)
         path = paths[report.runtime]
         runtime = next((runtime for runtime in RUNTIMES if runtime.name == report.runtime), None)
         if case is None and runtime is UNOPTIMISED:
@@ -257,26 +259,28 @@ class Judge:
         """End the runner."""
         self.runner.close()
 
-    def __enter__(self) -> Judge:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def truths_of(oracle: Oracle, sampler: Sampler, sample: Mapping[str, Tensor] | None, costly: bool) -> list[Truth]:
-    """The cases with their answers; more extreme cases where an output says nothing on the ordinary ones."""
+def expectations_of(
+    oracle: Oracle, sampler: Sampler, sample: Mapping[str, Tensor] | None, costly: bool
+) -> list[Expected]:
+    """The cases with their reference outputs; more extreme cases where an output says nothing on the ordinary ones."""
     shaped = oracle.reference.shaped
     made = cases(shaped, sampler, sample)
     if not oracle.is_deterministic(made[0]):
         raise VerificationError([Diagnostic("inconclusive", "the network itself gives two answers to one input")])
-    truths = oracle.truths(made, costly)
-    return truths + oracle.truths(further_cases(shaped, sampler)) if _unobserved(truths) else truths
+    expectations = oracle.expectations(made, costly)
+    return (
+        expectations + oracle.expectations(further_cases(shaped, sampler))
+        if _unobserved(expectations)
+        else expectations
+    )
 
 
-def _unobserved(truths: list[Truth]) -> bool:
+def _unobserved(expectations: list[Expected]) -> bool:
     """Whether some output, given right, would tell nothing of the weights in any case."""
-    perfect = {f"{k}.{name}": array for k, truth in enumerate(truths) for name, array in truth.answer.single.items()}
-    return bool(RuntimeReport("perfect", compare(truths, Outputs(perfect, {}))).unobserved)
+    perfect = {
+        f"{k}.{name}": array
+        for k, expected in enumerate(expectations)
+        for name, array in expected.outputs.single.items()
+    }
+    return bool(RuntimeReport("perfect", compare(expectations, Outputs(perfect, {}))).unobserved)

@@ -151,7 +151,7 @@ class VerifyReport(Shown):
 
     @property
     def passed(self) -> bool:
-        """Every file is what it says, every standard runtime passed, and no optional one gives a wrong answer."""
+        """Every file is what it says, every standard runtime passed, and no optional one gives wrong outputs."""
         standard = [runtime for runtime in self.runtimes if not runtime.optional]
         others = [runtime for runtime in self.runtimes if runtime.optional]
         right = all(runtime.passed for runtime in standard) and not any(runtime.faults for runtime in others)

@@ -44,11 +44,11 @@ def shaped_as(text):
 def test_every_truth_is_the_network_s_own_answer_to_that_case_alone(name):
     oracle = Oracle(compiler.load(f'graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\n{NETWORKS[name]}\n', seed=1))
     made = cases(oracle.reference.shaped, Sampler.of(oracle.reference.network), None)
-    truths = oracle.truths(made)
-    assert [truth.case.name for truth in truths] == [case.name for case in made]
-    for truth in truths:
-        alone = oracle.reference.in_double(truth.case.inputs)["output"]
-        assert np.allclose(truth.answer.double["output"], alone, rtol=1e-12, atol=0)
+    expectations = oracle.expectations(made)
+    assert [expected.case.name for expected in expectations] == [case.name for case in made]
+    for expected in expectations:
+        alone = oracle.reference.in_double(expected.case.inputs)["output"]
+        assert np.allclose(expected.outputs.double["output"], alone, rtol=1e-12, atol=0)
 
 
 def rows(shaped, sample=None):

@@ -64,7 +64,7 @@ def judged(faint, network, name):
 def test_the_layers_before_a_faint_one_are_unobserved(faint):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert unobserved_layers(faint.judge._oracle.reference, faint.judge.truths) == {"first"}
+        assert unobserved_layers(faint.judge._oracle.reference, faint.judge.expectations) == {"first"}
 
 
 def test_a_right_file_of_a_network_with_unobserved_layers_passes(faint):
@@ -86,7 +86,7 @@ def test_the_wrong_layer_of_any_file_is_named(faint):
 
 
 def test_a_network_whose_outputs_show_every_layer_is_not_probed(small, judge):
-    assert unobserved_layers(judge._oracle.reference, judge.truths) == set()
+    assert unobserved_layers(judge._oracle.reference, judge.expectations) == set()
     report = judge.files({UNOPTIMISED: small.bundle.path("onnx"), ONNXRUNTIME: small.bundle.path("onnx")}, 20)
     assert report.passed
 

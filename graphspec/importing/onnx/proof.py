@@ -50,8 +50,8 @@ def _report(
     network = imported.network
     with Judge(network, Runner(network.shaped, Workers(("onnx",))), None) as judge:
         cases = [
-            {theirs: truth.case.inputs.get(ours, samples[ours]) for theirs, ours in inputs.items()}
-            for truth in judge.truths
+            {theirs: expected.case.inputs.get(ours, samples[ours]) for theirs, ours in inputs.items()}
+            for expected in judge.expectations
         ]
         asked = judge.runner.write("file_inputs.npz", cases)
         found = judge.runner.run(ONNXRUNTIME, path, asked, list(dict.fromkeys(outputs)))
@@ -62,7 +62,7 @@ def _report(
             for theirs, ours in names
             if str(n) not in found.errors
         }
-        return RuntimeReport(ONNXRUNTIME.name, compare(judge.truths, Outputs(arrays, found.errors)))
+        return RuntimeReport(ONNXRUNTIME.name, compare(judge.expectations, Outputs(arrays, found.errors)))
 
 
 def _said(report: RuntimeReport) -> str:

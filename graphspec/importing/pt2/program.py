@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from graphspec.diagnostics import fail, quoted
+from graphspec.system.closing import Closing
 from graphspec.system.regular_file import require_regular
 from graphspec.verifying.runner import TIME_LIMIT
 from graphspec.verifying.runtimes.child import Worker, WorkerError
@@ -107,7 +108,7 @@ def _decoded(value: Any) -> Any:
     return {key: _decoded(item) for key, item in value.items()}
 
 
-class Pt2File:
+class Pt2File(Closing):
     """The file at `path`, loaded in a process of its own with limits. Use as a context."""
 
     def __init__(self, path: Path) -> None:
@@ -163,12 +164,6 @@ class Pt2File:
         """End the process."""
         self._worker.close()
         self._folder.cleanup()
-
-    def __enter__(self) -> Pt2File:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _array(value: Tensor) -> Any:

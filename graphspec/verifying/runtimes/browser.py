@@ -35,7 +35,7 @@ def run_browser(request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     inputs, outputs = folder / "web_inputs.safetensors", folder / "web_outputs.safetensors"
     write_inputs(request["inputs"], inputs)
     with _Server({"model.onnx": Path(request["model"]), "inputs": inputs}) as server:
-        name, body = _answer(server, seconds)
+        name, body = _response(server, seconds)
     if name == "failed":
         return {"failed": f"cannot load the file: {body.decode(errors='replace')}"}
     outputs.write_bytes(body)
@@ -43,19 +43,19 @@ def run_browser(request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     return {"errors": errors}
 
 
-def _answer(server: _Server, seconds: float) -> tuple[str, bytes]:
+def _response(server: _Server, seconds: float) -> tuple[str, bytes]:
     """What the page sends: ``outputs`` or ``failed``, with its body."""
     deadline = time.monotonic() + seconds
     root = ["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []  # Chromium does not start as root else
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [BROWSER.path or "chromium", *_FLAGS, *root, f"--user-data-dir={profile}/profile", server.address]
         with started(command, Path(profile) / "log") as browser:
-            while not server.answered.wait(0.1):
+            while not server.responded.wait(0.1):
                 if browser.poll() is not None:
                     raise WorkerError(f"Chromium ended with exit code {browser.returncode}")
                 if time.monotonic() > deadline:
                     raise WorkerError(f"no answer within {seconds:g} s")
-    return server.answer
+    return server.response
 
 
 class _Server:
@@ -64,8 +64,8 @@ class _Server:
     def __init__(self, files: Mapping[str, Path]) -> None:
         dist = ORT_WEB.path / "dist"
         own = {"": HERE / "page.html", "cases.js": HERE / "cases.js", **files}
-        self.answered = threading.Event()
-        self.answer = ("failed", b"")
+        self.responded = threading.Event()
+        self.response = ("failed", b"")
         self._secret = secrets.token_urlsafe(16)
         self._files = {f"/{self._secret}/{name}": path for name, path in own.items()}
         self._files |= {f"/{self._secret}/ort/{path.name}": path for path in dist.iterdir()}
@@ -90,10 +90,10 @@ class _Server:
 
             def do_POST(self) -> None:
                 name = self.path.removeprefix(f"/{this._secret}/")
-                if name not in ("outputs", "failed") or this.answered.is_set():
+                if name not in ("outputs", "failed") or this.responded.is_set():
                     return self.send_error(404)
-                this.answer = (name, self.rfile.read(int(self.headers["Content-Length"])))
-                this.answered.set()
+                this.response = (name, self.rfile.read(int(self.headers["Content-Length"])))
+                this.responded.set()
                 self.send_response(204)
                 self.end_headers()
                 return None

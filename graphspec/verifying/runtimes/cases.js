@@ -1,5 +1,5 @@
 // Runs every case of a safetensors file, whose tensors are called CASE.INPUT, in an onnxruntime session.
-// The answer is such a file too: CASE.OUTPUT, and the message of each case that was refused in its metadata.
+// The response is such a file too: CASE.OUTPUT, and the message of each case that was refused in its metadata.
 "use strict";
 
 const HALF = typeof Float16Array === "undefined" ? Uint16Array : Float16Array;

@@ -1,4 +1,4 @@
-"""A worker process with a limit of time and of memory: a crash or a hang of a runtime is an answer, not our end."""
+"""A worker process with a limit of time and of memory: a crash or a hang of a runtime is a response, not our end."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from graphspec.system.children import end, guarded
+from graphspec.system.closing import Closing
 from graphspec.system.free_memory import available
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -26,7 +26,7 @@ class WorkerError(Exception):
     """The worker crashed or ran out of time; the message says which."""
 
 
-class Worker:
+class Worker(Closing):
     """Starts at once, so that its imports run beside our own work. Use as a context; it is killed at the end.
 
     It ends with this process, however that happens. Its memory is bounded by what the machine can spare, and from
@@ -62,10 +62,10 @@ class Worker:
                 resource.prlimit(process, kind, (most, hard))
 
     def ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        """Send `request` and wait at most `seconds` for the answer.
+        """Send `request` and wait at most `seconds` for the response.
 
         Raises:
-            WorkerError: the process died, or did not answer in time and was killed.
+            WorkerError: the process died, or did not respond in time and was killed.
         """
         assert self._process.stdin is not None
         try:
@@ -108,11 +108,3 @@ class Worker:
                     continue
         self._log.close()
         self._folder.cleanup()
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -19,16 +19,16 @@ std::vector<char> read(const char* path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-void append(Values& answers, const c10::IValue& name, const c10::IValue& output, const c10::IValue& value) {
-  answers.emplace_back(c10::ivalue::Tuple::create(Values{name, output, value}));
+void append(Values& responses, const c10::IValue& name, const c10::IValue& output, const c10::IValue& value) {
+  responses.emplace_back(c10::ivalue::Tuple::create(Values{name, output, value}));
 }
 
-void run(torch::jit::Module& model, const c10::IValue& name, const c10::IValue& inputs, Values& answers) {
+void run(torch::jit::Module& model, const c10::IValue& name, const c10::IValue& inputs, Values& responses) {
   Values arguments;
   for (const auto& entry : inputs.toGenericDict()) arguments.push_back(entry.value());
   const c10::IValue result = model.forward(arguments);
-  if (result.isTensor()) return append(answers, name, "", result);
-  for (const auto& entry : result.toGenericDict()) append(answers, name, entry.key(), entry.value());
+  if (result.isTensor()) return append(responses, name, "", result);
+  for (const auto& entry : result.toGenericDict()) append(responses, name, entry.key(), entry.value());
 }
 
 }  // namespace
@@ -37,15 +37,15 @@ int main(int, char** argv) {
   try {
     c10::InferenceMode guard;
     torch::jit::Module model = torch::jit::load(argv[1]);
-    Values answers;
+    Values responses;
     for (const auto& entry : torch::jit::pickle_load(read(argv[2])).toGenericDict()) {
       try {
-        run(model, entry.key(), entry.value(), answers);
+        run(model, entry.key(), entry.value(), responses);
       } catch (const std::exception& error) {
-        append(answers, entry.key(), "", std::string(error.what()));
+        append(responses, entry.key(), "", std::string(error.what()));
       }
     }
-    const std::vector<char> bytes = torch::jit::pickle_save(c10::ivalue::Tuple::create(answers));
+    const std::vector<char> bytes = torch::jit::pickle_save(c10::ivalue::Tuple::create(responses));
     std::ofstream(argv[3], std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   } catch (const std::exception& error) {
     std::cerr << error.what() << std::endl;

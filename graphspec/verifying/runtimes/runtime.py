@@ -14,7 +14,7 @@ from graphspec.verifying.runtimes.libtorch import run_libtorch
 from graphspec.verifying.runtimes.needs import BROWSER, COMPILER, NODE, ORT_NODE, ORT_WEB, NpmPackage, Program
 from graphspec.verifying.runtimes.node import run_node
 
-#: Takes a request and the seconds it may take, and gives an answer, both as ``worker.py`` has them.
+#: Takes a request and the seconds it may take, and gives a response, both as ``worker.py`` has them.
 Ask = Callable[[Mapping[str, Any], float], dict[str, Any]]
 
 

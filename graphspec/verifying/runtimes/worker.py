@@ -1,6 +1,6 @@
 """Runs exported files in a process of their own; run as a script, it imports nothing of graphspec.
 
-A request is one line of JSON on stdin, its answer one line on stdout::
+A request is one line of JSON on stdin, its response one line on stdout::
 
     {"task": "run", "code": FILE OF THE RUNTIME, "options": {…}, "model": PATH, "inputs": PATH.npz, "outputs": PATH.npz,
      "names": [OUTPUT, …], "dtypes": {INPUT: DTYPE, …}, "seconds": LIMIT}
@@ -66,7 +66,7 @@ def run_cases(request: Mapping[str, Any]) -> dict[str, Any]:
         try:
             values = run(inputs)
             found = {name: _numbers(name, value) for name, value in zip(request["names"], values, strict=True)}
-        except Exception as error:  # whatever a runtime raises, it is the answer
+        except Exception as error:  # whatever a runtime raises, it is the response
             errors[case] = f"{type(error).__name__}: {error}"
             continue
         outputs |= {f"{case}.{name}": value for name, value in found.items()}
@@ -120,10 +120,10 @@ TASKS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
 
 
 def serve(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to a request."""
+    """The response to a request."""
     try:
         return TASKS[request["task"]](request)
-    except Exception as error:  # whatever a runtime raises, it is the answer
+    except Exception as error:  # whatever a runtime raises, it is the response
         return {"failed": f"cannot load the file: {type(error).__name__}: {error}"}
 
 
@@ -137,19 +137,19 @@ def limit_time(seconds: float) -> None:
 
 
 def main() -> None:
-    """Import the modules that the arguments name, and answer requests until stdin ends.
+    """Import the modules that the arguments name, and serve requests until stdin ends.
 
     Libraries that print do so on stderr.
     """
     sys.modules["graphspec"] = None  # type: ignore[assignment]  # an import of it is an error here
     for name in sys.argv[1:]:  # while the parent still writes the files
         importlib.import_module(name)
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    responses = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
         request = json.loads(line)
         limit_time(request["seconds"])
-        print(json.dumps(serve(request)), file=answers, flush=True)
+        print(json.dumps(serve(request)), file=responses, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from graphspec.system.closing import Closing
 from graphspec.verifying.runtimes.child import Worker
 from graphspec.verifying.runtimes.runtime import RUNTIMES, Runtime
 
 
-class Workers:
+class Workers(Closing):
     """Processes for the standard runtimes of `formats`, which start at once on the imports that take long."""
 
     def __init__(self, formats: Iterable[str]) -> None:
@@ -44,9 +45,3 @@ class Workers:
         for worker in self._workers.values():
             worker.close()
         self._workers.clear()
-
-    def __enter__(self) -> Workers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -1,4 +1,4 @@
-"""Smaller variants of ``model.onnx``, made by onnxruntime's own tools and judged by what they answer."""
+"""Smaller variants of ``model.onnx``, made by onnxruntime's own tools and judged by what they give."""
 
 from graphspec.verifying.variants.variants import add_variants
 

@@ -1,4 +1,4 @@
-"""What a variant answers beside the float32 model: where they agree, how good it is, and how long it takes."""
+"""What a variant gives beside the float32 model: where they agree, how good it is, and how long it takes."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Agreement:
                 self._sums[0] += labels[0].numel()
                 self._same += int((labels[0] == labels[1]).sum())
             else:
-                truth, off = right.double(), (found - right).double()
-                sums = truth.numel(), truth.sum().item(), truth.square().sum().item(), off.square().sum().item()
+                wanted, off = right.double(), (found - right).double()
+                sums = wanted.numel(), wanted.sum().item(), wanted.square().sum().item(), off.square().sum().item()
                 self._sums += np.array(sums)
 
     @property
@@ -91,14 +91,14 @@ def _tensors(output: Tensor | dict[str, Tensor]) -> Iterable[Tensor]:
 
 
 class Beside(nn.Module):
-    """Answers as `variant` does and counts where `reference` agrees."""
+    """Gives what `variant` does and counts where `reference` agrees."""
 
     def __init__(self, reference: Session, variant: Session, agreement: Agreement) -> None:
         super().__init__()
         self.reference, self.variant, self.agreement = reference, variant, agreement
 
     def forward(self, *values: Tensor) -> Tensor | dict[str, Tensor]:
-        """The variant's answer."""
+        """The variant's output."""
         found = self.variant(*values)
         self.agreement.update(self.reference(*values), found)
         return found

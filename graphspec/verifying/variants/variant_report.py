@@ -9,7 +9,7 @@ from typing import Any
 from graphspec.diagnostics import Diagnostic
 from graphspec.training.metrics.names import higher_is_better
 
-#: A variant is published where at least this share of its answers is float32's.
+#: A variant is published where at least this share of its outputs is float32's.
 LEAST_AGREEMENT = 0.95
 #: Values closer than this are the same: of times the share, of metrics the difference.
 SAME_TIME, SAME_METRIC = 0.05, 5e-4

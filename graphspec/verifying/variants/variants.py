@@ -1,4 +1,4 @@
-"""Make the variants that were asked for, measure each beside float32, and refuse those that answer otherwise."""
+"""Make the variants that were asked for, measure each beside float32, and refuse those that differ."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def add_variants(
 
     Raises:
         GraphspecError: ``not-exportable`` where there are no data for int8, or nothing that it quantises.
-        VerificationError: ``mismatch`` where a variant answers otherwise than float32.
+        VerificationError: ``mismatch`` where a variant differs from float32.
     """
     samples = _Data(network, data) if data is not None else _Draws(network)
     reading = Postprocessing.of(network.shaped, bundle.manifest["labels"])

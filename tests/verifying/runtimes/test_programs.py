@@ -1,4 +1,4 @@
-"""Runtimes outside of Python: a C++ program with libtorch, Node.js and a browser give the module's answers."""
+"""Runtimes outside of Python: a C++ program with libtorch, Node.js and a browser give the module's outputs."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_program_that_is_installed_agrees_on_every_case(small, judge, mixed, n
         runtime = installed(name)
         found = judges.run(runtime, export.bundle.path(runtime.format))
         assert (found.runtime, found.limits, found.faults, found.passed) == (name, [], [], True)
-        assert len(found.comparisons) == len(judges.truths) * len(export.shaped.outputs)
+        assert len(found.comparisons) == len(judges.expectations) * len(export.shaped.outputs)
         assert 0 < found.worst < 1e-5
 
 
@@ -222,7 +222,7 @@ def test_the_page_s_server_gives_its_own_files_alone_and_to_this_machine_alone(s
         assert [status(path) for path in ("", "cases.js", "model.onnx", "ort/ort.wasm.min.js")] == [200] * 4
         assert [status(path) for path in ("page.html", "ort/../package.json", "../", "ort/")] == [404] * 4
         assert (status("other", b"x"), status("outputs", b"x"), status("outputs", b"y")) == (404, 204, 404)
-        assert server.answer == ("outputs", b"x")
+        assert server.response == ("outputs", b"x")
         address = root
         assert [status(path) for path in ("/", "/page.html", "/model.onnx")] == [404] * 3
     with pytest.raises(urllib.error.URLError):
