@@ -112,12 +112,13 @@ class Loss:
 
     An output of one column is read as the second of two classes above ``threshold``, a number, or a function of the
     loss's arguments; where ``lowest``, below it, and of several columns the lowest is the class. ``outputs`` is of how
-    many outputs it is computed, with ``compared`` the first of them with the target. ``weighed``: its mean is over the
-    weights of the target's classes without those that are ignored, not over samples; ``reductions`` are the names of
-    its means. ``applies`` are the layers that it contains (in lower case); ``instead`` is what to do where the output
-    is not what it takes. ``balanced`` gives, from the classes' counts and the output's columns, the arguments that
-    ``weight = "balanced"`` stands for. One of the user's own may be ``like`` one of torch's. One that ``reads_values``
-    in Python, or calls a function of the user's, may take other operations in another step.
+    many outputs it is computed, with ``compared`` the first of them with the target, which stands behind the first
+    ``target_after`` of them, or behind all. ``weighed``: its mean is over the weights of the target's classes without
+    those that are ignored, not over samples; ``reductions`` are the names of its means. ``applies`` are the layers that
+    it contains (in lower case); ``instead`` is what to do where the output is not what it takes. ``balanced`` gives,
+    from the classes' counts and the output's columns, the arguments that ``weight = "balanced"`` stands for. One of the
+    user's own may be ``like`` one of torch's. One that ``reads_values`` in Python, or calls a function of the user's,
+    may take other operations in another step.
     """
 
     targets: Targets
@@ -127,6 +128,7 @@ class Loss:
     lowest: bool = False
     outputs: int = 1
     compared: bool = True
+    target_after: int | None = None
     weighed: bool = False
     reductions: tuple[str, ...] = ("mean",)
     applies: frozenset[str] = frozenset()
@@ -212,6 +214,7 @@ LOSSES: dict[str, Loss] = {
     "GaussianNLLLoss": Loss(
         Targets.VALUES,
         outputs=2,
+        target_after=1,  # its variance stands behind the target
         reads_values=True,  # whether a variance is negative
         instead="its second output is a variance: end that with Softplus or exp",
     ),

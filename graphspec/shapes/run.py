@@ -82,10 +82,12 @@ class Runner:
             return settle(outcomes, ranges, equal)
         except Unreadable as error:
             raise Refused(f"its sizes depend on a branch by {error}, which is no formula of whole numbers") from error
-        except FrozenDim:
-            pass
+        except FrozenDim:  # a branch asks for a number, though what comes out may follow from the sizes all the same
+            return self._tried(op, arguments, atoms), ranges
+
+    def _tried(self, op: Op, arguments: Mapping[str, Any], atoms: Atoms) -> Run:
         try:
-            return atoms.in_real(numbers.tried(op, arguments, atoms.operands, atoms.types, [*atoms.real])), ranges
+            return atoms.in_real(numbers.tried(op, arguments, atoms.operands, atoms.types, [*atoms.real]))
         except Refused as error:
             raise Refused(atoms.readable(str(error))) from error
 

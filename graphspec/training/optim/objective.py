@@ -108,8 +108,8 @@ class Term:
             return self.loss(*given)
         else:
             wanted = self.prepare(given[0], pick(target, self.target))
-        before = 1 if self.name == "GaussianNLLLoss" else len(given)  # whose variance stands behind the target
-        return self.loss(*given[:before], wanted, *given[before:])
+        at = self.row.target_after or len(given)
+        return self.loss(*given[:at], wanted, *given[at:])
 
     def pair(self, output: Values, target: Values) -> tuple[Tensor, Tensor]:
         """The output and the target that this term compares; a mixed label counts as its greater part."""

@@ -18,7 +18,7 @@ _KEPT = re.compile(r"\.(.+)\.replaced-(\d+)", re.S)
 #: What a run writes; everything else in its folder is the user's.
 _OWN = re.compile(
     r"\.lock|checkpoints|tensorboard|metrics\.csv|spec\.toml|(best|last)\.safetensors"
-    r"|(environment|evaluation|learned)\.json"
+    r"|(environment|evaluation|learned|tokenizer)\.json"
     r"|(.*_)?(classes|confusion_matrix|curves|errors|fit|masks|predictions|reliability)\.png"
 )
 
