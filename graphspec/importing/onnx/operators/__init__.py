@@ -2,6 +2,7 @@
 
 # importing a file enters its operators into the table
 from graphspec.importing.onnx.operators import (
+    activations,
     attention,
     elementwise,
     images,
@@ -17,6 +18,6 @@ from graphspec.importing.onnx.operators import (
 from graphspec.importing.onnx.operators.registry import OPERATORS
 
 __all__ = [
-    "OPERATORS", "attention", "elementwise", "images", "layers", "layout", "microsoft", "pools", "products",
-    "recurrent", "reductions", "sizes",
+    "OPERATORS", "activations", "attention", "elementwise", "images", "layers", "layout", "microsoft", "pools",
+    "products", "recurrent", "reductions", "sizes",
 ]  # fmt: skip
