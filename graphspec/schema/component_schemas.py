@@ -29,6 +29,15 @@ _OUTPUT: Schema = {"description": "Which of the network's outputs.", "type": "st
 #: Keys of graphspec's own that stand beside the arguments.
 _SHARED: Mapping[str, Mapping[str, Schema]] = {
     "metrics": {"output": _OUTPUT},
+    "optimizer": {
+        "groups": {
+            "description": "Options of their own for some parameters, by layers and kinds (norm, bias, embedding).",
+            **list_of({"type": "object", "anyOf": [{"required": ["layers"]}, {"required": ["kinds"]}]}, minItems=1),
+        },
+        "layer_decay": or_expression(
+            {"description": "The rate of a layer is so much of the next one's.", "type": "number", "maximum": 1}
+        ),
+    },
     "dataset": {
         "targets": {
             "description": "The arrays to predict; or input: the network is to give what it is given.",

@@ -56,5 +56,5 @@ def _check_monitor(settings: TrainSpec) -> None:
 
 def _check_updates(settings: TrainSpec) -> None:
     """Build the optimiser and the scheduler for one small parameter."""
-    optimizer = build_optimizer(settings.optimizer, nn.ParameterList([nn.Parameter(torch.zeros(2, 2))]))
+    optimizer = build_optimizer(settings.optimizer, nn.ParameterList([nn.Parameter(torch.zeros(2, 2))]), placed=False)
     Schedule(settings.scheduler, optimizer, settings.epochs, _STEPS, maximise=False, warmup=settings.warmup)
