@@ -114,7 +114,7 @@ def _of_nothing(module: nn.Module, group: Mapping[str, Any], at: Path) -> Except
 
 
 def _layer(name: str) -> str:
-    """The layer of a parameter: ``fc`` of ``fc.weight``, one copy of a repeat (``stage.0`` of ``stage.0.conv.bias``)."""
+    """The layer of a parameter: ``fc`` of ``fc.bias``, one copy of a repeat (``stage.0`` of ``stage.0.conv.bias``)."""
     parts = name.split(".")[:-1] or [name]
     number = next((i for i, part in enumerate(parts) if part.isdigit()), 0)
     return ".".join(parts[: number + 1])
