@@ -135,7 +135,7 @@ _SIZES = (
 
 
 def _small_timm() -> list[str]:
-    """The member of each family of timm that has the smallest input and the shortest name."""
+    """The member of each family of timm that has the smallest input and the shortest name, the smallest first."""
     import timm
 
     found: dict[tuple[str, str], Any] = {}
@@ -149,7 +149,7 @@ def _small_timm() -> list[str]:
         family = (module, word[0] if word else name)
         if not name.startswith("test_") and (family not in found or key < found[family]):
             found[family] = key
-    return sorted(key[-1] for key in found.values())
+    return [key[-1] for key in sorted(found.values())]
 
 
 def warm_up() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphspec.importing.copies import Each, of_copies
-from graphspec.importing.items import Block, Item
+from graphspec.importing.items import CONTAINERS, Block, Item
 
 #: The copies of a chain may differ in so many arguments: two copies in fewer.
 _MOST_DIFFERENT, _MOST_IN_TWO = 3, 2
@@ -16,11 +16,15 @@ _LONG = 100
 
 
 def collapse(item: Item) -> bool:
-    """A scope that is nothing but a chain 0, 1, … of one block, or of equal layers, becomes that line, repeated."""
+    """A scope that is nothing but a chain 0, 1, … of one block, or of equal layers, becomes that line, repeated.
+
+    A stage of one block is a chain too, in a container.
+    """
     block = item.type
     assert isinstance(block, Block)
     items = block.items
-    if len(items) < 2 or [each.name for each in items] != [str(n) for n in range(len(items))]:
+    least = 1 if block.title in CONTAINERS and items and isinstance(items[0].type, Block) else 2
+    if len(items) < least or [each.name for each in items] != [str(n) for n in range(len(items))]:
         return False
     if list(block.outputs.values()) != [items[-1].name] or not _is_chain(items, block.inputs):
         return False

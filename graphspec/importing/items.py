@@ -11,6 +11,9 @@ from graphspec.importing.forward_pass import NotRecorded, Value
 from graphspec.importing.sizes import Computed, SizeOf
 from graphspec.ops import lookup
 
+#: Classes that say nothing of what they hold: their blocks are called as the attribute is.
+CONTAINERS = frozenset(["", "Sequential", "ModuleList", "ModuleDict", "Module"])
+
 
 @dataclasses.dataclass(eq=False, repr=False)
 class Item:

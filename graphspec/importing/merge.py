@@ -10,12 +10,10 @@ from typing import Any
 from graphspec.importing.alike import fill, lacking_in, skeleton
 from graphspec.importing.chains import chain, collapse
 from graphspec.importing.copies import MISSING
-from graphspec.importing.items import Block, Item
+from graphspec.importing.items import CONTAINERS, Block, Item
 from graphspec.importing.unified import unify
 from graphspec.ops import lookup
 
-#: Classes that say nothing of what they hold: their blocks are called as the attribute is.
-CONTAINERS = frozenset(["", "Sequential", "ModuleList", "ModuleDict", "Module"])
 _DIGITS = re.compile(r"\d+")
 
 

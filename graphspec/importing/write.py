@@ -9,8 +9,8 @@ from typing import Any
 
 from graphspec.importing.bodies import relative
 from graphspec.importing.copies import MISSING, Each
-from graphspec.importing.items import Block, Item, Text
-from graphspec.importing.merge import CONTAINERS, default_of
+from graphspec.importing.items import CONTAINERS, Block, Item, Text
+from graphspec.importing.merge import default_of
 from graphspec.ops import lookup
 from graphspec.ops import names as op_names
 

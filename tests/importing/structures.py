@@ -128,6 +128,18 @@ class ByParts(nn.Module):
         return x
 
 
+class OfStages(nn.Module):
+    """Stages of so many blocks, of which the first has one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        counts = [1, 2, 3]
+        self.stages = nn.Sequential(*(nn.Sequential(*(SkipOrNot.Block(8, 8) for _ in range(n))) for n in counts))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.stages(x)
+
+
 class Routed(nn.Module):
     """Blocks in a row that take a mask beside, of which the first also is what all take after it; and layers."""
 

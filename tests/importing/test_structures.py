@@ -39,6 +39,7 @@ CASES: dict[type[nn.Module], tuple[dict[str, Tensor], list[str]]] = {
     ),
     structures.Shifted: ({"x": LINE}, ["repeat = 4", '"${i % 2 == 1}"', 'if = "${roll}"', 'data = "${data}"']),
     structures.ByParts: ({"x": LINE}, ['head   = "Head"', 'relu   = "relu"', "[blocks.Layers.layers]"]),
+    structures.OfStages: ({"x": LINE}, [f'{n} = {{ type = "Block", repeat = {n + 1} }}' for n in range(3)]),
     structures.Routed: (
         {"x": LINE},
         ['from = ["x", "scale"], repeat = 3', "out_features = 8, repeat = 3, freeze = true", 'inputs = ["x", "scale"]'],
