@@ -24,6 +24,8 @@ from graphspec.system.shown import Shown
 
 #: Inputs that both networks are run on.
 SAMPLES = 3
+#: Arguments of which one number stands for every dim.
+_ONE_FOR_ALL = frozenset("kernel_size stride padding dilation output_padding".split())
 Row = dict[str, Any]
 
 
@@ -77,30 +79,53 @@ def _opened(source: Source) -> Network:
 
 
 def _layers(before: Network, after: Network) -> list[Row]:
-    old, new = ({layer.name: _described(layer) for layer in each.shaped.layers} for each in (before, after))
-    rows = []
+    old, new = ({layer.name: layer for layer in each.shaped.layers} for each in (before, after))
+    rows: list[Row] = []
     for name in [*old, *(name for name in new if name not in old)]:
         a, b = old.get(name), new.get(name)
-        if a != b:
-            change = "added" if a is None else "removed" if b is None else "changed"
-            fields = [key for key in (a or b or {}) if a is None or b is None or a[key] != b[key]]
-            rows.append({
-                "layer": name, "change": change,
-                "before": {key: a[key] for key in fields} if a else None,
-                "after": {key: b[key] for key in fields} if b else None,
-            })  # fmt: skip
+        if a is None or b is None:
+            change = "added" if a is None else "removed"
+            one, other = (layer and _described(layer, {**layer.arguments}) for layer in (a, b))
+            rows.append({"layer": name, "change": change, "before": one, "after": other})
+            continue
+        one, other = (_described(layer, _filled(layer)) for layer in (a, b))
+        if one != other:
+            found = {"before": _different(one, other), "after": _different(other, one)}
+            rows.append({"layer": name, "change": "changed"} | found)
     return rows
 
 
-def _described(layer: ShapedLayer) -> Row:
+def _different(row: Row, other: Row) -> Row:
+    """What of `row` is not the same in `other`, inside arguments and sources too."""
+    return {
+        key: _different(value, other[key]) if isinstance(value, dict) and isinstance(other[key], dict) else value
+        for key, value in row.items()
+        if key not in other or value != other[key]
+    }
+
+
+def _described(layer: ShapedLayer, arguments: Mapping[str, Any]) -> Row:
     return {
         "type": layer.type,
-        "arguments": {key: str(value) for key, value in layer.arguments.items()},
+        "arguments": {name: str(value) for name, value in arguments.items()},
         "from": {key: _source(value) for key, value in layer.operands.items()},
         "shape": [str(kind) for kind in layer.outputs.values()],
         "parameters": layer.parameter_count,
         "flops": dim_text(layer.flops),
     }
+
+
+def _filled(layer: ShapedLayer) -> dict[str, Any]:
+    """All arguments: one that is left out has its default, equal sizes of several dims are one."""
+    found: dict[str, Any] = {
+        name: parameter.default
+        for name, parameter in layer.op.written.items()
+        if isinstance(parameter.default, bool | int | float | str)
+    }
+    for name, value in layer.arguments.items():
+        equal = isinstance(value, list | tuple) and len(value) > 1 and all(item == value[0] for item in value)
+        found[name] = value[0] if equal and name in _ONE_FOR_ALL else value
+    return found
 
 
 def _source(value: Any) -> Any:

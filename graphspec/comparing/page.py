@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ _STYLE = (
     ".added td:first-child{border-left:4px solid #2a2}.removed td:first-child{border-left:4px solid #c33}"
     ".changed td:first-child{border-left:4px solid #c90}"
 )
+
+_LARGE = re.compile(r"\d{4,}")
 
 
 def page(comparison: Comparison, before: str, after: str) -> str:
@@ -59,6 +62,8 @@ def text(value: Any) -> str:
         return ", ".join(map(text, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
@@ -67,6 +72,8 @@ def _flat(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for key, item in value.items():
         if isinstance(item, dict):
             yield from ((f"from {name}" if key == "from" else name, text(each)) for name, each in item.items())
+        elif key == "flops":
+            yield key, _LARGE.sub(lambda number: f"{int(number[0]):,}", item).replace("*", " · ")
         elif item not in ({}, []):
             yield key, text(item)
 

@@ -36,6 +36,15 @@ def test_a_changed_layer_is_named_with_its_numbers() -> None:
     assert {row["tensor"] for row in found.weights} >= {"fc1.weight", "fc1.bias", "fc2.weight"}
 
 
+def test_what_is_written_otherwise_is_no_difference() -> None:
+    image = 'graphspec = 1\n[inputs]\nx = ["N", 3, 8, 8]\n[layers]\nconv = { type = "Conv2d", out_channels = 4, '
+    short, long = "kernel_size = 3, padding = 1 }", "kernel_size = [3, 3], padding = [1, 1], stride = 1, bias = true }"
+    assert graphspec.diff(image + short, image + long).equal
+    (row,) = graphspec.diff(image + short, image + long.replace("padding = [1, 1]", "padding = 0")).layers
+    assert [row["before"]["arguments"], row["after"]["arguments"]] == [{"padding": "1"}, {"padding": "0"}]
+    assert row["after"].keys() == {"arguments", "shape", "flops"}
+
+
 @pytest.mark.parametrize(("a", "b", "change"), [(SPEC, "+", "added"), ("+", SPEC, "removed")])
 def test_a_layer_of_one_of_them_is_added_or_removed(a: str, b: str, change: str) -> None:
     more = SPEC + 'soft = { type = "softmax", dim = 1 }\n'
