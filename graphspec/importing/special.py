@@ -48,12 +48,13 @@ def _squeeze(lines: Lines, pair: Pair) -> Iterator[Step]:
 
 
 def _norm(lines: Lines, pair: Pair) -> Iterator[Step]:
-    bound = lines.bound(pair, ["input", "p", "dim", "keepdim", "[out]", "dtype"])
-    if bound.get("p", 2) == "fro":
-        bound["p"] = 2.0
+    """``norm``, and ``linalg.vector_norm``, which it calls."""
+    order = "ord" if pair.first.plain_name == "linalg_vector_norm" else "p"
+    bound = lines.bound(pair, ["input", order, "dim", "keepdim", "[out]", "dtype"])
+    p = bound.get(order)
     args = {
         "dim": _dims(bound.get("dim"), bound["input"]),
-        "p": float(bound.get("p") or 2.0),
+        "p": 2.0 if p in (None, "fro") else float(p),
         "keepdim": bound.get("keepdim", False),
     }
     yield lines.step(pair, "norm", {"input": bound["input"]}, args)
@@ -234,7 +235,7 @@ SPECIAL: dict[str, Special] = {
     "getitem": indexed, "setitem": put, "write": written, "index_put": put_by_indices,
     "copy": _copy, "zero": _filled, "fill": _filled,
     "rdiv": _rdiv, "rtruediv": _rdiv, "T": _transposed, "mT": _transposed, "t": _transposed, "adjoint": _transposed,
-    "squeeze": _squeeze, "norm": _norm, "mean": _reduce("mean"), "sum": _reduce("sum"),
+    "squeeze": _squeeze, "norm": _norm, "linalg_vector_norm": _norm, "mean": _reduce("mean"), "sum": _reduce("sum"),
     "rsub": _rsub, "cat": _cat, "concat": _cat, "concatenate": _cat, "pad": _pad,
     "interpolate": _interpolate, "repeat": _repeat, "bernoulli": drawn, "rand": drawn,
     "max": _extreme("max"), "min": _extreme("min"), "movedim": _moved, "moveaxis": _moved,

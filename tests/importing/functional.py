@@ -152,6 +152,10 @@ CASES: dict[str, tuple[Small, str]] = {
     "conditions and limits": (Small(lambda net, x: torch.where((x > 0) & ~(x > 1), x, 0.5).clamp(max=0.9)), "line"),
     "all is reduced": (Small(lambda net, x: (x - x.mean()) / (x.std() + x.max() - x.min() + x.sum())), "line"),
     "along dims": (Small(lambda net, x: torch.cat([torch.var_mean(x, 1)[0], x.amax(1), x.max(1)[0]])), "line"),
+    "lengths of vectors": (
+        Small(lambda net, x: x / torch.linalg.vector_norm(x, dim=1, keepdim=True) + torch.linalg.vector_norm(x, 1)),
+        "line",
+    ),
     "by mean and deviation": (
         Small(lambda net, x: (lambda std, mean: (x - mean) / std)(*torch.std_mean(x, 1, keepdim=True))), "line",
     ),

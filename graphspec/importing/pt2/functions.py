@@ -159,6 +159,7 @@ def _table() -> dict[str, Function]:
     found |= {name: _summed(getattr(torch, name)) for name in ("mean", "sum", "amax", "amin")}
     found |= {name: _softmax(getattr(torch, name)) for name in ("softmax", "log_softmax")}
     found |= {
+        "linalg_vector_norm": torch.linalg.vector_norm,
         "embedding": _embedding, "batch_norm": _batch_norm, "instance_norm": _instance_norm,
         "layer_norm": _layer_norm, "group_norm": _group_norm, "rms_norm": _rms_norm, "slice": _slice, "index": _index,
         "contiguous": lambda x, **_: x.contiguous(), "clone": lambda x, **_: x.clone(),
