@@ -37,9 +37,19 @@ def test_an_import_is_the_network_that_was_written_by_hand(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("name", "most"), [("swin_t", 120), ("mobilenet_v3_small", 85)])
+def test_an_import_is_no_longer_than_a_person_would_write(name: str, most: int) -> None:
+    imported = graphspec.from_module(vision.get_model(name, weights=None), {"image": torch.randn(2, 3, 64, 64)})
+    assert (len(imported.text.splitlines()) <= most, imported.unmerged) == (True, "")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spec",
-    ["digits", "fashion_cnn", "zoo/lenet5", "zoo/unet", "zoo/lstm_classifier", "zoo/transformer_classifier"],
+    [
+        *("digits", "fashion_cnn", "denoise", "segmentation", "zoo/lenet5", "zoo/lstm_classifier"),
+        *("zoo/transformer_classifier", "zoo/two_towers", "zoo/resnet18", "zoo/efficientnet_b0"),
+    ],
 )
 def test_what_emit_python_writes_is_imported_again(spec: str, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
