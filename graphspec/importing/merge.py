@@ -86,8 +86,10 @@ def _groups(items: Sequence[Item], absent: bool) -> list[list[Item]]:
     groups = sorted(exact.values(), key=lambda group: -len(group[0].block.items))
     found: list[list[Item]] = []
     for group in groups:
-        block = group[0].block
-        home = next((other for other in found if absent and lacking_in(block, other[0].block)), None)
+        blocks = [item.block for item in group]  # of one skeleton, and of several kins perhaps
+        home = next(
+            (other for other in found if absent and all(lacking_in(block, other[0].block) for block in blocks)), None
+        )
         if home is None:
             found.append(list(group))
         else:
