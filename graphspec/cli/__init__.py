@@ -9,11 +9,12 @@ import sys
 def main() -> None:
     """Run the ``graphspec`` command with the arguments of this process."""
     from graphspec.system.standard_files import give_up, open_closed_ones
-    from graphspec.system.startup import QuickEnd, end_by_signals, keep_memory
+    from graphspec.system.startup import QuickEnd, end_by_signals, keep_memory, without_log
 
     end_by_signals()
     open_closed_ones()
     keep_memory()
+    without_log()
     with QuickEnd().watched():
         from graphspec.cli.app import app
 

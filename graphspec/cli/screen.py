@@ -228,6 +228,7 @@ def _warnings_to(here: Screen) -> Iterator[None]:
     """Print graphspec's own warnings as diagnostics and leave all others as Python has them."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", GraphspecWarning)
+        warnings.filterwarnings("ignore", r"(var|std)\w*\(\): degrees of freedom")  # of one value: that gives NaN
         usual = warnings.showwarning
 
         def show(message: Any, category: Any, *place: Any, **more: Any) -> None:

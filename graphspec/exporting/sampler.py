@@ -33,11 +33,15 @@ def size_of(dim: Dim, sizes: Mapping[str, int]) -> int:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sampler:
-    """Draws seeded inputs. ``limits``: exclusive upper bounds of integer inputs; ``sizes``: the ordinary sizes."""
+    """Draws seeded inputs. ``limits``: exclusive upper bounds of integer inputs; ``sizes``: the ordinary sizes.
+
+    ``divisors`` are the integer inputs that the network divides by, which are never 0.
+    """
 
     inputs: Mapping[str, TensorType]
     sizes: Mapping[str, int]
     limits: Mapping[str, int]
+    divisors: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, network: Network) -> Sampler:
@@ -46,10 +50,14 @@ class Sampler:
         inputs = shaped.inputs
         ones = dict.fromkeys(inputs, 1)
         sizes = next((s for s in _candidates(shaped) if accepts(module, cls(inputs, s, ones).draw(s))), None)
+        divisors: frozenset[str] = frozenset()
+        if sizes is None:
+            sizes, divisors = _dividing(module, inputs, _candidates(shaped))
         if sizes is None:
             raise _refusing(network, cls(inputs, next(_candidates(shaped)), ones))
-        limits = {name: _limit(module, cls(inputs, sizes, ones), name) for name, t in inputs.items() if is_integer(t)}
-        return cls(inputs, sizes, limits)
+        few = cls(inputs, sizes, ones, divisors)
+        limits = {name: _limit(module, few, name) for name, kind in inputs.items() if is_integer(kind)}
+        return cls(inputs, sizes, limits, divisors)
 
     def draw(self, sizes: Mapping[str, int] | None = None, scale: float = 1.0, seed: int = 0) -> dict[str, Tensor]:
         """One tensor per input: seeded normals × `scale`, ids below their limit, fair coins; `scale` 0 gives zeros."""
@@ -63,7 +71,20 @@ class Sampler:
             return (torch.randn(shape, generator=generator) * scale).to(kind.dtype)
         high = 2 if kind.dtype == torch.bool else self.limits.get(name, 1)
         ids = torch.randint(high, shape, generator=generator) if scale else torch.zeros(shape, dtype=torch.int64)
-        return ids.to(kind.dtype)
+        return (ids.clamp(min=1) if name in self.divisors else ids).to(kind.dtype)
+
+
+def _dividing(
+    module: nn.Module, inputs: Mapping[str, TensorType], candidates: Iterable[dict[str, int]]
+) -> tuple[dict[str, int] | None, frozenset[str]]:
+    """Sizes at which the network runs where its whole numbers are not 0, and which of them may not be."""
+    whole, ones = frozenset(name for name, kind in inputs.items() if is_integer(kind)), dict.fromkeys(inputs, 1)
+
+    def runs(sizes: dict[str, int], divisors: frozenset[str]) -> bool:
+        return accepts(module, Sampler(inputs, sizes, ones, divisors).draw())
+
+    sizes = next((sizes for sizes in candidates if runs(sizes, whole)), None) if whole else None
+    return sizes, frozenset(name for name in whole if sizes and not runs(sizes, whole - {name}))
 
 
 def _refusing(network: Network, sampler: Sampler) -> GraphspecError:

@@ -11,8 +11,9 @@ import torch
 from graphspec.diagnostics import Diagnostic, quoted
 from graphspec.graph import Layer
 from graphspec.ops.inferred import ranks
-from graphspec.shapes.dims import dim_text
+from graphspec.shapes.dims import SizeExpr, dim_text, tidy
 from graphspec.shapes.shaped import TensorType
+from graphspec.system.torch_private import Max, Min
 
 _DIM_NAMES = frozenset(["dim", "dim0", "dim1", "dim2", "dimension", "start_dim", "end_dim"])
 #: These put a new dim in, so that the end itself is a place.
@@ -142,6 +143,35 @@ def cropped(layer: Layer, inputs: Mapping[str, TensorType], arguments: Mapping[s
             dim = kind.shape[-1 - place]
             kept = sympy.sympify(dim) + min(first, 0) + min(last, 0)
             yield sympy.Ge(kept, 0), f"it cuts {-min(first, 0) - min(last, 0)} off the dim {dim_text(dim)}"
+
+
+def put_in(layer: Layer, inputs: Mapping[str, TensorType], arguments: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
+    """What has to hold of the sizes so that what ``slice_scatter`` puts in is as long as its place."""
+    if layer.op.name != "slice_scatter" or len(inputs) != 2:
+        return
+    whole, piece = inputs.values()
+    dim = arguments.get("dim", 0)
+    size, length = sympy.sympify(whole.shape[dim]), sympy.sympify(piece.shape[dim])
+    given = (arguments.get("start"), arguments.get("end"), arguments.get("step", 1))
+    start, end, step = (value.dim if isinstance(value, SizeExpr) else value for value in given)
+    if not isinstance(step, int) or (step != 1 and size.free_symbols):
+        return
+    first, last = _place(0 if start is None else start, size), _place(size if end is None else end, size)
+    if last - first == length and step == 1:
+        return
+    room = Max(last - first, 0) if step == 1 else sympy.Integer(-(-int(Max(last - first, 0)) // step))
+    said = f"it puts {dim_text(piece.shape[dim])} values in room for {dim_text(tidy(room))}"
+    yield sympy.Ge(room, length), said
+    yield sympy.Le(room, length), said
+
+
+def _place(place: Any, size: Any) -> Any:
+    """A place along a dim of `size`; counted from its end below 0, and never outside."""
+    if isinstance(place, int) and place == 0:
+        return sympy.S.Zero
+    if isinstance(place, int) and place < 0:
+        return Max(size + place, 0)
+    return size if place == size else Min(place, size)
 
 
 def unequal(layer: Layer, inputs: Mapping[str, TensorType], broadcast: bool) -> list[Any]:

@@ -15,7 +15,7 @@ from graphspec.graph import Choice, Layer, LayerGraph, Ref
 from graphspec.shapes.arguments import Arguments, close_arguments, faults_without_shapes
 from graphspec.shapes.budget import Budget
 from graphspec.shapes.call import FrozenDim, Refused, Run, WrongDtype
-from graphspec.shapes.checks import cropped, faults_before_running, unequal
+from graphspec.shapes.checks import cropped, faults_before_running, put_in, unequal
 from graphspec.shapes.conditions import Ranges
 from graphspec.shapes.dims import Dim, dim_text, has_choice, readable, symbol
 from graphspec.shapes.indices import Known
@@ -189,7 +189,8 @@ class _Inference:
             return None
         equal = unequal(node, inputs, arguments.broadcast)
         given = {**arguments.constructor, **arguments.options, **operands}
-        needed = (*self.bounds.needed(node.op.name, given, types), *cropped(node, inputs, given))
+        indexed = self.bounds.needed(node.op.name, given, types)
+        needed = (*indexed, *cropped(node, inputs, given), *put_in(node, inputs, given))
         result = self.run(node, arguments, {**operands, **arguments.options}, types, (equal, needed))
         if result is None:
             return None

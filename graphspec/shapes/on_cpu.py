@@ -21,13 +21,16 @@ from graphspec.shapes.dims import Dim, number, symbol
 MOST_NUMBERS = 1 << 20
 #: Of these the meta device takes float32, which the CPU does not.
 _WHOLE = frozenset(["bitwise_not", "bitwise_and", "bitwise_or", "bitwise_xor"])
+#: Their numbers are places, for which the few sizes of a trial may have no room.
+_PLACES = frozenset(["slice_scatter"])
 _SIZE = 3
 
 
 def is_needed(op: Op, operands: Mapping[str, Any], types: Types) -> bool:
     """Whether a layer is given another dtype than its weights' float32, or a number to compute with."""
     others = op.name in _WHOLE or any(kind.dtype != torch.float32 for kind in types.values())
-    return others or (op.is_function and any(type(value) in (int, float) for value in operands.values()))
+    computing = op.is_function and op.name not in _PLACES
+    return others or (computing and any(type(value) in (int, float) for value in operands.values()))
 
 
 def check(

@@ -29,6 +29,11 @@ def keep_memory() -> None:
             library.mallopt(_TRIM_THRESHOLD, _KEPT)
 
 
+def without_log() -> None:
+    """Keep the warnings of torch's C++ from standard error: they are for those who write torch's operators."""
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+
+
 def end_by_signals() -> None:
     """Until a command has begun, Ctrl-C ends the process as SIGTERM does: at once, by the signal, without a word."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # under nohup it is ignored, and stays so

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import sympy
 
+import graphspec
+from graphspec.diagnostics import GraphspecError
 from graphspec.shapes.dims import symbol
 from graphspec.shapes.implied import implied, is_decided
 from graphspec.system.torch_private import FloorDiv, Max, Mod
@@ -46,3 +48,17 @@ def test_what_fails_somewhere_or_is_no_matter_of_terms_is_not_shown(name: str) -
 def test_relations_on_one_dim_are_decided_whatever_joins_them() -> None:
     assert is_decided(sympy.Or(sympy.Ge(T, 4), sympy.Ge(H, 3)))
     assert not is_decided(sympy.Ge(T + H, 4))
+
+
+def test_what_is_put_into_a_slice_is_as_long_as_its_place() -> None:
+    """The fake kernel does not ask: two values from the last but one on need two places."""
+
+    def dims(**arguments: int) -> object:
+        layers = {"y": {"type": "slice_scatter", "from": ["x", "s"], "dim": 1, **arguments}}
+        network = graphspec.load({"graphspec": 1, "inputs": {"x": ["N", "T"], "s": ["N", 2]}, "layers": layers})
+        return graphspec.shape(network).dims["T"]
+
+    assert dims(start=-2) == (2, None)
+    assert dims(start=3, end=5) == (5, None)
+    with pytest.raises(GraphspecError, match=r"puts 2 values in room for T - 1; it works only where T is 3"):
+        dims(start=1)

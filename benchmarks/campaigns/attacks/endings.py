@@ -64,7 +64,7 @@ COMMANDS = {
     "train": Command("train iris.toml --run r --set train.epochs=60", "r", _loads), "evaluate": Command("evaluate run-digits"),
     "tune": Command("tune tune.toml --run t", "t", _loads), "data": Command("data digits.toml --show out.png", "out.png"),
     "export onnx": Command("export run-digits -o e --overwrite", "e", _onnx), "export torchscript": Command("export run-digits -o e --format torchscript", "e", _onnx),
-    "export pt2": Command("export run-digits -o e --format pt2", "e", _onnx), "export int8": Command("export run-digits -o e --precision int8 --format pipeline", "e", _onnx),
+    "export pt2": Command("export run-digits -o e --format pt2", "e", _onnx), "export int8": Command("export run-digits -o e --precision int8 --format onnx --format pipeline", "e", _onnx),
     "verify": Command("verify exp"), "verify against": Command("verify exp/model.onnx --against exp"), "predict run": Command("predict run-digits"), "predict export": Command("predict exp"),
     "import": Command("import net.py:Net --input x=N,4 -o n.toml", "n.toml"), "diff": Command("diff run-digits exp -o d.html", "d.html"),
     "pictures": Command("train eps.toml --run r", "r", _loads), "find-lr": Command("train iris.toml --find-lr lr.png", "lr.png"),

@@ -118,13 +118,26 @@ def _refused(capture: Capture, error: BaseException) -> GraphspecError:
     layers = layers_of_nodes(capture.program.graph, capture.shaped)
     named = re.search(r"%(\w+) : \[num_users", text)
     name = layers.get(named[1]) if named else None
-    if name is None:
-        targets = {str(node.target): node.name for node in capture.program.graph.nodes if node.op == "call_function"}
-        name = next((layers.get(node) for target, node in targets.items() if target in text), None)
+    name = name or _layer_of_operator(capture, text)
     layer = next((layer for layer in capture.shaped.layers if layer.name == name), None)
     where = layer or "the network"
     message = f"{where} cannot be written as ONNX: {first_line(RuntimeError(texts[-1]))}"
     return fail("not-exportable", message, at=layer.at if layer else ())
+
+
+def _layer_of_operator(capture: Capture, text: str) -> str | None:
+    """The layer whose operator `text` names, or into which torch has decomposed it."""
+    operator = re.search(r"op='([\w.]+)', overload='(\w+)'", text)
+    wanted = f"{text} {operator[1]}.{operator[2]}" if operator else text
+    for graph in (lambda: capture.program.graph, lambda: capture.program.run_decompositions().graph):
+        found = graph()
+        layers = layers_of_nodes(found, capture.shaped)
+        named = (
+            layers.get(node.name) for node in found.nodes if node.op == "call_function" and str(node.target) in wanted
+        )
+        if (name := next((name for name in named if name), None)) is not None:
+            return name
+    return None
 
 
 def _without_kernels(lacking: Sequence[tuple[ir.Node, str]], shaped: ShapedGraph) -> GraphspecError:

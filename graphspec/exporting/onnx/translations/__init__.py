@@ -10,12 +10,14 @@ from graphspec.exporting.onnx.translations import (
     attention,
     casts,
     convolutions,
+    distances,
     moved,
     orders,
     pools,
     powers,
     recurrent,
     resize,
+    scattered,
     whole_numbers,
 )
 
@@ -25,18 +27,10 @@ Translations = dict[Any, Callable[..., Any]]
 def translations() -> Translations:
     """torch operator → the function that writes it."""
     found: Translations = {}
-    for kind in (
-        activations,
-        attention,
-        casts,
-        convolutions,
-        moved,
-        orders,
-        pools,
-        powers,
-        recurrent,
-        resize,
-        whole_numbers,
-    ):
+    kinds = (
+        activations, attention, casts, convolutions, distances, moved, orders, pools, powers, recurrent, resize,
+        scattered, whole_numbers,
+    )  # fmt: skip
+    for kind in kinds:
         found |= kind.translations()
     return found

@@ -1,0 +1,75 @@
+"""Functions that torch's own exporter writes wrongly, or not at all: onnxruntime gives what torch does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor
+
+from graphspec import compiler
+from graphspec.diagnostics import GraphspecError
+from graphspec.exporting.capture import capture
+from graphspec.exporting.onnx import write_onnx
+from graphspec.exporting.sampler import Sampler
+
+INF, NAN = float("inf"), float("nan")
+ENDS = torch.tensor([0.0, -0.0, 1.0, -1.0, 2.5, -1e-30, 1e38, INF, -INF, NAN])
+
+
+def of(line: dict[str, Any], **inputs: Any) -> compiler.Network:
+    return compiler.load({"graphspec": 1, "inputs": inputs, "layers": {"y": line}})
+
+
+def in_onnxruntime(network: compiler.Network, path: Path, *given: Tensor) -> np.ndarray:
+    write_onnx(capture(network), path / "model.onnx", 20, {})
+    session = onnxruntime.InferenceSession(path / "model.onnx", providers=["CPUExecutionProvider"])
+    feeds = dict(zip(network.shaped.inputs, (value.numpy() for value in given), strict=True))
+    return np.asarray(session.run(None, feeds)[0])
+
+
+def test_an_angle_is_in_the_quadrant_of_its_signs(tmp_path: Path) -> None:
+    """Of 0 and −1 it is π, not −π."""
+    network = of({"type": "atan2", "from": ["a", "b"]}, a=["N"], b=["N"])
+    a, b = (grid.flatten() for grid in torch.meshgrid(ENDS, ENDS, indexing="ij"))
+    found, wanted = in_onnxruntime(network, tmp_path, a, b), torch.atan2(a, b).numpy()
+    assert np.allclose(found, wanted, rtol=1e-6, atol=1e-7, equal_nan=True)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, 2.0, 3.0])
+def test_distances_are_written(p: float, tmp_path: Path) -> None:
+    network = of({"type": "cdist", "from": ["a", "b"], "p": p}, a=["N", "T", 3], b=["N", "S", 3])
+    a, b = torch.randn(2, 5, 3), torch.randn(2, 7, 3)
+    assert np.allclose(in_onnxruntime(network, tmp_path, a, b), torch.cdist(a, b, p).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["scatter", "scatter_add"])
+def test_of_more_values_than_indices_the_first_are_put(name: str, tmp_path: Path) -> None:
+    index = {"shape": ["N", 2], "dtype": "int64"}
+    network = of({"type": name, "from": ["x", "i", "s"], "dim": 1}, x=["N", 6], i=index, s=["N", 4])
+    x, i, s = torch.randn(3, 6), torch.tensor([[1, 0], [5, 2], [3, 4]]), torch.randn(3, 4)
+    assert np.allclose(in_onnxruntime(network, tmp_path, x, i, s), getattr(x, name)(1, i, s).numpy())
+
+
+@pytest.mark.parametrize("name", ["remainder", "fmod", "floor_divide"])
+def test_a_divisor_is_not_drawn_as_0(name: str, tmp_path: Path) -> None:
+    whole = {"shape": ["N", 3], "dtype": "int64"}
+    network = of({"type": name, "from": ["a", "b"]}, a=whole, b=whole)
+    sampler = Sampler.of(network)
+    assert sampler.divisors == {"b"}
+    assert sampler.draw()["b"].min() >= 1
+    a, b = torch.tensor([[-7, 7, 2**53 + 1]]), torch.tensor([[2, -2, 3]])
+    assert np.array_equal(in_onnxruntime(network, tmp_path, a, b), getattr(torch, name)(a, b).numpy())
+
+
+def test_an_operator_into_which_a_layer_is_decomposed_names_the_layer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = of({"type": "cdist", "from": ["a", "b"]}, a=["N", "T", 3], b=["N", "S", 3])
+    monkeypatch.setattr("graphspec.exporting.onnx.translations.translations", dict)
+    with pytest.raises(GraphspecError, match=r'layer "y" \(cdist\) cannot be written as ONNX'):
+        write_onnx(capture(network), tmp_path / "model.onnx", 20, {})
