@@ -53,9 +53,7 @@ _OWN_BOUNDS = {
 _OF_ANY_LENGTH = frozenset(["data", "split_size_or_sections", "cutoffs"])
 #: The greatest whole number that torch takes.
 GREATEST_WHOLE = 2**63 - 1
-_PROBABILITY_EXCEPTIONS = frozenset(
-    ["cdist", "LPPool1d", "LPPool2d", "LPPool3d", "PairwiseDistance", "norm", "normalize"]
-)
+_PROBABILITY_EXCEPTIONS = frozenset("LPPool1d LPPool2d LPPool3d PairwiseDistance cdist norm normalize".split())
 
 
 class BadArgument(Exception):

@@ -32,7 +32,7 @@ MIXED = {
     **{name: [["N", 8], typed(["N", 3], "int64")] for name in ("gather", "take_along_dim")},
     **{name: [["N", 8], typed(["N", 3], "int64"), ["N", 3]] for name in ("scatter", "scatter_add")},
     **{name: [["N", 8], typed([3], "int64"), ["N", 3]] for name in ("index_add", "index_copy")},
-    "slice_scatter": [["N", 8], [5, 8]],
+    "slice_scatter": [["N", 8], ["N", 8]],
     "select_scatter": [["N", 8], ["N"]],
     "masked_fill": [IMAGE, typed(IMAGE, "bool")],
     "meshgrid": [["N"], [8]],
