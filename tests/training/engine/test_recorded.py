@@ -119,6 +119,61 @@ def test_it_fits_batches_of_its_shapes_alone() -> None:
     assert recorded.fits(inputs, target)
     assert not recorded.fits([inputs[0][:2]], target[:2])
     assert not recorded.fits([inputs[0].double()], target)
+    assert not recorded.fits(inputs, {"y": target, "z": target})
+
+
+TWO_HEADS = {
+    "graphspec": 1, "inputs": {"x": ["N", 12]}, "outputs": {"kind": "kind", "size": "size"},
+    "layers": {"fc": {"type": "Linear", "out_features": 8}, "kind": {"type": "Linear", "out_features": 4},
+               "size": {"type": "Linear", "out_features": 1, "from": "fc"}},
+}  # fmt: skip
+
+
+def test_outputs_and_targets_keep_their_names() -> None:
+    losses = (
+        Component(type="CrossEntropyLoss", args={"output": "kind"}),
+        Component(type="MSELoss", args={"output": "size"}),
+    )
+    fields = {"kind": Target(4), "size": Target(None)}
+    objective = build_objective(losses, {name: name for name in fields}, fields, ("kind", "size"), CPU)
+    module = pipeline.compile(TWO_HEADS)
+    given: list[Any] = [(x, {"size": x[0][:, :1], "kind": y}) for x, y in batches({"x": ["N", 12]})]
+    recorded = record(module, objective, given[:2])
+    assert recorded is not None
+    inputs, target = given[2]
+    loss, output = recorded(inputs, target)
+    expected = module(*inputs)
+    assert isinstance(output, dict)
+    assert torch.equal(loss, objective(expected, target))
+    assert all(torch.equal(output[name], expected[name]) for name in ("kind", "size"))
+
+
+class HasSpareWeights(nn.Module):
+    """Not all of its parameters reach the loss."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.spare = nn.Linear(12, 4), nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x)
+
+
+def test_what_the_loss_does_not_see_gets_no_gradient() -> None:
+    module = HasSpareWeights()
+    given = list(batches({"x": ["N", 12]}))
+    recorded = record(module, cross_entropy(), given[:2])
+    assert recorded is not None
+    recorded(*given[2])
+    assert (module.fc.weight.grad is None, module.spare.weight.grad is None) == (False, True)
+
+
+def test_to_record_draws_no_number_of_the_caller_s() -> None:
+    name = "cnn with BatchNorm and Dropout"
+    module, given = compiled(name), list(batches(NETWORKS[name][0], 2))
+    before = torch.get_rng_state()
+    assert record(module, cross_entropy(), given) is not None
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 class TakesItsMeanFromTheFirstBatch(nn.Module):

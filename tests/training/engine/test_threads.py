@@ -29,3 +29,11 @@ def test_small_steps_take_one_thread_and_large_ones_all(flops: int, count: int) 
     with restored_threads():
         torch.set_num_threads(2)
         assert set_threads(flops) == torch.get_num_threads() == count
+
+
+def test_the_caller_s_count_comes_back() -> None:
+    with restored_threads():
+        torch.set_num_threads(2)
+        with restored_threads():
+            torch.set_num_threads(1)
+        assert torch.get_num_threads() == 2
