@@ -75,12 +75,17 @@ def images(dtype, height, width, folder, channels=3):
 
 
 def within(found, expected, name, stored):
-    """uint8 to the last bit; whole numbers resized in float32 within 1; floats within 1e-6 of the largest."""
+    """uint8 to the last bit; whole numbers resized in float32 within 1, and most the same; floats within 1e-6 of
+    the largest.
+    """
     assert found.shape == expected.shape
     assert found.dtype == expected.dtype
     if stored.startswith("float"):
         return np.abs(found - expected).max() <= 1e-6 * max(1, np.abs(expected).max())
-    return np.abs(found.astype(np.float64) - expected).max() <= (stored == "int64" and name == "Resize")
+    off = np.abs(found.astype(np.float64) - expected)
+    if stored == "int64" and name == "Resize":  # rounded in float32, where halves fall this way or that
+        return off.max() <= 1 and np.count_nonzero(off) <= max(1, off.size // 10)
+    return off.max() == 0
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -118,6 +123,37 @@ def test_a_picture_s_pixels_become_what_torchvision_makes_of_the_picture(name, a
             expected = step(v2.functional.pil_to_tensor(picture))
             found, _ = run(np.asarray(picture).reshape(1, height, width, channels))
         assert np.array_equal(found[0], expected.numpy()), (height, width)
+
+
+def step(type_, **args):
+    return {"type": type_} | args
+
+
+@pytest.mark.parametrize(("steps", "pads"), [
+    ([step("Resize", size=[24, 30]), step("CenterCrop", size=20)], 0),
+    ([step("Resize", size=24), step("CenterCrop", size=24)], 0),
+    ([step("Resize", size=[24], max_size=30), step("CenterCrop", size=24)], 1),
+    ([step("Resize", size=None, max_size=40), step("CenterCrop", size=20)], 1),
+    ([step("CenterCrop", size=30), step("CenterCrop", size=20)], 1),
+    ([step("CenterCrop", size=16), step("Pad", padding=2), step("CenterCrop", size=20)], 2),
+    ([step("Pad", padding=3), step("CenterCrop", size=20)], 2),
+    ([step("Grayscale"), step("RGB")], 0),
+    ([step("Grayscale", num_output_channels=3), step("Grayscale")], 0),
+    ([step("RGB"), step("Grayscale")], 0),
+])  # fmt: skip
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_known_of_images_behind_a_step_decides_over_the_next(steps, pads, channels):
+    """Nothing is padded that is large enough for certain: not every runtime pads by what it learns from images."""
+    sizes = size_transforms([Component.model_validate(each) for each in steps])
+    before = Preprocessing("uint8", ("N", "height", "width", channels), sizes)
+    model, run = in_onnxruntime(before)
+    assert [node.op_type for node in model.graph.node].count("Pad") == pads
+    for height, width in SIZES:
+        raw = torch.randint(0, 256, (2, height, width, channels), dtype=torch.uint8)
+        if (height, width) == (2, 64):
+            continue  # of which torch makes no pixel where the longer side is bounded
+        for found, expected in zip(run(raw.numpy()), before.steps(raw), strict=True):
+            assert np.array_equal(found, expected.numpy()), (height, width)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -130,10 +130,8 @@ TWO_HEADS = {
 
 
 def test_outputs_and_targets_keep_their_names() -> None:
-    losses = (
-        Component(type="CrossEntropyLoss", args={"output": "kind"}),
-        Component(type="MSELoss", args={"output": "size"}),
-    )
+    named = {"CrossEntropyLoss": "kind", "MSELoss": "size"}
+    losses = tuple(Component.model_validate({"type": loss, "output": output}) for loss, output in named.items())
     fields = {"kind": Target(4), "size": Target(None)}
     objective = build_objective(losses, {name: name for name in fields}, fields, ("kind", "size"), CPU)
     module = pipeline.compile(TWO_HEADS)
