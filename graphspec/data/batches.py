@@ -35,6 +35,7 @@ class Batches:
 
     ``transforms`` are by input; ``augment`` is for every input that is images, and for ``image_targets``. ``copied`` is
     the input that is the target too, as the network would be given it without what ``corrupt`` does to images.
+    ``balanced`` are the samples' classes, ``N`` int64 on the CPU, where each is to be drawn equally often.
     """
 
     samples: Samples
@@ -47,6 +48,7 @@ class Batches:
     image_targets: Mapping[str, Kind] = dataclasses.field(default_factory=dict)
     copied: str | None = None
     corrupt: Sequence[Augmentation] = ()
+    balanced: Tensor | None = None
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -61,8 +63,14 @@ class Batches:
         return (min((number + 1) * self.batch_size, in_epoch) - number * self.batch_size) / group
 
     def order(self, epoch: int) -> Tensor:
-        """The permutation of `epoch`, int64 on the CPU."""
-        return torch.randperm(len(self.samples), generator=generator(self.seed, "order", epoch))
+        """The permutation of `epoch`, or what is drawn in it, int64 on the CPU."""
+        draw = generator(self.seed, "order", epoch)
+        if self.balanced is None:
+            return torch.randperm(len(self.samples), generator=draw)
+        _, classes, counts = self.balanced.unique(return_inverse=True, return_counts=True)
+        drawn = torch.randint(len(counts), (len(self.samples),), generator=draw)
+        place = (torch.rand(len(drawn), generator=draw, dtype=torch.float64) * counts[drawn]).to(torch.int64)
+        return classes.argsort(stable=True)[counts.cumsum(0)[drawn] - counts[drawn] + place]
 
     def shuffled(self, epoch: int, start: int = 0, at_once: int = 0) -> Iterator[Samples]:
         """The training batches of `epoch` from number `start` on, the same ones whatever `start` is.

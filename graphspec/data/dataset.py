@@ -83,6 +83,7 @@ class DataSet:
     applied: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     vocabulary: Mapping[str, int] = dataclasses.field(default_factory=dict)
     text: TextEncoding | None = None
+    balanced: torch.Tensor | None = None
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -119,7 +120,7 @@ class DataSet:
         augment, drop_last, mix = (self.augment, self.drop_last, self.mix) if training else ((), False, ())
         return Batches(
             samples, self.batch_size, self.values, augment, self.seed, drop_last, mix, self.image_targets, self.copied,
-            self.corrupt,
+            self.corrupt, self.balanced if training else None,
         )  # fmt: skip
 
     def batch(self, count: int, part: Part = "validation") -> Samples:
@@ -195,8 +196,19 @@ def load(
         SealedPart(test and (lambda: settled(test(), "test"))), _readable(labels), sizes, values, augment, mix,
         spec.batch_size, spec.drop_last, seed, kinds, columns,
         next(iter(source.train.targets)) if copies else None, corrupt, wanted.applied(source.train, source.names),
-        vocabulary, text,
+        vocabulary, text, _classes(spec, training, labels),
     )  # fmt: skip
+
+
+def _classes(spec: DataSpec, training: Samples, labels: Mapping[str, tuple[str, ...]]) -> torch.Tensor | None:
+    """The classes by which ``sampler = "balanced"`` draws: those of the first target that has one a sample."""
+    if spec.sampler is None:
+        return None
+    found = next((training.targets[name] for name in labels if training.targets[name].ndim == 1), None)
+    if found is None:
+        message = "a balanced sampler draws by the class of a sample, and no target has one a sample"
+        raise fail("bad-value", message, at=("data", "sampler"), hint="remove sampler")
+    return found.to(torch.int64).cpu()
 
 
 def _formed(form: Form, test: Callable[[], Samples] | None) -> Callable[[], Samples] | None:

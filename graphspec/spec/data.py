@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ class DataSpec(SpecModel):
 
     ``transforms`` are always applied (and shipped with an export); ``augment`` only while training. ``corrupt`` changes
     the input alone, in every part, and not where the network predicts. ``tokenizer`` makes ids of texts.
+    With ``sampler = "balanced"`` an epoch draws as many samples as there are, each of a class drawn first.
     ``validation`` and ``test`` are fractions split off, seeded by ``[train] seed``; ``test`` is used only where the
     data set has no test part of its own.
     """
@@ -24,6 +25,7 @@ class DataSpec(SpecModel):
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
     test: Annotated[float, Field(ge=0, lt=1)] = 0.2
     drop_last: bool = False
+    sampler: Literal["balanced"] | None = None
     transforms: tuple[Component, ...] = ()
     augment: tuple[Component, ...] = ()
     corrupt: tuple[Component, ...] = ()

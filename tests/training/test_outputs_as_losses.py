@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from graphspec import compiler
-from graphspec.data import load
+from graphspec.data import data_of, load
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.data import DataSpec
 
@@ -101,3 +101,37 @@ def test_a_resolved_spec_says_the_same() -> None:
 def test_what_cannot_be_is_refused(loss: Any, said: str, fit: Fit) -> None:
     with pytest.raises(GraphspecError, match=said):
         fit(spec(loss))
+
+
+def test_a_variational_autoencoder_is_plain_torchs(fit: Fit, tmp_path: Path) -> None:
+    """specs/vae.toml for two epochs beside the model written out: the same batches, the same noise, the same losses."""
+    path = Path(__file__).parents[2] / "specs" / "vae.toml"
+    report, network = fit(path, epochs=2), compiler.load(path)
+    layers = dict(network.build().named_children())
+    encode, mean, logvar = layers["encoder"], layers["mean"], layers["logvar"]
+    decode, pixels = layers["decoder"], layers["pixels"]
+    weights = [weight for layer in (encode, mean, logvar, decode, pixels) for weight in layer.parameters()]
+    optimizer, batches = torch.optim.Adam(weights, lr=0.003), data_of(path).batches("train")
+    torch.manual_seed(0)
+    for epoch in range(2):
+        total, count = 0.0, 0
+        for batch in batches.shuffled(epoch):
+            (x,) = batch.inputs.values()
+            hidden = encode(x.flatten(1)).relu()
+            mu, log = mean(hidden), logvar(hidden)
+            z = mu + (0.5 * log).exp() * torch.randn_like(mu)
+            logits = pixels(decode(z).relu()).view(-1, 1, 8, 8)
+            divergence = 0.5 * (mu * mu + log.exp() - log - 1)
+            loss = 64 * nn.functional.binary_cross_entropy_with_logits(logits, x) + 8 * divergence.mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total, count = total + loss.item() * len(x), count + len(x)
+        assert report.history[epoch]["train_loss"] == pytest.approx(total / count, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_a_variational_autoencoder_learns(fit: Fit) -> None:
+    """Nats a picture: 64 pixels that are each as bright as on average cost 38."""
+    report = fit(Path(__file__).parents[2] / "specs" / "vae.toml")
+    assert report.metrics["test"]["loss"] < 23
