@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import gc
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
@@ -190,15 +191,27 @@ def load(
 
     `source` is a path, ``"-"`` for standard input, the text, a dict, or a network already read. `variant` names a table
     of ``[variants]``; `overrides` are ``"path=value"`` strings, as for ``--set``; the weights are drawn by `seed`, else
-    by ``[train] seed``, else by 0. Where layers ask for ``${vocabulary.NAME}`` the data are read, which lie at `data`.
+    by ``[train] seed``, else by 0. Where layers ask for ``${vocabulary.NAME}`` the data are read, which lie at `data`;
+    data given in Python, ``(x, y)`` say, stand for the spec's own.
 
     Raises:
         GraphspecError: what is wrong with the spec, with file, line and hint.
     """
-    spec = read_spec(source, variant, overrides)
+    read = read_spec(source, variant, overrides)
+    spec = _with_given(read, data)
     if isinstance(source, Network):
+        source = source if spec is read else dataclasses.replace(source, spec=spec)
         return source if seed is None else dataclasses.replace(source, seed=seed)
     return Network(_with_vocabulary(spec, data), _seed(spec) if seed is None else seed)
+
+
+def _with_given(spec: NetworkSpec, data: DataLike) -> NetworkSpec:
+    """`spec`, which says so where Python gives the data themselves."""
+    if data is None or isinstance(data, str | os.PathLike):
+        return spec
+    from graphspec.data.place import of_given
+
+    return of_given(spec, data)
 
 
 def _with_vocabulary(spec: NetworkSpec, data: DataLike) -> NetworkSpec:

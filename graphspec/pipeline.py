@@ -63,9 +63,9 @@ def train(
 
     `resume` goes on with what is there (``"auto"``: or begins), `overwrite` replaces it; without `run` the newest.
 
-    `data`, here and below, is a folder in place of ``[data] root``, or a :class:`graphspec.DataPlace`; `init` a file of
-    weights, or a run, to start from. `tensorboard` also writes each epoch's metrics for TensorBoard into the run. Under
-    torchrun all processes train together; the first one writes and gives the whole report.
+    `data`, here and below, is a folder for ``[data] root``, a :class:`graphspec.DataPlace`, or the data: ``(x, y)``,
+    a data set or loader of torch's, or these by part. `init` is a file of weights, or a run. `tensorboard` also
+    writes each epoch's metrics for it. Under torchrun all processes train together; the first gives the report.
     """
     from graphspec import training
     from graphspec.training.run.tensorboard import beside

@@ -160,7 +160,8 @@ def load(
     wanted = dataclasses.replace(wanted, input=copies)
     inputs = inputs or {}
     dtypes = {name: each.dtype for name, each in inputs.items()}
-    source = read(dataset, Place(root, where.download, seed, where.cache, wanted, inputs), sizes)
+    place = Place(root, where.download, seed, where.cache, wanted, inputs=inputs, given=where.given)
+    source = read(dataset, place, sizes)
     source = source if source.sized else _resized(source, sizes)
     source = copied(source) if copies else source
     mix = mixings(spec.augment, source)

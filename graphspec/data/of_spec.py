@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from graphspec.data.dataset import DataSet, load
-from graphspec.data.place import DataLike, DataPlace
+from graphspec.data.place import DataLike, DataPlace, of_given
 from graphspec.data.wanted import Wanted
 from graphspec.diagnostics import fail, located
 from graphspec.found import HasSpec, SpecLike, read_spec
@@ -16,6 +16,7 @@ from graphspec.system.out_of_memory import enough_memory
 
 def load_data(spec: NetworkSpec, place: DataPlace = DataPlace()) -> DataSet:
     """The data set of `spec`, split by ``[train] seed``. Raises ``GraphspecError`` where the spec has no ``[data]``."""
+    spec = of_given(spec, place)
     if spec.data is None:
         raise fail("no-training", f'"{spec.name}" has no [data] section', hint='add [data] with dataset = "…"')
     if _kept and (found := _kept.pop(_key(spec, place), None)):

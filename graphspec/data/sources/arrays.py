@@ -38,7 +38,7 @@ def npz_arrays(
     read = functools.partial(_read, targets=targets, classes=classes, wanted=place.wanted)
     training = read(place.root / file)
     labels = {
-        name: tuple(map(str, range(classes or _count(name, value, place.wanted.ignored))))
+        name: tuple(map(str, range(classes or count_classes(name, value, place.wanted.ignored))))
         for name, value in training.targets.items()
         if not value.is_floating_point()
     }
@@ -63,14 +63,14 @@ def _read(path: Path, targets: Sequence[str], classes: int, wanted: Wanted) -> S
         names = ", ".join(map(quoted, arrays)) or "none"
         what = f"no array {quoted(absent[0])}" if absent else "no input"
         raise fail("bad-data", f"{path} has {what}; its arrays are: {names}", at=(*AT, "targets"))
-    fields = {name: _tensor(path, name, array) for name, array in arrays.items()}
+    fields = {name: tensor_of(path, name, array) for name, array in arrays.items()}
     if len({len(value) for value in fields.values()}) > 1:
         sizes = ", ".join(f"{name} {len(value)}" for name, value in fields.items())
         raise fail("bad-data", f"the arrays of {path} differ in their number of samples: {sizes}", at=AT)
     return wanted.settled(
         Samples(
             {name: value for name, value in fields.items() if name not in targets},
-            {name: _target(name, fields[name], classes) for name in targets},
+            {name: target_of(name, fields[name], classes) for name in targets},
         )
     )
 
@@ -95,7 +95,7 @@ def _bytes(claim: Claim) -> int:
     return claim.values * (1 if images else claim.dtype.itemsize + 8)
 
 
-def _tensor(path: Path, name: str, array: np.ndarray) -> Tensor:
+def tensor_of(path: Path | str, name: str, array: np.ndarray) -> Tensor:
     """uint8 images stay, other integers become int64, floats float32; tables keep float64 until they are scaled."""
     if array.ndim == 0 or array.dtype.kind not in "buif":
         raise fail(
@@ -111,7 +111,7 @@ def _tensor(path: Path, name: str, array: np.ndarray) -> Tensor:
     return torch.from_numpy(array.astype(np.float64 if wide else np.float32))
 
 
-def _target(name: str, value: Tensor, classes: int) -> Tensor:
+def target_of(name: str, value: Tensor, classes: int) -> Tensor:
     """Labels as ``N × …`` of whole numbers, values as ``N × …`` floats."""
     if value.is_floating_point() and not (classes and value.ndim == 1):
         return value if value.ndim > 1 else value.unsqueeze(1)
@@ -124,7 +124,7 @@ def _target(name: str, value: Tensor, classes: int) -> Tensor:
     return whole
 
 
-def _count(name: str, labels: Tensor, ignored: Collection[int]) -> int:
+def count_classes(name: str, labels: Tensor, ignored: Collection[int]) -> int:
     """How many classes `labels` reach to; a gap below the greatest is more likely a wrong label than an empty class."""
     counted = [label for label in labels.unique().tolist() if label not in ignored]
     if counted and counted[0] < 0:

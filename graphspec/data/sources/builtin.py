@@ -8,6 +8,7 @@ from graphspec.data.sources import embedded, synthetic
 from graphspec.data.sources.arrays import npz_arrays
 from graphspec.data.sources.image_folder import image_folder
 from graphspec.data.sources.image_masks import image_masks
+from graphspec.data.sources.python_arrays import arrays
 from graphspec.data.sources.source import Source
 from graphspec.data.sources.tables import TABLES
 from graphspec.data.sources.torchvision_sets import VISION_SETS, VisionSource
@@ -30,6 +31,7 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "VOCSegmentation": voc_segmentation,
     **TABLES,
     "npz": npz_arrays,
+    "arrays": arrays,
     "text": text_file,
     "python_reference": python_reference,
     **{name: VisionSource(name) for name in VISION_SETS},

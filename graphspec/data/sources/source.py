@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from graphspec.data.given import Given
 from graphspec.data.samples import Samples
 from graphspec.data.wanted import Wanted
 
@@ -57,7 +58,8 @@ class Source:
 class Place:
     """Where a source may look, and what it may do there; decoded images are kept in ``cache`` where it is a folder.
 
-    ``wanted`` is what the losses want of the targets, ``inputs`` what the network takes.
+    ``wanted`` is what the losses want of the targets, ``inputs`` what the network takes, ``given`` are data that lie
+    nowhere: Python has given them.
     """
 
     root: Path
@@ -65,4 +67,5 @@ class Place:
     seed: int = 0
     cache: Path | None = None
     wanted: Wanted = dataclasses.field(default_factory=Wanted)
+    given: Given | None = None
     inputs: Mapping[str, InputSpec] = dataclasses.field(default_factory=dict)
