@@ -46,6 +46,8 @@ def _check_labels(name: str, labels: Tensor, count: int, part: str, ignored: Col
     outside = (labels < 0) | (labels >= count)
     for label in ignored:
         outside &= labels != label
+    if ignored and all_ignored(labels, ignored):
+        raise fail("no-data", f"every label of {quoted(name)} in the {part} part is one that the loss ignores", at=AT)
     wrong = outside.nonzero()
     if len(wrong):
         row, *place = wrong[0].tolist()
@@ -55,6 +57,11 @@ def _check_labels(name: str, labels: Tensor, count: int, part: str, ignored: Col
         what = "positions" if place else "samples"
         hint = f"ignore_index = {found} in [train] loss leaves such {what} out, if that is meant"
         raise fail("bad-data", message, at=AT, hint=hint)
+
+
+def all_ignored(labels: Tensor, ignored: Collection[int]) -> bool:
+    """Whether nothing is left to learn from."""
+    return bool(torch.isin(labels, torch.tensor(sorted(ignored), dtype=labels.dtype)).all())
 
 
 def say_if_not_in_range(samples: Samples) -> None:

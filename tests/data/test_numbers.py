@@ -11,6 +11,8 @@ import torch
 from sklearn.preprocessing import StandardScaler
 
 from graphspec.data import DataSet, load
+from graphspec.data.checks import check_samples
+from graphspec.data.samples import Samples
 from graphspec.data.sources.cells import Notation, Profile, number, whole
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
 from graphspec.spec.data import DataSpec
@@ -310,3 +312,18 @@ def test_columns_are_left_out_on_request(tmp_path: Path) -> None:
         table(tmp_path, text, dataset={"drop": ["bb"]})
     with pytest.raises(GraphspecError, match="drop must be a list of columns"):
         table(tmp_path, text, dataset={"drop": "b"})
+
+
+def test_an_input_of_float64_gets_its_64_bits_in_every_batch(tmp_path: Path) -> None:
+    x = np.arange(24, dtype=np.float64).reshape(12, 2) / 1024 + 1e9
+    data = arrays(tmp_path, x, {"x": "float64"})
+    found = data.batch(12, "train").inputs["x"]
+    assert found.dtype == torch.float64
+    assert sorted(found[:, 0].tolist()) == x[:, 0].tolist()
+
+
+def test_labels_that_the_loss_ignores_one_and_all_are_refused() -> None:
+    with pytest.raises(GraphspecError, match=r'every label of "y" in the training part is one that the loss ignores'):
+        check_samples(
+            Samples({"x": torch.zeros(3, 1)}, {"y": torch.full((3, 2), 255)}), {"y": ("a", "b")}, "training", {255}
+        )

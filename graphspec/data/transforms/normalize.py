@@ -137,7 +137,9 @@ def scaled(batch: Tensor, steps: Sequence[Normalize]) -> Tensor:
 
     Whole numbers and float64 are scaled in float64 and rounded to float32 last; whole numbers without steps stay whole.
     """
-    values = calculated(batch) if steps else to_float(batch)
+    if not steps:
+        return to_float(batch)  # float64 of an input that takes it
+    values = calculated(batch)
     for step in steps:
         values = step(values)
     return values.to(torch.float32) if values.dtype == torch.float64 else values
