@@ -132,6 +132,6 @@ def test_a_variational_autoencoder_is_plain_torchs(fit: Fit, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_a_variational_autoencoder_learns(fit: Fit) -> None:
-    """Nats a picture, reconstruction and KL term together, from 30 after the second epoch."""
+    """Nats a picture, reconstruction and KL term together; the first epoch ends at about 32."""
     report = fit(Path(__file__).parents[2] / "specs" / "vae.toml")
     assert report.metrics["test"]["loss"] < 23
