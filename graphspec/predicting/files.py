@@ -71,7 +71,7 @@ def read_table(path: Path, columns: Columns) -> dict[str, Tensor]:
     table, named = _opened(path, columns.notation)
     if not named:
         return _bare(table, columns)
-    wanted = [column.name for column in columns.each]
+    wanted = columns.names
     missing = [name for name in wanted if name not in table.columns]
     if missing:
         listed = ", ".join(map(quoted, missing))
@@ -100,8 +100,8 @@ def _numbers(table: Table) -> Tensor:
 def _bare(table: Table, columns: Columns) -> dict[str, Tensor]:
     """Rows of numbers without names: texts are one-hot already."""
     values, hint = _numbers(table), "a first line of names gives texts as they are"
-    if columns.alone:
-        names = ", ".join(quoted(column.name) for column in columns.each)
+    if columns.alone or columns.texts:
+        names = ", ".join(map(quoted, columns.names))
         raise fail("bad-data", f"{quoted(table.path)} does not name its columns, which are {names}", hint=hint)
     if values.shape[1] != columns.width:
         widths = ", ".join(f"{column.name} {column.width}" for column in columns.features)

@@ -14,6 +14,7 @@ from torch import Tensor
 from graphspec.data.binding import bind
 from graphspec.data.learned import Learned
 from graphspec.data.place import DataPlace
+from graphspec.data.samples import Samples
 from graphspec.data.sources.builtin import OF_IMAGE_FILES
 from graphspec.data.sources.parts import is_image
 from graphspec.data.sources.tables import TABLES
@@ -160,6 +161,8 @@ def _of_table(function: Function, path: Path, learned: Learned) -> Iterator[Pred
     """The rows of a table, whose columns become the inputs as they did in training."""
     assert learned.columns is not None
     fields, inputs, values = read_table(path, learned.columns), function.network.shaped.inputs, []
+    if learned.text is not None:
+        fields = {**learned.text(Samples(fields, {}), quoted(path)).inputs}
     for name, kind in inputs.items():
         field = next(iter(fields)) if len(inputs) == len(fields) == 1 else name
         if field not in fields:

@@ -53,6 +53,31 @@ def test_a_unet_goes_from_raw_pixels_to_a_mask(fit: Fit, tmp_path: Path) -> None
     assert np.array_equal(np.array(Image.open(path)), np.array(predicted.classes))
 
 
+def loss_of_trigrams(train: torch.Tensor, text: torch.Tensor, ids: int, weight: float) -> float:
+    """Nats a character of a model of two characters before it, each count backed by `weight` of the shorter model's."""
+    one, two, three = torch.zeros(ids), torch.zeros(ids, ids), torch.zeros(ids, ids, ids)
+    for counts, length in ((one, 1), (two, 2), (three, 3)):
+        runs = train.unfold(0, length, 1)
+        counts.index_put_(tuple(runs.t()), torch.ones(len(runs)), accumulate=True)
+    shares = torch.full((ids,), 1 / ids)
+    for counts in (one, two, three):
+        shares = (counts + weight * shares) / (counts.sum(-1, keepdim=True) + weight)
+    return -shares[tuple(text.unfold(0, 3, 1).t())].log().mean().item()
+
+
+@pytest.mark.slow
+def test_a_small_gpt_beats_every_trigram_model(fit: Fit) -> None:
+    data = data_of(SPECS / "char_gpt.toml")
+    train, text = (part.targets["next"].flatten() for part in (data.train, data.test.open()))
+    best = min(loss_of_trigrams(train, text, len(data.labels["next"]), weight) for weight in (4, 16, 64))
+    assert fit(SPECS / "char_gpt.toml", epochs=4).metrics["test"]["loss"] < best < 1.8
+
+
+@pytest.mark.slow
+def test_words_tell_where_a_docstring_stands(fit: Fit) -> None:
+    assert fit(SPECS / "text_classifier.toml").metrics["test"]["accuracy"] > 0.75
+
+
 @pytest.mark.parametrize(
     ("variant", "least"),
     [(None, 0.95), ("identity", 0.95), ("relu", 0.9), ("tanh", 0.95), ("softmax", 0.95)],

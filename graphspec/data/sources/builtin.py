@@ -13,7 +13,7 @@ from graphspec.data.sources.source import Source
 from graphspec.data.sources.tables import TABLES
 from graphspec.data.sources.torchvision_sets import VISION_SETS, VisionSource
 from graphspec.data.sources.voc import voc_segmentation
-from graphspec.data.text.sources import python_reference, text_file
+from graphspec.data.text.sources import python_docstrings, python_reference, text_file
 
 #: Those that decode image files of the user's, to RGB.
 OF_IMAGE_FILES = ("ImageFolder", "ImageMasks", "VOCSegmentation")
@@ -34,5 +34,6 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "arrays": arrays,
     "text": text_file,
     "python_reference": python_reference,
+    "python_docstrings": python_docstrings,
     **{name: VisionSource(name) for name in VISION_SETS},
 }

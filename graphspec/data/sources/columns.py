@@ -17,6 +17,8 @@ from graphspec.data.sources.cells import PLAIN, Notation, is_missing
 from graphspec.data.sources.column import Column, listed
 from graphspec.data.sources.column_checks import check_feature, check_texts, check_two, check_width
 from graphspec.data.sources.table import AT, MOST_COLUMNS, Table
+from graphspec.data.text.encoding import MASK
+from graphspec.data.text.texts import Texts
 from graphspec.diagnostics import fail, quoted
 
 if TYPE_CHECKING:
@@ -50,7 +52,11 @@ class Asked:
         table.required(self.target, "target")
         left_out = {self.target, *(table.required(name, "drop") for name in self.drop)}
         chosen = {table.required(name, "columns") for name in self.columns} or set(table.columns)
-        names = [name for name in table.columns if name not in left_out and (name in chosen or self._alone(name))]
+        names = [
+            name
+            for name in table.columns
+            if name not in left_out and (name in chosen or self._alone(name) or self._text(name))
+        ]
         if not names:
             raise fail("bad-data", f"{table.path} has no column besides {', '.join(map(quoted, left_out))}", at=AT)
         return names
@@ -64,6 +70,14 @@ class Asked:
         """Whether the input called `name` takes whole numbers."""
         return name in self.inputs and not self.inputs[name].dtype.startswith(("float", "bfloat"))
 
+    def texts(self, names: Iterable[str]) -> list[str]:
+        """Those of `names` that are the names of inputs for the ids of a text, ``N × T``, in the order of inputs."""
+        known = set(names)
+        return [name for name in self.inputs if name in known and self._text(name)]
+
+    def _text(self, name: str) -> bool:
+        return self.ids(name) and len(self.inputs[name].shape) == 2 and not self._alone(name)
+
     def _alone(self, name: str) -> bool:
         return name in self.inputs and self.inputs[name].shape[1:] in ((), (1,))
 
@@ -71,7 +85,8 @@ class Asked:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Columns:
     """The columns ``alone``, each the input of its name, the ``features`` of the input ``table``, and the target, the
-    ``goal``; ``flat`` are the inputs that take ``N`` numbers, not ``N × 1``. ``unused`` no input takes.
+    ``goal``; ``flat`` are the inputs that take ``N`` numbers, not ``N × 1``, ``texts`` those that take a tokenizer's
+    ids. ``unused`` no input takes.
     """
 
     features: tuple[Column, ...]
@@ -83,6 +98,7 @@ class Columns:
     table: str = FEATURES
     missing: Missing = "refuse"
     unused: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, table: Table, asked: Asked) -> Columns:
@@ -91,9 +107,10 @@ class Columns:
         Raises ``GraphspecError`` for a column that is neither numbers nor texts, or would take too much memory.
         """
         names, filled = asked.used(table), asked.missing in ("mean", "most_frequent")
-        own = asked.alone(names)
-        left = [name for name in asked.inputs if name not in own]
-        rest = [name for name in names if name not in own] if left or not own else []
+        own, texts = asked.alone(names), asked.texts(names)
+        taken = {*own, *texts}
+        left = [name for name in asked.inputs if name not in {*taken, *map(MASK.format, texts)}]
+        rest = [name for name in names if name not in taken] if left or not taken else []
         goal = _column(table, asked.target, asked, goal=True)
         if asked.classes and goal.categories is None:
             goal = Column(asked.target, tuple(map(str, sorted(set(table.wholes(asked.target))))))
@@ -103,8 +120,9 @@ class Columns:
             tuple(_column(table, name, asked) for name in rest), goal, table.notation, tuple(asked.drop),
             tuple(_column(table, name, asked) for name in own),
             tuple(name for name in own if len(asked.inputs[name].shape) == 1),
-            left[0] if own and len(left) == 1 else FEATURES, asked.missing,
-            tuple(name for name in table.columns if name not in {*rest, *own, asked.target, *asked.drop}),
+            left[0] if taken and len(left) == 1 else FEATURES, asked.missing,
+            tuple(name for name in table.columns if name not in {*rest, *taken, asked.target, *asked.drop}),
+            tuple(texts),
         )  # fmt: skip
         check_width(table, found.features)
         check_size(table.path, _BYTES * found.width * len(table.rows))
@@ -137,10 +155,16 @@ class Columns:
         ends = np.cumsum([column.width for column in self.features])
         return self.features[int(np.searchsorted(ends, feature, side="right"))].name
 
+    @property
+    def names(self) -> list[str]:
+        """Every column that an input takes."""
+        return [*(column.name for column in self.each), *self.texts]
+
     def encoded(self, table: Table) -> dict[str, Tensor]:
-        """The inputs of every row before missing cells are filled: see :class:`Column`."""
+        """The inputs of every row before missing cells are filled: see :class:`Column`; texts as they are."""
         check_size(table.path, _BYTES * (self.width + len(self.alone)) * len(table.rows))
-        found = {column.name: self._shaped(column, table) for column in self.alone}
+        found: dict[str, Any] = {column.name: self._shaped(column, table) for column in self.alone}
+        found |= {name: _texts(table, name) for name in self.texts}
         if self.features:
             values = torch.zeros(len(table.rows), self.width, dtype=torch.float64)
             for place, column in self.places():
@@ -151,6 +175,7 @@ class Columns:
     def filled(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What :meth:`encoded` gives, without missing cells."""
         found = {column.name: column.filled(inputs[column.name]) for column in self.alone}
+        found |= {name: inputs[name] for name in self.texts}
         if self.features:
             values = inputs[self.table]
             filled = [(place, column) for place, column in self.places() if column.fill is not None]
@@ -169,7 +194,7 @@ class Columns:
 
     def complete(self, table: Table) -> Table:
         """`table`, of which rows with a missing cell are left out where the spec says so; that is said."""
-        return table.complete([self.goal.name, *(column.name for column in self.each)])
+        return table.complete([self.goal.name, *self.names])
 
     def with_columns(self, alone: Iterable[Column], features: Iterable[Column]) -> Columns:
         """The same with other columns, as they are learned from the training part."""
@@ -186,6 +211,7 @@ class Columns:
         """What was decided about each column, a line each."""
         rows = [(column.name, f"input, {column.line()}") for column in self.alone]
         rows += [(column.name, column.line()) for column in self.features]
+        rows += [(name, "input, texts") for name in self.texts]
         goal = self.goal.categories
         about = "a number" if goal is None else f"{len(goal):,} classes: {listed(goal)}"
         rows += [(self.goal.name, f"target, {about}")]
@@ -205,6 +231,7 @@ class Columns:
             Notation(**noted["notation"]), tuple(map(str, noted["dropped"])),
             tuple(map(Column.from_dict, noted.get("alone", ()))), tuple(map(str, noted.get("flat", ()))),
             str(noted.get("table", FEATURES)), noted.get("missing", "refuse"), tuple(map(str, noted.get("unused", ()))),
+            tuple(map(str, noted.get("texts", ()))),
         )  # fmt: skip
 
     def _fills(self, column: Column) -> bool:
@@ -232,6 +259,14 @@ def _column(table: Table, name: str, asked: Asked, goal: bool = False) -> Column
     if not ids:
         check_texts(table, name, categories, goal, filled)
     return Column(name, categories, ids)
+
+
+def _texts(table: Table, name: str) -> Texts:
+    values = table.texts(name)
+    missing = next((row for row, text in enumerate(values) if not text.strip()), None)
+    if missing is not None:
+        raise table.fault(name, missing, "a missing value is no text", 'fill it in, or write missing = "drop"')
+    return Texts(tuple(values))
 
 
 def _labels(table: Table, name: str, categories: Sequence[str]) -> Tensor:

@@ -90,15 +90,15 @@ class TextEncoding:
         """The classes of the target that it makes, by target: what each id stands for."""
         return {NEXT: tokenizers.names(tokenizers.opened(self.content))} if self.running else {}
 
-    def __call__(self, samples: Samples, part: str) -> Samples:
-        """`samples` of the `part` part with ids (int64 ``N × length``) and masks in place of texts."""
+    def __call__(self, samples: Samples, where: str) -> Samples:
+        """`samples`, which messages say are `where`, with ids (int64 ``N × length``) and masks in place of texts."""
         inputs, targets = dict(samples.inputs), dict(samples.targets)
         for name in self.inputs:
             value: Any = samples.inputs[name]
             if isinstance(value, RunningText):
-                inputs[name], targets[NEXT] = self._windows(value, part)
+                inputs[name], targets[NEXT] = self._windows(value, where)
             else:
-                inputs[name], inputs[MASK.format(name)] = self.encode(value.texts, f"{quoted(name)}, {part} part")
+                inputs[name], inputs[MASK.format(name)] = self.encode(value.texts, f"{quoted(name)} of {where}")
         return Samples(inputs, targets)
 
     def encode(self, texts: Sequence[str], what: str) -> tuple[Tensor, Tensor]:
@@ -120,7 +120,7 @@ class TextEncoding:
             warn(
                 "bad-data", f"{what}: {cut:,} of {len(texts):,} texts are longer than {self.length} tokens and cut", _AT
             )
-        _say_unknown(unknown, tokens, what)
+        self._say_unknown(unknown, tokens, what)
         return torch.from_numpy(ids), torch.from_numpy(mask)
 
     def stretch(self, text: str) -> list[int]:
@@ -131,7 +131,7 @@ class TextEncoding:
         """The text that `ids` stand for; special ones stand for none."""
         return str(tokenizers.opened(self.content).decode(list(ids), skip_special_tokens=True))
 
-    def _windows(self, text: RunningText, part: str) -> tuple[Tensor, Tensor]:
+    def _windows(self, text: RunningText, where: str) -> tuple[Tensor, Tensor]:
         """Windows of `text` one behind the other, ``N × length``, and the same a token further on."""
         windows, unknown, tokens = [], 0, 0
         for ids in self._ids(list(text.stretches())):
@@ -139,13 +139,18 @@ class TextEncoding:
             check_memory("the text's windows", _BYTES * len(ids))
             count = (len(ids) - 1) // self.length
             windows.append(torch.tensor(ids[: count * self.length + 1], dtype=torch.int64))
-        _say_unknown(unknown, tokens, f"the {part} part")
+        self._say_unknown(unknown, tokens, where)
         firsts = torch.cat([window[:-1].view(-1, self.length) for window in windows])
         nexts = torch.cat([window[1:].view(-1, self.length) for window in windows])
         if not len(firsts):
-            message = f"the {part} part has {tokens:,} tokens, a window takes {self.length + 1:,}"
+            message = f"{where} has {tokens:,} tokens, a window takes {self.length + 1:,}"
             raise fail("no-data", message, at=(*_AT, "length"), hint="a shorter length, or a longer text")
         return firsts, nexts
+
+    def _say_unknown(self, unknown: int, tokens: int, what: str) -> None:
+        if unknown:
+            message = f"{what}: {unknown:,} of {tokens:,} tokens have none of the {self.count:,} ids, and become id 1"
+            warn("bad-data", message, at=_AT)
 
     def _ids(self, texts: Sequence[str]) -> Iterable[list[int]]:
         tokenizer = tokenizers.opened(self.content)
@@ -182,16 +187,11 @@ def encoded(
             hint = f'{taker} = {{ shape = ["N", "T"], dtype = "int64" }}'
             raise fail("wrong-dtype", message, at=("inputs", taker), hint=hint)
     return (
-        text(training, "training"),
-        validation and text(validation, "validation"),
-        test and (lambda: text(test(), "test")),
+        text(training, "the training part"),
+        validation and text(validation, "the validation part"),
+        test and (lambda: text(test(), "the test part")),
     )
 
 
 def _texts_of(value: Texts | RunningText) -> Sequence[str]:
     return value.texts if isinstance(value, Texts) else list(value.stretches())
-
-
-def _say_unknown(unknown: int, tokens: int, what: str) -> None:
-    if unknown:
-        warn("bad-data", f"{what}: {unknown:,} of {tokens:,} tokens are none of the training part's, and id 1", at=_AT)

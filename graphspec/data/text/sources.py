@@ -1,13 +1,19 @@
-"""Running texts: a file of the user's, or the reference of the Python that is installed."""
+"""Texts: a file of the user's, or what the Python that is installed says of itself."""
 
 from __future__ import annotations
 
+import ast
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import torch
 
 from graphspec.data.memory import check_size
 from graphspec.data.samples import Samples
 from graphspec.data.sources.source import Place, Source
-from graphspec.data.text.texts import RunningText
+from graphspec.data.text.texts import RunningText, Texts
 from graphspec.diagnostics import fail
 from graphspec.system.regular_file import open_regular
 
@@ -47,6 +53,32 @@ def python_reference(place: Place, length: int = 128) -> Source:
     from pydoc_data.topics import topics
 
     return Source(_samples("\n\n".join(topics[name] for name in sorted(topics)), length, "topics"), in_order=True)
+
+
+#: Packages of Python's library with more than a hundred docstrings in each of its versions.
+_PACKAGES = ("asyncio", "email", "http", "importlib", "logging", "multiprocessing", "unittest", "xml")
+_FEWEST_WORDS = 4
+
+
+def python_docstrings(place: Place) -> Source:
+    """About 1,900 docstrings of Python's own library, ``text``, and which of 8 packages each stands in, ``package``."""
+    library, found = Path(sysconfig.get_paths()["stdlib"]), dict[str, int]()
+    for label, package in enumerate(_PACKAGES):
+        for path in sorted((library / package).rglob("*.py")):
+            for text in _docstrings(path):
+                found.setdefault(text, label)
+    inputs: dict[str, Any] = {"text": Texts(tuple(found))}
+    labels = torch.tensor(list(found.values()), dtype=torch.int64)
+    return Source(Samples(inputs, {"package": labels}), labels={"package": _PACKAGES})
+
+
+def _docstrings(path: Path) -> Iterator[str]:
+    """Those of a file's module, classes and functions that have a few words at least; nothing is run."""
+    holding = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        text = ast.get_docstring(node) if isinstance(node, holding) else None
+        if text and len(text.split()) >= _FEWEST_WORDS:
+            yield text
 
 
 def _samples(text: str, length: int, name: str) -> Samples:

@@ -161,6 +161,9 @@ def _about(network: Network, metadata: Metadata) -> dict[str, Any]:
     about["labels"] = None if metadata.labels is None else list(metadata.labels)
     about["transforms"] = None if metadata.transforms is None else list(metadata.transforms)
     about["stored"] = None if metadata.stored is None else dict(metadata.stored)
+    text = None if metadata.learned is None else metadata.learned.text
+    if text is not None:
+        about["text"] = text.as_dict()
     about["decision"] = Postprocessing.of(shaped, metadata.labels).decision
     if metadata.preprocessing is not None:
         (name,) = shaped.inputs

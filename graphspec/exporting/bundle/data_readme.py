@@ -29,7 +29,7 @@ def data_section(about: Signature) -> Iterator[str]:
             *rows,
             "",
         ])  # fmt: skip
-    if about.get("labels"):
+    if about.get("labels") and not (about.get("text") or {}).get("running"):
         names = ", ".join(f"{k} {plain(label)}" for k, label in enumerate(about["labels"]))
         yield f"## Classes\n\n{names}\n"
 

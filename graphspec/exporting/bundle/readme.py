@@ -8,6 +8,7 @@ from typing import Any
 from graphspec.exporting.bundle.data_readme import data_section
 from graphspec.exporting.bundle.markdown import plain
 from graphspec.exporting.bundle.snippets import Signature, Sizes
+from graphspec.exporting.bundle.text_readme import text_section
 from graphspec.formats import Format
 from graphspec.shapes.dims import range_text
 
@@ -27,6 +28,7 @@ def readme(name: str, signature: Signature, sizes: Sizes, formats: Sequence[Form
         " onnxruntime alone. `weights.safetensors` and `spec.toml` are the network itself.\n"
     )
     parts += data_section(signature)
+    parts += text_section(signature)
     parts += [section for format in formats for section in format.writer.sections(signature, sizes)]
     return "\n".join(parts)
 
