@@ -15,7 +15,7 @@ from graphspec.data.samples import Samples
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.text.texts import RunningText, Texts
 from graphspec.diagnostics import fail
-from graphspec.system.regular_file import open_regular
+from graphspec.system.regular_file import open_regular, read_regular
 
 _AT = ("data", "dataset")
 _INPUT = "tokens"
@@ -58,6 +58,7 @@ def python_reference(place: Place, length: int = 128) -> Source:
 #: Packages of Python's library with more than a hundred docstrings in each of its versions.
 _PACKAGES = ("asyncio", "email", "http", "importlib", "logging", "multiprocessing", "unittest", "xml")
 _FEWEST_WORDS = 4
+_MOST_SOURCE = 1 << 24
 
 
 def python_docstrings(place: Place) -> Source:
@@ -75,7 +76,7 @@ def python_docstrings(place: Place) -> Source:
 def _docstrings(path: Path) -> Iterator[str]:
     """Those of a file's module, classes and functions that have a few words at least; nothing is run."""
     holding = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in ast.walk(ast.parse(read_regular(path, most=_MOST_SOURCE))):
         text = ast.get_docstring(node) if isinstance(node, holding) else None
         if text and len(text.split()) >= _FEWEST_WORDS:
             yield text
