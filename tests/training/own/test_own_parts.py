@@ -261,11 +261,11 @@ def test_another_text_of_a_part_is_said_when_a_run_goes_on(digits: Any, tmp_path
 @pytest.mark.parametrize("name", PACKAGES)
 def test_trackers_are_ten_lines(name: str, digits: Any, fit: Any, tmp_path: Path, monkeypatch: Any) -> None:
     """What the reference shows for MLflow, Weights & Biases (offline) and trackio, run where the package is."""
-    pytest.importorskip(PACKAGES[name])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(os.environ, "WANDB_MODE", "offline")
     monkeypatch.setitem(os.environ, "MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.setitem(os.environ, "TRACKIO_DIR", str(tmp_path / "trackio"))
+    pytest.importorskip(PACKAGES[name])  # trackio reads its folder then
     spec = importlib.util.spec_from_file_location("trackers", EXAMPLES)
     assert spec
     assert spec.loader
