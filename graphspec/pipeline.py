@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graphspec.data.place import DataLike, DataPlace
     from graphspec.exporting import Bundle
     from graphspec.predicting import Drawing, Prediction
-    from graphspec.training import EvaluateReport, TrainReport
+    from graphspec.training import EvaluateReport, FoldsReport, TrainReport
     from graphspec.training.checks.lr_finder import LrReport
     from graphspec.training.checks.overfit import OverfitReport
     from graphspec.training.run.reporter import Reporter
@@ -58,11 +58,10 @@ def train(
     tensorboard: bool = False,
     reporter: Reporter | None = None,
     **reading: Unpack[Reading],
-) -> TrainReport:
+) -> TrainReport | FoldsReport:
     """Train a spec into the run folder `run`: without one into ``runs/NAME``, or ``runs/NAME-2`` where that is taken.
 
     `resume` goes on with what is there (``"auto"``: or begins), `overwrite` replaces it; without `run` the newest.
-
     `data`, here and below, is a folder for ``[data] root``, a :class:`graphspec.DataPlace`, or the data: ``(x, y)``,
     a data set or loader of torch's, or these by part. `init` is a file of weights, or a run. `tensorboard` also
     writes each epoch's metrics for it. Under torchrun all processes train together; the first gives the report.
@@ -78,7 +77,8 @@ def train(
     )  # fmt: skip
     with network.located():
         said = beside(reporter, options.folder) if tensorboard else reporter
-        return training.train(network, options, _place(data), said)
+        made = training.train_folds if network.spec.folded else training.train
+        return made(network, options, _place(data), said)
 
 
 def tune(

@@ -98,6 +98,7 @@ def train(
     with work.screen() as here:
         with importing():
             from graphspec import pipeline
+            from graphspec.training import FoldsReport
             from graphspec.training.run.reporter import Silent
 
         network = reading.load(spec)
@@ -111,7 +112,8 @@ def train(
         else:
             asked = run.words() | {"run": run.run or Path("runs") / network.name}
             report = pipeline.train(network, **asked, **common, reporter=Silent() if work.quiet else None)
-            here.show(report.as_dict(), *metric_tables.trained(report))
+            tables = metric_tables.folds(report) if isinstance(report, FoldsReport) else metric_tables.trained(report)
+            here.show(report.as_dict(), *tables)
 
 
 def evaluate(

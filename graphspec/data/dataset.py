@@ -17,18 +17,19 @@ from graphspec.data.batches import Batches
 from graphspec.data.checks import check_samples, say_if_not_in_range
 from graphspec.data.copied import copied, corruptions, is_copied, without_targets
 from graphspec.data.dtypes import Settled
+from graphspec.data.parts import parts_of
 from graphspec.data.place import DataLike, DataPlace
 from graphspec.data.samples import Samples
 from graphspec.data.sources import read
 from graphspec.data.sources.columns import Columns
 from graphspec.data.sources.paths import check_inside
+from graphspec.data.sources.series_windows import Series
 from graphspec.data.sources.source import Form, Place, Source
-from graphspec.data.split import last_indices, split_indices
 from graphspec.data.text.encoding import TextEncoding, encoded
 from graphspec.data.transforms import Normalize, SizeTransforms, noted, size_transforms, transforms_by_input
 from graphspec.data.wanted import Wanted
 from graphspec.diagnostics import fail, printable
-from graphspec.spec.data import DataSpec
+from graphspec.spec.data import DataSpec, GroupSplit
 from graphspec.spec.model import InputSpec
 
 Part = Literal["train", "validation", "test"]
@@ -84,6 +85,7 @@ class DataSet:
     vocabulary: Mapping[str, int] = dataclasses.field(default_factory=dict)
     text: TextEncoding | None = None
     balanced: torch.Tensor | None = None
+    series: Series | None = None
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -160,7 +162,7 @@ def load(
     wanted = dataclasses.replace(wanted, input=copies)
     inputs = inputs or {}
     dtypes = {name: each.dtype for name, each in inputs.items()}
-    place = Place(root, where.download, seed, where.cache, wanted, inputs=inputs, given=where.given)
+    place = Place(root, where.download, seed, where.cache, wanted, inputs=inputs, given=where.given, group=_group(spec))
     source = read(dataset, place, sizes)
     source = source if source.sized else _resized(source, sizes)
     source = copied(source) if copies else source
@@ -169,8 +171,8 @@ def load(
     if source.learn is None:
         check_samples(source.train, source.labels, "training", ignored)
     say_if_not_in_range(source.train)
-    training, test = _test_part(source, spec, seed, ignored)
-    training, validation = _validation_part(training, source, spec, seed, ignored)
+    parts = parts_of(source, spec, seed, ignored)
+    training, validation, test = parts.train, parts.validation, parts.test
     source = dataclasses.replace(source, train=training)  # what was split is not kept beside its parts
     form = source.learn(training) if source.learn else None
     if form is not None:
@@ -197,7 +199,7 @@ def load(
         SealedPart(test and (lambda: settled(test(), "test"))), _readable(labels), sizes, values, augment, mix,
         spec.batch_size, spec.drop_last, seed, kinds, columns,
         next(iter(source.train.targets)) if copies else None, corrupt, wanted.applied(source.train, source.names),
-        vocabulary, text, _classes(spec, training, labels),
+        vocabulary, text, _classes(spec, training, labels), source.series,
     )  # fmt: skip
 
 
@@ -210,6 +212,10 @@ def _classes(spec: DataSpec, training: Samples, labels: Mapping[str, tuple[str, 
         message = "a balanced sampler draws by the class of a sample, and no target has one a sample"
         raise fail("bad-value", message, at=("data", "sampler"), hint="remove sampler")
     return found.to(torch.int64).cpu()
+
+
+def _group(spec: DataSpec) -> str | None:
+    return spec.split.group if isinstance(spec.split, GroupSplit) else None
 
 
 def _formed(form: Form, test: Callable[[], Samples] | None) -> Callable[[], Samples] | None:
@@ -228,46 +234,3 @@ def _resized(source: Source, sizes: SizeTransforms) -> Source:
     test = source.test
     opened = None if test is None else lambda: resized(test(), sizes)
     return dataclasses.replace(source, train=resized(source.train, sizes), test=opened, sized=True)
-
-
-def _validation_part(
-    training: Samples, source: Source, spec: DataSpec, seed: int, ignored: frozenset[int]
-) -> tuple[Samples, Samples | None]:
-    """What of `training` is trained on, and the validation part: the source's own, or split off."""
-    if source.validation is None:
-        return _split(training, source, spec.validation, seed, "validation")
-    validation = source.validation()
-    check_samples(validation, source.labels, "validation", ignored)
-    return training, validation
-
-
-def _test_part(
-    source: Source, spec: DataSpec, seed: int, ignored: frozenset[int]
-) -> tuple[Samples, Callable[[], Samples] | None]:
-    """The training samples, and a way to the test part: the source's own, or split off."""
-    own = source.test
-    if own is None:
-        training, test = _split(source.train, source, spec.test, seed, "test")
-        return training, None if test is None else lambda: test
-
-    def opened() -> Samples:
-        samples = own()
-        check_samples(samples, source.labels, "test", ignored)
-        return samples
-
-    return source.train, opened
-
-
-def _split(samples: Samples, source: Source, fraction: float, seed: int, name: str) -> tuple[Samples, Samples | None]:
-    """`samples` in two: what stays, and `fraction` of them (None where that is nothing), by its classes."""
-    of_samples = (samples.targets[name] for name in source.labels if samples.targets[name].ndim == 1)
-    strata = next(of_samples, None)
-    if source.in_order:
-        kept, taken = last_indices(len(samples), fraction)
-    else:
-        kept, taken = split_indices(strata, len(samples), fraction, seed, name)
-    if len(taken) == 0:
-        return samples, None
-    if len(kept) == 0:
-        raise fail("no-data", f"{name} = {fraction} leaves no samples to train on", at=("data", name))
-    return samples.subset(kept), samples.subset(taken)

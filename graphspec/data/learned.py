@@ -17,6 +17,7 @@ from torch import Tensor
 
 from graphspec.data.dataset import DataSet
 from graphspec.data.sources.columns import Columns
+from graphspec.data.sources.series_windows import Series
 from graphspec.data.text.encoding import FILE as TOKENIZER
 from graphspec.data.text.encoding import TextEncoding
 from graphspec.data.transforms import Normalize, to_float
@@ -37,7 +38,7 @@ class Learned:
     columns of a table are; ``brightness`` is the mean and the standard deviation of the training pictures' mean
     brightness, None where they are no pictures or stay on disk. ``applied`` are the names of labels of which several
     may apply, by target, and ``thresholds`` the probabilities above which they do, where a run has chosen them.
-    ``text`` says how texts become ids.
+    ``text`` says how texts become ids, ``series`` what the windows of a series are.
     """
 
     labels: Mapping[str, tuple[str, ...]]
@@ -47,11 +48,13 @@ class Learned:
     applied: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     thresholds: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     text: TextEncoding | None = None
+    series: Series | None = None
 
     @classmethod
     def of(cls, data: DataSet) -> Learned:
         """What `data` teach."""
-        return cls(data.labels, data.values, data.columns, _brightness(data), data.applied, text=data.text)
+        brightness, text = _brightness(data), data.text
+        return cls(data.labels, data.values, data.columns, brightness, data.applied, text=text, series=data.series)
 
     @classmethod
     def read(cls, folder: Path) -> Learned | None:
@@ -81,7 +84,9 @@ class Learned:
         thresholds = {target: tuple(map(float, found)) for target, found in noted.get("thresholds", {}).items()}
         if any(len(found) != len(applied[target]) for target, found in thresholds.items()):
             raise ValueError("a label has one threshold")
-        return cls(labels, scaling, columns, brightness, applied, thresholds)
+        series = noted.get("series")
+        of_series = None if series is None else Series.from_dict(series)
+        return cls(labels, scaling, columns, brightness, applied, thresholds, series=of_series)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -93,6 +98,7 @@ class Learned:
             "applied": {target: list(names) for target, names in self.applied.items()},
             "thresholds": {target: list(found) for target, found in self.thresholds.items()},
             "text": None if self.text is None else self.text.as_dict(),
+            "series": None if self.series is None else self.series.as_dict(),
         }
 
     @property

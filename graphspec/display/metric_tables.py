@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -15,7 +15,7 @@ from graphspec.display.number_text import seconds
 from graphspec.display.table_look import new_table
 
 if TYPE_CHECKING:
-    from graphspec.training import EvaluateReport, TrainReport
+    from graphspec.training import EvaluateReport, FoldsReport, TrainReport
     from graphspec.training.checks.lr_finder import LrReport
     from graphspec.training.checks.overfit import OverfitReport
 
@@ -32,6 +32,24 @@ def trained(report: TrainReport) -> Iterator[RenderableType]:
     yield Text(f"Best epoch  {report.best_epoch} of {report.epochs}, {_chosen(report)}")
     yield Text(f"Time        {seconds(report.seconds)}, {report.samples_per_second:,.0f} samples/s")
     yield Text(f"Run         {report.run}")
+
+
+def folds(report: FoldsReport) -> Iterator[RenderableType]:
+    """Mean and spread of each metric over the folds, a row a part."""
+    table = _table("Part", next(iter(report.metrics.values()), {}))
+    for part, metrics in report.metrics.items():
+        table.add_row(part, *(_with_spread(each["mean"], each["std"]) for each in metrics.values()))
+    yield table
+    yield ""
+    done = len(report.runs)
+    yield Text(f"Folds  {done} of {report.folds}, mean ± standard deviation; the test part stays sealed")
+    if done < report.folds:
+        yield Text("       --resume goes on with those that are left")
+    yield Text(f"Runs   {report.run}/fold-0 to fold-{report.folds - 1}")
+
+
+def _with_spread(mean: float | None, std: float | None) -> str:
+    return "–" if mean is None else f"{mean:.4f}" + ("" if std is None else f" ± {std:.4f}")
 
 
 def rates(report: LrReport) -> Text:
@@ -87,7 +105,7 @@ def _by_class(classes: Mapping[str, Mapping[str, float]]) -> Table:
     return table
 
 
-def _table(first: str, rest: Mapping[str, float]) -> Table:
+def _table(first: str, rest: Iterable[str]) -> Table:
     table = new_table()
     table.add_column(first, overflow="fold")
     for heading in rest:

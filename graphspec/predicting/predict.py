@@ -16,7 +16,9 @@ from graphspec.data.learned import Learned
 from graphspec.data.place import DataPlace
 from graphspec.data.samples import Samples
 from graphspec.data.sources.builtin import OF_IMAGE_FILES
+from graphspec.data.sources.csv_file import read_csv
 from graphspec.data.sources.parts import is_image
+from graphspec.data.sources.series_windows import PAST
 from graphspec.data.sources.tables import TABLES
 from graphspec.data.sources.torchvision_sets import STORED
 from graphspec.data.text.encoding import TextEncoding
@@ -139,6 +141,9 @@ def _of_file(function: Function, path: Path, learned: Callable[[], Learned]) -> 
     if spec is not None and spec.dataset.type in TABLES and path.suffix.lower() in FILES and learned().columns:
         yield from _of_table(function, path, learned())
         return
+    if spec is not None and spec.dataset.type in ("series", "seasons") and path.suffix.lower() == ".csv":
+        yield from _of_series(function, path, learned())
+        return
     if len(shaped.inputs) != 1:
         raise fail("arity", f"the network has {len(shaped.inputs)} inputs, a file is for one")
     ((name, kind),) = shaped.inputs.items()
@@ -173,6 +178,19 @@ def _of_table(function: Function, path: Path, learned: Learned) -> Iterator[Pred
         _check_whole(path, value, name, kind)
         values.append(value.to(kind.dtype))
     yield from _run(function, path, values)
+
+
+def _of_series(function: Function, path: Path, learned: Learned) -> Iterator[Prediction]:
+    """What comes after the last row of a series like the one that was trained on."""
+    series, ((name, kind),) = learned.series, function.network.shaped.inputs.items()
+    assert series is not None
+    values = series.values(read_csv(path, series.notation))
+    if values.shape[1] < series.window:
+        message = f"{quoted(path)} has {values.shape[1]:,} rows, and a window has {series.window:,}"
+        raise fail("shape-mismatch", message)
+    past = scaled(values[None, :, -series.window :].clone(), learned.values[PAST])
+    _check_shape(path, past, quoted(name), kind)
+    yield from _run(function, path, [past.to(kind.dtype)])
 
 
 def _run(function: Function, path: Path, values: Sequence[Tensor]) -> Iterator[Prediction]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -113,11 +113,14 @@ def _section(model: type[BaseModel], name: str) -> Schema:
             return listing
         listed = any(typing.get_origin(part) is tuple for part in typing.get_args(annotation))
         return {"anyOf": [alone, listing]} if listed else alone
+    words = [w for part in typing.get_args(annotation) if typing.get_origin(part) is Literal for w in part.__args__]
     nested = next((part for part in (annotation, *typing.get_args(annotation)) if _is_model(part)), None)
     if nested is None:
         return or_expression(_plain(model)[name])
     if typing.get_origin(annotation) is dict:
         return {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/definitions/search"}}
+    if words:
+        return {"anyOf": [{"enum": words}, _model(nested)]}
     return _model(nested)
 
 

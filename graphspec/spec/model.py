@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -145,6 +144,11 @@ class NetworkSpec(NetworkBody):
         return tuple(dict.fromkeys(size.name for size in sizes if isinstance(size, NamedDim)))
 
     @property
+    def folded(self) -> bool:
+        """Whether it is trained several times, each time measured on another fold."""
+        return self.data is not None and self.data.folds is not None and self.data.fold is None
+
+    @property
     def variables(self) -> dict[str, Any]:
         """What the expressions of layers may name: ``[vars]``, and ``vocabulary.NAME``."""
         return self.vars | {f"{VOCABULARY}.{name}": count for name, count in self.vocabulary.items()}
@@ -160,9 +164,7 @@ class NetworkSpec(NetworkBody):
 
     def with_vocabulary(self, sizes: Mapping[str, int]) -> NetworkSpec:
         """This spec, whose ``[vocabulary]`` says what the data do; what it says already stays."""
-        known = dict(sizes) | self.vocabulary
-        twin = self.model_copy(update={"vocabulary": known})
-        return twin.read_from(dataclasses.replace(self._source, data=self._source.data | {"vocabulary": known}))
+        return self.model_copy(update={"vocabulary": dict(sizes) | self.vocabulary}).read_from(self._source)
 
     def without_weight_files(self) -> NetworkSpec:
         """This spec where weights come from elsewhere: no layer starts from a file of its own."""
@@ -176,8 +178,9 @@ class NetworkSpec(NetworkBody):
         return self.model_copy(update=changes | {"blocks": blocks})
 
     def of_one_run(self) -> dict[str, Any]:
-        """This spec as data, without the search for values of it."""
-        return {key: value for key, value in self.source.data.items() if key != "tune"} | {"name": self.name}
+        """This spec as data, without the search for values of it; what its data have said is in it."""
+        data = {key: value for key, value in self.source.data.items() if key != "tune"} | {"name": self.name}
+        return data | ({"vocabulary": self.vocabulary} if self.vocabulary else {})
 
     def read_from(self, source: Source) -> NetworkSpec:
         """This spec, knowing its source."""

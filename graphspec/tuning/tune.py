@@ -55,6 +55,9 @@ def tune(
     where no trial at all was complete.
     """
     spec, settings = network.spec, _settings(network.spec)
+    if spec.data is not None and spec.data.folds and spec.data.fold is None:
+        message = "a trial is one run, and folds are several"
+        raise fail("bad-value", message, at=("data", "folds"), hint="--set data.fold=0 searches on one of them")
     data = load_data(spec, place)
     trainer = Trainer(network, settings, data, place, device)
     searched = _metric(spec, settings, data)

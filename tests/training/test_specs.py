@@ -33,6 +33,12 @@ def test_digits(fit: Fit) -> None:
 
 
 @pytest.mark.slow
+def test_a_series_is_forecast_far_better_than_by_the_day_before(fit: Fit) -> None:
+    figures = fit(SPECS / "series.toml").metrics
+    assert figures["test"]["mae"] < 0.6 * figures["naive"]["mae"]
+
+
+@pytest.mark.slow
 def test_a_unet_goes_from_raw_pixels_to_a_mask(fit: Fit, tmp_path: Path) -> None:
     """Trained, evaluated, predicted with, exported, verified; a picture of another size than those of training."""
     run = tmp_path / "run"

@@ -35,7 +35,7 @@ def npz_arrays(
     classes of the first target, or of its columns. Images are ``N × C × H × W``, uint8 or float in [0, 1].
     """
     targets = () if place.wanted.input else targets
-    read = functools.partial(_read, targets=targets, classes=classes, wanted=place.wanted)
+    read = functools.partial(_read, targets=targets, classes=classes, wanted=place.wanted, left_out=place.group)
     training = read(place.root / file)
     labels = {
         name: tuple(map(str, range(classes or count_classes(name, value, place.wanted.ignored))))
@@ -53,11 +53,22 @@ def npz_arrays(
         (lambda: read(place.root / test_file)) if test_file else None,
         {target: named.get(target, numbers) for target, numbers in labels.items()},
         names=named,
+        groups=None if place.group is None else _groups(place.root / file, place.group),
+        times=torch.arange(len(training)),
     )
 
 
-def _read(path: Path, targets: Sequence[str], classes: int, wanted: Wanted) -> Samples:
-    arrays = _arrays(path)
+def _groups(path: Path, name: str) -> Tensor:
+    """A number for each sample, equal where the values of the array `name` are."""
+    arrays, at = _arrays(path), ("data", "split", "group")
+    if name not in arrays or arrays[name].ndim != 1:
+        what = "is no list of one number a sample" if name in arrays else "is no array"
+        raise fail("bad-data", f"{quoted(name)} {what} of {path}", at=at, hint=f"arrays: {', '.join(arrays)}")
+    return torch.from_numpy(np.unique(arrays[name], return_inverse=True)[1].astype(np.int64))
+
+
+def _read(path: Path, targets: Sequence[str], classes: int, wanted: Wanted, left_out: str | None) -> Samples:
+    arrays = {name: array for name, array in _arrays(path).items() if name != left_out}
     absent = [name for name in targets if name not in arrays]
     if absent or len(arrays) == len(targets):
         names = ", ".join(map(quoted, arrays)) or "none"

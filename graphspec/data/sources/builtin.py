@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphspec.data.sources import embedded, synthetic
+from graphspec.data.sources import embedded, series, synthetic
 from graphspec.data.sources.arrays import npz_arrays
 from graphspec.data.sources.image_folder import image_folder
 from graphspec.data.sources.image_masks import image_masks
@@ -26,6 +26,8 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "diabetes": embedded.diabetes,
     "line": synthetic.line,
     "shapes": synthetic.shapes,
+    "seasons": series.seasons,
+    "series": series.series,
     "ImageFolder": image_folder,
     "ImageMasks": image_masks,
     "VOCSegmentation": voc_segmentation,

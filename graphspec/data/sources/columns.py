@@ -37,7 +37,8 @@ FEATURES = "features"
 @dataclasses.dataclass(frozen=True, slots=True)
 class Asked:
     """What a spec says of a table: the target, whether it is classes, which columns are features (all where none is
-    named) and which are left out, what stands for a missing cell, and the inputs of the network.
+    named) and which are left out, what stands for a missing cell, the inputs of the network, and the ``group``
+    by which its rows are split, which is no feature.
     """
 
     target: str
@@ -46,12 +47,16 @@ class Asked:
     drop: Sequence[str] = ()
     missing: Missing = "refuse"
     inputs: Mapping[str, InputSpec] = dataclasses.field(default_factory=dict)
+    group: str | None = None
 
     def used(self, table: Table) -> list[str]:
         """The columns of `table` that are features."""
         table.required(self.target, "target")
         left_out = {self.target, *(table.required(name, "drop") for name in self.drop)}
         chosen = {table.required(name, "columns") for name in self.columns} or set(table.columns)
+        if self.group is not None:
+            at = ("data", "split", "group")
+            left_out |= {table.required(self.group, "group", at)} - {n for n in self.inputs if self._alone(n)}
         names = [
             name
             for name in table.columns
@@ -99,6 +104,7 @@ class Columns:
     missing: Missing = "refuse"
     unused: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    group: str | None = None
 
     @classmethod
     def read(cls, table: Table, asked: Asked) -> Columns:
@@ -121,8 +127,8 @@ class Columns:
             tuple(_column(table, name, asked) for name in own),
             tuple(name for name in own if len(asked.inputs[name].shape) == 1),
             left[0] if taken and len(left) == 1 else FEATURES, asked.missing,
-            tuple(name for name in table.columns if name not in {*rest, *taken, asked.target, *asked.drop}),
-            tuple(texts),
+            tuple(n for n in table.columns if n not in {*rest, *taken, asked.target, *asked.drop, asked.group}),
+            tuple(texts), asked.group,
         )  # fmt: skip
         check_width(table, found.features)
         check_size(table.path, _BYTES * found.width * len(table.rows))
@@ -215,6 +221,7 @@ class Columns:
         goal = self.goal.categories
         about = "a number" if goal is None else f"{len(goal):,} classes: {listed(goal)}"
         rows += [(self.goal.name, f"target, {about}")]
+        rows += [(self.group, "what the parts are split by")] if self.group else []
         rows += [(name, "left out: drop") for name in self.dropped]
         rows += [(name, "not used: no input takes it") for name in self.unused]
         return [f"column {quoted(name)}: {text}" for name, text in rows]
@@ -232,6 +239,7 @@ class Columns:
             tuple(map(Column.from_dict, noted.get("alone", ()))), tuple(map(str, noted.get("flat", ()))),
             str(noted.get("table", FEATURES)), noted.get("missing", "refuse"), tuple(map(str, noted.get("unused", ()))),
             tuple(map(str, noted.get("texts", ()))),
+            noted.get("group"),
         )  # fmt: skip
 
     def _fills(self, column: Column) -> bool:

@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from torch import Tensor
+
 from graphspec.data.given import Given
 from graphspec.data.samples import Samples
 from graphspec.data.wanted import Wanted
 
 if TYPE_CHECKING:
     from graphspec.data.sources.columns import Columns
+    from graphspec.data.sources.series_windows import Series
     from graphspec.spec.model import InputSpec
 
 
@@ -40,8 +43,9 @@ class Source:
     target that is not in it is regressed. ``sized`` is whether the size transforms were applied as the images were
     read. ``names`` are what the columns of a target
     that is not in ``labels`` are called, where that is known. ``learn`` is given the training part, once the others are
-    split off it, where samples are not yet in the form that networks take. Of samples ``in_order`` the last
-    ones are split off.
+    split off it, where samples are not yet in the form that networks take. Of samples ``in_order`` the last ones are
+    split off. ``groups`` and ``times`` (``N`` int64) are what the training part can be split by; between parts in time
+    ``gap`` times are left out. ``series`` is what the windows of a series are.
     """
 
     train: Samples
@@ -52,6 +56,10 @@ class Source:
     names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     learn: Callable[[Samples], Form] | None = None
     in_order: bool = False
+    groups: Tensor | None = None
+    times: Tensor | None = None
+    gap: int = 0
+    series: Series | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class Place:
     """Where a source may look, and what it may do there; decoded images are kept in ``cache`` where it is a folder.
 
     ``wanted`` is what the losses want of the targets, ``inputs`` what the network takes, ``given`` are data that lie
-    nowhere: Python has given them.
+    nowhere: Python has given them; ``group`` is the column that the parts are split by.
     """
 
     root: Path
@@ -69,3 +77,4 @@ class Place:
     wanted: Wanted = dataclasses.field(default_factory=Wanted)
     given: Given | None = None
     inputs: Mapping[str, InputSpec] = dataclasses.field(default_factory=dict)
+    group: str | None = None

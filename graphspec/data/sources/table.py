@@ -99,11 +99,11 @@ class Table:
         }
         return Table(self.path, columns, [self.rows[row] for row in kept], self.typed, self.notation)
 
-    def required(self, name: str, key: str) -> str:
-        """`name`, where there is such a column; `key` is the argument that names it."""
+    def required(self, name: str, key: str, at: tuple[str, ...] = ()) -> str:
+        """`name`, where there is such a column; `key` is the argument that names it, or it stands `at` a path."""
         if name not in self.columns:
             hint = suggest(name, self.columns) or f"columns: {', '.join(list(self.columns)[:20])}"
-            raise fail("bad-data", f"{self.path} has no column {quoted(name)}", at=(*AT, key), hint=hint)
+            raise fail("bad-data", f"{self.path} has no column {quoted(name)}", at=at or (*AT, key), hint=hint)
         return name
 
     def place(self, name: str, row: int) -> str:

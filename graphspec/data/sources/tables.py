@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
+import torch
+from torch import Tensor
+
 from graphspec.data.samples import Samples
 from graphspec.data.sources.cells import Notation
 from graphspec.data.sources.columns import Asked, Columns, LearnedColumns, Missing
@@ -81,8 +84,15 @@ def _source(read: Callable[[Path], Table], place: Place, file: str, test_file: s
 
     samples = columns.samples(training)
     return Source(
-        samples, test if test_file else None, columns.labels, learn=lambda part: LearnedColumns(columns, part)
-    )
+        samples, test if test_file else None, columns.labels, learn=lambda part: LearnedColumns(columns, part),
+        groups=None if asked.group is None else _groups(training, asked.group), times=torch.arange(len(samples)),
+    )  # fmt: skip
+
+
+def _groups(table: Table, name: str) -> Tensor:
+    """A number for each row, equal where its cells of the column `name` are."""
+    numbers: dict[str, int] = {}
+    return torch.tensor([numbers.setdefault(text.strip(), len(numbers)) for text in table.texts(name)])
 
 
 def _asked(
@@ -91,7 +101,7 @@ def _asked(
     if missing not in get_args(Missing):
         known = ", ".join(map(quoted, get_args(Missing)))
         raise fail("bad-value", f"missing is {quoted(missing)}", at=(*AT, "missing"), hint=f"one of {known}")
-    return Asked(target, classes, _names("columns", columns), _names("drop", drop), missing, place.inputs)  # type: ignore[arg-type]
+    return Asked(target, classes, _names("columns", columns), _names("drop", drop), missing, place.inputs, place.group)  # type: ignore[arg-type]
 
 
 def _names(key: str, names: Sequence[str] | None) -> Sequence[str]:

@@ -13,12 +13,14 @@ from graphspec.data import Batches, DataSet
 from graphspec.data.dataset import Part
 from graphspec.data.learned import Learned
 from graphspec.data.seeds import generator
+from graphspec.data.sources.series_windows import PAST
 from graphspec.module.weights import load_weights
 from graphspec.system.canvas import Album
 from graphspec.training.evaluate.maps import Maps
 from graphspec.training.evaluate.measure import Measured, Predictions, measure
 from graphspec.training.evaluate.thresholds import choose_thresholds, of_labels
 from graphspec.training.learner import Learner
+from graphspec.training.metrics.metric_set import MetricSet
 from graphspec.training.metrics.scores import per_class, per_class_of_positions
 from graphspec.training.plots.chosen_plots import draw_predictions
 from graphspec.training.run.report import EvaluateReport
@@ -53,7 +55,7 @@ def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder, whole: bool
     classes, confusion, table = _by_class(last, data)
     report = EvaluateReport(
         run=folder.path,
-        parts={part: each.metrics for part, each in found.items()},
+        parts={part: each.metrics for part, each in found.items()} | _naive(learner, data, parts[-1]),
         samples={part: (each.samples, len(data.samples(part))) for part, each in found.items()},
         files=(*([curves] if curves.is_file() else []), *album.files),
         seconds=time.perf_counter() - started,
@@ -63,6 +65,18 @@ def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder, whole: bool
     )
     folder.write_json("evaluation", report.as_dict())
     return report
+
+
+def _naive(learner: Learner, data: DataSet, part: Part) -> dict[str, dict[str, float]]:
+    """What the naive forecast of a series would be measured at on its last part, under ``naive``."""
+    if data.series is None or len(learner.objective.terms) != 1:
+        return {}
+    samples = data.samples(part).to(learner.device)
+    (target,) = samples.targets.values()
+    forecast = data.series.naive(samples.inputs[PAST]).to(torch.float32)
+    metrics = MetricSet(learner.metrics.components, learner.objective, learner.device)
+    metrics.update(learner.objective(forecast, target).item(), forecast, target)
+    return {"naive": metrics.compute()}
 
 
 def _parts(data: DataSet) -> list[Part]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from graphspec.data import DataSet, Samples
 from graphspec.data.dataset import Part
+from graphspec.data.sources.series_windows import PAST
 from graphspec.data.transforms import to_float
 from graphspec.system.canvas import Album
 from graphspec.training.evaluate.maps import Maps
@@ -16,6 +17,7 @@ from graphspec.training.evaluate.measure import Predictions
 from graphspec.training.evaluate.thresholds import of_labels
 from graphspec.training.metrics.scores import per_class
 from graphspec.training.plots import classifier_plots, mask_plots, run_plots
+from graphspec.training.plots.forecast_plot import forecasts
 
 #: Wrong predictions that are shown, the most confident first.
 MOST_ERRORS = 24
@@ -100,7 +102,12 @@ def _pictures(samples: Samples, rows: Tensor) -> Tensor | None:
 def _of_values(predictions: Predictions, data: DataSet, part: Part, album: Album, prefix: str) -> None:
     """One picture; none where an output is more than a few columns, as an image is."""
     wanted, predicted = predictions.targets.flatten(1), predictions.outputs.flatten(1)
-    if wanted.shape != predicted.shape or wanted.shape[1] > run_plots.MOST_PANELS:
+    if wanted.shape != predicted.shape or (wanted.shape[1] > run_plots.MOST_PANELS and data.series is None):
+        return
+    if data.series is not None:
+        naive = data.series.naive(data.samples(part).inputs[PAST].cpu())
+        target = predictions.term.target or ""
+        album.add(f"{prefix}forecast.png", forecasts, wanted, predicted, naive, target, part)
         return
     (name, feature), *others = data.samples(part).inputs.items()
     target = predictions.term.target or ""

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
 class EvaluateReport(Shown):
-    """Metrics of the best weights: ``parts`` maps train, validation and test to ``loss`` and the metrics.
+    """Metrics of the best weights: ``parts`` maps train, validation and test to ``loss`` and the metrics,
+    of a series also ``naive``, the naive forecast of the last of them.
 
     ``samples`` has for each part how many samples were measured and how many there are. For a classifier ``confusion``
     counts (true, predicted) on the last of the parts and ``per_class`` has precision, recall, f1 and support by class.
