@@ -38,7 +38,7 @@ def folds(report: FoldsReport) -> Iterator[RenderableType]:
     """Mean and spread of each metric over the folds, a row a part."""
     table = _table("Part", next(iter(report.metrics.values()), {}))
     for part, metrics in report.metrics.items():
-        table.add_row(part, *(_with_spread(each["mean"], each["std"]) for each in metrics.values()))
+        table.add_row(part, *(with_spread(each["mean"], each["std"]) for each in metrics.values()))
     yield table
     yield ""
     done = len(report.runs)
@@ -48,7 +48,8 @@ def folds(report: FoldsReport) -> Iterator[RenderableType]:
     yield Text(f"Runs   {report.run}/fold-0 to fold-{report.folds - 1}")
 
 
-def _with_spread(mean: float | None, std: float | None) -> str:
+def with_spread(mean: float | None, std: float | None) -> str:
+    """``0.9833 ± 0.0136``, without a spread where there is one fold."""
     return "–" if mean is None else f"{mean:.4f}" + ("" if std is None else f" ± {std:.4f}")
 
 

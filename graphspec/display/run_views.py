@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from graphspec.diagnostics import printable
 from graphspec.display.html import Part, folded, picture
-from graphspec.display.metric_tables import evaluated, trained
+from graphspec.display.metric_tables import evaluated, folds, trained, with_spread
 
 if TYPE_CHECKING:
+    from graphspec.training.folds import FoldsReport
     from graphspec.training.run.report import EvaluateReport, TrainReport
 
 
@@ -42,6 +43,28 @@ class TrainView:
             yield report.advice
         for name, path in pictures.items():
             yield folded(name.removesuffix(".png").replace("_", " "), [picture(path, name)], opened="confusion" in name)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FoldsView:
+    """Mean and spread over the folds."""
+
+    report: FoldsReport
+
+    @property
+    def title(self) -> str:
+        return f"{self.report.run}, by folds"
+
+    def lines(self) -> list[str]:
+        report = self.report
+        found = [f"FoldsReport {printable(str(report.run))}: {len(report.runs)} of {report.folds} folds"]
+        for part, metrics in report.metrics.items():
+            shown = (f"{name} {with_spread(each['mean'], each['std'])}" for name, each in list(metrics.items())[:6])
+            found.append(f"  {part}: {', '.join(shown)}")
+        return found
+
+    def parts(self) -> Iterator[Part]:
+        yield from folds(self.report)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ class View(Protocol):
 _VIEWS = {
     "Network": ("network_view", "NetworkView"),
     "TrainReport": ("run_views", "TrainView"),
+    "FoldsReport": ("run_views", "FoldsView"),
     "EvaluateReport": ("run_views", "EvaluateView"),
     "VerifyReport": ("export_views", "VerifyView"),
     "Bundle": ("export_views", "BundleView"),

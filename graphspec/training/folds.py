@@ -15,14 +15,15 @@ from graphspec.data.place import DataPlace
 from graphspec.diagnostics import GraphspecError, fail, quoted
 from graphspec.system.durable import make_folders, unwritable, write_atomically
 from graphspec.system.regular_file import MOST_JSON, read_regular
+from graphspec.system.shown import Shown
 from graphspec.training.run.reporter import Reporter, default_reporter
 from graphspec.training.run.run_folder import RunFolder, as_json
 from graphspec.training.run.run_options import RunOptions
 from graphspec.training.train import train
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class FoldsReport:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class FoldsReport(Shown):
     """``metrics`` has for each part, ``train`` and ``validation``, each metric's ``mean`` over the folds that are done,
     its standard deviation ``std`` (of a sample: by one less than their number), and the ``folds``' own values.
 

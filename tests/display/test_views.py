@@ -76,6 +76,13 @@ def test_a_run_shows_its_curves_and_figures(report) -> None:
     assert "confusion" in evaluation._repr_html_()
 
 
+def test_folds_show_mean_and_spread(tmp_path) -> None:
+    found = graphspec.train(SPEC.replace("validation = 0.2", "folds = 2"), run=tmp_path / "run")
+    assert "2 of 2 folds" in repr(found)
+    assert " ± " in repr(found)
+    assert "±" in found._repr_html_()
+
+
 def test_a_report_gives_its_module_and_its_curves(report) -> None:
     module = report.module
     assert not module.training

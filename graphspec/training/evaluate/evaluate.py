@@ -17,7 +17,7 @@ from graphspec.data.sources.series_windows import PAST
 from graphspec.module.weights import load_weights
 from graphspec.system.canvas import Album
 from graphspec.training.evaluate.maps import Maps
-from graphspec.training.evaluate.measure import Measured, Predictions, measure
+from graphspec.training.evaluate.measure import MOST_CLASSES, Measured, Predictions, measure
 from graphspec.training.evaluate.thresholds import choose_thresholds, of_labels
 from graphspec.training.learner import Learner
 from graphspec.training.metrics.metric_set import MetricSet
@@ -60,7 +60,7 @@ def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder, whole: bool
         files=(*([curves] if curves.is_file() else []), *album.files),
         seconds=time.perf_counter() - started,
         classes=classes,
-        confusion=None if confusion is None else confusion.tolist(),
+        confusion=None if confusion is None or len(confusion) > MOST_CLASSES else confusion.tolist(),
         per_class=table,
     )
     folder.write_json("evaluation", report.as_dict())

@@ -42,6 +42,10 @@ class Predictions:
         return counts.matrix
 
 
+#: The confusion matrix of more classes, of the tokens of a text say, is neither drawn nor written down.
+MOST_CLASSES = 1000
+
+
 @dataclasses.dataclass(frozen=True)
 class Measured:
     """``loss`` and the metrics of a part of ``samples`` samples, and by output what was predicted, if small."""

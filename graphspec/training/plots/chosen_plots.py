@@ -13,7 +13,7 @@ from graphspec.data.sources.series_windows import PAST
 from graphspec.data.transforms import to_float
 from graphspec.system.canvas import Album
 from graphspec.training.evaluate.maps import Maps
-from graphspec.training.evaluate.measure import Predictions
+from graphspec.training.evaluate.measure import MOST_CLASSES, Predictions
 from graphspec.training.evaluate.thresholds import of_labels
 from graphspec.training.metrics.scores import per_class
 from graphspec.training.plots import classifier_plots, mask_plots, run_plots
@@ -45,7 +45,8 @@ def draw_predictions(
 
 def _of_classes(predictions: Predictions, data: DataSet, part: Part, album: Album, prefix: str, whole: bool) -> None:
     classes, counts = data.labels[predictions.term.target or ""], predictions.confusion()
-    album.add(f"{prefix}confusion_matrix.png", run_plots.confusion_matrix, counts, classes, part)
+    if len(classes) <= MOST_CLASSES:
+        album.add(f"{prefix}confusion_matrix.png", run_plots.confusion_matrix, counts, classes, part)
     if not whole:
         return
     album.add(f"{prefix}classes.png", classifier_plots.class_bars, per_class(counts), classes, part)
@@ -78,7 +79,7 @@ def _of_maps(maps: Maps, data: DataSet, part: Part, album: Album, prefix: str, w
         album.add(
             f"{prefix}masks.png", mask_plots.overlays, pictures, maps.targets, maps.predicted, maps.score, classes, part
         )
-    if pictures is None or whole:
+    if (pictures is None or whole) and len(classes) <= MOST_CLASSES:
         album.add(f"{prefix}confusion_matrix.png", run_plots.confusion_matrix, counts, classes, part)
     if whole:
         album.add(f"{prefix}classes.png", classifier_plots.class_bars, per_class(counts), classes, part)

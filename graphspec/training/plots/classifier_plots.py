@@ -14,7 +14,7 @@ from graphspec.training.plots.run_plots import FAINT, INK, TRAINING, VALIDATION,
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: More classes than this cannot be read: those with the lowest F1 are shown.
+#: More classes than this cannot be read: those are shown of which most samples are missed.
 _MOST_CLASSES = 40
 _GREEN = "#5a9a68"
 _BINS = 15
@@ -26,7 +26,8 @@ def class_bars(table: Mapping[str, Tensor], classes: Sequence[str], part: str) -
 
     rows = torch.arange(len(classes))
     if len(rows) > _MOST_CLASSES:
-        rows = table["f1"].argsort()[:_MOST_CLASSES].sort().values
+        missed = table["support"] * (1 - table["recall"])
+        rows = missed.argsort(descending=True, stable=True)[:_MOST_CLASSES].sort().values
     figure = Figure(figsize=(6.5, 1.3 + 0.42 * len(rows)), layout="constrained")
     panel = figure.add_subplot()
     for i, (name, colour) in enumerate((("precision", TRAINING), ("recall", VALIDATION), ("f1", _GREEN))):
@@ -35,7 +36,7 @@ def class_bars(table: Mapping[str, Tensor], classes: Sequence[str], part: str) -
     names = [f"{short(classes[row])}  ({int(table['support'][row]):,})" for row in rows.tolist()]
     panel.set_yticks(range(len(rows)), names)
     all_shown = len(rows) == len(classes)
-    title = f"{part} part, by class" if all_shown else f"{part} part: {len(rows)} of {len(classes)} classes, lowest F1"
+    title = f"{part} part, by class" if all_shown else f"{part} part: {len(rows)} of {len(classes)} classes, worst"
     panel.set(xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6), title=title)
     panel.grid(axis="x", color=FAINT, lw=0.5)
     panel.set_axisbelow(True)

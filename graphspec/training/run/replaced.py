@@ -19,7 +19,7 @@ _KEPT = re.compile(r"\.(.+)\.replaced-(\d+)", re.S)
 _OWN = re.compile(
     r"\.lock|checkpoints|tensorboard|metrics\.csv|spec\.toml|(best|last)\.safetensors"
     r"|(environment|evaluation|learned|tokenizer)\.json"
-    r"|(.*_)?(classes|confusion_matrix|curves|errors|fit|masks|predictions|reliability)\.png"
+    r"|(.*_)?(classes|confusion_matrix|curves|errors|fit|forecast|masks|predictions|reliability)\.png"
 )
 
 

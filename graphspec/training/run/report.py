@@ -24,7 +24,8 @@ class EvaluateReport(Shown):
     of a series also ``naive``, the naive forecast of the last of them.
 
     ``samples`` has for each part how many samples were measured and how many there are. For a classifier ``confusion``
-    counts (true, predicted) on the last of the parts and ``per_class`` has precision, recall, f1 and support by class.
+    counts (true, predicted) on the last of the parts (None above 1,000 classes) and ``per_class`` has precision,
+    recall, f1 and support by class.
     """
 
     run: Path

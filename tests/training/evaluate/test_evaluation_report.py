@@ -181,3 +181,20 @@ def test_reliability_is_scikit_learns_calibration_curve() -> None:
     assert np.allclose(hits / count, accuracy)
     assert np.allclose(sure / count, mean)
     assert count.sum() == 5000
+
+
+def test_the_matrix_of_very_many_classes_is_neither_written_nor_drawn(tmp_path: Path) -> None:
+    spec = {
+        "graphspec": 1, "inputs": {"x": ["N", 2]}, "layers": {"fc": {"type": "Linear", "out_features": 1001}},
+        "data": {"dataset": "arrays"}, "train": {"epochs": 1, "loss": "CrossEntropyLoss", "optimizer": "SGD"},
+    }  # fmt: skip
+    data = np.zeros((4004, 2), np.float32), np.arange(4004) % 1001
+    report = pipeline.train(spec, run=tmp_path / "run", data=data)
+    whole = pipeline.evaluate(tmp_path / "run", data=data)
+    assert report.evaluation is not None
+    for found in (report.evaluation, whole):
+        assert found.confusion is None
+        assert found.per_class is not None
+        assert len(found.per_class) == 1001
+        assert "confusion_matrix.png" not in {path.name for path in found.files}
+    assert "classes.png" in {path.name for path in whole.files}
