@@ -1,4 +1,4 @@
-"""``graphspec ops``: the layer types, and what one of them takes."""
+"""``graphspec ops``: the layer types, losses, optimisers and all else that a spec names, and what one of them takes."""
 
 from __future__ import annotations
 
@@ -20,36 +20,75 @@ from graphspec.display.table_look import new_table
 
 if TYPE_CHECKING:
     from graphspec.ops import Op, Parameter
+    from graphspec.schema.component_pages import ComponentPage
 
 _LIST_WIDTH = 100
 
 
 def ops(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One layer type.", show_default=False)] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="A layer type, a loss, an optimiser, a data set, …", show_default=False),
+    ] = None,
     work: options.Work = options.Work(),
 ) -> None:
-    """List the layer types, or show what NAME takes."""
+    """List what a spec can name, or show what NAME takes.
+
+    graphspec ops Conv2d; graphspec ops Adam; graphspec ops CrossEntropyLoss; graphspec ops digits
+    """
     with work.screen() as here:
         from graphspec.ops import lookup, names
+        from graphspec.schema.component_pages import component_names
 
         if name is None:
             groups = _grouped([lookup(each) for each in names()])
-            here.show(
-                {"ops": {origin: [op.name for op in group] for origin, group in groups.items()}}, *_listing(groups)
-            )
+            layers = {origin: [op.name for op in group] for origin, group in groups.items()}
+            others = component_names()
+            here.show({"ops": layers, "components": others}, *_listing(layers | others))
         else:
-            op = _found(name)
-            here.show(_document(op), *_page(op))
+            op = _layer(name)
+            if op is not None:
+                here.show(_document(op), *_page(op))
+            else:
+                pages = _components(name)
+                rows = [dataclasses.asdict(page) | {"example": page.example} for page in pages]
+                here.show({"name": name, "components": rows}, *(part for page in pages for part in _component(page)))
 
 
-def _found(name: str) -> Op:
+def _layer(name: str) -> Op | None:
     from graphspec.ops import UnknownOp, lookup
-    from graphspec.ops.table import similar
 
     try:
         return lookup(name)
     except UnknownOp:
-        raise fail("unknown-layer", f"no layer type {quoted(name)}", hint=suggest(name, similar(name))) from None
+        return None
+
+
+def _components(name: str) -> list[ComponentPage]:
+    from graphspec.ops.table import similar
+    from graphspec.schema.component_pages import component_names, component_pages
+
+    if found := component_pages(name):
+        return found
+    known = [*similar(name), *(each for names in component_names().values() for each in names)]
+    message = f"no layer type {quoted(name)}, nor a loss, an optimiser or anything else that a spec names"
+    raise fail("unknown-layer", message, hint=suggest(name, known, most=10_000))
+
+
+def _component(page: ComponentPage) -> Iterator[RenderableType]:
+    yield Text(f"{page.name} ({page.key} of [{page.section}])", style="bold")
+    yield Text(page.summary)
+    yield Text(f"\nExample  {page.example}")
+    table = new_table()
+    for heading in ("Argument", "Default", "Meaning"):
+        table.add_column(heading, overflow="fold")
+    for name, row in page.arguments.items():
+        default = "required" if row["required"] else "" if row["default"] is None else json.dumps(row["default"])
+        table.add_row(name, default, row["meaning"])
+    if table.row_count:
+        yield ""
+        yield table
+    yield ""
 
 
 def _grouped(found: list[Op]) -> dict[str, list[Op]]:
@@ -59,12 +98,12 @@ def _grouped(found: list[Op]) -> dict[str, list[Op]]:
     return groups
 
 
-def _listing(groups: dict[str, list[Op]]) -> Iterator[RenderableType]:
+def _listing(groups: dict[str, list[str]]) -> Iterator[RenderableType]:
     for origin, group in groups.items():
         yield Text(f"{origin} ({len(group)})", style="bold")
-        yield Constrain(Columns([op.name for op in group], padding=(0, 2), column_first=True), width=_LIST_WIDTH)
+        yield Constrain(Columns(group, padding=(0, 2), column_first=True), width=_LIST_WIDTH)
         yield ""
-    yield Text("`graphspec ops NAME` shows a type's arguments.")
+    yield Text("`graphspec ops NAME` shows its arguments.")
 
 
 def _document(op: Op) -> dict[str, Any]:

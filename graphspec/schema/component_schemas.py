@@ -65,11 +65,12 @@ def component_definitions() -> dict[str, Schema]:
     """A definition for each key of the spec that names components."""
     anything: Schema = {"type": ["string", "object"]}
     return {"sampler": anything, "pruner": anything, "callbacks": anything} | {
-        key: _component(table, _SHARED.get(key, {})) for key, table in _tables().items() if table
+        key: _component(table, _SHARED.get(key, {})) for key, table in component_tables().items() if table
     }
 
 
-def _tables() -> Mapping[str, Table]:
+def component_tables() -> Mapping[str, Table]:
+    """What each key may name: ``name → function``."""
     from torchvision.transforms import v2
 
     own = {name: entry.make for name, entry in OWN_TRANSFORMS.items()}
@@ -107,14 +108,24 @@ def _component(table: Table, shared: Mapping[str, Schema]) -> Schema:
     return name_or_table(types, entries, shared, untyped_table if "reduce" in shared else {"required": ["type"]})
 
 
-def _entry(function: Callable[..., Any]) -> Schema:
-    texts = documented(inspect.getdoc(function) or "")
-    parameters = {
+def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The parameters that a spec gives."""
+    return {
         name: parameter
         for name, parameter in inspect.signature(function).parameters.items()
         if name not in _GIVEN and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     }
-    required = [name for name, entry in parameters.items() if entry.default is entry.empty and name not in _FILLED]
+
+
+def is_required(name: str, parameter: inspect.Parameter) -> bool:
+    """Whether the spec must give it: it has no default, and graphspec does not fill it in."""
+    return parameter.default is parameter.empty and name not in _FILLED
+
+
+def _entry(function: Callable[..., Any]) -> Schema:
+    texts = documented(inspect.getdoc(function) or "")
+    parameters = parameters_of(function)
+    required = [name for name, parameter in parameters.items() if is_required(name, parameter)]
     properties = {name: _argument(entry.default, texts.get(name, "")) for name, entry in parameters.items()}
     return {"properties": properties, "required": required}
 

@@ -1,5 +1,7 @@
 """``graphspec ops``: what can be written, and how."""
 
+import pytest
+
 from graphspec.ops import names
 
 
@@ -28,7 +30,35 @@ def test_torchvisions_models_have_pages_too(command):
     assert command("ops", "torchvision.resnet18", "--json").document["arguments"]["features"]["default"] is False
 
 
+@pytest.mark.parametrize(
+    ("name", "place", "example", "argument"),
+    [
+        ("Adam", ("train", "optimizer"), 'optimizer = "Adam"', ("lr", 0.001)),
+        ("CrossEntropyLoss", ("train", "loss"), 'loss = "CrossEntropyLoss"', ("label_smoothing", 0.0)),
+        ("digits", ("data", "dataset"), 'dataset = "digits"', None),
+        ("RandomCrop", ("data", "augment"), 'augment = [{ type = "RandomCrop", size = … }]', ("fill", 0)),
+        ("StepLR", ("train", "scheduler"), 'scheduler = { type = "StepLR", step_size = … }', ("gamma", 0.1)),
+        ("accuracy", ("train", "metrics"), 'metrics = ["accuracy"]', None),
+    ],
+)
+def test_whatever_a_spec_names_has_a_page(command, name, place, example, argument):
+    (page,) = command("ops", name, "--json").document["components"]
+    assert (page["section"], page["key"], page["example"]) == (*place, example)
+    assert page["summary"]
+    if argument:
+        assert page["arguments"][argument[0]]["default"] == argument[1]
+    assert example in command("ops", name).out
+
+
+def test_the_list_has_all_that_a_spec_names(command):
+    listed = command("ops", "--json").document["components"]
+    assert "CrossEntropyLoss" in listed["loss of [train]"]
+    assert "digits" in listed["dataset of [data]"]
+
+
 def test_a_mistyped_name(command):
     ended = command("ops", "Conv2D")
     assert ended.code == 1
-    assert 'no layer type "Conv2D"; did you mean "Conv2d"?' in ended.err
+    assert 'no layer type "Conv2D", nor' in ended.err
+    assert 'did you mean "Conv2d"?' in ended.err
+    assert 'did you mean "AdamW"?' in command("ops", "AdamWW").err
