@@ -10,7 +10,7 @@ compile   spec --emit -o --depth --expand --variant --set --all --import --json 
 train     spec --run --resume --overwrite --epochs --init --tensorboard --parallel --find-lr --overfit-batch --data --download --cache --device --variant --set --import --json --quiet
 tune      spec --run --resume --trials --data --download --cache --device --variant --set --import --json --quiet
 evaluate  run --data --download --cache --device --import --json --quiet
-predict   source files --count --masks --data --download --cache --import --json --quiet
+predict   source files --prompt --count --temperature --seed --masks --data --download --cache --import --json --quiet
 export    source -o --format --precision --overwrite --data --download --cache --variant --set --import --json --quiet
 verify    source --against --runtime --import --json --quiet
 import    source -o --input --overwrite --import --json --quiet

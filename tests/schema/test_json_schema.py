@@ -261,7 +261,8 @@ def test_taplo_reads_it(schema, tmp_path):
     good = subprocess.run([*check, *map(str, SPECS)], capture_output=True, text=True, cwd=tmp_path)
     assert good.returncode == 0, good.stderr
     wrong = tmp_path / "wrong.toml"
-    wrong.write_text(SPECS[0].read_text(encoding="utf-8").replace("kernel_size", "kernal_size"))
+    right = (ROOT / "specs" / "digits.toml").read_text(encoding="utf-8")
+    wrong.write_text(right.replace("kernel_size", "kernal_size"))
     bad = subprocess.run([*check, str(wrong)], capture_output=True, text=True, cwd=tmp_path)
     assert bad.returncode != 0
     assert "'kernal_size' was unexpected" in bad.stderr

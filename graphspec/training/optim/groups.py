@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from graphspec.diagnostics import Path, fail, quoted, suggest
 from graphspec.ops.components import check_arguments
 from graphspec.spec.base import Component
+from graphspec.system.torch_private import AnyBatchNorm, AnyInstanceNorm
 
 AT: Path = ("train", "optimizer")
 #: What a group may name parameters by; everything else in it is an option of the optimiser.
 _CHOOSING = ("layers", "kinds")
-_NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+_NORMS = (AnyBatchNorm, AnyInstanceNorm, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 #: The kinds of parameters: of which module, under which name there.
 KINDS: Mapping[str, Callable[[nn.Module, str], bool]] = {
     "norm": lambda owner, name: isinstance(owner, _NORMS) or type(owner).__name__.startswith("LayerNorm"),
