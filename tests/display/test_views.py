@@ -89,6 +89,7 @@ def test_a_report_gives_its_module_and_its_curves(report) -> None:
     assert next(axis.get_title() for axis in report.plot().axes) == "loss"
 
 
+@pytest.mark.slow
 def test_an_export_shows_what_was_verified(report, tmp_path) -> None:
     bundle = graphspec.export(report, tmp_path / "export")
     assert repr(bundle) == f"Bundle {tmp_path / 'export'}: onnx"

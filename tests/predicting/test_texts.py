@@ -118,6 +118,7 @@ def test_what_does_not_go_is_said(runs: Path, run: str, arguments: dict[str, Any
         pipeline.predict(runs / run, **arguments)
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_text(runs: Path) -> None:
     arguments = ["predict", str(runs / "goes_on"), "--prompt", "the cat", "--count", "10", "--temperature", "0"]
     found = subprocess.run([sys.executable, "-m", "graphspec", *arguments], capture_output=True, text=True, check=True)

@@ -79,6 +79,7 @@ def test_a_fold_that_another_process_trains_is_left_to_it(tmp_path: Path) -> Non
     assert len(trained(tmp_path, epochs=1, resume="auto").runs) == 3
 
 
+@pytest.mark.slow
 def test_the_command_line_shows_mean_and_spread(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(json.dumps(spec(tmp_path)))
     command = [sys.executable, "-m", "graphspec", "train", "s.json", "--data", ".", "--epochs", "2"]

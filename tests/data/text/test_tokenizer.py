@@ -47,6 +47,7 @@ def test_byte_pairs_know_every_text() -> None:
     assert len(ids(content, "the cat")) < len("the cat")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"type": "Char"}, {"type": "WordLevel"}, {"type": "BPE", "vocab_size": 300}])
 def test_equal_texts_give_equal_files_in_another_process_too(settings: dict[str, Any]) -> None:
     code = (

@@ -142,6 +142,7 @@ def test_a_callback_that_fails_in_an_epoch_is_left_out(digits: Any, fit: Any) ->
     assert (len(calls), report.epochs) == (1, 3)
 
 
+@pytest.mark.slow
 def test_a_transform_of_ones_own_augments_by_seed_and_batch(digits: Any, fit: Any, tmp_path: Path) -> None:
     @graphspec.transform
     def shade(image: Tensor, least: float = 0.5) -> Tensor:

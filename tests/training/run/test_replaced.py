@@ -155,6 +155,7 @@ def test_to_resume_and_to_replace_exclude_each_other(digits: dict[str, Any], fit
         fit(digits, resume=True, overwrite=True)
 
 
+@pytest.mark.slow
 def test_the_command(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     """``--resume`` takes its value after ``=`` alone: what follows it may be SPEC."""
     monkeypatch.chdir(tmp_path)
