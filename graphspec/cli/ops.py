@@ -37,22 +37,20 @@ def ops(
     graphspec ops Conv2d; graphspec ops Adam; graphspec ops CrossEntropyLoss; graphspec ops digits
     """
     with work.screen() as here:
-        from graphspec.ops import lookup, names
-        from graphspec.schema.component_pages import component_names
-
         if name is None:
+            from graphspec.ops import lookup, names
+            from graphspec.schema.component_pages import component_names
+
             groups = _grouped([lookup(each) for each in names()])
             layers = {origin: [op.name for op in group] for origin, group in groups.items()}
             others = component_names()
             here.show({"ops": layers, "components": others}, *_listing(layers | others))
+        elif op := _layer(name):
+            here.show(_document(op), *_page(op))
         else:
-            op = _layer(name)
-            if op is not None:
-                here.show(_document(op), *_page(op))
-            else:
-                pages = _components(name)
-                rows = [dataclasses.asdict(page) | {"example": page.example} for page in pages]
-                here.show({"name": name, "components": rows}, *(part for page in pages for part in _component(page)))
+            pages = _components(name)
+            rows = [dataclasses.asdict(page) | {"example": page.example} for page in pages]
+            here.show({"name": name, "components": rows}, *(part for page in pages for part in _component(page)))
 
 
 def _layer(name: str) -> Op | None:

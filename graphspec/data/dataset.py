@@ -182,12 +182,14 @@ def load(
     if text is not None:
         training, validation, test = encoded(text, training, validation, test, dtypes)
     kinds = image_targets(training) if spec.augment else {}
+    images = (
+        [image[:2] for image in training.inputs.values() if image.ndim == 4] if spec.augment or spec.corrupt else []
+    )
     if spec.augment:
         check_followers(spec.augment, training, kinds)
-        check_augmentations(augment, spec.augment, [image[:2] for image in training.inputs.values() if image.ndim == 4])
+        check_augmentations(augment, spec.augment, images)
     say_what_stays(spec.augment, spec.transforms, training, source.labels)
     if spec.corrupt:
-        images = [image[:2] for image in training.inputs.values() if image.ndim == 4]
         check_augmentations(corrupt, spec.corrupt, images, "corrupt")
     values = transforms_by_input(spec.transforms, len(sizes.steps), training.inputs, dtypes)
     columns = form.columns if form else None

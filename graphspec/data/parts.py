@@ -89,7 +89,7 @@ def _splitting(source: Source, spec: DataSpec) -> Splitting:
     """How `spec` splits: by class where it does not say and there are classes."""
     targets = source.train.targets
     labels = next((targets[name] for name in source.labels if targets[name].ndim == 1), None)
-    kind: Kind = "time" if source.in_order or source.series else "random" if labels is None else "stratified"
+    kind: Kind = "time" if source.in_order else "random" if labels is None else "stratified"
     if isinstance(spec.split, str):
         kind = spec.split
     elif spec.split is not None:

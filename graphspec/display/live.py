@@ -52,8 +52,7 @@ class LiveCurve(Silent):
         return "\n".join([self._line, *self._notes[-3:]])
 
     def _repr_html_(self) -> str:
-        from graphspec.display.html import page
-        from graphspec.display.inline import figure
+        from graphspec.display.html import figure, page
         from graphspec.training.plots.run_plots import curves
 
         drawn = [figure(curves(self._rows, 0), "learning curves")] if self._rows else []

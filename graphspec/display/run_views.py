@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphspec.diagnostics import printable
@@ -32,17 +33,13 @@ class TrainView:
         return found + ([f"  {report.advice}"] if report.advice else [])
 
     def parts(self) -> Iterator[Part]:
-        report = self.report
-        drawn = [report.run / "curves.png", *(report.evaluation.files if report.evaluation else ())]
-        pictures = {path.name: path for path in drawn if path.suffix == ".png" and path.is_file()}
-        curves = pictures.pop("curves.png", None)
-        if curves:
+        report, curves = self.report, self.report.run / "curves.png"
+        if curves.is_file():
             yield picture(curves, "learning curves")
         yield from trained(report)
         if report.advice:
             yield report.advice
-        for name, path in pictures.items():
-            yield folded(name.removesuffix(".png").replace("_", " "), [picture(path, name)], opened="confusion" in name)
+        yield from _pictures(path for path in (report.evaluation.files if report.evaluation else ()) if path != curves)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,10 +80,15 @@ class EvaluateView:
 
     def parts(self) -> Iterator[Part]:
         yield from evaluated(self.report)
-        for path in self.report.files:
-            if path.suffix == ".png" and path.is_file():
-                title = path.stem.replace("_", " ")
-                yield folded(title, [picture(path, title)], opened="confusion" in title)
+        yield from _pictures(self.report.files)
+
+
+def _pictures(files: Iterable[Path]) -> Iterator[Part]:
+    """Those of `files` that are pictures, to be opened; the confusion matrix is open."""
+    for path in files:
+        if path.suffix == ".png" and path.is_file():
+            title = path.stem.replace("_", " ")
+            yield folded(title, [picture(path, title)], opened="confusion" in title)
 
 
 def _metrics(metrics: dict[str, float]) -> str:

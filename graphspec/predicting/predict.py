@@ -80,8 +80,7 @@ def predict(
     """Predict `files`, or what follows a prompt; without either, the first samples of the test part, whose target is
     known.
 
-    Where the data are read, the names of
-    the classes come from there.
+    Where the data are read, the names of the classes come from there.
     """
     prompt, count = drawing.get("prompt"), drawing.get("count")
     if prompt is not None and files:
@@ -126,9 +125,7 @@ def _of_prompt(function: Function, prompt: str, sampling: Sampling) -> list[Pred
 def _of_texts(
     function: Function, text: TextEncoding, texts: Sequence[str], names: Sequence[str]
 ) -> Iterator[Prediction]:
-    outputs = function.run(inputs_of(function, text, texts, names[0]))
-    shaped = function.network.shaped
-    yield from _predictions(shaped, outputs, names, function.labels, [None] * len(names), function.learned)
+    yield from _run(function, names, inputs_of(function, text, texts, names[0]))
 
 
 def _of_file(function: Function, path: Path, learned: Callable[[], Learned]) -> Iterator[Prediction]:
@@ -159,7 +156,7 @@ def _of_file(function: Function, path: Path, learned: Callable[[], Learned]) -> 
         if brightness is not None:
             say_if_unlike(path, to_float(size_transforms(components)(samples)), brightness)
     _check_whole(path, values, name, kind)
-    yield from _run(function, path, [values.to(kind.dtype)])
+    yield from _run(function, _rows(path, len(values)), [values.to(kind.dtype)])
 
 
 def _of_table(function: Function, path: Path, learned: Learned) -> Iterator[Prediction]:
@@ -177,7 +174,7 @@ def _of_table(function: Function, path: Path, learned: Learned) -> Iterator[Pred
         _check_shape(path, value, quoted(name), kind)
         _check_whole(path, value, name, kind)
         values.append(value.to(kind.dtype))
-    yield from _run(function, path, values)
+    yield from _run(function, _rows(path, len(values[0])), values)
 
 
 def _of_series(function: Function, path: Path, learned: Learned) -> Iterator[Prediction]:
@@ -190,16 +187,19 @@ def _of_series(function: Function, path: Path, learned: Learned) -> Iterator[Pre
         raise fail("shape-mismatch", message)
     past = scaled(values[None, :, -series.window :].clone(), learned.values[PAST])
     _check_shape(path, past, quoted(name), kind)
-    yield from _run(function, path, [past.to(kind.dtype)])
+    yield from _run(function, _rows(path, len(past)), [past.to(kind.dtype)])
 
 
-def _run(function: Function, path: Path, values: Sequence[Tensor]) -> Iterator[Prediction]:
-    """The predictions of the samples in `path`, as the network takes them."""
-    count = len(values[0])
-    names = [str(path)] if count == 1 else [f"{path}:{row}" for row in range(1, count + 1)]
+def _run(function: Function, names: Sequence[str], values: Sequence[Tensor]) -> Iterator[Prediction]:
+    """The predictions of samples as the network takes them, whose targets nobody knows."""
     outputs = function.run(values)
     labels, learned = function.labels, function.learned
-    yield from _predictions(function.network.shaped, outputs, names, labels, [None] * count, learned)
+    yield from _predictions(function.network.shaped, outputs, names, labels, [None] * len(names), learned)
+
+
+def _rows(path: Path, count: int) -> list[str]:
+    """What the samples in `path` are called."""
+    return [str(path)] if count == 1 else [f"{path}:{row}" for row in range(1, count + 1)]
 
 
 def _transformed(samples: Tensor, components: Sequence[Component], learned: Callable[[], Learned]) -> Tensor:

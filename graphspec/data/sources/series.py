@@ -87,4 +87,11 @@ def _source(form: Series, values: Tensor, groups: Sequence[str] | None) -> Sourc
     )
     times = torch.cat([torch.arange(length) for length in lengths])
     of_window = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
-    return Source(samples, groups=None if groups is None else of_window, times=times, gap=form.horizon - 1, series=form)
+    return Source(
+        samples,
+        groups=None if groups is None else of_window,
+        times=times,
+        gap=form.horizon - 1,
+        series=form,
+        in_order=True,
+    )
