@@ -9,7 +9,7 @@ FASHION = /usr/share/datasets/fashion-mnist
 RAW     = data/FashionMNIST/raw
 
 .DEFAULT_GOAL = help
-.PHONY: help setup demo test slow check format data runtimes clean
+.PHONY: help setup demo test slow check format docs data runtimes fidelity clean
 
 help: ## say what the targets do
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 — /p' Makefile
@@ -39,6 +39,10 @@ format: $(READY) ## let ruff format and sort what it can
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
 
+docs: $(READY) ## build the site into build/site, its lessons run (once) with what they print
+	$(RUN) pip install --quiet --disable-pip-version-check -e '.[docs,tune]'
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" GRAPHSPEC_RUN_LESSONS=1 $(RUN) mkdocs build --strict
+
 data: ## unpack Debian's Fashion-MNIST (package dataset-fashion-mnist) into data/
 	@if [ -d $(RAW) ]; then echo "$(RAW): already there"; \
 	elif [ -d $(FASHION) ]; then set -e; rm -rf $(RAW).part; mkdir -p $(RAW).part; \
@@ -55,6 +59,9 @@ runtimes: $(READY) ## install verify's optional runtimes: the extra, and onnxrun
 	else echo "npm: not here, so no onnxruntime-node and -web. Debian: apt-get install nodejs npm"; fi
 	@for program in g++ node chromium; do command -v $$program >/dev/null \
 	  || echo "$$program: not here; the runtime that needs it will not run"; done
+
+fidelity: runtimes ## every spec in every runtime, into docs/fidelity.md and .json (an hour; it goes on where it was stopped)
+	OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/fidelity.py --write docs
 
 clean: ## remove caches; runs, exports, data and .venv stay
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

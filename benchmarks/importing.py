@@ -1,10 +1,12 @@
 """How far ``graphspec import`` reaches: one network a process, with bounds of time and memory, as a table.
 
     python benchmarks/importing.py --family torchvision|segmentation|video|timm|smp|transformers [--json FILE] [NAME…]
+    python benchmarks/importing.py --export --json exports.json [NAME…]
 
 Weights are random and nothing is downloaded. timm is taken by one small member of each family: of each first word of a
 name (``resnet``, ``swinv2``) in each of its modules. Rows of ``--json`` that stand there already are not run again, and
-``--minutes`` ends a part of a long sweep: the same command goes on with the rest.
+``--minutes`` ends a part of a long sweep: the same command goes on with the rest. ``--export`` also exports what was
+imported as ONNX, TorchScript and .pt2, which verifies each file. Lines stand beside those before scopes were merged.
 """
 
 from __future__ import annotations
@@ -12,15 +14,19 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import re
 import resource
+import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-SECONDS, BYTES = 240, 16 << 30
+SECONDS, GIB = 240, 16
+FORMATS = ("onnx", "torchscript", "pt2")
 #: Sizes of images that a network needs; 64 otherwise.
 SIZES = {
     **dict.fromkeys("alexnet maxvit_t vit_b_16 vit_b_32 vit_l_16 vit_l_32 vit_h_14".split(), 224),
@@ -38,7 +44,7 @@ def torchvision(name: str) -> tuple[Any, dict[str, Any]]:
         words = {"init_weights": False}
     size = SIZES.get(name, 64)
     shape = (2, 3, 16, 112, 112) if "video" in module else (2, 3, size, size)
-    if name in ("mvit_v1_b", "mvit_v2_s", "swin3d_t", "swin3d_s", "swin3d_b"):
+    if name in ("s3d", "mvit_v1_b", "mvit_v2_s", "swin3d_t", "swin3d_s", "swin3d_b"):
         shape = (1, 3, 16, 224, 224)
     return models.get_model(name, weights=None, **words), {"image": torch.randn(shape)}
 
@@ -161,11 +167,11 @@ def warm_up() -> None:
     graphspec.from_module(torch.nn.Linear(2, 2), {"x": torch.zeros(2, 2)})
 
 
-def row_of(family: str, name: str, seconds: int) -> dict[str, Any]:
-    """Import one network in a process of its own."""
+def row_of(family: str, name: str, seconds: int, gib: int, export: bool) -> dict[str, Any]:
+    """Import one network, and export it, in a process of its own."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_one, args=(family, name, sender))
+    process = context.Process(target=_one, args=(family, name, gib, sender, export))
     process.start()
     sender.close()
     try:
@@ -177,28 +183,50 @@ def row_of(family: str, name: str, seconds: int) -> dict[str, Any]:
     return {"name": name, "ok": False} | found
 
 
-def _one(family: str, name: str, sender: Any) -> None:
+def _one(family: str, name: str, gib: int, sender: Any, export: bool) -> None:
     import torch
 
     import graphspec
 
-    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (gib << 30, gib << 30))
     torch.manual_seed(0)
     start, row = time.perf_counter(), {}
     try:
         found = graphspec.from_module(*MAKERS[family](name), name=re.sub(r"\W", "_", name))
-        row = {"ok": True, "lines": len(found.text.splitlines()), "note": found.unmerged.split("\n")[0]}
+        row = {"lines": len(found.text.splitlines()), "before": found.scattered, "note": found.unmerged.split("\n")[0]}
+        row |= {"imported": round(time.perf_counter() - start, 1)} | (exported(found) if export else {})
+        row["ok"] = True
     except Exception as error:  # the table says what it was
-        row = {"note": f"{type(error).__name__}: {error}".split("\n")[0]}
-    sender.send(row | {"seconds": round(time.perf_counter() - start, 1)})
+        row |= {"note": f"{type(error).__name__}: {error}".split("\n")[0]}
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)  # Linux counts in KiB
+    sender.send(row | {"seconds": round(time.perf_counter() - start, 1), "gib": round(used, 2)})
+
+
+def exported(found: Any) -> dict[str, Any]:
+    """Export an import, which verifies each file: the files that were published."""
+    import graphspec
+
+    here = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            found.save("network.toml")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch has deprecated TorchScript
+                bundle = graphspec.export("network.toml", "export", formats=FORMATS)
+            return {"exported": sorted(path.name for path in bundle.folder.glob("model.*"))}
+        finally:
+            os.chdir(here)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--family", choices=MAKERS, default="torchvision")
     parser.add_argument("--json", type=Path, help="where the rows are kept, and read from when it goes on")
+    parser.add_argument("--export", action="store_true", help="export each, verified, and keep the row")
     parser.add_argument("--again", action="store_true", help="run those of --json again that failed")
     parser.add_argument("--seconds", type=int, default=SECONDS, help="the most for one network")
+    parser.add_argument("--gib", type=int, default=GIB, help="the most memory for one network, as addresses")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="no further network is begun after this")
     parser.add_argument("--part", default="1/1", help="3/4: the third, seventh, … network alone")
     parser.add_argument("names", nargs="*")
@@ -212,11 +240,12 @@ def main() -> None:
         if name not in rows or given.names or (given.again and not rows[name]["ok"]):
             if time.monotonic() > until:
                 continue
-            rows[name] = row_of(given.family, name, given.seconds)
+            rows[name] = row_of(given.family, name, given.seconds, given.gib, given.export)
             if given.json:
                 given.json.write_text(json.dumps(rows, indent=1))
         row = rows[name]
-        print(f"{'ok  ' if row['ok'] else 'FAIL'} {name:30} {row.get('lines', ''):>5} {row['note'][:160]}", flush=True)
+        lines = f"{row.get('before', ''):>5} {row.get('lines', ''):>5}"
+        print(f"{'ok  ' if row['ok'] else 'FAIL'} {name:30} {lines} {row['note'][:160]}", flush=True)
     wanted = [name for name in wanted if name in rows]
     failed = Counter(re.sub(r" \(in .*?\)", "", rows[name]["note"]) for name in wanted if not rows[name]["ok"])
     for note, count in failed.most_common():

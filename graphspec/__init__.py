@@ -13,15 +13,19 @@ import graphspec.system  # before anything imports onnxruntime
 
 # ruff: noqa: F401  (type checkers read the imports, everybody else the table)
 if TYPE_CHECKING:
+    from graphspec.before_training import find_lr, overfit_batch
     from graphspec.comparing import diff
     from graphspec.compiler import Network, build, load, shape
-    from graphspec.data.augment.own import transform
     from graphspec.data.place import DataPlace
     from graphspec.data.sources.user import dataset
+    from graphspec.data.transforms.own import transform
     from graphspec.diagnostics import GraphspecError, GraphspecWarning, VerificationError
+    from graphspec.grading import check
     from graphspec.importing import from_module
+    from graphspec.inspecting import inspect
     from graphspec.ops import layer
-    from graphspec.pipeline import compile, evaluate, export, find_lr, overfit_batch, predict, train, tune, verify
+    from graphspec.pipeline import compile, evaluate, export, predict, train, tune, verify
+    from graphspec.reporting import report
     from graphspec.training.own.callback import callback
     from graphspec.training.own.loss import loss
     from graphspec.training.own.metric import metric
@@ -33,14 +37,18 @@ _HOMES = {
     name: home
     for home, names in {
         "graphspec.compiler": "Network build load shape",
-        "graphspec.pipeline": "compile evaluate export find_lr overfit_batch predict train tune verify",
+        "graphspec.before_training": "find_lr overfit_batch",
+        "graphspec.pipeline": "compile evaluate export predict train tune verify",
         "graphspec.comparing": "diff",
+        "graphspec.grading": "check",
         "graphspec.importing": "from_module",
+        "graphspec.inspecting": "inspect",
+        "graphspec.reporting": "report",
         "graphspec.diagnostics": "GraphspecError GraphspecWarning VerificationError",
         "graphspec.data.place": "DataPlace",
         "graphspec.data.sources.user": "dataset",
         "graphspec.ops": "layer",
-        "graphspec.data.augment.own": "transform",
+        "graphspec.data.transforms.own": "transform",
         "graphspec.training.own.callback": "callback",
         "graphspec.training.own.loss": "loss",
         "graphspec.training.own.metric": "metric",

@@ -43,7 +43,7 @@ def _faults_of_sections(spec: NetworkSpec, shaped: ShapedGraph) -> list[Diagnost
     if spec.train is not None:
         from graphspec.training import settings as training_settings
 
-        faults += training_settings.check_settings(spec.train, list(shaped.outputs))
+        faults += training_settings.check_settings(spec.train, shaped)
     return faults
 
 

@@ -168,7 +168,7 @@ class Network(Shown):
 
 
 class Reading(TypedDict, total=False):
-    """How a spec is read, as :func:`load` takes it; nothing of it goes with a network already read."""
+    """How a spec is read, as :func:`load` takes it."""
 
     variant: str | None
     overrides: Iterable[str]
@@ -192,15 +192,19 @@ def load(
     `source` is a path, ``"-"`` for standard input, the text, a dict, or a network already read. `variant` names a table
     of ``[variants]``; `overrides` are ``"path=value"`` strings, as for ``--set``; the weights are drawn by `seed`, else
     by ``[train] seed``, else by 0. Where layers ask for ``${vocabulary.NAME}`` the data are read, which lie at `data`;
-    data given in Python, ``(x, y)`` say, stand for the spec's own.
+    published weights are fetched where that allows it. Data given in Python, ``(x, y)`` say, stand for the spec's own.
 
     Raises:
         GraphspecError: what is wrong with the spec, with file, line and hint.
     """
+    overrides = tuple(overrides)
+    if isinstance(source, Network) and source.state is not None and (variant is not None or overrides):
+        raise TypeError("variant and overrides change a spec, and this network's weights were made for the one it has")
     read = read_spec(source, variant, overrides)
     spec = _with_given(read, data)
+    _fetch_weights(spec, data)
     if isinstance(source, Network):
-        source = source if spec is read else dataclasses.replace(source, spec=spec)
+        source = source if spec is source.spec else dataclasses.replace(source, spec=spec)
         return source if seed is None else dataclasses.replace(source, seed=seed)
     return Network(_with_vocabulary(spec, data), _seed(spec) if seed is None else seed)
 
@@ -212,6 +216,16 @@ def _with_given(spec: NetworkSpec, data: DataLike) -> NetworkSpec:
     from graphspec.data.place import of_given
 
     return of_given(spec, data)
+
+
+def _fetch_weights(spec: NetworkSpec, data: DataLike) -> None:
+    """Download the published weights that `spec` names, where `data` is a place that allows it."""
+    if not getattr(data, "download", False) or "weights" not in str(spec.source.data):
+        return
+    from graphspec.module.published import fetch, named_in
+
+    with located(spec.source):
+        fetch(named_in([spec.source.data.get(key) for key in ("layers", "blocks")]))
 
 
 def _with_vocabulary(spec: NetworkSpec, data: DataLike) -> NetworkSpec:

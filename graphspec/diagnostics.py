@@ -12,6 +12,7 @@ import contextvars
 import dataclasses
 import difflib
 import os
+import pathlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, Protocol, get_args
@@ -28,7 +29,7 @@ ParseCode = Literal["empty", "syntax", "encoding", "duplicate-key", "not-finite"
 LimitCode = Literal["too-large", "too-deep", "too-many-layers", "too-many-parameters", "too-much-memory"]
 FileCode = Literal[
     "no-such-file", "not-a-file", "wrong-extension", "unreadable", "outside", "unwritable", "exists", "bad-import",
-    "unknown-template", "missing-package",
+    "unknown-template", "missing-package", "bad-key",
 ]  # fmt: skip
 SchemaCode = Literal[
     "unknown-key", "missing-key", "wrong-type", "bad-value", "format-version", "unknown-layer", "unknown-argument",
@@ -49,8 +50,7 @@ TrainCode = Literal[
 ]  # fmt: skip
 CheckpointCode = Literal["run-exists", "no-run", "run-locked", "checkpoint-mismatch", "checkpoint-damaged"]
 ExportCode = Literal[
-    "not-exportable", "mismatch", "inconclusive", "tampered", "runtime-missing", "runtime-failed", "deprecated",
-    "untrained",
+    "not-exportable", "mismatch", "inconclusive", "tampered", "runtime-missing", "runtime-failed", "untrained",
 ]  # fmt: skip
 ImportCode = Literal["not-importable"]
 #: What a diagnostic is about. mypy checks every one that is made.
@@ -241,6 +241,13 @@ def located(source: Locator) -> Iterator[None]:
     finally:
         _suggestions.reset(suggestions)
         _source.reset(token)
+
+
+def folder_of_source() -> pathlib.Path | None:
+    """Where the spec file lies that is worked on; None where there is none."""
+    source = _source.get()
+    file = None if source is None else pathlib.Path(source.origin(()))
+    return file.parent if file is not None and file.is_file() else None
 
 
 def render(diagnostics: Iterable[Diagnostic]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, cast
 
-FormatName = Literal["onnx", "torchscript", "pt2", "aoti", "pipeline"]
+FormatName = Literal["onnx", "torchscript", "pt2", "executorch", "aoti", "pipeline"]
 
 
 class Writer(Protocol):
@@ -38,7 +38,8 @@ class Format:
 
     ``of_onnx``: written in ONNX operators, of the version that ``opset_version`` says. ``of_data``: it holds what is
     done to the data, which must be there. A file of ``machine_code`` is run only if its runtime is named.
-    ``by_default``: it is written where a spec names no formats.
+    ``by_default``: it is written where a spec names no formats. ``greatest``: where its memory is planned, the size up
+    to which an open dim without a greatest size is planned; None where it may be any.
     """
 
     name: FormatName
@@ -49,6 +50,7 @@ class Format:
     of_data: bool = False
     machine_code: bool = False
     by_default: bool = False
+    greatest: int | None = None
 
     @property
     def writer(self) -> Writer:
@@ -62,6 +64,7 @@ _ROWS = (
     ),
     Format("torchscript", "model.pt", "torchscript", "TorchScript, for libtorch and C++", by_default=True),
     Format("pt2", "model.pt2", "pt2", "torch.export's program"),
+    Format("executorch", "model.pte", "executorch", "ExecuTorch with XNNPACK, for phones and boards", greatest=64),
     Format("aoti", "model.aoti.pt2", "aoti", "AOTInductor's machine code for this processor", machine_code=True),
     Format(
         "pipeline", "pipeline.onnx", "pipeline_onnx", "ONNX from the raw sample to label and probabilities",

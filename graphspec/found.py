@@ -46,7 +46,7 @@ def is_path(source: SpecLike | HasSpec) -> bool:
 
 
 def read_spec(source: SpecLike | HasSpec, variant: str | None = None, overrides: Iterable[str] = ()) -> NetworkSpec:
-    """The spec that `source` is, or that lies there; `variant` and `overrides` change it as it is read.
+    """The spec that `source` is, or that lies there, as `variant` and `overrides` change it.
 
     Raises ``GraphspecError`` for what is wrong with it.
     """
@@ -54,9 +54,9 @@ def read_spec(source: SpecLike | HasSpec, variant: str | None = None, overrides:
         if is_path(source):
             expect(source, "spec")
         return spec_stage.load(source, variant=variant, overrides=overrides)
-    if variant is not None or list(overrides):
-        raise TypeError("variant and overrides change a spec as it is read, and this one has been read")
-    return source if isinstance(source, NetworkSpec) else source.spec
+    spec = source if isinstance(source, NetworkSpec) else source.spec
+    changes = list(overrides)
+    return spec_stage.load(spec, variant=variant, overrides=changes) if variant is not None or changes else spec
 
 
 def kind_of(path: Path) -> Kind:

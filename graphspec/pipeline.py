@@ -5,10 +5,11 @@ Each opens a network and hands it to the room that does the work; torch is impor
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from graphspec.checking import check
 from graphspec.compiler import Network, Reading, Source, load
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from graphspec.exporting import Bundle
     from graphspec.predicting import Drawing, Prediction
     from graphspec.training import EvaluateReport, FoldsReport, TrainReport
-    from graphspec.training.checks.lr_finder import LrReport
-    from graphspec.training.checks.overfit import OverfitReport
     from graphspec.training.run.reporter import Reporter
     from graphspec.tuning.tune_report import TuneReport
     from graphspec.verifying import VerifyReport
@@ -107,40 +106,16 @@ def tune(
         return tuning.search(network, _place(data), run=folder, resume=resume, trials=trials, device=device, say=say)
 
 
-def find_lr(
-    spec: Source,
-    *,
-    picture: Folder | None = None,
-    device: str = "auto",
-    data: DataLike = None,
-    **reading: Unpack[Reading],
-) -> LrReport:
-    """The loss at growing learning rates, and the rate at which it falls fastest; drawn to `picture`."""
-    from graphspec.training.checks.lr_finder import find_lr
+def evaluate(
+    run: Folder, *, ensemble: Iterable[Folder] = (), device: str = "auto", data: DataLike = None
+) -> EvaluateReport:
+    """Measure the best weights of the run folder `run` on every part of its data, and write its report.
 
-    network, drawn = load(spec, data=data, **reading), Path(picture) if picture else None
-    with network.located():
-        return find_lr(network, picture=drawn, device=device, place=_place(data))
-
-
-def overfit_batch(
-    spec: Source, *, device: str = "auto", data: DataLike = None, **reading: Unpack[Reading]
-) -> OverfitReport:
-    """Whether a spec's network can learn its first batch by heart; ``GraphspecError`` where it cannot."""
-    from graphspec.training.checks.overfit import overfit_batch
-
-    network = load(spec, data=data, **reading)
-    with network.located():
-        return overfit_batch(network, device=device, place=_place(data))
-
-
-def evaluate(run: Folder, *, device: str = "auto", data: DataLike = None) -> EvaluateReport:
-    """Measure the best weights of the run folder `run` on every part of its data, and write its report."""
+    With an `ensemble` of further runs what all of them predict together is measured, and nothing written.
+    """
     from graphspec import training
 
-    network = Network.open(run, "run")
-    with network.located():
-        return training.evaluate(network, device=device, place=_place(data))
+    return training.evaluate_folders([run, *ensemble], device=device, data=data)
 
 
 def export(
@@ -150,13 +125,15 @@ def export(
     formats: Sequence[str] | None = None,
     precisions: Sequence[str] | None = None,
     overwrite: bool = False,
+    sign: Folder | None = None,
     data: DataLike = None,
     **reading: Unpack[Reading],
 ) -> Bundle:
     """Export a run (its best weights), or a spec (its seeded initial weights), to `out` (``exports/NAME``).
 
     The bundle is published only after it was verified. ``"pipeline"`` and the precision ``"int8"`` need the data set,
-    everything else goes without it. Untrained weights replace trained ones only with `overwrite`.
+    everything else goes without it. Untrained weights replace trained ones only with `overwrite`. `sign` is a file with
+    a private key (PEM, elliptic curve), by which the bundle is signed.
 
     Raises ``VerificationError`` where an exported file is not the same function; nothing was published.
     """
@@ -166,31 +143,46 @@ def export(
     with network.located():
         return publish_verified(
             network, Path(out or f"exports/{network.name}"), formats=formats, precisions=precisions,
-            place=_place(data), overwrite=overwrite,
+            place=_place(data), overwrite=overwrite, sign=Path(sign) if sign else None,
         )  # fmt: skip
 
 
-def verify(bundle: Folder, *, runtimes: Sequence[str] = (), file: Folder | None = None) -> VerifyReport:
+def verify(
+    bundle: Folder, *, runtimes: Sequence[str] = (), file: Folder | None = None, key: Folder | None = None
+) -> VerifyReport:
     """Check an export again: its hashes, and every file against the module that its spec and weights make.
 
     `runtimes` adds optional ones by name, or ``"all"``. With `file`, an ONNX file of whatever origin is judged instead
-    of the export's own.
+    of the export's own. With `key`, a file with a public key, every file must be as its owner has signed it.
 
     Raises ``VerificationError`` where a file was changed. A mismatch is in the report: ``.passed``, ``.worst``.
     """
     from graphspec import verifying
 
-    return verifying.verify_again(Path(bundle), runtimes=runtimes, file=Path(file) if file else None)
+    return verifying.verify_again(
+        Path(bundle), runtimes=runtimes, file=Path(file) if file else None, key=Path(key) if key else None
+    )
 
 
 def predict(
-    source: Folder, files: Iterable[Folder] = (), *, data: DataLike = None, **drawing: Unpack[Drawing]
+    source: Folder,
+    files: Folder | Iterable[Folder] | Any = (),
+    *,
+    ensemble: Iterable[Folder] = (),
+    data: DataLike = None,
+    **drawing: Unpack[Drawing],
 ) -> list[Prediction]:
-    """What a run, or an export's ONNX file, predicts of `files`, or behind a ``prompt``; else of test samples."""
+    """What a run, or an export's ONNX file, predicts of `files`, or behind a ``prompt``; else of test samples.
+
+    In place of files stands an array or tensor of samples as the data set holds them; of several inputs a dict.
+
+    With an `ensemble` of further ones the mean of their probabilities, or of their values.
+    """
     from graphspec import predicting
 
-    with predicting.function_of(Path(source)) as function:
-        return predicting.predict(function, list(map(Path, files)), place=_place(data), **drawing)
+    with contextlib.ExitStack() as stack:
+        functions = [stack.enter_context(predicting.function_of(Path(each))) for each in (source, *ensemble)]
+        return predicting.predict_together(functions, predicting.given(files), place=_place(data), **drawing)
 
 
 def _place(data: DataLike) -> DataPlace:

@@ -47,8 +47,18 @@ def test_variant_overrides_and_seed_are_of_the_reading(spec: Path) -> None:
     network = graphspec.load(spec, variant="wide", overrides=["layers.fc2.out_features=7"], seed=3)
     assert [tuple(p.shape) for p in network.module.parameters()] == [(5, 4), (5,), (7, 5), (7,)]
     assert not torch.equal(network.module.fc1.weight, graphspec.load(spec, variant="wide").module.fc1.weight)
-    with pytest.raises(TypeError, match="has been read"):
-        graphspec.compile(network, variant="wide")
+
+
+def test_a_network_already_read_is_changed_once_more_and_stays_as_it_was(spec: Path) -> None:
+    network = graphspec.load(spec, overrides=["layers.fc2.out_features=7"])
+    wide = graphspec.load(network, variant="wide", overrides=["layers.fc1.bias=false"])
+    assert [tuple(p.shape) for p in wide.module.parameters()] == [(5, 4), (7, 5), (7,)]
+    assert [tuple(p.shape) for p in network.module.parameters()] != [(5, 4), (7, 5), (7,)]
+    assert wide.name == network.name
+    with pytest.raises(graphspec.GraphspecError, match=r"--set layers\.fc2\.out_features"):
+        _ = graphspec.load(network, overrides=['layers.fc2.out_features="x"']).shaped
+    with pytest.raises(TypeError, match="weights were made for"):
+        graphspec.load(network.copy(), variant="wide")
 
 
 def test_a_module_that_somebody_trains_is_nobody_elses(spec: Path) -> None:

@@ -241,10 +241,12 @@ NAMING_FORMATS = {
     "verifying/runtimes/runtime": {*FORMATS} - {"onnx", "pipeline"},
     "exporting/bundle/bundle": {"pipeline"},
     "exporting/bundle/pipeline_readme": {"pipeline"},
-    "exporting/preprocessing": {"pipeline"},
+    "exporting/preprocessing/preprocessing": {"pipeline"},
     "verifying/pipeline_file": {"pipeline"},
-    "verifying/verify": {"pipeline"},
-    "verifying/own_files": {"torchscript", "pt2"},
+    "reporting/live": {"pipeline"},
+    "verifying/verify": {"pipeline", "executorch"},  # whose layers are seen in a file of their own
+    "verifying/own_files": {"torchscript", "pt2", "executorch"},
+    "exporting/executorch": {"executorch"},  # the package
 }
 
 

@@ -10,8 +10,9 @@ import pytest
 import graphspec
 
 NAMES = """
-DataPlace GraphspecError GraphspecWarning Network VerificationError build callback compile data dataset diff evaluate
-export find_lr from_module layer load loss metric overfit_batch predict shape train transform tune verify
+DataPlace GraphspecError GraphspecWarning Network VerificationError build callback check compile data dataset diff
+evaluate export find_lr from_module inspect layer load loss metric overfit_batch predict report shape
+train transform tune verify
 """.split()
 
 

@@ -110,7 +110,7 @@ def judge_network(network: graphspec.Network, formats: list[str]) -> Iterator[tu
     except GraphspecError as refusal:
         yield "capture", refusal_of(refusal)
         return
-    expectations = expectations_of(Oracle(network), captured.sampler, None, costly=False)
+    expectations = expectations_of(Oracle(network), captured.sampler, None)
     for format in formats:
         try:
             check_formats(network.shaped, [format])

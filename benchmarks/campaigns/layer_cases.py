@@ -663,6 +663,7 @@ def _indexing() -> Iterator[Case]:
     yield _one("logsumexp", ANY, dim=[1, 2])
     yield _one("logsumexp", ANY, dim=-1, keepdim=True)
     yield _one("cumprod", ANY, dim=1)
+    yield from _ordered()
     for name in ("cumsum", "sum"):
         yield _one(name, "N H 8:int32", dim=1, dtype="int64")
         yield _one(name, "N H 8:bool", dim=1, dtype="int64")
@@ -685,6 +686,48 @@ def _indexing() -> Iterator[Case]:
     yield _one("diagonal", "N 4 5 6", dim1=-2, dim2=-1, offset=-1)
     yield _one("meshgrid", ["H", "W"], ("1",))
     yield _one("meshgrid", ["H", "W"], ("1",), indexing="xy")
+
+
+def _ordered() -> Iterator[Case]:
+    """Of the order of values, and of what is no number."""
+    for name in ("cummax", "cummin", "median"):
+        for source in (ANY, "N 5 8", "N H 8:int64", "N H 8:float64", "N H 8:int32"):
+            yield _one(name, source, ("indices",) if source != "N H 8:int64" or name != "median" else (), dim=1)
+    yield _one("median", ANY, ("indices",), dim=-1, keepdim=True)
+    yield _one("kthvalue", "N 5 8", ("indices",), k=2, dim=1)
+    yield _one("kthvalue", ANY, k=8, keepdim=True)
+    for extra in ({}, {"keepdim": True}, {"interpolation": "nearest"}, {"interpolation": "lower"}):
+        yield _one("quantile", "N 5 8", q=0.3, dim=1, **extra)
+    yield _one("quantile", ANY, q=0.5, dim=1)
+    yield _one("quantile", "N H 8:float64", q=1.0, dim=-1)
+    for name in ("nansum", "count_nonzero"):
+        yield _one(name, ANY, dim=1)
+        yield _one(name, "N H 8:float64", dim=1)
+    yield _one("nansum", ANY, dim=[1, 2], keepdim=True)
+    yield _one("count_nonzero", "N H 8:bool", dim=[1, 2])
+    yield _one("count_nonzero", "N H 8:int64", dim=1)
+    for name in ("nan_to_num", "sinc"):
+        yield _one(name, ANY)
+        yield _one(name, "N 8:float64")
+    yield _one("nan_to_num", ANY, nan=0.5, posinf=2.0, neginf=-2.0)
+    yield _one("logit", ANY, eps=0.25)
+    yield _one("round", ANY, decimals=1)
+    for name in ("xlogy", "hypot", "heaviside"):
+        yield _one(name, [ANY, ANY])
+        yield _one(name, [ANY, "8"], broadcast=True)
+        yield _one(name, ["N 8:float64", "N 8:float64"])
+    yield _one("diag_embed", ANY)
+    yield _one("diag_embed", "N H", offset=1)
+    yield _one("diag_embed", "N 8 H", offset=-1, dim1=0, dim2=2)
+    yield _one("index_fill", ["N 8 H", "3:int64"], dim=1, value=0.5)
+    yield _one("index_fill", ["N 8 H:int64", "3:int64"], dim=1, value=2)
+    yield _one("bucketize", [ANY, "5"])
+    yield _one("bucketize", [ANY, "5"], right=True)
+    yield _one("cross", ["N 3 H", "N 3 H"], dim=1)
+    yield _one("cross", ["N H 3", "1 1 3"], dim=-1, broadcast=True)
+    yield _one("pad", "N 8 H W", pad=[-1, 2, 1, -2])
+    yield _one("pad", "N 8 12", pad=[-2, -3])
+    yield _one("pad", "N 8 12", pad=[-2, 3], mode="replicate")
 
 
 def _weighted() -> Iterator[Case]:

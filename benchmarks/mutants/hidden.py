@@ -1,6 +1,6 @@
 """Changes that drawn inputs hardly show, beside changes that mean nothing, judged by ``verify FILE --against EXPORT``.
 
-    python benchmarks/mutants/hidden.py [--networks dead bounded …]
+    python benchmarks/mutants/hidden.py [--networks dead bounded …] [--rows FOLDER]
 
 One line a family: how many changes there are and how many were refused; then the harmless ones and the files that tools
 made, of which none may be. What was missed, or refused though it is right, stands below.
@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from deeper import deeper
 from harmless import TOOLS, harmless, made_by_tools
 from networks import HEAD, HIDDEN, LARGER
 from rewrites import FURTHER_TOOLS, rewrites
+from rows import Row, Rows, pair_tables
 
 from graphspec import compiler
 from graphspec.exporting.capture import capture
@@ -61,38 +62,40 @@ def built(name: str) -> compiler.Network:
     return network
 
 
+def judged(name: str) -> Row:
+    """The figures of one network."""
+    network = built(name)
+    tables: dict[bool, dict[str, Counter[str]]] = {True: defaultdict(Counter), False: defaultdict(Counter)}
+    remarks = []
+    with tempfile.TemporaryDirectory() as place, Judge(network, Runner(network.shaped, Workers(("onnx",)))) as judge:
+        folder = Path(place)
+        write_onnx(capture(network), folder / "own.onnx", 20, {})
+        for wrong, family, site, path in cases(name, folder / "own.onnx", folder):
+            report = judge.against(folder / "own.onnx", path)
+            tables[wrong][family].update(files=1, right=int(report.passed != wrong))
+            if report.passed == wrong:
+                said = "; ".join([*report.faults, *(f for r in report.runtimes for f in r.faults)])
+                remarks.append(f"{'missed' if wrong else 'false alarm'}: {name}: {family}: {site}: {said[:300]}")
+    return {"changes": tables[True], "harmless": tables[False], "remarks": remarks}
+
+
 def main() -> int:
     """Run everything; exit code 1 where something was missed or refused wrongly."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", default=[*HIDDEN, *LARGER], choices=[*HIDDEN, *LARGER])
+    parser.add_argument("--rows", type=Path, help="a folder that keeps each network's figures; those it has stay")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
-    counts: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
-    right: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
-    remarks = []
+    rows, found = Rows("hidden", chosen.rows), []
     for name in chosen.networks:
+        if rows.has(name):
+            continue
         start = time.perf_counter()
-        network = built(name)
-        with (
-            tempfile.TemporaryDirectory() as place,
-            Judge(network, Runner(network.shaped, Workers(("onnx",)))) as judge,
-        ):
-            folder = Path(place)
-            write_onnx(capture(network), folder / "own.onnx", 20, {})
-            for wrong, family, site, path in cases(name, folder / "own.onnx", folder):
-                report = judge.against(folder / "own.onnx", path)
-                counts[wrong][family] += 1
-                right[wrong][family] += report.passed != wrong
-                if report.passed == wrong:
-                    said = "; ".join([*report.faults, *(f for r in report.runtimes for f in r.faults)])
-                    remarks.append(f"{'missed' if wrong else 'false alarm'}: {name}: {family}: {site}: {said[:300]}")
+        found.append(judged(name))
+        rows.keep(name, found[-1])
         print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
-    for wrong, title in ((True, "| change | files | refused |"), (False, "| harmless | files | passed |")):
-        print(f"\n{title}\n|---|---:|---:|")
-        for family, count in counts[wrong].items():
-            print(f"| {family} | {count} | {right[wrong][family]} |")
-        print(f"| all | {counts[wrong].total()} | {right[wrong].total()} |")
-    print("\n".join(["", *remarks]))
+    remarks = [line for row in found for line in row["remarks"]]
+    print(pair_tables(found), "", *remarks, sep="\n")
     return 1 if remarks else 0
 
 

@@ -1,6 +1,6 @@
 """Damaged ONNX files and right ones, judged by graphspec's rule and by the rules of other tools, in one run.
 
-    python benchmarks/mutants/run.py [--seeds 12] [--networks mlp cnn …]
+    python benchmarks/mutants/run.py [--seeds 12] [--networks mlp cnn …] [--rows FOLDER]
 
 A mutant counts as damaged when, on inputs that no judge sees, it refuses what the right file accepts, or its output
 differs from the right file's by more than 2e-6 of the greatest element; the others compute the same function. A clean
@@ -25,8 +25,10 @@ import torch
 from mutations import Mutant, mutants
 from networks import HEAD, NETWORKS
 from peers import RULES, verdicts
+from rows import Row, Rows, run_tables
 
 from graphspec import compiler
+from graphspec.exporting import costly
 from graphspec.exporting.capture import capture
 from graphspec.exporting.onnx import write_onnx
 from graphspec.exporting.sampler import Sampler
@@ -55,6 +57,11 @@ class Tally:
     named: int = 0
     remarks: list[str] = dataclasses.field(default_factory=list)
     blame_seconds: list[float] = dataclasses.field(default_factory=list)
+
+    def row(self) -> Row:
+        """The counts as they are kept, those of every rule."""
+        found = dict(vars(self))
+        return found | {key: {rule: found[key][rule] for rule in (OWN, *RULES)} for key in ("missed", "alarms")}
 
 
 def built(name: str, seed: int):
@@ -158,44 +165,31 @@ def session(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def show(tally: Tally) -> None:
-    """Two tables and what went wrong."""
-    rules = [OWN, *RULES]
-    onnx_files = tally.clean // 3
-    print(f"\n{tally.damaged} damaged files ({tally.equivalent} more mutants compute the same function), ", end="")
-    print(f"{tally.clean} clean cases ({onnx_files} ONNX files for the other rules)\n")
-    print("| rule | damaged files refused | false alarms |\n|---|---:|---:|")
-    for rule in rules:
-        cases = tally.clean if rule == OWN else onnx_files
-        print(f"| {rule} | {tally.damaged - tally.missed[rule]} of {tally.damaged} | {tally.alarms[rule]} of {cases} |")
-    print("\n| fault | files | " + " | ".join(rules) + " |\n|---|---:" + "|---:" * len(rules) + "|")
-    for kind, counts in sorted(tally.kinds.items()):
-        print(f"| {kind} | {counts['cases']} | " + " | ".join(str(counts[rule]) for rule in rules) + " |")
-    middle = float(np.median(tally.blame_seconds or [0]))
-    share = tally.named / max(1, tally.damaged)
-    print(f"\nlayer at fault named: {tally.named} of {tally.damaged} ({share:.1%}); ", end="")
-    print(f"judged and named in {middle:.2f} s (median), {max(tally.blame_seconds or [0]):.2f} s (most)")
-    print("\n".join(tally.remarks))
-
-
 def main() -> int:
     """Run everything; exit code 1 where a damaged file was accepted or a right one refused."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=8, help="clean exports of each network")
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
+    parser.add_argument("--rows", type=Path, help="a folder that keeps each network's figures; those it has stay")
+    parser.add_argument("--costly", action="store_true", help="take every network for one that is shown few samples")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
-    tally = Tally()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for network in chosen.networks:
-            start = time.perf_counter()
-            damaged_cases(network, folder, tally)
+    if chosen.costly:
+        costly.COSTLY_FLOPS = 0.0
+    rows, found = Rows("run", chosen.rows), []
+    for network in chosen.networks:
+        if rows.has(network):
+            continue
+        start, tally = time.perf_counter(), Tally()
+        with tempfile.TemporaryDirectory() as name:
+            damaged_cases(network, Path(name), tally)
             for seed in range(chosen.seeds):
-                clean_cases(network, seed, folder, tally)
-            print(f"{network}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
-    show(tally)
-    return 1 if tally.missed[OWN] or tally.alarms[OWN] else 0
+                clean_cases(network, seed, Path(name), tally)
+        found.append(tally.row())
+        rows.keep(network, found[-1])
+        print(f"{network}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    print(run_tables(found) if found else "", *(line for row in found for line in row["remarks"]), sep="\n")
+    return 1 if any(row["missed"][OWN] or row["alarms"][OWN] for row in found) else 0
 
 
 if __name__ == "__main__":

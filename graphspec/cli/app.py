@@ -7,15 +7,19 @@ from typing import Annotated
 import typer
 
 from graphspec import __version__
+from graphspec.cli import help_texts
+from graphspec.cli.check import check
 from graphspec.cli.compile import compile_
 from graphspec.cli.data import data
 from graphspec.cli.diff import diff
 from graphspec.cli.export import export, verify
 from graphspec.cli.import_ import import_
 from graphspec.cli.init import init
+from graphspec.cli.inspect import inspect
 from graphspec.cli.ops import ops
 from graphspec.cli.options import grouped
 from graphspec.cli.predict import predict
+from graphspec.cli.report import report
 from graphspec.cli.schema import schema
 from graphspec.cli.train import TrainCommand, evaluate, train
 from graphspec.cli.tune import tune
@@ -26,7 +30,6 @@ app = typer.Typer(
     help="A spec file becomes a trained, exported and verified PyTorch model.",
     epilog="Exit codes: 0 done, 1 the input is wrong, 2 usage, 3 verification failed, 130/143 interrupted.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -61,16 +64,13 @@ def _root(
         context.with_resource(limits.raised(most_layers))
 
 
-app.command("compile")(grouped(compile_))
-app.command(cls=TrainCommand)(grouped(train))
-app.command()(grouped(tune))
-app.command()(grouped(evaluate))
-app.command()(grouped(predict))
-app.command()(grouped(export))
-app.command()(grouped(verify))
-app.command("import")(grouped(import_))
-app.command()(grouped(diff))
-app.command()(grouped(ops))
-app.command()(grouped(data))
-app.command()(grouped(schema))
-app.command()(grouped(init))
+_COMMANDS = (
+    compile_, train, tune, evaluate, inspect, predict, export, verify, import_, diff, check, report, ops, data, schema,
+    init,
+)  # fmt: skip
+for _command in _COMMANDS:
+    _name = _command.__name__.removesuffix("_")
+    _words = help_texts.of(_name)
+    app.command(
+        _name, cls=TrainCommand if _command is train else None, epilog=_words.examples, short_help=_words.short
+    )(grouped(_command))

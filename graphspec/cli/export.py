@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from graphspec.cli import options
+from graphspec.diagnostics import printable
 from graphspec.display.variants_table import variants
 from graphspec.display.verification_table import limits, verified
 from graphspec.formats import FORMATS
@@ -66,6 +67,16 @@ def export(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Let untrained weights replace an export of trained ones.")
     ] = False,
+    sign: Annotated[
+        Path | None,
+        typer.Option("--sign", metavar="KEY", help="Sign it all with a private key (PEM).", show_default=False),
+    ] = None,
+    triton: Annotated[
+        Path | None,
+        typer.Option(
+            "--triton", metavar="DIR", help="Add it to this model repository of Triton's too.", show_default=False
+        ),
+    ] = None,
     place: options.Place = options.Place(),
     reading: options.Reading = options.Reading(),
     work: options.Work = options.Work(),
@@ -76,12 +87,14 @@ def export(
 
         with here.busy("exporting and verifying"):
             bundle = pipeline.export(
-                options.source(source), output, overwrite=overwrite, data=place.data_place(), **files.words(),
-                **reading.words(),
+                options.source(source), output, overwrite=overwrite, sign=sign, data=place.data_place(),
+                **files.words(), **reading.words(),
             )  # fmt: skip
         where = Text(f"\nPublished {bundle.folder}: {', '.join(sorted([*bundle.manifest['files'], 'manifest.json']))}")
         if bundle.manifest["sizes"] == "tried":
             where.append("\nThat it is right at every size was tried, not proven.")
+        if triton is not None:
+            where.append(f"\nServed by tritonserver --model-repository {triton}: {bundle.triton(triton)}")
         tables = [verified(bundle.manifest["verification"]), *variants(bundle.manifest)]
         here.show({"export": bundle.folder, **bundle.manifest}, *tables, where)
 
@@ -99,6 +112,12 @@ def verify(
         list[str] | None,
         typer.Option("--runtime", metavar="R|all", help="An optional runtime too. Repeatable.", show_default=False),
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--key", metavar="KEY", help="A public key (PEM), whose owner must have signed EXPORT.", show_default=False
+        ),
+    ] = None,
     work: options.Work = options.Work(),
 ) -> None:
     """Check EXPORT again: its hashes, and every file against the network that its spec and weights make."""
@@ -109,9 +128,11 @@ def verify(
 
         file = source if against else None
         with here.busy("verifying"):
-            report = pipeline.verify(against or source, runtimes=runtime or (), file=file)
+            report = pipeline.verify(against or source, runtimes=runtime or (), file=file, key=key)
         here.complain(tuple(report.diagnostics()))
         found = report.as_dict()
-        here.show({"ok": report.passed, **found}, verified(found), *limits(found))
+        signed = {"signed": True} if key else {}
+        words = [Text(printable(f"Every file is as the owner of {key} has signed it."))] if key else []
+        here.show({"ok": report.passed, **signed, **found}, verified(found), *limits(found), *words)
         if not report.passed:
             raise typer.Exit(3)

@@ -54,5 +54,5 @@ def import_(
         proof = found.proof or f"the same keys, and equal outputs at batches of {sizes}"
         said = f"wrote {output} ({lines} lines) and {weights}: {proof}"
         if found.unmerged:
-            said += f"; scopes that are alike are not one block, because then {found.unmerged}"
+            said += f"\nscopes that are alike are not one block: {found.unmerged.splitlines()[0]}"
         here.show({"spec": str(output), "weights": str(weights), "lines": lines, "sizes": list(found.sizes)}, said)

@@ -16,18 +16,25 @@ from graphspec.templates import templates, title
 
 def init(
     template: Annotated[
-        str | None, typer.Argument(metavar="TEMPLATE", help="Which one; without it, list them.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="TEMPLATE",
+            help="Which one; without it, list them.",
+            show_default=False,
+            autocompletion=lambda: [(name, title(text)) for name, text in templates().items()],
+        ),
     ] = None,
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="Where to; TEMPLATE.toml without it.", show_default=False)
     ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the templates.")] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Write a spec to start from, or list the templates."""
     with screen(as_json, quiet) as here:
         known = templates()
-        if template is None:
+        if template is None or listed:
             _list(here, known)
         elif template not in known:
             hint = suggest(template, known) or f"there are: {', '.join(known)}"

@@ -61,11 +61,11 @@ class Reading(Group):
         ),
     ] = None
 
-    def load(self, spec: str) -> Network:
-        """Stage 1 of the SPEC argument."""
+    def load(self, spec: str, data: DataPlace | None = None) -> Network:
+        """Stage 1 of the SPEC argument, whose vocabularies are those of the data at `data`."""
         from graphspec import compiler
 
-        return compiler.load(source(spec), **self.words())
+        return compiler.load(source(spec), data=data, **self.words())
 
     def words(self) -> HowToRead:
         """The same as keywords of the pipeline."""

@@ -38,6 +38,10 @@ def predict(
     masks: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write predicted masks there as PNG.", show_default=False)
     ] = None,
+    ensemble: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RUN|EXPORT", help="Another that predicts with it; repeat it.", show_default=False),
+    ] = None,
     place: options.Place = options.Place(),
     work: options.Work = options.Work(),
 ) -> None:
@@ -47,7 +51,7 @@ def predict(
 
         found = pipeline.predict(
             source, files or (), prompt=prompt, count=count, temperature=temperature, seed=seed,
-            data=place.data_place(),
+            ensemble=ensemble or (), data=place.data_place(),
         )  # fmt: skip
         if masks is not None:
             from graphspec.predicting.mask_files import write_masks

@@ -97,17 +97,17 @@ def train(
         raise typer.BadParameter("--resume goes on with a run and --overwrite replaces it: one of them is meant")
     with work.screen() as here:
         with importing():
-            from graphspec import pipeline
+            from graphspec import before_training, pipeline
             from graphspec.training import FoldsReport
             from graphspec.training.run.reporter import Silent
 
-        network = reading.load(spec)
+        network = reading.load(spec, computing.data_place())
         common = computing.words()
         if find_lr is not None:
-            rates = pipeline.find_lr(network, picture=find_lr, **common)
+            rates = before_training.find_lr(network, picture=find_lr, **common)
             here.show(rates.as_dict(), metric_tables.rates(rates))
         elif overfit_batch:
-            overfitted = pipeline.overfit_batch(network, **common)
+            overfitted = before_training.overfit_batch(network, **common)
             here.show(overfitted.as_dict(), metric_tables.overfitted(overfitted))
         else:
             asked = run.words() | {"run": run.run or Path("runs") / network.name}
@@ -118,13 +118,17 @@ def train(
 
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    ensemble: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="RUN", help="Another that is measured as one with it; repeat it.", show_default=False),
+    ] = None,
     computing: options.Computing = options.Computing(),
     work: options.Work = options.Work(),
 ) -> None:
-    """Measure the best weights of RUN on every part of its data."""
+    """Measure the best weights of RUN on every part of its data, with --ensemble those of several runs as one."""
     with work.screen() as here:
         with importing():
             from graphspec import pipeline, training  # noqa: F401  what evaluation imports
 
-        report = pipeline.evaluate(run, **computing.words())
+        report = pipeline.evaluate(run, ensemble=ensemble or (), **computing.words())
         here.show(report.as_dict(), *metric_tables.evaluated(report))

@@ -14,7 +14,7 @@ from torch import Tensor
 from graphspec.compiler import Network, Source
 from graphspec.exporting.reference import Reference
 from graphspec.exporting.sampler import Sampler
-from graphspec.exporting.tolerance import allowed_error, error
+from graphspec.exporting.tolerance import error
 from graphspec.found import is_path
 from graphspec.graph.layers import Ref
 from graphspec.shapes.dims import dim_text
@@ -193,8 +193,7 @@ def _outputs(before: Network, after: Network) -> list[Row]:
                 found[name] = (float("inf"), False)
                 continue
             difference = error(b, own.single[name])
-            noise = error(own.single[name], a)
-            within = error(b, a) <= allowed_error(a, noise, own.unit(name))
+            within = error(b, a) <= own.allowed(name)
             most, all_within = found.get(name, (0.0, True))
             found[name] = (max(most, difference), all_within and within)
     differing = {name: (most, within) for name, (most, within) in sorted(found.items()) if most > 0}

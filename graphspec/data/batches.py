@@ -35,7 +35,8 @@ class Batches:
 
     ``transforms`` are by input; ``augment`` is for every input that is images, and for ``image_targets``. ``copied`` is
     the input that is the target too, as the network would be given it without what ``corrupt`` does to images.
-    ``balanced`` are the samples' classes, ``N`` int64 on the CPU, where each is to be drawn equally often.
+    ``balanced`` are the samples' classes, ``N`` int64 on the CPU, where each is to be drawn equally often; with
+    ``weights``, ``N`` float64 there, a sample is drawn in proportion to its own.
     """
 
     samples: Samples
@@ -49,6 +50,7 @@ class Batches:
     copied: str | None = None
     corrupt: Sequence[Augmentation] = ()
     balanced: Tensor | None = None
+    weights: Tensor | None = None
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -65,6 +67,11 @@ class Batches:
     def order(self, epoch: int) -> Tensor:
         """The permutation of `epoch`, or what is drawn in it, int64 on the CPU."""
         draw = generator(self.seed, "order", epoch)
+        if self.weights is not None:
+            ends = self.weights.cumsum(0)
+            places = torch.rand(len(self.samples), generator=draw, dtype=torch.float64) * ends[-1]
+            last = int(self.weights.nonzero()[-1])  # rounding reaches no sample behind it
+            return torch.searchsorted(ends, places, right=True).clamp(max=last)
         if self.balanced is None:
             return torch.randperm(len(self.samples), generator=draw)
         _, classes, counts = self.balanced.unique(return_inverse=True, return_counts=True)

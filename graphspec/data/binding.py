@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from graphspec.data import DataSet, Samples
 from graphspec.diagnostics import fail, quoted
+from graphspec.shapes.dims import admits
+from graphspec.shapes.indices import tables_of_inputs
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 
 #: The one target of a batch, or all of them by field.
@@ -21,12 +23,14 @@ Targets = Tensor | Mapping[str, Tensor]
 class Binding:
     """The data fields in the order of forward's parameters with their dtypes, and those of outputs' targets.
 
-    ``memory_format`` is how batches of images (4 dimensions) are laid out.
+    ``memory_format`` is how batches of images (4 dimensions) are laid out. ``teacher`` gives further targets of
+    training for forward's arguments.
     """
 
     inputs: tuple[tuple[str, torch.dtype], ...]
     targets: Mapping[str, str]
     memory_format: torch.memory_format = torch.contiguous_format
+    teacher: Callable[[list[Tensor]], Mapping[str, Tensor]] | None = None
 
     def inputs_of(self, batch: Samples) -> list[Tensor]:
         """forward's arguments."""
@@ -39,6 +43,14 @@ class Binding:
         """What outputs are compared with: the one target of the data, or all of them by field; labels are int64."""
         found = {name: v.to(torch.int64) if v.dtype == torch.uint8 else v for name, v in batch.targets.items()}
         return found if len(found) != 1 else next(iter(found.values()))
+
+    def lesson_of(self, batch: Samples, inputs: list[Tensor]) -> Targets:
+        """What a training step compares with: the targets, and what the teacher gives for the same `inputs`."""
+        targets = self.targets_of(batch)
+        if self.teacher is None:
+            return targets
+        named = {next(iter(batch.targets)): targets} if isinstance(targets, Tensor) else targets
+        return {**named, **self.teacher(inputs)}
 
 
 def bind(shaped: ShapedGraph, data: DataSet) -> Binding:
@@ -53,6 +65,7 @@ def bind(shaped: ShapedGraph, data: DataSet) -> Binding:
     _check_vocabulary(shaped, data)
     for name, field in pairs:
         _check_shape(name, shaped.inputs[name], field, data)
+    _check_ids(shaped, data, dict(pairs))
     channels_last = shaped.spec.train is not None and shaped.spec.train.memory_format == "channels_last"
     layout = torch.channels_last if channels_last else torch.contiguous_format
     return Binding(tuple((field, shaped.inputs[name].dtype) for name, field in pairs), targets, layout)
@@ -77,16 +90,32 @@ def _check_vocabulary(shaped: ShapedGraph, data: DataSet) -> None:
             raise fail("field-mismatch", message, at=("inputs", name))
 
 
+def _check_ids(shaped: ShapedGraph, data: DataSet, fields: Mapping[str, str]) -> None:
+    """Ids that are no rows of the table which they choose from: torch says so in the midst of an epoch."""
+    parts = {"training": data.train, "validation": data.validation}
+    for name, layer, rows in tables_of_inputs(shaped):
+        for part, samples in parts.items():
+            value = samples.inputs[fields[name]] if samples is not None else None
+            if not isinstance(value, Tensor) or value.is_floating_point():
+                continue
+            wrong = ((value < 0) | (value >= rows)).nonzero()
+            if len(wrong):
+                place = tuple(wrong[0].tolist())
+                message = f"{layer} has {rows:,} rows, and {quoted(fields[name])} of the {part} part is"
+                hint = f"ids count from 0; the greatest here is {int(value.max()):,}"
+                raise fail("bad-data", f"{message} {int(value[place]):,} at row {place[0]}", layer.at, hint)
+
+
 def _check_shape(name: str, wanted: TensorType, field: str, data: DataSet) -> None:
     """The sizes of one sample against the input's, dynamic dims fitting everything."""
     sample: tuple[Any, ...] = tuple(data.batch(1, "train").inputs[field].shape[1:])
     sizes = wanted.shape[1:]
-    fits = len(sample) == len(sizes) and all(
-        not isinstance(b, int) or a == b for a, b in zip(sample, sizes, strict=True)
-    )
-    if not fits:
+    if not admits(sizes, sample):
         given, asked = (" × ".join(map(str, shape)) or "a number" for shape in (sample, sizes))
         hint = _shape_hint(sample, sizes)
+        if admits(wanted.shape, sample):
+            whole = ", ".join(['"N"', *map(str, sample)])
+            hint = f"the first dimension counts the samples: {name} = [{whole}]"
         raise fail(
             "shape-mismatch",
             f"a sample of {data.name} is {given}, the input {quoted(name)} {asked}",
@@ -97,11 +126,13 @@ def _check_shape(name: str, wanted: TensorType, field: str, data: DataSet) -> No
 
 def _shape_hint(sample: tuple[Any, ...], sizes: tuple[Any, ...]) -> str:
     """What brings images to the input: channels that stand last go first, a layer flattens, a transform resizes."""
+    if len(sample) == 2 and len(sizes) == 3 and sizes[0] == 1 and admits(sizes[1:], sample):
+        return "images have a channel dim, 1 of grey ones: x[:, None] of an array"
     if len(sample) != 3:
         return ""
     if len(sizes) == 1:
         return 'the layer "Flatten" makes rows of images'
     turned = (sample[2], *sample[:2])
-    if len(sizes) == 3 and all(not isinstance(b, int) or a == b for a, b in zip(turned, sizes, strict=True)):
+    if admits(sizes, turned):
         return "the channels stand last, they go first: N × C × H × W"
     return "a Resize or Grayscale transform changes images" if len(sizes) == 3 else ""

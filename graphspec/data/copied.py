@@ -9,9 +9,9 @@ import torch
 
 from graphspec.data.augment import Augmentation, augmentation
 from graphspec.data.augment.follow import NOISE, VALUES
-from graphspec.data.augment.own import TRANSFORMS
 from graphspec.data.samples import Samples
 from graphspec.data.sources.source import Source
+from graphspec.data.transforms.own import TRANSFORMS
 from graphspec.diagnostics import fail
 from graphspec.spec.base import Component
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,8 @@ from graphspec.data.batches import Batches
 from graphspec.data.checks import check_samples, say_if_not_in_range
 from graphspec.data.copied import copied, corruptions, is_copied, without_targets
 from graphspec.data.dtypes import Settled
+from graphspec.data.files import files_of
+from graphspec.data.formed_parts import formed_parts
 from graphspec.data.parts import parts_of
 from graphspec.data.place import DataLike, DataPlace
 from graphspec.data.samples import Samples
@@ -24,15 +26,19 @@ from graphspec.data.sources import read
 from graphspec.data.sources.columns import Columns
 from graphspec.data.sources.paths import check_inside
 from graphspec.data.sources.series_windows import Series
-from graphspec.data.sources.source import Form, Place, Source
-from graphspec.data.text.encoding import TextEncoding, encoded
+from graphspec.data.sources.source import Place, Source
+from graphspec.data.streamed import OnDisk
+from graphspec.data.text.encoding import TextEncoding
 from graphspec.data.transforms import Normalize, SizeTransforms, noted, size_transforms, transforms_by_input
 from graphspec.data.wanted import Wanted
 from graphspec.diagnostics import fail, printable
-from graphspec.spec.data import DataSpec, GroupSplit
+from graphspec.spec.data import DataSpec, GroupSplit, WeightedSampler
 from graphspec.spec.model import InputSpec
+from graphspec.system.shown import Shown
 
 Part = Literal["train", "validation", "test"]
+#: Masks on disk that are in memory at once while classes are counted.
+_COUNTED = 64
 
 
 class SealedPart:
@@ -61,8 +67,8 @@ class SealedPart:
         return self._samples
 
 
-@dataclasses.dataclass(frozen=True)
-class DataSet:
+@dataclasses.dataclass(frozen=True, repr=False)
+class DataSet(Shown):
     """What :func:`graphspec.data.load` gives. ``validation`` is empty (None) where the spec splits none off."""
 
     name: str
@@ -86,6 +92,10 @@ class DataSet:
     text: TextEncoding | None = None
     balanced: torch.Tensor | None = None
     series: Series | None = None
+    weights: torch.Tensor | None = None
+    first_rows: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    lies_at: tuple[Path, ...] = ()
+    root: Path = Path()
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -101,8 +111,12 @@ class DataSet:
         """How often each class of `target` occurs in `samples`, else in the training part; labels outside the classes
         are ignored ones.
         """
-        labels, classes = (samples or self.train).targets[target], len(self.labels[target])
-        return torch.bincount(labels[(labels >= 0) & (labels < classes)].cpu(), minlength=classes)
+        stored, classes = (samples or self.train).targets[target], len(self.labels[target])
+        counts = torch.zeros(classes, dtype=torch.int64)
+        pieces = stored.stream(torch.arange(len(stored)).split(_COUNTED)) if isinstance(stored, OnDisk) else (stored,)
+        for labels in pieces:
+            counts += torch.bincount(labels[(labels >= 0) & (labels < classes)].cpu(), minlength=classes)
+        return counts
 
     def samples(self, part: Part) -> Samples:
         """The samples of one part. Asking for ``"test"`` opens it."""
@@ -122,7 +136,7 @@ class DataSet:
         augment, drop_last, mix = (self.augment, self.drop_last, self.mix) if training else ((), False, ())
         return Batches(
             samples, self.batch_size, self.values, augment, self.seed, drop_last, mix, self.image_targets, self.copied,
-            self.corrupt, self.balanced if training else None,
+            self.corrupt, self.balanced if training else None, self.weights if training else None,
         )  # fmt: skip
 
     def batch(self, count: int, part: Part = "validation") -> Samples:
@@ -134,6 +148,12 @@ class DataSet:
         """A sha256 over the training and validation samples: two loads with equal fingerprints train alike."""
         parts = [self.train.fingerprint(), self.validation.fingerprint() if self.validation else ""]
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+    @functools.cached_property
+    def noted(self) -> dict[str, Any]:
+        """By what the data can be known again: ``fingerprint``, and ``files`` where they lie in some."""
+        files = files_of(self.lies_at, self.root)
+        return {"dataset": self.name, "fingerprint": self.fingerprint} | ({"files": files} if files else {})
 
 
 def load(
@@ -151,77 +171,80 @@ def load(
     `wanted` is what the losses want of the targets, where they are known. Raises ``GraphspecError`` for whatever is
     missing or wrong; the test part is checked when it is opened.
     """
-    where, wanted = DataPlace.of(place), wanted or Wanted()
+    inputs, copies = inputs or {}, is_copied(spec.dataset)
+    wanted = dataclasses.replace(wanted or Wanted(), input=copies)
+    sizes, dtypes = size_transforms(spec.transforms), {name: each.dtype for name, each in inputs.items()}
+    place = _place(spec, DataPlace.of(place), seed, inputs, wanted)
+    source = _source(spec, place, sizes, copies)
+    augment, corrupt = augmentations(spec.augment), corruptions(spec.corrupt)
+    applied = wanted.applied(source.train, source.names)
+    mix = mixings(spec.augment, source, applied)
+    if source.learn is None:
+        check_samples(source.train, source.labels, "training", wanted.ignored)
+    say_if_not_in_range(source.train)
+    parts = parts_of(source, spec, seed, wanted.ignored)
+    source = dataclasses.replace(source, train=parts.train)  # what was split is not kept beside its parts
+    formed = formed_parts(source, parts, spec.tokenizer, wanted.ignored, dtypes)
+    training, validation, test = formed.parts.train, formed.parts.validation, formed.parts.test
+    kinds = _checked(spec, augment, corrupt, training, source.labels)
+    values = transforms_by_input(spec.transforms, len(sizes.steps), training.inputs, dtypes)
+    settled = Settled(values, dtypes, formed.columns)
+    return DataSet(
+        spec.dataset.type, settled(training, "training"), validation and settled(validation, "validation"),
+        SealedPart(test and (lambda: settled(test(), "test"))), _readable(formed.labels), sizes, values, augment, mix,
+        spec.batch_size, spec.drop_last, seed, kinds, formed.columns,
+        next(iter(source.train.targets)) if copies else None, corrupt, wanted.applied(source.train, source.names),
+        formed.vocabulary, formed.text, _classes(spec, training, formed.labels), source.series,
+        parts.weights, formed.first_rows, source.lies_at, place.root,
+    )  # fmt: skip
+
+
+def _place(spec: DataSpec, where: DataPlace, seed: int, inputs: Mapping[str, InputSpec], wanted: Wanted) -> Place:
+    """Where the source may look: where the user says, else at ``[data] root``, which stays in the working directory."""
     if where.root is None:
         check_inside(spec.root, ("data", "root"))
     root = Path(spec.root) if where.root is None else where.root
-    sizes = size_transforms(spec.transforms)
-    augment = augmentations(spec.augment)
-    corrupt, copies = corruptions(spec.corrupt), is_copied(spec.dataset)
-    dataset = without_targets(spec.dataset) if copies else spec.dataset
-    wanted = dataclasses.replace(wanted, input=copies)
-    inputs = inputs or {}
-    dtypes = {name: each.dtype for name, each in inputs.items()}
-    place = Place(root, where.download, seed, where.cache, wanted, inputs=inputs, given=where.given, group=_group(spec))
-    source = read(dataset, place, sizes)
+    group = spec.split.group if isinstance(spec.split, GroupSplit) else None
+    weights = spec.sampler.weights if isinstance(spec.sampler, WeightedSampler) else None
+    return Place(root, where.download, seed, where.cache, wanted, where.given, inputs, group, weights)
+
+
+def _source(spec: DataSpec, place: Place, sizes: SizeTransforms, copies: bool) -> Source:
+    """What `spec` names, its images at their size; with ``targets = "input"`` each input is a target too."""
+    source = read(without_targets(spec.dataset) if copies else spec.dataset, place, sizes)
     source = source if source.sized else _resized(source, sizes)
-    source = copied(source) if copies else source
-    mix = mixings(spec.augment, source)
-    ignored = wanted.ignored
-    if source.learn is None:
-        check_samples(source.train, source.labels, "training", ignored)
-    say_if_not_in_range(source.train)
-    parts = parts_of(source, spec, seed, ignored)
-    training, validation, test = parts.train, parts.validation, parts.test
-    source = dataclasses.replace(source, train=training)  # what was split is not kept beside its parts
-    form = source.learn(training) if source.learn else None
-    if form is not None:
-        training, validation, test = form(training), validation and form(validation), _formed(form, test)
-        check_samples(training, source.labels, "training", ignored)
-    text = TextEncoding.learn(spec.tokenizer, training)
-    if text is not None:
-        training, validation, test = encoded(text, training, validation, test, dtypes)
+    return copied(source) if copies else source
+
+
+def _checked(
+    spec: DataSpec,
+    augment: Sequence[Augmentation],
+    corrupt: Sequence[Augmentation],
+    training: Samples,
+    labels: Mapping[str, tuple[str, ...]],
+) -> dict[str, Kind]:
+    """The targets that move with their images; what no target can follow, and what no image can take, is refused."""
+    changed = spec.augment or spec.corrupt
+    images = [image[:2] for image in training.inputs.values() if image.ndim == 4] if changed else []
     kinds = image_targets(training) if spec.augment else {}
-    images = (
-        [image[:2] for image in training.inputs.values() if image.ndim == 4] if spec.augment or spec.corrupt else []
-    )
     if spec.augment:
         check_followers(spec.augment, training, kinds)
         check_augmentations(augment, spec.augment, images)
-    say_what_stays(spec.augment, spec.transforms, training, source.labels)
+    say_what_stays(spec.augment, spec.transforms, training, labels)
     if spec.corrupt:
         check_augmentations(corrupt, spec.corrupt, images, "corrupt")
-    values = transforms_by_input(spec.transforms, len(sizes.steps), training.inputs, dtypes)
-    columns = form.columns if form else None
-    settled = Settled(values, dtypes, columns)
-    vocabulary = {**(form.vocabulary if form else {}), **(text.vocabulary if text else {})}
-    labels = source.labels if text is None else {**source.labels, **text.labels}
-    return DataSet(
-        spec.dataset.type, settled(training, "training"), validation and settled(validation, "validation"),
-        SealedPart(test and (lambda: settled(test(), "test"))), _readable(labels), sizes, values, augment, mix,
-        spec.batch_size, spec.drop_last, seed, kinds, columns,
-        next(iter(source.train.targets)) if copies else None, corrupt, wanted.applied(source.train, source.names),
-        vocabulary, text, _classes(spec, training, labels), source.series,
-    )  # fmt: skip
+    return kinds
 
 
 def _classes(spec: DataSpec, training: Samples, labels: Mapping[str, tuple[str, ...]]) -> torch.Tensor | None:
     """The classes by which ``sampler = "balanced"`` draws: those of the first target that has one a sample."""
-    if spec.sampler is None:
+    if spec.sampler != "balanced":
         return None
     found = next((training.targets[name] for name in labels if training.targets[name].ndim == 1), None)
     if found is None:
         message = "a balanced sampler draws by the class of a sample, and no target has one a sample"
         raise fail("bad-value", message, at=("data", "sampler"), hint="remove sampler")
     return found.to(torch.int64).cpu()
-
-
-def _group(spec: DataSpec) -> str | None:
-    return spec.split.group if isinstance(spec.split, GroupSplit) else None
-
-
-def _formed(form: Form, test: Callable[[], Samples] | None) -> Callable[[], Samples] | None:
-    return None if test is None else lambda: form(test())
 
 
 def _readable(labels: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

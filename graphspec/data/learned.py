@@ -101,6 +101,11 @@ class Learned:
             "series": None if self.series is None else self.series.as_dict(),
         }
 
+    def lines(self) -> list[str]:
+        """What was decided about each column of a table, or of a series: a line each."""
+        decided = self.columns or self.series
+        return decided.lines() if decided else []
+
     @property
     def files(self) -> dict[str, bytes]:
         """What a run and an export keep of it: the content of each file by its name."""

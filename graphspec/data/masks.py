@@ -1,17 +1,23 @@
-"""Masks: image files whose pixels are classes, by number or by a palette's index."""
+"""Masks: image files whose pixels are classes, by number or by a palette's index; kept, or read when a batch asks."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphspec.data.decoded import decode, opened_image
+from graphspec.data import memory
+from graphspec.data.decoded import FORMATS as IMAGE_FORMATS
+from graphspec.data.decoded import fill_rows, opened_image, size_of
+from graphspec.data.streamed import ImageFiles
 from graphspec.data.transforms import SizeTransforms
+from graphspec.data.workers import in_parallel
 from graphspec.diagnostics import fail
 
 #: Pillow's formats that keep the numbers of pixels; JPEG and WebP make others of them.
@@ -20,24 +26,23 @@ AT = ("data", "dataset")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class PairReader:
-    """Reads an image with its mask, both brought to size by ``resize``; the mask by nearest, with a class a pixel.
+class MaskReader:
+    """Reads a mask, brought to size by ``resize``, by nearest, as its image is, with a class a pixel, of ``dtype``.
 
-    ``known`` maps the numbers in the files to classes. Raises ``GraphspecError`` for another number, and where an image
-    and its mask differ in size.
+    ``known`` maps the numbers in the files to classes. Raises ``GraphspecError`` for another number.
     """
 
     resize: SizeTransforms
     known: Mapping[int, int]
 
-    def __call__(self, image: str, mask: str) -> tuple[Tensor, Tensor]:
-        """``3 × H × W`` uint8, and ``H × W`` int64."""
-        picture, labels = decode(image), decode_mask(mask)
-        if picture.shape[1:] != labels.shape:
-            one, other = (" × ".join(map(str, shape)) for shape in (picture.shape[1:], labels.shape))
-            raise fail("bad-data", f"{image} is {one}, its mask {mask} is {other}", at=AT)
-        classes = torch.from_numpy(self._classes(labels, mask))
-        return self.resize(picture), self.resize.of_mask(classes)
+    @property
+    def dtype(self) -> torch.dtype:
+        """uint8 where every class is one."""
+        return torch.uint8 if all(0 <= label < 256 for label in self.known.values()) else torch.int64
+
+    def __call__(self, path: str) -> Tensor:
+        """``H × W``."""
+        return self.resize.of_mask(torch.from_numpy(self._classes(decode_mask(path), path))).to(self.dtype)
 
     def _classes(self, labels: NDArray[np.int64], path: str) -> NDArray[np.int64]:
         numbers, places = np.unique(labels, return_inverse=True)
@@ -50,6 +55,34 @@ class PairReader:
             raise fail("bad-data", f"{path} holds {odd[0]}, and the classes are {listed}", at=AT, hint=hint)
         table = np.array([self.known[int(number)] for number in numbers], dtype=np.int64)
         return table[places].reshape(labels.shape)
+
+
+def masks(paths: Sequence[str], read: MaskReader) -> Any:
+    """All masks, ``N × H × W``, or what stands for them where memory is too small."""
+    first = read(paths[0])
+    shape = (len(paths), *first.shape)
+    if math.prod(shape) * read.dtype.itemsize > memory.budget():
+        return ImageFiles(tuple(paths), tuple(first.shape), read)
+    decoded = torch.empty(shape, dtype=read.dtype)
+    fill_rows(decoded, paths, read, "decoding masks")
+    return decoded
+
+
+def check_pairs(pairs: Sequence[tuple[str, str]]) -> None:
+    """Whether each image and its mask have one size, by what their files say before they are decoded.
+
+    Raises ``GraphspecError``, naming both files.
+    """
+
+    def one(row: int) -> None:
+        image, mask = pairs[row]
+        sizes = size_of(image, IMAGE_FORMATS, "an image"), size_of(mask, FORMATS, "a mask")
+        if sizes[0] != sizes[1]:
+            one, other = (" × ".join(map(str, size)) for size in sizes)
+            raise fail("bad-data", f"{image} is {one}, its mask {mask} is {other}", at=AT)
+
+    for _ in in_parallel(one, len(pairs), "checking sizes"):
+        pass
 
 
 def decode_mask(path: str) -> NDArray[np.int64]:

@@ -25,7 +25,7 @@ def load_data(spec: NetworkSpec, place: DataPlace = DataPlace()) -> DataSet:
     seed = spec.train.seed if spec.train else 0
     with enough_memory("the data set", ("data", "dataset"), hint="fewer samples, or smaller images, need less"):
         return load(
-            spec.data, place, seed=seed, inputs=spec.inputs, wanted=Wanted(spec.train.losses if spec.train else ())
+            spec.data, place, seed=seed, inputs=spec.inputs, wanted=Wanted(spec.train.of_data if spec.train else ())
         )
 
 

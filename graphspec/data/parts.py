@@ -11,20 +11,24 @@ from torch import Tensor
 from graphspec.data.checks import check_samples
 from graphspec.data.samples import Samples
 from graphspec.data.sources.source import Source
+from graphspec.data.sources.table import WEIGHTS
 from graphspec.data.split import Kind, Splitting
-from graphspec.diagnostics import fail, warn
-from graphspec.spec.data import DataSpec
+from graphspec.diagnostics import fail, quoted, warn
+from graphspec.spec.data import DataSpec, WeightedSampler
 
 AT = ("data", "split")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Parts:
-    """``test`` reads its part when it is called; None where there is none, or where a fold is measured."""
+    """``test`` reads its part when it is called; None where there is none, or where a fold is measured. ``weights``
+    say how likely each training sample is drawn, where a column does.
+    """
 
     train: Samples
     validation: Samples | None
     test: Callable[[], Samples] | None
+    weights: Tensor | None = None
 
 
 def parts_of(source: Source, spec: DataSpec, seed: int, ignored: frozenset[int]) -> Parts:
@@ -41,12 +45,28 @@ def parts_of(source: Source, spec: DataSpec, seed: int, ignored: frozenset[int])
         held_out = source.train.subset(tested)
         test = lambda: held_out  # noqa: E731
     if spec.fold is not None:
-        return Parts(*_fold(source, splitting, rows, spec, seed), None)
+        kept, measured = _fold(source, splitting, rows, spec, seed)
+        return Parts(source.train.subset(kept), source.train.subset(measured), None, _weights(source, spec, kept))
     if source.validation is not None:
         validation = _checked(source, "validation", source.validation, ignored)()
-        return Parts(_subset(source.train, rows), validation, test)
+        return Parts(_subset(source.train, rows), validation, test, _weights(source, spec, rows))
     rows, validated = _fraction(splitting, rows, spec.validation, seed, "validation")
-    return Parts(_subset(source.train, rows), source.train.subset(validated) if len(validated) else None, test)
+    held_back = source.train.subset(validated) if len(validated) else None
+    return Parts(_subset(source.train, rows), held_back, test, _weights(source, spec, rows))
+
+
+def _weights(source: Source, spec: DataSpec, rows: Tensor) -> Tensor | None:
+    """How likely each of the training `rows` is drawn. Raises ``GraphspecError`` where no column says it."""
+    if not isinstance(spec.sampler, WeightedSampler):
+        return None
+    if source.weights is None:
+        message = f"{spec.dataset.type} has no column {quoted(spec.sampler.weights)} to draw by"
+        raise fail("bad-value", message, at=WEIGHTS, hint="csv, parquet and npz have columns")
+    weights = source.weights[rows]
+    if not weights.isfinite().all() or (weights < 0).any() or not weights.any():
+        message = f"weights are finite, not below 0 and not all 0; {quoted(spec.sampler.weights)} has others"
+        raise fail("bad-data", message, at=WEIGHTS)
+    return weights
 
 
 def _fraction(splitting: Splitting, rows: Tensor, fraction: float, seed: int, name: str) -> tuple[Tensor, Tensor]:
@@ -56,7 +76,8 @@ def _fraction(splitting: Splitting, rows: Tensor, fraction: float, seed: int, na
     return kept, taken
 
 
-def _fold(source: Source, splitting: Splitting, rows: Tensor, spec: DataSpec, seed: int) -> tuple[Samples, Samples]:
+def _fold(source: Source, splitting: Splitting, rows: Tensor, spec: DataSpec, seed: int) -> tuple[Tensor, Tensor]:
+    """The rows that a fold trains on, and those that it is measured on."""
     folds, number = spec.folds or 0, spec.fold or 0
     if number >= folds:
         hint = f"folds = {folds} has those from 0 to {folds - 1}" if folds else "folds says how many there are"
@@ -68,7 +89,7 @@ def _fold(source: Source, splitting: Splitting, rows: Tensor, spec: DataSpec, se
     kept, measured = splitting.fold(rows, folds, number, seed)
     if not len(kept) or not len(measured):
         raise fail("no-data", f"fold {number} of {folds} has no samples on one side", at=("data", "folds"))
-    return source.train.subset(kept), source.train.subset(measured)
+    return kept, measured
 
 
 def _subset(samples: Samples, rows: Tensor) -> Samples:

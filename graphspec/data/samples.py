@@ -26,8 +26,8 @@ class Samples:
 
     @property
     def streamed(self) -> bool:
-        """Whether an input stays on disk, :class:`OnDisk` in a tensor's place, because memory is too small."""
-        return any(isinstance(value, OnDisk) for value in self.inputs.values())
+        """Whether a field stays on disk, :class:`OnDisk` in a tensor's place, because memory is too small."""
+        return any(isinstance(value, OnDisk) for value in (*self.inputs.values(), *self.targets.values()))
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
@@ -50,22 +50,31 @@ class Samples:
     def stream(self, indices: Iterable[Tensor]) -> Iterator[Samples]:
         """:meth:`take` for each of `indices`; what stays on disk is read ahead."""
         wanted = list(indices)
-        values: Mapping[str, Any] = self.inputs
-        fields = {name: value.stream(wanted) for name, value in values.items() if isinstance(value, OnDisk)}
+        stored: tuple[Mapping[str, Any], ...] = (self.inputs, self.targets)
+        coming = [
+            {name: value.stream(wanted) for name, value in fields.items() if isinstance(value, OnDisk)}
+            for fields in stored
+        ]
         for index in wanted:
-            inputs = {
-                name: next(fields[name]) if name in fields else value.index_select(0, index)
-                for name, value in self.inputs.items()
-            }
-            yield Samples(inputs, {name: value.index_select(0, index) for name, value in self.targets.items()})
+            inputs, targets = (
+                {
+                    name: next(ahead[name]) if name in ahead else value.index_select(0, index)
+                    for name, value in fields.items()
+                }
+                for fields, ahead in zip(stored, coming, strict=True)
+            )
+            yield Samples(inputs, targets)
 
     def subset(self, index: Tensor) -> Samples:
         """The same as :meth:`take`, but what stays on disk is not read."""
-        inputs: dict[str, Any] = {
-            name: value.subset(index) if isinstance(value, OnDisk) else value.index_select(0, index)
-            for name, value in self.inputs.items()
-        }
-        return Samples(inputs, {name: value.index_select(0, index) for name, value in self.targets.items()})
+        inputs, targets = (
+            {
+                name: value.subset(index) if isinstance(value, OnDisk) else value.index_select(0, index)
+                for name, value in fields.items()
+            }
+            for fields in (self.inputs, self.targets)
+        )
+        return Samples(inputs, targets)
 
     def to(self, device: torch.device) -> Samples:
         """The same samples on `device`."""

@@ -9,7 +9,7 @@ from graphspec.data.augment import MIXING, augmentation
 from graphspec.data.copied import corruption, is_copied, without_targets
 from graphspec.data.sources import sources
 from graphspec.data.text.tokenizer import check_tokenizer
-from graphspec.data.transforms import SIZE_TRANSFORMS, size_transforms, value_numbers
+from graphspec.data.transforms import last_of_sizes, size_transforms, value_numbers
 from graphspec.diagnostics import Diagnostic, Path, fail, faults_in
 from graphspec.ops.components import check_arguments, choose, construct
 from graphspec.spec.base import Component
@@ -38,7 +38,7 @@ def _check_source(dataset: Component) -> None:
 
 def _transforms(components: Sequence[Component]) -> list[Callable[[], object]]:
     """Size transforms stand before all others, and are one check."""
-    offset = max((i for i, component in enumerate(components, 1) if component.type in SIZE_TRANSFORMS), default=0)
+    offset = last_of_sizes(components) + 1
     places: list[tuple[Component, Path]] = [(c, ("data", "transforms", i)) for i, c in enumerate(components)]
     return [
         lambda: size_transforms(components),

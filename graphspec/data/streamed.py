@@ -12,9 +12,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from graphspec.data.unread import unreadable
 from graphspec.data.workers import CORES, one_thread
-from graphspec.diagnostics import fail
-from graphspec.system.regular_file import open_regular
+from graphspec.system.regular_file import sha256
 
 _CPU = torch.device("cpu")
 _POOL = ThreadPoolExecutor(CORES, "decode", one_thread)  # Pillow releases the GIL while it decodes
@@ -23,10 +23,9 @@ _POOL = ThreadPoolExecutor(CORES, "decode", one_thread)  # Pillow releases the G
 def file_hash(path: str) -> bytes:
     """The sha256 of a file's content. Raises ``GraphspecError`` (``unreadable``)."""
     try:
-        with open_regular(path) as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        return bytes.fromhex(sha256(path))
     except OSError as error:
-        raise fail("unreadable", f"{path} cannot be read: {error.strerror}", at=("data", "dataset")) from error
+        raise unreadable(path, error) from error
 
 
 class OnDisk(abc.ABC):
@@ -88,9 +87,10 @@ class OnDisk(abc.ABC):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ImageFiles(OnDisk):
-    """Image files, decoded in parallel. `read` decodes one to `size` (C, H, W) uint8, or raises ``GraphspecError``.
+    """Image files, decoded in parallel. `read` decodes one to `size` (C, H, W, or H, W of a mask), or raises
+    ``GraphspecError``.
 
-    ``hashes`` are those of the files read so far, by path, of all parts together.
+    ``hashes`` are those of the files read so far, by path, of all parts together; ``floats`` says what pixels are.
     """
 
     paths: tuple[str, ...]
@@ -98,6 +98,7 @@ class ImageFiles(OnDisk):
     read: Callable[[str], Tensor]
     device: torch.device = _CPU
     hashes: dict[str, bytes] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    floats: bool = False
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -114,6 +115,9 @@ class ImageFiles(OnDisk):
 
     def fingerprint(self) -> bytes:
         return hashlib.sha256(b"".join(self.contents())).digest()
+
+    def is_floating_point(self) -> bool:
+        return self.floats
 
     def contents(self) -> Iterable[bytes]:
         """The files' hashes; each file is read once."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from graphspec.data.samples import Samples
 from graphspec.losses import LOSSES, Loss, Targets
 from graphspec.scales import UNIT
+from graphspec.sequences import PAD
 from graphspec.spec.base import Component
 
 #: What a loss of numbers compares with.
@@ -28,9 +29,18 @@ class Wanted:
 
     @property
     def ignored(self) -> frozenset[int]:
-        """The labels that a loss says it leaves out, which are no classes."""
+        """The labels that a loss says it leaves out, which are no classes, and those that pad sequences."""
         named = [loss.args.get("ignore_index") for loss in self.losses]
+        for loss in self.losses:
+            if loss.type in LOSSES and LOSSES[loss.type].targets is Targets.SEQUENCES:
+                named += [PAD, loss.args.get("blank", 0)]
         return frozenset(label for label in named if isinstance(label, int))
+
+    @property
+    def lengths(self) -> frozenset[str]:
+        """The targets that say how long sequences are, which are numbers and no classes."""
+        named = [loss.args.get(key) for loss in self.losses for key in ("input_lengths", "target_lengths")]
+        return frozenset(name for name in named if isinstance(name, str))
 
     def settled(self, samples: Samples) -> Samples:
         """`samples`, whose whole-number targets with several values a sample are labels or numbers by the losses.
@@ -40,7 +50,11 @@ class Wanted:
         """
         alone = len(samples.targets) == 1
         targets = {
-            name: self._settled(value, list(self._of(name, alone))) if _several(value) else value
+            name: value.to(torch.float32)
+            if name in self.lengths
+            else self._settled(value, list(self._of(name, alone)))
+            if _several(value)
+            else value
             for name, value in samples.targets.items()
         }
         return Samples(samples.inputs, targets)

@@ -32,6 +32,16 @@ def trained(report: TrainReport) -> Iterator[RenderableType]:
     yield Text(f"Best epoch  {report.best_epoch} of {report.epochs}, {_chosen(report)}")
     yield Text(f"Time        {seconds(report.seconds)}, {report.samples_per_second:,.0f} samples/s")
     yield Text(f"Run         {report.run}")
+    yield Text(f"Next        {_next(report)}")
+
+
+def _next(report: TrainReport) -> str:
+    """What to look at next: where it went wrong what happens inside, else where the network errs."""
+    if report.advice:
+        return f"graphspec inspect {report.run} looks at every layer: {report.advice.partition(':')[0]}"
+    if report.evaluation is not None and report.evaluation.classes:
+        return f"graphspec evaluate {report.run} shows each class and the worst errors"
+    return f"graphspec report {report.run} -o page.html shows all of it on a page"
 
 
 def folds(report: FoldsReport) -> Iterator[RenderableType]:
@@ -56,7 +66,8 @@ def with_spread(mean: float | None, std: float | None) -> str:
 def rates(report: LrReport) -> Text:
     """Where the loss fell fastest, and where the picture is."""
     tested = f"{report.rates[0]:.0e} to {report.rates[-1]:.0e}"
-    return Text(f"The loss falls fastest at lr = {report.suggestion:.1e} (tested: {tested}); drawn to {report.picture}")
+    drawn = f"; drawn to {printable(str(report.picture))}" if report.picture else ""
+    return Text(f"The loss falls fastest at lr = {report.suggestion:.1e} (tested: {tested}){drawn}")
 
 
 def overfitted(report: OverfitReport) -> Text:
@@ -72,7 +83,8 @@ def evaluated(report: EvaluateReport) -> Iterator[RenderableType]:
         yield ""
         yield _by_class(report.per_class)
     yield ""
-    yield Text(f"Pictures  {', '.join(path.name for path in report.files)}")
+    if report.files:
+        yield Text(f"Pictures  {', '.join(path.name for path in report.files)}")
     yield Text(f"Run       {report.run}")
 
 

@@ -32,9 +32,16 @@ _VIEWS = {
     "TrainReport": ("run_views", "TrainView"),
     "FoldsReport": ("run_views", "FoldsView"),
     "EvaluateReport": ("run_views", "EvaluateView"),
+    "TuneReport": ("before_views", "StudyView"),
+    "LrReport": ("before_views", "LrView"),
+    "OverfitReport": ("before_views", "OverfitView"),
+    "DataSet": ("before_views", "DataView"),
+    "Imported": ("before_views", "ImportedView"),
     "VerifyReport": ("export_views", "VerifyView"),
     "Bundle": ("export_views", "BundleView"),
+    "Inspection": ("inspection_view", "InspectionView"),
     "Comparison": ("comparison_view", "ComparisonView"),
+    "Grade": ("grade_view", "GradeView"),
 }
 
 

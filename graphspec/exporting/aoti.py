@@ -11,7 +11,6 @@ import contextlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from graphspec.diagnostics import fail
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, zero_tensors
 from graphspec.exporting.capture import Capture, first_line
 from graphspec.system.quiet import quiet
+from graphspec.system.scratch import ScratchFolder
 from graphspec.system.torch_private import archive_reader, archive_writer, replaced, sizes_of_one
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def write_aoti(capture: Capture, path: Path, extra: Mapping[str, str]) -> None:
     if shutil.which(compiler) is None:
         hint = 'install one (Debian: apt-get install g++), or use "pt2" instead'
         raise fail("not-exportable", f'the format "aoti" needs a C++ compiler: there is no "{compiler}"', _AT, hint)
-    with tempfile.TemporaryDirectory() as folder:
+    with ScratchFolder() as folder:
         package = Path(folder) / "package.pt2"
         try:
             _compile(capture, package, Path(folder), extra)

@@ -15,6 +15,7 @@ from torch.export import Dim, ExportedProgram, export
 
 from graphspec.compiler import Network
 from graphspec.diagnostics import GraphspecError, fail
+from graphspec.exporting.costly import is_costly
 from graphspec.exporting.guards import loosen, proven, span_of, suspect
 from graphspec.exporting.layer_map import failing_layer
 from graphspec.exporting.open_shapes import OpenSizes, open_sequences
@@ -74,15 +75,15 @@ def eval_network(network: Network) -> Network:
     return network.with_module(eval_copy(network.module), network.weights)
 
 
-def capture(network: Network) -> Capture:
-    """Capture a copy of the network's module, with its dynamic dims.
+def capture(network: Network, sampler: Sampler | None = None) -> Capture:
+    """Capture a copy of the network's module, with its dynamic dims; `sampler` is the network's, where it is known.
 
     Raises:
         GraphspecError: ``not-exportable``, with the layer and its line, where torch cannot capture the module or
             freezes a dim that the spec leaves open.
     """
     own = eval_network(network)
-    sampler = Sampler.of(own)
+    sampler = sampler or Sampler.of(own)
     program, proven = _widest(own, sampler)
     return Capture(own, sampler, _without_paths(program), _symbols(program, own.shaped), proven)
 
@@ -94,7 +95,7 @@ def _widest(network: Network, sampler: Sampler) -> tuple[ExportedProgram, bool]:
     convolution, which one oblivious to ones accepts. Most networks need one trace.
     """
     module, shaped = network.module, network.shaped
-    trials = [sampler.draw(sizes) for sizes in _alone(shaped, sampler, SMALL)]
+    trials = [sizes for sizes in _alone(shaped, sampler, SMALL) if sizes != sampler.sizes]
     found: list[tuple[bool, ExportedProgram]] = []
     problem: Exception | None = None
     for oblivious in (False, True):
@@ -108,7 +109,7 @@ def _widest(network: Network, sampler: Sampler) -> tuple[ExportedProgram, bool]:
             problem = problem or error
             continue
         certain = proven(program, shaped, oblivious, at)
-        if certain and not _refusals(program, module, trials):
+        if certain and not _refusals(program, module, _unproven(trials, shaped, sampler)):
             return program, True
         found.append((oblivious, program))
     if not found:
@@ -118,8 +119,15 @@ def _widest(network: Network, sampler: Sampler) -> tuple[ExportedProgram, bool]:
     many = [inputs for inputs in _many_sizes(shaped, sampler) if accepts(module, inputs)] if guarded else []
     for program in guarded:
         loosen(program, network, many)
-    programs = [(_refusals(program, module, trials), oblivious, program) for oblivious, program in found]
+    tried = list(map(sampler.draw, trials))
+    programs = [(_refusals(program, module, tried), oblivious, program) for oblivious, program in found]
     return min(programs, key=lambda entry: entry[:2])[2], False
+
+
+def _unproven(trials: Sequence[Mapping[str, int]], shaped: ShapedGraph, sampler: Sampler) -> list[dict[str, Tensor]]:
+    """Inputs of the sizes that a proven program is tried at: of a costly network those that the proof leaves out."""
+    costly = is_costly(shaped, sampler.sizes)
+    return [sampler.draw(sizes) for sizes in trials if not costly or 1 in sizes.values()]
 
 
 def _refusals(program: ExportedProgram, module: nn.Module, trials: Sequence[Mapping[str, Tensor]]) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from graphspec.compiler import Network
+from graphspec.module.names import within
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer
 
 _CALL = re.compile(r"@(\d+)$")
@@ -49,11 +50,6 @@ def failing_layer(network: Network, run: Callable[[], Any]) -> tuple[ShapedLayer
         for handle in handles:
             handle.remove()
     return None, None
-
-
-def within(name: str, module: str) -> bool:
-    """Whether submodule `name` is `module` or inside it."""
-    return name == module or name.startswith(f"{module}.")
 
 
 def _layer(stack: Mapping[str, tuple[str, object]], calls: Mapping[str, list[str]]) -> str | None:

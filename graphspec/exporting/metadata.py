@@ -15,7 +15,7 @@ from graphspec.data.learned import Learned
 from graphspec.data.place import DataPlace
 from graphspec.diagnostics import fail
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.preprocessing import Preprocessing
+from graphspec.exporting.preprocessing import Preprocessing, Raw, RawInput
 from graphspec.shapes.shaped import ShapedGraph
 
 #: How many real samples are kept.
@@ -29,17 +29,18 @@ class Metadata:
     ``labels`` are the class names in the order of the output's classes, ``transforms`` those of ``[data]`` with their
     numbers, ``stored`` the dtypes of raw samples by input name, ``sample`` a real batch by input name as the network
     takes it, ``raw`` one as ``preprocessing`` takes it, ``unscaled`` one as the data hold it, brought to size;
-    ``learned`` is what was learned from the data.
+    ``learned`` is what was learned from the data; ``provenance`` is what the run says of itself.
     """
 
     labels: Sequence[str] | None = None
     transforms: Sequence[Mapping[str, Any]] | None = None
     sample: Mapping[str, Tensor] | None = None
     preprocessing: Preprocessing | None = None
-    raw: Tensor | None = None
+    raw: Raw | None = None
     stored: Mapping[str, str] | None = None
     unscaled: Mapping[str, Tensor] | None = None
     learned: Learned | None = None
+    provenance: Mapping[str, Any] | None = None
 
 
 def metadata_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, place: DataPlace = DataPlace()) -> Metadata:
@@ -62,9 +63,11 @@ def metadata_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, place: DataP
     )
     if not pipeline:
         return metadata
-    preprocessing = Preprocessing.of(shaped, data, place)
-    (raw,) = unscaled.values()
-    return dataclasses.replace(metadata, preprocessing=preprocessing, raw=_raw(raw, preprocessing))
+    before = Preprocessing.of(shaped, data, place)
+    if before.cells is not None:
+        return dataclasses.replace(metadata, preprocessing=before, raw=data.first_rows)
+    raw = {name: _raw(unscaled[name], each) for name, each in before.inputs.items()}
+    return dataclasses.replace(metadata, preprocessing=before, raw=raw)
 
 
 def _check_classes(shaped: ShapedGraph, data: DataSet) -> None:
@@ -77,17 +80,16 @@ def _check_classes(shaped: ShapedGraph, data: DataSet) -> None:
     raise fail("class-count", message, at=("outputs",), hint=f"an output of N × {after.classes} fits")
 
 
-def _raw(stored: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """Stored samples as raw ones. Stored images have their final size; where that was open, another stands for it,
-    but not where it is one of several, as a multiple is.
+def _raw(stored: Tensor, preprocessing: RawInput) -> Tensor:
+    """Stored samples as raw ones. Stored images have their final size; a side that was open has another for it, but not
+    where it is one of several, as a multiple is.
     """
     if stored.ndim != 4:
         return stored
-    named = [size for size in preprocessing.sizes if not isinstance(size, int)]
-    if named and all(size.isidentifier() for size in named):
-        height, width = (int(size) for size in stored.shape[2:])
-        rows, columns = (torch.arange(size + size // 3) * size // (size + size // 3) for size in (height, width))
-        stored = stored[:, :, rows][:, :, :, columns]
+    for dim, side in enumerate(preprocessing.sizes, 2):
+        if isinstance(side, str) and side.isidentifier():
+            size, longer = stored.shape[dim], stored.shape[dim] + stored.shape[dim] // 3
+            stored = stored.index_select(dim, torch.arange(longer) * size // longer)
     channels = preprocessing.channels
     if isinstance(channels, int) and channels != stored.shape[1]:
         stored = stored[:, :1].expand(-1, channels, -1, -1)

@@ -13,8 +13,9 @@ from torch import Tensor
 from graphspec.exporting.bundle.manifest import signature
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.exporting.tape import Taped
-from graphspec.losses import Probability, Reading
-from graphspec.shapes.producer import producers
+from graphspec.output_reading import Reading
+from graphspec.probability import Probability
+from graphspec.shapes.producer import reading_of
 from graphspec.shapes.shaped import ShapedGraph
 
 if TYPE_CHECKING:
@@ -40,13 +41,10 @@ class Postprocessing:
         `labels` are the class names, None for regression.
         """
         (kind, *others) = shaped.output_types.values()
-        outputs, train = tuple(signature(shaped)["outputs"]), shaped.spec.train
-        name = next(iter(shaped.outputs))
-        loss = train.loss_of(name) if train else None
-        if others or loss is None or len(kind.shape) < 2:
+        outputs = tuple(signature(shaped)["outputs"])
+        reading = reading_of(shaped, next(iter(shaped.outputs)), None if labels is None else len(labels))
+        if others or reading is None or len(kind.shape) < 2:
             return cls(outputs)
-        classes = None if labels is None else len(labels)
-        reading = Reading.of(loss.type, loss.args, classes, producers(shaped).get(name))
         return cls(outputs, reading, kind.shape[1] if isinstance(kind.shape[1], int) else None)
 
     @property
@@ -69,6 +67,8 @@ class Postprocessing:
         if self.reading is None or self.classes is None:
             return None
         found: dict[str, Any] = {"output": self.outputs[0]["name"]}
+        if self.reading.blank is not None:
+            return found | {"rule": "greatest", "blank": self.reading.blank}
         if not self.two_sided:
             return found | {"rule": "least" if self.reading.lowest else "greatest"}
         return found | {"rule": "below" if self.reading.lowest else "above", "threshold": self.reading.threshold}

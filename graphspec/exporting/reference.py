@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,8 +16,10 @@ from torch.overrides import TorchFunctionMode
 
 from graphspec.compiler import Network
 from graphspec.exporting.capture import eval_copy
+from graphspec.exporting.convolution import convolution
 from graphspec.exporting.machine_epsilon import outputs_of, units_of
-from graphspec.exporting.tolerance import FLOAT32, error
+from graphspec.exporting.sampler import Sampler
+from graphspec.exporting.tolerance import FLOAT32, allowed_error, error
 from graphspec.shapes.shaped import ShapedGraph
 
 Arrays = dict[str, NDArray[Any]]
@@ -37,6 +40,10 @@ class ReferenceOutputs:
         """The unit of output `name`; see ``machine_epsilon``."""
         return self.units.get(name, FLOAT32)
 
+    def allowed(self, name: str) -> float:
+        """How far another computation of output `name` may lie from ``double``, by the module's own error."""
+        return allowed_error(self.double[name], noise(self, name), self.unit(name))
+
 
 class Reference:
     """A network's module in both precisions, on the CPU in eval mode.
@@ -51,11 +58,31 @@ class Reference:
         self.output_names = list(network.shaped.outputs)
         self.units = units_of(self.network)
         self.output_units = outputs_of(network.shaped, self.units)
+        self.layers: Any = None
+        """What was noted of the layers on one input; see ``verifying.blame.layer_values``."""
+        self._kept: list[tuple[dict[str, Tensor], ReferenceOutputs]] = []
 
     @property
     def shaped(self) -> ShapedGraph:
         """The network's graph."""
         return self.network.shaped
+
+    @functools.cached_property
+    def sampler(self) -> Sampler:
+        """Draws inputs of the network."""
+        return Sampler.of(self.network)
+
+    def keep(self, inputs: Mapping[str, Tensor], outputs: ReferenceOutputs | None = None) -> ReferenceOutputs:
+        """What both modules give for `inputs`, which :meth:`kept` tells from now on; `outputs` where it is known."""
+        self._kept.append((dict(inputs), outputs := outputs or self(inputs)))
+        return outputs
+
+    def kept(self, inputs: Mapping[str, Tensor]) -> ReferenceOutputs | None:
+        """The outputs for such `inputs`, if they were kept."""
+        for known, outputs in self._kept:
+            if all(torch.equal(value, known[name]) for name, value in inputs.items()):
+                return outputs
+        return None
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> ReferenceOutputs:
         """Run both modules on `inputs`."""
@@ -110,9 +137,24 @@ class _Promoted(TorchFunctionMode):
         call: Callable[..., Any] = Tensor.double if func is Tensor.float else func
         args = tuple(torch.float64 if arg is torch.float32 else arg for arg in args)
         named = {key: torch.float64 if arg is torch.float32 else arg for key, arg in (kwargs or {}).items()}
-        return call(*args, **named)
+        return convolution(call, args, named) if func is torch.conv2d else call(*args, **named)
 
 
 def noise(outputs: ReferenceOutputs, name: str) -> float:
     """The module's own error at output `name`: max|float32 − float64|."""
     return error(outputs.single[name], np.asarray(outputs.double[name]))
+
+
+def first_rows(whole: ReferenceOutputs, single: Arrays) -> Arrays | None:
+    """The first rows of `whole` in float64, where they are the float64 outputs for the first rows of its inputs.
+
+    They are if `single`, the float32 module's own outputs for those rows alone, passes for them: the module then treats
+    each sample by itself. None where it does not.
+    """
+    rows = {name: value[: len(single[name])] for name, value in whole.double.items()}
+    for name, value in rows.items():
+        floating = np.issubdtype(value.dtype, np.floating)
+        allowed = allowed_error(value, noise(whole, name), whole.unit(name)) if floating else 0.0
+        if value.shape != single[name].shape or error(single[name], value) > allowed:
+            return None
+    return rows

@@ -64,6 +64,10 @@ class Sampler:
         generator = torch.Generator().manual_seed(seed)
         return {name: self._tensor(name, sizes or self.sizes, scale, generator) for name in self.inputs}
 
+    def least(self, name: str) -> int:
+        """The least id of the integer input `name`."""
+        return int(name in self.divisors)
+
     def _tensor(self, name: str, sizes: Mapping[str, int], scale: float, generator: torch.Generator) -> Tensor:
         kind = self.inputs[name]
         shape = [size_of(dim, sizes) for dim in kind.shape]
@@ -71,7 +75,7 @@ class Sampler:
             return (torch.randn(shape, generator=generator) * scale).to(kind.dtype)
         high = 2 if kind.dtype == torch.bool else self.limits.get(name, 1)
         ids = torch.randint(high, shape, generator=generator) if scale else torch.zeros(shape, dtype=torch.int64)
-        return (ids.clamp(min=1) if name in self.divisors else ids).to(kind.dtype)
+        return ids.clamp(min=self.least(name)).to(kind.dtype)
 
 
 def _dividing(

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     Operand = ir.Value | NDArray[Any] | np.generic | None
 
 
+#: The domain of LabelEncoder, and the version of its operators that is written.
+ML, ML_VERSION = "ai.onnx.ml", 4
+
+
 class Taped:
     """:class:`graphspec.data.transforms.Operators` on a tape; the names of its nodes start with `prefix`."""
 
@@ -26,6 +30,14 @@ class Taped:
         """Write one node of ONNX's default domain and give its first output."""
         name = f"{self.prefix}/{op_type}_{len(self.tape.nodes)}"
         value = self.tape.op(op_type, list(map(self._value, inputs)), attributes, name=name)
+        value.name = name
+        return value
+
+    def ml(self, op_type: str, *inputs: Operand, **attributes: Any) -> ir.Value:
+        """The same of a node of ONNX's domain for what is learned without networks."""
+        name = f"{self.prefix}/{op_type}_{len(self.tape.nodes)}"
+        values = list(map(self._value, inputs))
+        value = self.tape.op(op_type, values, attributes, domain=ML, version=ML_VERSION, name=name)
         value.name = name
         return value
 

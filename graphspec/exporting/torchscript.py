@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import nn
 
-from graphspec.diagnostics import GraphspecError, fail, warn
+from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape, zero_tensors
 from graphspec.exporting.capture import Capture, first_line
 from graphspec.exporting.script_forms import scriptable
@@ -39,7 +39,6 @@ _CPP = {
 
 def write(order: Order, path: Path) -> None:
     """Write ``model.pt``."""
-    warn("deprecated", "torch has deprecated TorchScript since 2.11", at=("export", "formats"), hint='"pt2" follows it')
     write_torchscript(order.capture, path, order.properties)
 
 
@@ -74,7 +73,7 @@ def write_torchscript(capture: Capture, path: Path, extra_files: Mapping[str, st
 
 
 def _script(module: nn.Module) -> torch.jit.ScriptModule:
-    with quiet():  # said once by the caller
+    with quiet():  # the README says it
         return cast(torch.jit.ScriptModule, torch.jit.script(module))
 
 
@@ -116,7 +115,7 @@ def _without_debug(archive: io.BytesIO) -> bytes:
 
 
 def _python(signature: Signature, sizes: Sizes) -> Iterator[str]:
-    yield "## Python, TorchScript\n"
+    yield "## Python, TorchScript\n\ntorch has deprecated TorchScript since 2.11; `pt2` follows it.\n"
     lines = [
         "import torch",
         "",

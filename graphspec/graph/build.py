@@ -19,7 +19,7 @@ from graphspec.spec.limits import most_layers
 from graphspec.spec.model import NetworkSpec
 
 #: A size in an expression: of a value, or of one of several that a layer gives.
-_SIZE = re.compile(r"([A-Za-z_]\w*)(?:\.(\w+))?\.shape\b")
+_SIZE = re.compile(r"\b([A-Za-z_]\w*)(?:\.(\w+))?\.shape\b")
 
 
 def build(spec: NetworkSpec) -> LayerGraph:
@@ -38,7 +38,8 @@ def build(spec: NetworkSpec) -> LayerGraph:
     nodes = with_stages_read(nodes, outputs)
     graph = _graph(spec, nodes, outputs)
     order = _order(graph, nodes)
-    read = [(name, reader) for reader, node in nodes.items() for name in _sizes_read(node, expansion.aliases)]
+    sizes = _Sizes()
+    read = [(name, reader) for reader, node in nodes.items() for name in _sizes_read(node, expansion.aliases, sizes)]
     read += [(name, tied) for tied, node in nodes.items() for name in _owners(node, nodes)]
     place = {name: n for n, name in enumerate(order)}
     if any(place.get(name, -1) > place[reader] for name, reader in read):
@@ -109,14 +110,28 @@ def _order(graph: nx.MultiDiGraph, nodes: Mapping[str, Layer | Choice]) -> list[
     return [name for name in order if name in nodes]
 
 
-def _sizes_read(node: Layer | Choice, aliases: Mapping[str, Mapping[str, Ref]]) -> Iterator[str]:
+class _Sizes:
+    """The sizes that values name in their expressions, looked for once in a value that copies of a line share."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[Any, list[tuple[str, str]]]] = {}
+
+    def of(self, value: Any) -> list[tuple[str, str]]:
+        """The names, each with that of one of its values or ``""``."""
+        if id(value) not in self._found:
+            texts = [text for text in _strings(value) if ".shape" in text]
+            self._found[id(value)] = value, [match for text in texts for match in _SIZE.findall(text)]
+        return self._found[id(value)][1]
+
+
+def _sizes_read(node: Layer | Choice, aliases: Mapping[str, Mapping[str, Ref]], sizes: _Sizes) -> Iterator[str]:
     """The nodes whose sizes the expressions of `node` read."""
     gates = [*node.gates, *([node.gate] if isinstance(node, Choice) else [])]
     texts = [(gate.condition, gate.scope) for gate in gates]
     if isinstance(node, Layer):
         texts += [(value, node.scope) for value in node.arguments.values()]
     for value, scope in texts:
-        for local, selector in (match for text in _strings(value) for match in _SIZE.findall(text)):
+        for local, selector in sizes.of(value):
             frame: Any = scope
             while frame is not None and local not in getattr(frame, "values", {}):
                 frame = frame.outer

@@ -8,6 +8,8 @@ from typing import Any
 from graphspec.diagnostics import Code, Diagnostic, GraphspecError, Path, quoted, suggest
 from graphspec.graph.instance import Instance
 from graphspec.graph.layers import Frame, Gate, Ref, Sources
+from graphspec.graph.python_call import spec_of
+from graphspec.losses import LOSSES, UNNAMED
 from graphspec.ops import Op, UnknownOp, lookup, similar
 from graphspec.ops.backbones import backbones
 from graphspec.spec.expressions import ExpressionError, NeedsShape
@@ -15,7 +17,7 @@ from graphspec.spec.model import BlockSpec, LayerSpec, NetworkSpec
 from graphspec.spec.scope import Bindings
 
 #: Values that layers take, on average, where there are as many layers as can be.
-WIRES_PER_LAYER = 40
+WIRES_PER_LAYER = 5
 
 
 class Reader:
@@ -143,8 +145,10 @@ class Reader:
             op = lookup(kind)
         except UnknownOp:
             absent = kind.startswith("timm.") and not backbones("timm.")
+            python = spec_of(kind)
             hint = suggest(kind, [*similar(kind), *self._blocks]) or "`graphspec ops` lists them"
-            hint = "pip install 'graphspec[timm]'" if absent else hint
+            hint = f"write {python}" if python else hint
+            hint = "pip install 'graphspec[timm]'" if absent else _for_loss(kind) or hint
             self.fault("unknown-layer", f"no layer type {quoted(kind)}", (*instance.at, "type"), hint)
             return None
         if not op.scalar or arguments.get(op.scalar[0]) is None:
@@ -160,6 +164,13 @@ class Reader:
         if self._wires > self._most_wires:
             message = f"layers take more than {self._most_wires:,} values"
             raise GraphspecError([*self.faults, Diagnostic("too-large", message, at)])
+
+
+def _for_loss(kind: str) -> str:
+    """What to do with a loss that is named as a layer; empty where `kind` is none."""
+    if kind in UNNAMED:
+        return UNNAMED[kind][1]
+    return f'a loss stands in [train]: loss = "{kind}"' if kind in LOSSES else ""
 
 
 def _listed(value: Any) -> tuple[str, ...]:

@@ -33,6 +33,30 @@ def skeleton(block: Block) -> Any:
     return tuple(block.inputs), tuple(block.outputs.items()), rows
 
 
+def skeleton_but_counts(block: Block) -> Any:
+    """:func:`skeleton` of a block in which layers are repeated, whatever their number; None where that cannot be.
+
+    What differs between their copies may be the first against the others alone, and what follows takes the last.
+    """
+    if not any(item.repeat for item in block.items):
+        return None
+    rows, before = [], None
+    for item in block.items:
+        copy = Item(**vars(item))
+        copy.source = "the one before" if before and item.source == before else item.source
+        if item.repeat:
+            if any(isinstance(value, Each) and len({*map(repr, value[1:])}) > 1 for value in item.args.values()):
+                return None
+            copy.args = {name: value[0] if isinstance(value, Each) else value for name, value in item.args.items()}
+            copy.repeat = 1
+        rows.append(_row(copy, block))
+        before = item.last
+    outputs = [(name, "the last" if ref == before else ref) for name, ref in block.outputs.items()]
+    if len(outputs) == 1:  # it is called as the last copy is
+        outputs = [("", outputs[0][1])]
+    return tuple(block.inputs), tuple(outputs), tuple(rows)
+
+
 def _row(item: Item, block: Block) -> Any:
     kind = id(item.type) if isinstance(item.type, Block) else "*" if _is_plain(item) else item.type
     source = sorted(item.source) if _is_sum(item) else item.source
@@ -110,10 +134,10 @@ def _aligned(small: Block, large: Block, order: Mapping[str, Any]) -> Lacking | 
         if rest and _row(_named(rest[0], item, found.names), small) == _row(_passing(item, passed), large):
             found.names[rest.pop(0).name] = item.name
             continue
-        if item.keep:
+        first = _first_source(order.get(item.name, item.source))
+        if item.keep or (isinstance(item.type, Block) and first is None):  # nothing that it could hand on
             return None
         found.items.append(item)
-        first = _first_source(order.get(item.name, item.source))
         if first is not None:
             passed[item.name] = passed.get(first, first)
     outputs = [passed.get(ref, ref) for ref in large.outputs.values()]

@@ -24,6 +24,7 @@ _NOTHING: dict[str, tuple[Any, ...]] = {
     "memory_format": (torch.preserve_format, torch.contiguous_format, torch.channels_last), "copy": (False,),
     "non_blocking": (False,), "requires_grad": (False,), "layout": (torch.strided,), "pin_memory": (False,),
     "inplace": (True, False), "size_average": (None,), "_stacklevel": (3, 5), "use_input_stats": (True, False),
+    "compute_mode": ("use_mm_for_euclid_dist_if_necessary",),
 }  # fmt: skip
 _SCALARS = frozenset("kernel_size stride padding dilation output_size output_padding upscale_factor".split())
 

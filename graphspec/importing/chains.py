@@ -8,9 +8,12 @@ from typing import Any
 
 from graphspec.importing.copies import Each, of_copies
 from graphspec.importing.items import CONTAINERS, Block, Item
+from graphspec.importing.progression import Progression
 
-#: The copies of a chain may differ in so many arguments: two copies in fewer.
-_MOST_DIFFERENT, _MOST_IN_TWO = 3, 2
+#: The copies of a chain may differ in so many arguments: two copies in fewer numbers.
+_MOST_DIFFERENT, _MOST_IN_TWO = 3, 1
+#: How hard a difference between copies is to read.
+_WEIGHTS = {"one": 0, "first": 1, "grows": 1, "every other": 2}
 #: A list of so many characters is no value to be chosen by copy.
 _LONG = 100
 
@@ -86,7 +89,10 @@ def _may_differ(items: Sequence[Item]) -> bool:
         return False
     if len(items) > 2 and patterns.count("any") > 1:
         return False
-    return len(patterns) - patterns.count("one") <= (_MOST_DIFFERENT if len(items) > 2 else _MOST_IN_TWO)
+    if len(items) > 2:
+        return len(patterns) - patterns.count("one") <= _MOST_DIFFERENT
+    different = [_values(items, name) for name, pattern in zip(names, patterns, strict=True) if pattern != "one"]
+    return sum(not isinstance(values[0], bool) for values in different) <= _MOST_IN_TWO  # "i > 0" reads well
 
 
 def _is_long(items: Sequence[Item], name: str) -> bool:
@@ -98,7 +104,8 @@ def _values(items: Sequence[Item], name: str) -> list[Any]:
     values = [each.args[name] for each in items]
     for number in range(len(items) - 2, -1, -1):
         if name in items[number].free:
-            values[number] = values[number + 1]
+            later = Progression.of(values[number + 1 :])
+            values[number] = later.at(-1) if later and later.start else values[number + 1]
     return values
 
 
@@ -113,55 +120,73 @@ def _pattern(values: Sequence[Any]) -> str:
         return "first"
     if all(repr(value) == repr(values[n % 2]) for n, value in enumerate(values)):
         return "every other"
-    return "any"
+    return "grows" if len(values) > 2 and Progression.of(values) else "any"
 
 
 def chain(block: Block) -> None:
-    """Siblings with numbers in their names that are a chain of one block become one line with ``${i}`` in its name."""
+    """Siblings with numbers in their names that are chains of one block become lines with ``${i}`` in their names."""
     items: list[Item] = []
     rest = list(block.items)
     while rest:
-        run = _run(rest)
-        if len(run) < 2:
-            items.append(rest.pop(0))
-            continue
-        first = run[0]
-        prefix, number = _numbered(first.name)
-        name = f"{prefix}${{i + {number}}}" if number else f"{prefix}${{i}}"
-        args = {key: of_copies(_values(run, key)) for key in first.args}
-        merged = Item(
-            name,
-            first.type,
-            first.source,
-            args,
-            repeat=len(run),
-            path=first.path,
-            keep=first.keep,
-            freeze=first.freeze,
-            tie=first.tie,
-        )
-        items.append(merged)
-        del rest[: len(run)]
+        siblings = _siblings(rest)
+        items += [part[0] if len(part) == 1 else _repeated(part) for part in _parts(siblings)]
+        del rest[: len(siblings)]
     block.items = items
 
 
-def _run(items: Sequence[Item]) -> list[Item]:
-    """The longest chain of numbered siblings that `items` begin with."""
+def _siblings(items: Sequence[Item]) -> Sequence[Item]:
+    """The first of `items`, and those after it whose names count on from its."""
     prefix, number = _numbered(items[0].name)
-    if number is None:
-        return []
     most = 1
-    while most < len(items) and _numbered(items[most].name) == (prefix, number + most):
+    while number is not None and most < len(items) and _numbered(items[most].name) == (prefix, number + most):
         most += 1
-    for length in range(most, 1, -1):
-        run = list(items[:length])
-        if not isinstance(run[0].type, Block) or not _is_chain(run, None):
-            continue
-        patterns = [_pattern(_values(run, name)) for name in run[0].args]
-        alike = length > 2 or len(patterns) - patterns.count("one") <= 1
-        if alike and "any" not in patterns:  # two beside others are a chain in every instance, or in none
-            return run
-    return []
+    return items[:most]
+
+
+def _parts(items: Sequence[Item]) -> list[Sequence[Item]]:
+    """`items` as chains and single ones: as few as can be, of those that with the fewest differences."""
+    best: list[tuple[tuple[int, int], list[Sequence[Item]]]] = [((0, 0), [])]
+    for end in range(1, len(items) + 1):
+        found = []
+        for start in range(end - 1, -1, -1):
+            run = items[start:end]
+            weight = _weight(run)
+            if weight is not None:
+                (lines, sum_of), parts = best[start]
+                found.append(((lines + 1, sum_of + weight), [*parts, run]))
+            elif not isinstance(run[0].type, Block) or run[0].type is not run[-1].type:
+                break
+        best.append(min(found, key=lambda one: one[0]))
+    return best[-1][1]
+
+
+def _weight(run: Sequence[Item]) -> int | None:
+    """How much the copies of a chain differ; None where `run` is no chain."""
+    if len(run) == 1:
+        return 0
+    if not isinstance(run[0].type, Block) or not _is_chain(run, None):
+        return None
+    patterns = [_pattern(_values(run, name)) for name in run[0].args]
+    alike = len(run) > 2 or len(patterns) - patterns.count("one") <= 1
+    # two beside others are a chain in every instance, or in none
+    return sum(_WEIGHTS[pattern] for pattern in patterns) if alike and "any" not in patterns else None
+
+
+def _repeated(run: Sequence[Item]) -> Item:
+    """A chain as one line."""
+    first = run[0]
+    prefix, number = _numbered(first.name)
+    return Item(
+        f"{prefix}${{i + {number}}}" if number else f"{prefix}${{i}}",
+        first.type,
+        first.source,
+        {key: of_copies(_values(run, key)) for key in first.args},
+        repeat=len(run),
+        path=first.path,
+        keep=first.keep,
+        freeze=first.freeze,
+        tie=first.tie,
+    )
 
 
 def _numbered(name: str) -> tuple[str, int | None]:

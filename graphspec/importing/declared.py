@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphspec.importing.forward_pass import MOST_NUMBERS, NotRecorded
+from graphspec.importing.forward_pass import NotRecorded
+from graphspec.importing.tables import MOST_NUMBERS
 
 
 def tensor_arguments(model: nn.Module, name: str, kind: str) -> dict[str, Any]:

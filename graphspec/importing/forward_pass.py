@@ -115,34 +115,6 @@ def _all_in(structure: Any, kind: type[_Kind]) -> Iterator[_Kind]:
         yield from _all_in((structure.start, structure.stop, structure.step), kind)
 
 
-#: So many numbers of a constant are written into a spec; of one that the network computes, fewer.
-MOST_NUMBERS, MOST_COMPUTED = 50_000, 4_096
-#: Among so many numbers rows that are different are looked for.
-MOST_SEARCHED = 1 << 20
-
-
-def can_be_written(data: Tensor | None, most: int = MOST_COMPUTED) -> bool:
-    """Whether a spec rather holds these numbers than computes them: they, or their rows, are few and finite."""
-    if data is None or data.numel() > MOST_SEARCHED or not bool(torch.isfinite(data).all()):
-        return False
-    return data.numel() <= most or different_rows(data, most) is not None
-
-
-def different_rows(data: Tensor, most: int) -> list[tuple[Tensor, str]] | None:
-    """The rows of a tensor that are different, and which of them stands where, if both are at most so many numbers.
-
-    A row is what follows the first dims, as many of them as make it shortest.
-    """
-    found: list[tuple[Tensor, str]] | None = None
-    least = most
-    for dim in range(1, data.dim()):
-        rows, places = data.flatten(0, dim - 1).flatten(1).unique(dim=0, return_inverse=True)
-        if rows.numel() + places.numel() <= least:
-            least = rows.numel() + places.numel()
-            found = [(rows, "rows"), (places, "places")]
-    return found
-
-
 def indexed_tensors(result: Any, index: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Tensor]]:
     """Every tensor in a result, with the path of indices that leads to it."""
     if isinstance(result, Tensor):

@@ -42,7 +42,17 @@ hardswish | Hardswish    | input [inplace]
 hardsigmoid | Hardsigmoid  | input [inplace]
 mish | Mish         | input [inplace]
 softplus | Softplus     | input beta threshold
-logsigmoid | LogSigmoid   | input
+logsigmoid log_sigmoid | LogSigmoid   | input
+hardshrink | Hardshrink | input lambd
+softshrink | Softshrink | input lambd
+tanhshrink | Tanhshrink | input
+threshold | Threshold | input threshold value [inplace]
+softmin | Softmin | input dim [_stacklevel] dtype
+pairwise_distance | PairwiseDistance | x1 x2 p eps keepdim
+lp_pool1d | LPPool1d | input norm_type kernel_size stride ceil_mode
+lp_pool2d | LPPool2d | input norm_type kernel_size stride ceil_mode
+lp_pool3d | LPPool3d | input norm_type kernel_size stride ceil_mode
+feature_alpha_dropout | FeatureAlphaDropout | input p [training] [inplace]
 softsign | Softsign     | input
 glu | GLU          | input dim
 dropout | Dropout      | input p [training] [inplace]
@@ -59,24 +69,29 @@ adaptive_max_pool3d | AdaptiveMaxPool3d | input output_size return_indices
 avg_pool1d | AvgPool1d    | input kernel_size stride padding ceil_mode count_include_pad
 avg_pool2d | AvgPool2d | input kernel_size stride padding ceil_mode count_include_pad divisor_override
 avg_pool3d | AvgPool3d | input kernel_size stride padding ceil_mode count_include_pad divisor_override
-max_pool1d | MaxPool1d    | input kernel_size stride padding dilation ceil_mode return_indices
-max_pool2d | MaxPool2d    | input kernel_size stride padding dilation ceil_mode return_indices
-max_pool3d | MaxPool3d    | input kernel_size stride padding dilation ceil_mode return_indices
+max_pool1d max_pool1d_with_indices | MaxPool1d    | input kernel_size stride padding dilation ceil_mode return_indices
+max_pool2d max_pool2d_with_indices | MaxPool2d    | input kernel_size stride padding dilation ceil_mode return_indices
+max_pool3d max_pool3d_with_indices | MaxPool3d    | input kernel_size stride padding dilation ceil_mode return_indices
 pixel_shuffle | PixelShuffle | input upscale_factor
 pixel_unshuffle | PixelUnshuffle | input downscale_factor
 channel_shuffle | ChannelShuffle | input groups
 local_response_norm | LocalResponseNorm | input size alpha beta k
 fold | Fold         | input output_size kernel_size dilation padding stride
+nan_to_num | | input nan posinf neginf
+logit special_logit | logit | input eps
+sinc special_sinc | sinc | input
+xlogy special_xlogy | xlogy | input other
+hypot | | input other
 cosine_similarity | CosineSimilarity | x1 x2 dim eps
 stochastic_depth | StochasticDepth | input p mode [training]
-expand | | input *size
+expand broadcast_to | expand | input *size
 floordiv floor_divide ifloordiv | floor_divide | input other
 mod remainder imod | remainder | input other
 and bitwise_and iand | bitwise_and | input other
 or bitwise_or ior | bitwise_or | input other
 xor bitwise_xor ixor | bitwise_xor | input other
 pow ipow | pow | input exponent
-matmul imatmul | matmul | input other
+matmul imatmul mv dot vdot | matmul | input other
 maximum fmax | maximum | input other
 minimum fmin | minimum | input other
 chunk | | input chunks dim

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphspec.system.durable import write_atomically
+from graphspec.system.shown import Shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
     from graphspec.compiler import Network
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Imported:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Imported(Shown):
     """A network written as a spec. ``text`` is TOML, without its weights' file; ``weights`` the state_dict.
 
     ``sizes`` are the batch sizes at which its outputs were equal to the source's, in evaluation and in training;
     ``proof`` says in words what else was compared;
+    ``scattered`` are the lines that it had before scopes that are alike were written as one block;
     ``unmerged`` says why scopes that are alike were not written as one block, where they were not.
     """
 
@@ -30,6 +32,7 @@ class Imported:
     sizes: tuple[int, ...]
     name: str = "model"
     unmerged: str = ""
+    scattered: int = 0
     proof: str = ""
 
     @property

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from graphspec.importing.bodies import Body, Line, Out
-from graphspec.importing.sizes import sized_by
+from graphspec.importing.sizes import sizes_in
 
 
 def move_inward(body: Body, outputs: Iterable[Out]) -> None:
@@ -52,7 +52,7 @@ def _between(body: Body, scope: Body, users: Mapping[Line, Sequence[Line | None]
 
 def _is_function(line: Line) -> bool:
     """Whether no state_dict knows the line, and it sees no size of a value that may be elsewhere."""
-    return not (line.fixed or line.path or line.reuse or line.type == "input") and not any(sized_by(line.args))
+    return not (line.fixed or line.path or line.reuse or line.type == "input") and not any(sizes_in(line.args))
 
 
 def _sources(line: Line) -> list[Line]:

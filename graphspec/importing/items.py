@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import re
 from typing import Any
 
 from graphspec.importing.bodies import Body, Line, Network, Out, holder
-from graphspec.importing.forward_pass import NotRecorded, Value
+from graphspec.importing.forward_pass import NotRecorded
+from graphspec.importing.sight import Sight
 from graphspec.importing.sizes import Computed, SizeOf
 from graphspec.ops import lookup
 
@@ -29,12 +30,19 @@ class Item:
     tie: dict[str, str] = dataclasses.field(default_factory=dict)
     parametrize: Any = None
     repeat: int | None = None
+    count: Any = None  # what `repeat` is called where instances of a block differ in it
     condition: Any = None
     line: Line | None = None
     path: str = ""
     free: set[str] = dataclasses.field(
         default_factory=set
     )  # arguments that say nothing here, as what they are for is absent
+
+    @property
+    def last(self) -> str:
+        """What the last of its copies is called."""
+        match = re.fullmatch(r"(.*)\$\{i(?: \+ (\d+))?\}", self.name)
+        return f"{match[1]}{(self.repeat or 1) - 1 + int(match[2] or 0)}" if match else self.name
 
     @property
     def block(self) -> Block:
@@ -63,17 +71,11 @@ class Text(str):
 
 
 class Writer:
-    """Resolves values to local names; `sizes` gives a value's shape in both recordings."""
+    """Resolves values to local names."""
 
-    def __init__(
-        self,
-        network: Network,
-        sizes: Callable[[Value], tuple[tuple[int, ...], tuple[int, ...]]],
-        values: Mapping[Out, Value],
-    ) -> None:
+    def __init__(self, network: Network, sight: Sight) -> None:
         self.network = network
-        self.sizes = sizes
-        self.values = values
+        self.sight = sight
 
     def block(self, body: Body) -> Block:
         """`body` as a block of its own, those inside it with it."""
@@ -83,7 +85,8 @@ class Writer:
             outputs = {name: self.reference(body, out) for out, name in body.outputs.items()}
         else:
             outputs = {name: self.reference(body, out) for name, out in self.network.outputs.items()}
-        shapes = {name: self.values[out].shape for out, name in body.inputs.items() if out in self.values}
+        known = self.sight.values
+        shapes = {name: known[out].shape for out, name in body.inputs.items() if out in known}
         title = type(body.module).__name__ if body.module is not None else ""
         return Block(title, inputs, items, outputs, shapes, path=body.path)
 
@@ -139,35 +142,14 @@ class Writer:
             )
             return f"({text})" if inner else text
         if isinstance(value, SizeOf):
-            first, second = self.sizes(value.value)
-            if first[value.dim] == second[value.dim]:
-                return str(first[value.dim])
-            return self.size(line, first[value.dim], second[value.dim])
+            first, second = self.sight.sizes(value.value, value.dim)
+            return str(first) if first == second else self.size(line, (first, second))
         return str(int(value))
 
-    def size(self, line: Line, first: int, second: int) -> str:
-        """A value that can be seen from `line` and has this size in both recordings."""
-        for out, name in self.visible(line):
-            value = self.values.get(out)
-            if value is None:
-                continue
-            here, there = self.sizes(value)
-            for dim, (a, b) in enumerate(zip(here, there, strict=True)):
-                if (a, b) == (first, second):
-                    return f"{name}.shape[{dim}]"
-        raise NotRecorded(f"{line.body.path or 'the network'}: a size that {line.type} needs cannot be seen there")
-
-    def visible(self, line: Line) -> list[tuple[Out, str]]:
-        body = line.body
-        if body.parent:
-            found = list(body.inputs.items())
-        else:
-            found = [(out, out.line.name) for out in self.values if out.line.type == "input"]
-        own = [source for given in line.sources.values() for source in (given if isinstance(given, list) else [given])]
-        found += [(out, self.reference(body, out)) for out in own]
-        found += [
-            (out, out.line.name)
-            for out in self.values
-            if out.line.body is body and out.line.order < line.order and not out.selector
-        ]
-        return found
+    def size(self, line: Line, sizes: tuple[int, int]) -> str:
+        """A value that can be seen from `line` and has these sizes in the two recordings."""
+        seen = self.sight.seen(line, sizes)
+        if seen is None:
+            raise NotRecorded(f"{line.body.path or 'the network'}: a size that {line.type} needs cannot be seen there")
+        out, dim = seen
+        return f"{self.reference(line.body, out)}.shape[{dim}]"

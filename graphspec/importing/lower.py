@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from graphspec.importing.drop_path import drawn
-from graphspec.importing.forward_pass import MOST_NUMBERS, can_be_written, values_in
+from graphspec.importing.forward_pass import Value, values_in
 from graphspec.importing.functions import FUNCTIONS, RESHAPES, SAME, WEIGHTED
 from graphspec.importing.leaves import constructor, leaf_type, parametrized
 from graphspec.importing.owned import layer_of, owned
@@ -17,6 +17,7 @@ from graphspec.importing.pair import Pair
 from graphspec.importing.spec_lines import Lines, NotInVocabulary
 from graphspec.importing.special import SPECIAL
 from graphspec.importing.step import Step
+from graphspec.importing.tables import MOST_NUMBERS, can_be_written
 from graphspec.ops import UnknownOp, lookup
 
 
@@ -83,8 +84,12 @@ class Lowering(Lines):
             yield self.function(pair, *FUNCTIONS[name])
         elif _is_function(name):
             yield self.function(pair, name, WEIGHTED[name][1] if name in WEIGHTED else ())
-        elif name not in ("empty", "new_empty", "empty_like"):  # what is written into it is another call
+        else:
             raise self.lacks(pair)
+
+    def _is_zero(self, value: Value) -> bool:
+        made = self.made.get(self.value(value))
+        return made is not None and made.type in ("zeros", "zeros_like", "new_zeros")
 
     def _layer(self, pair: Pair) -> Step:
         """The call of a module that is a layer."""
@@ -98,6 +103,8 @@ class Lowering(Lines):
         sources = {name: value for name, value in given.items() if any(True for _ in values_in(value))}
         options = {name: value for name, value in given.items() if name not in sources and name in op.options}
         ports = [port.name for port in op.ports]
+        if op.name in _RECURRENT and "hx" in sources and all(map(self._is_zero, values_in(sources["hx"]))):
+            del sources["hx"]  # zeros are what it starts from
         if any(name not in ports for name in sources):  # a forward with names of its own
             sources = dict(zip(ports, sources.values(), strict=False))
         stateful = any(True for _ in (*module.parameters(), *module.buffers()))
@@ -110,6 +117,10 @@ class Lowering(Lines):
             stateful=stateful,
             parametrize=parametrized(module),
         )
+
+
+#: Layers whose first state is zeros where none is given.
+_RECURRENT = frozenset(["RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell"])
 
 
 def _is_function(name: str) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from graphspec.importing.alike import fill, lacking_in, skeleton
+from graphspec.importing.alike import fill, lacking_in, skeleton, skeleton_but_counts
 from graphspec.importing.chains import chain, collapse
 from graphspec.importing.copies import MISSING
 from graphspec.importing.items import CONTAINERS, Block, Item
@@ -15,6 +15,8 @@ from graphspec.importing.unified import unify
 from graphspec.ops import lookup
 
 _DIGITS = re.compile(r"\d+")
+#: Classes that differ in a number at the end are of one kin: ``Bottleneck`` and ``Bottleneck2``.
+_NUMBER = re.compile(r"(?<=[a-z])_?\d+$")
 
 
 def merge(root: Block, absent: bool = True) -> list[Block]:
@@ -44,31 +46,44 @@ def _used(block: Block) -> Iterator[Block]:
 
 
 def _ranks(root: Block) -> list[list[Item]]:
-    """All instances of blocks, those first that others hold; all of one class at once."""
+    """All instances of blocks, those first that others hold; all of one class at once where that can be."""
     _name_kin(root, "")
     items = [item for item in _instances(root) if not item.reuse]
-    titles = {id(item): item.block.kin for item in items}
-    height: dict[int, int] = {}
-    for _ in range(8):  # classes may hold each other in several ways
-        by_title: dict[str, int] = defaultdict(int)
+    inner = {
+        id(item): [each for each in item.block.items if isinstance(each.type, Block) and not each.reuse]
+        for item in items
+    }
+    keys = _keys(items, inner)
+    ranks = dict.fromkeys(keys.values(), 0)
+    settled = False
+    while not settled:
+        settled = True
         for item in items:
-            inner = [
-                height.get(id(each), 0) for each in item.block.items if isinstance(each.type, Block) and not each.reuse
-            ]
-            height[id(item)] = max(inner, default=-1) + 1
-            by_title[titles[id(item)]] = max(by_title[titles[id(item)]], height[id(item)])
-        new = {id(item): by_title[titles[id(item)]] for item in items}
-        if new == height:
-            break
-        height = new
+            rank = max((ranks[keys[id(each)]] + 1 for each in inner[id(item)]), default=0)
+            if rank > ranks[keys[id(item)]]:
+                ranks[keys[id(item)]], settled = rank, False
     ranked: dict[int, list[Item]] = defaultdict(list)
     for item in items:
-        ranked[height[id(item)]].append(item)
+        ranked[ranks[keys[id(item)]]].append(item)
     return [ranked[rank] for rank in sorted(ranked)]
 
 
+def _keys(items: Sequence[Item], inner: Mapping[int, Sequence[Item]]) -> dict[int, Any]:
+    """What is ranked as one: a kin, or, where its members hold others of it, those of them that are as deep."""
+    held: dict[str, set[str]] = defaultdict(set)
+    depth: dict[int, int] = {}
+    for item in items:  # what an instance holds comes before it
+        held[item.block.kin] |= {each.block.kin for each in inner[id(item)]}
+        depth[id(item)] = max((depth[id(each)] + 1 for each in inner[id(item)]), default=0)
+    for middle in held:
+        for kin in held:
+            if middle in held[kin]:
+                held[kin] |= held[middle]
+    return {id(item): (kin := item.block.kin, depth[id(item)] if kin in held[kin] else 0) for item in items}
+
+
 def _name_kin(block: Block, around: str) -> None:
-    block.kin = block.title if block.title not in CONTAINERS else around
+    block.kin = _NUMBER.sub("", block.title) if block.title not in CONTAINERS else around
     for item in block.items:
         if isinstance(item.type, Block):
             _name_kin(item.type, f"{block.kin}.{_DIGITS.sub('#', item.name)}")
@@ -87,32 +102,63 @@ def _groups(items: Sequence[Item], absent: bool) -> list[list[Item]]:
     found: list[list[Item]] = []
     for group in groups:
         blocks = [item.block for item in group]  # of one skeleton, and of several kins perhaps
-        home = next(
-            (other for other in found if absent and all(lacking_in(block, other[0].block) for block in blocks)), None
-        )
+        home = next((other for other in found if absent and all(_beside(block, other) for block in blocks)), None)
         if home is None:
             found.append(list(group))
         else:
             for item in group:
-                fill(item.block, home[0].block)
+                large = _beside(item.block, home)
+                assert large
+                fill(item.block, large)
             home += group
+    return _but_for_counts(found)
+
+
+def _beside(small: Block, group: Sequence[Item]) -> Block | None:
+    """The block of `group`, of the same kin, that `small` is but for layers that it lacks."""
+    large = next((item.block for item in group if item.block.kin == small.kin), None)
+    return large if large and lacking_in(small, large) else None
+
+
+def _but_for_counts(groups: Sequence[list[Item]]) -> list[list[Item]]:
+    """`groups`, as one where they differ in how often a layer is repeated."""
+    found: list[list[Item]] = []
+    known: dict[Any, list[Item]] = {}
+    for group in groups:
+        keys = {skeleton_but_counts(item.block) for item in group}
+        key = keys.pop() if len(keys) == 1 else None
+        if key is not None and key in known:
+            known[key] += group
+            continue
+        found.append(group)
+        if key is not None:
+            known[key] = group
     return found
 
 
 def _fill_defaults(items: Sequence[Item]) -> None:
-    """Give layers of one name and type in scopes of one class the same arguments: those that one leaves out."""
-    wanted: dict[Any, dict[str, None]] = defaultdict(dict)
-    rows = [(item.block.kin, each) for item in items for each in item.block.items]
-    for title, each in rows:
-        if isinstance(each.type, str) and not each.reuse:
-            wanted[title, each.name, each.type].update(dict.fromkeys(each.args))
-    for title, each in rows:
-        if not isinstance(each.type, str):
-            continue
-        for name in wanted.get((title, each.name, each.type), ()):
-            default = default_of(each.type, name)
-            if name not in each.args and default is not MISSING:
-                each.args[name] = default
+    """Give layers of one name and type in scopes that may be one block the same arguments: those that one leaves out.
+
+    They may where they are of one class, or have the same lines but for these.
+    """
+    for alike in (lambda block: block.kin, _lines):
+        wanted: dict[Any, dict[str, None]] = defaultdict(dict)
+        rows = [
+            ((alike(item.block), each.name, each.type), each) for item in items for each in item.block.items
+            if isinstance(each.type, str)
+        ]  # fmt: skip
+        for key, each in rows:
+            if not each.reuse:
+                wanted[key].update(dict.fromkeys(each.args))
+        for key, each in rows:
+            for name in wanted.get(key, ()):
+                default = default_of(key[-1], name)
+                if name not in each.args and default is not MISSING:
+                    each.args[name] = default
+
+
+def _lines(block: Block) -> Any:
+    return tuple((each.name, each.type if isinstance(each.type, str) else id(each.type)) for each in block.items)
 
 
 def default_of(kind: str, name: str) -> Any:

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.compiler import load
-from graphspec.diagnostics import GraphspecError, fail, quoted
+from graphspec.diagnostics import Diagnostic, GraphspecError, fail, quoted
 from graphspec.importing.bodies import Network, full_name
 from graphspec.importing.forward_pass import NotRecorded, Recording, Value
 from graphspec.importing.imported import Imported
-from graphspec.importing.items import Writer
+from graphspec.importing.input_names import input_names
+from graphspec.importing.items import Block, Writer
 from graphspec.importing.joined import joined
 from graphspec.importing.lower import Lowering
 from graphspec.importing.merge import merge
@@ -26,6 +27,7 @@ from graphspec.importing.outputs import named
 from graphspec.importing.pair import equal_courses, pairs
 from graphspec.importing.proof import SEED, difference, first_layer, run
 from graphspec.importing.record import Recorder
+from graphspec.importing.resized import enlarged, resized
 from graphspec.importing.scopes import Scopes
 from graphspec.importing.write import all_blocks, document
 from graphspec.spec.dims import NamedDim
@@ -57,11 +59,13 @@ def written_as_spec(
     """:func:`from_module` of a model whose named dims have sizes in `ranges` only, as ``[dims]`` of the spec says."""
     named_dims = {key: list((dims or {}).get(key) or ["N", *value.shape[1:]]) for key, value in inputs.items()}
     _check_dims(inputs, named_dims)
+    names = input_names(model, inputs)
+    named_dims = {names[key]: named_dims[key] for key in names}
     title = name or _snake(type(model).__name__)
     was_training = model.training
     try:
         with _as_it_is(model):
-            samples = {key: value.detach().clone() for key, value in inputs.items()}
+            samples = {names[key]: inputs[key].detach().clone() for key in names}
             return _Import(model, samples, named_dims, title, ranges).imported()
     except NotRecorded as error:
         raise fail("not-importable", f"{name or type(model).__name__}: {error}", hint=error.hint) from error
@@ -88,6 +92,10 @@ def _check_dims(inputs: Mapping[str, Tensor], dims: Mapping[str, Sequence[int | 
                 raise fail("bad-value", f"the input {quoted(name)} has a dim of {size}, not {dim}")
 
 
+class ForwardRaised(GraphspecError):
+    """The model's forward takes no inputs of these sizes."""
+
+
 @dataclasses.dataclass
 class _Import:
     """One import, step by step."""
@@ -101,33 +109,45 @@ class _Import:
     def imported(self) -> Imported:
         """The spec, once it is proven."""
         self.plain(self.inputs)
-        other = self.other_sample()
+        near, far = self.other_sample(), self.far_sample()
+        if far is None:
+            return self.beside(near)
+        try:
+            return self.beside(far, near)
+        except (GraphspecError, NotRecorded):
+            with contextlib.suppress(GraphspecError, NotRecorded):
+                return self.beside(near, far)
+            raise
+
+    def beside(self, other: dict[str, Tensor], *more: dict[str, Tensor]) -> Imported:
+        """The spec of what is the same for the inputs and for `other` ones, once it is proven, with `more` ones too."""
+        samples = [self.inputs, other, *more]
         first, second = self.recordings(self.inputs, other)
         self.check_questions(first)
         self.calls = first.calls
         try:
-            return self.written(first, second, [self.inputs, other])
+            return self.written(first, second, samples)
         except NotRecorded:
             if not any(call.plain_name == "contiguous" for call in first.calls):
                 raise
             # in another order in memory a sum may have other bits
-            return self.written(first, second, [self.inputs, other], layout=True)
+            return self.written(first, second, samples, layout=True)
 
     def written(
         self, first: Recording, second: Recording, samples: Sequence[Mapping[str, Tensor]], layout: bool = False
     ) -> Imported:
         """Two recordings as a spec that is proven with `samples`."""
         lowering = Lowering(self.model, list(pairs(first, second)), first.result, layout)
+        lowering.second.update({value: second.inputs[name] for name, value in first.inputs.items()})
         steps = joined(lowering.steps(), lowering.value)
         outputs = named(first.result, Value, set(self.inputs))
         if not outputs:
             raise NotRecorded("its forward gives no tensor")
-        scopes = Scopes(self.model, first, lowering.value)
+        scopes = Scopes(self.model, first, lowering.value, lowering.second)
         network = scopes.place(steps, outputs)
-        second_of = {**lowering.second, **{value: second.inputs[name] for name, value in first.inputs.items()}}
-        values = {out: value for value, out in scopes.out.items() if value in second_of}
-        writer = Writer(network, lambda value: (value.shape, second_of.get(value, value).shape), values)
+        writer = Writer(network, scopes.sight())
         faults: list[Exception] = []
+        scattered = _lines(writer.block(network.root))
         for merging in (merge, functools.partial(merge, absent=False), all_blocks):
             root = writer.block(network.root)
             blocks = merging(root)
@@ -137,7 +157,7 @@ class _Import:
             try:
                 text = toml(document(root, blocks, used, self.bounds(used)))
                 found = self.proven(text, network, samples)
-                return dataclasses.replace(found, unmerged=str(faults[0]) if faults else "")
+                return dataclasses.replace(found, unmerged=str(faults[0]) if faults else "", scattered=scattered)
             except (GraphspecError, NotRecorded) as error:
                 faults.append(error)
         raise faults[-1]
@@ -152,7 +172,8 @@ class _Import:
             sizes = ", ".join(" × ".join(map(str, value.shape)) for value in inputs.values())
             message += f" (for {sizes})"
             hint = "give the inputs that it takes, with sizes that fit"
-            raise fail("not-importable", f"{type(self.model).__name__}: {message}", hint=hint) from error
+            fault = Diagnostic("not-importable", f"{type(self.model).__name__}: {message}", hint=hint)
+            raise ForwardRaised([fault]) from error
 
     def other_sample(self) -> dict[str, Tensor]:
         """A sample of other sizes: larger ones, or smaller ones, as what is behind the batch may have a greatest."""
@@ -167,6 +188,23 @@ class _Import:
             self.plain(smaller)
             return smaller
         return larger
+
+    def far_sample(self) -> dict[str, Tensor] | None:
+        """A sample whose free sizes stay odd when they are halved; None where there is none that the model takes.
+
+        A size that is computed from one of them is another one then, even where a rest is cut off.
+        """
+        named = {NamedDim.of(dim).name for sizes in self.dims.values() for dim in sizes[1:] if isinstance(dim, str)}
+        if any(self.ranges[name][1] is not None for name in named & self.ranges.keys()):
+            return None
+        more = {name: enlarged(value, self.dims[name]) for name, value in self.inputs.items()}
+        if all(value.shape[1:] == self.inputs[name].shape[1:] for name, value in more.items()):
+            return None
+        try:
+            self.plain(more)
+        except GraphspecError:
+            return None
+        return more
 
     def recordings(self, inputs: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> tuple[Recording, Recording]:
         """Two recordings at two sizes: in evaluation, or in training where that calls more."""
@@ -220,9 +258,14 @@ class _Import:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a person would write otherwise is as the source has it
             ours = spec.with_state(lambda: weights).build()
-        found = difference(self.model, ours, samples, self.trains)
+        found, proof = difference(self.model, ours, samples, self.trains), ""
+        drawn = {line.type for line in network.root.lines()} & {"randn_like", "rand_like"}
+        if found is not None and not found.training and drawn:
+            found = difference(self.model, ours, samples, self.trains, held=True)
+            proof = f"equal but for the noise of {' and '.join(sorted(drawn))}, which the spec draws in training alone"
         if found is None:
-            return Imported(text, weights, tuple(next(iter(sample.values())).shape[0] for sample in samples), self.name)
+            sizes = tuple(next(iter(sample.values())).shape[0] for sample in samples[:2])
+            return Imported(text, weights, sizes, self.name, proof=proof)
         layer = ""
         if found.inputs is not None and not found.training:
             layer = self.first_layer(network, ours, found.inputs)
@@ -238,6 +281,11 @@ class _Import:
         return first_layer(lambda watch: self.record(inputs, False, watch), ours, names, dict(inputs))
 
 
+def _lines(root: Block) -> int:
+    """The lines of a spec in which nothing is merged."""
+    return len(toml(document(root, all_blocks(root), {}, {})).splitlines())
+
+
 def _bounds(least: int, most: int | None) -> dict[str, int]:
     return ({"min": least} if least > 1 else {}) | ({} if most is None else {"max": most})
 
@@ -250,19 +298,6 @@ def _is_used(network: Network, name: str) -> bool:
         for out in (given if isinstance(given, list) else [given])
     ]
     return any(out.line.type == "input" and out.line.name == name for out in [*outs, *network.outputs.values()])
-
-
-def resized(value: Tensor, dims: Sequence[int | str], by: int = 1) -> Tensor:
-    """A sample of other sizes, where they may be any: numbers of the same kind, a larger batch, and the rest `by`."""
-    sizes = [
-        size if isinstance(dim, int) else max(size + (by if place else 1) * NamedDim.of(dim).factor, 1)
-        for place, (size, dim) in enumerate(zip(value.shape, dims, strict=True))
-    ]
-    generator = torch.Generator().manual_seed(SEED)
-    if value.dtype.is_floating_point:
-        return torch.randn(sizes, generator=generator).to(value.dtype)
-    drawn = torch.randint(0, max(1, value.numel()), sizes, generator=generator)
-    return value.flatten()[drawn] if value.numel() else value.new_zeros(sizes)
 
 
 def _snake(name: str) -> str:

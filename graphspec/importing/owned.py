@@ -71,6 +71,7 @@ def layer_of(lines: Lines, pair: Pair, path: str, module: nn.Module) -> Step:
         kind = f"{kind}{max(1, rank - 2)}d"
         tracks = given.pop("running_mean", None) is not None
         args = {"affine": weight is not None, "track_running_stats": tracks, "eps": given["eps"]}
+        args |= {"bias": bias is not None} if weight is not None else {}
         args["momentum"] = getattr(module, "momentum", given.get("momentum", 0.1))
     else:
         args = {key: value for key, value in given.items() if key in lines.op(pair, kind).arguments}
@@ -93,7 +94,7 @@ def _from_weight(kind: str, weight: Value | None, bias: Value | None, args: Mapp
         return {"out_features": shape[0], "bias": bias is not None}
     if kind == "Embedding":
         return {"num_embeddings": shape[0], "embedding_dim": shape[1]}
-    if kind == "LayerNorm":
+    if kind in ("LayerNorm", "GroupNorm"):
         return {"bias": bias is not None}
     if kind == "PReLU":
         return {"num_parameters": shape[0]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -49,16 +50,41 @@ def pairs(first: Recording, second: Recording) -> Iterator[Pair]:
     Raises:
         NotRecorded: the course of the network depends on the size of its input.
     """
-    for a, b in zip(first.calls, second.calls, strict=False):
-        if (a.name, a.path, a.frame.path) != (b.name, b.path, b.frame.path) or len(a.outputs) != len(b.outputs):
-            break
+    twins: dict[Value, Value] = {value: second.inputs[name] for name, value in first.inputs.items()}
+    rest = deque(second.calls)
+    for a in first.calls:
+        while rest and not _alike(a, rest[0]) and rest[0].plain_name in _MAY_DO_NOTHING:
+            rest.popleft()
+        if rest and _alike(a, rest[0]):
+            b = rest.popleft()
+        elif a.plain_name in _MAY_DO_NOTHING:
+            given = next(a.inputs())
+            b = dataclasses.replace(a, outputs=[twins.get(given, given)])
+        else:
+            raise _differ(a)
+        twins.update(zip(a.outputs, b.outputs, strict=True))
         yield Pair(a, b)
-    else:
-        if len(first.calls) == len(second.calls):
-            return
-        a = max(first.calls, second.calls, key=len)[min(len(first.calls), len(second.calls))]
-    where = a.path or a.frame.path or "the network"
-    raise NotRecorded(f"{where} calls other functions at another size ({a.name}): its course depends on sizes")
+    for b in rest:
+        if b.plain_name not in _MAY_DO_NOTHING:
+            raise _differ(b)
+
+
+#: They give their argument itself, and so are no calls, at sizes that need no copy: a batch of one is in any order.
+_MAY_DO_NOTHING = frozenset(["contiguous"])
+
+
+def _alike(a: Call, b: Call) -> bool:
+    return (a.name, a.path, a.frame.path) == (b.name, b.path, b.frame.path) and _ranks(a) == _ranks(b)
+
+
+def _differ(call: Call) -> NotRecorded:
+    where = call.path or call.frame.path or "the network"
+    return NotRecorded(f"{where} calls other functions at another size ({call.name}): its course depends on sizes")
+
+
+def _ranks(call: Call) -> list[int]:
+    """How many dims each of its results has."""
+    return [len(value.shape) for value in call.outputs]
 
 
 def equal_courses(first: Recording, second: Recording) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from graphspec.importing.outputs import flat
 from graphspec.importing.record import arguments_for, parameters_of
@@ -26,14 +28,30 @@ class Difference:
     training: bool = False
 
 
-def difference(source: nn.Module, ours: nn.Module, samples: Sequence[Inputs], training: bool) -> Difference | None:
-    """The first thing in which the compiled spec is another network than `source`, if anything."""
+class Held(TorchFunctionMode):
+    """Noise is held at its mean, as a spec's is in evaluation."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        mean = {torch.randn_like: 0.0, torch.rand_like: 0.5}.get(function)
+        if mean is not None:
+            return torch.full_like(args[0], mean)
+        return function(*args, **(kwargs or {}))
+
+
+def difference(
+    source: nn.Module, ours: nn.Module, samples: Sequence[Inputs], training: bool, held: bool = False
+) -> Difference | None:
+    """The first thing in which the compiled spec is another network than `source`, if anything.
+
+    With `held` the noise that `source` draws in evaluation is held at its mean.
+    """
     keys = _keys(source, ours)
     if keys:
         return Difference(keys)
     for inputs in samples:
         for train in (False, True) if training else (False,):
-            message = _outputs(source, ours, inputs, train)
+            with Held() if held and not train else contextlib.nullcontext():
+                message = _outputs(source, ours, inputs, train)
             if message:
                 return Difference(message, inputs, train)
     return None

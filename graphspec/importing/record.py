@@ -261,6 +261,8 @@ class Recorder(TorchFunctionMode):
             return tuple(structure)
         if isinstance(structure, tuple | list):
             items = [self._values(item) for item in structure]
+            if hasattr(structure, "_fields"):
+                return dict(zip(structure._fields, items, strict=True))
             return tuple(items) if isinstance(structure, tuple) else items
         if isinstance(structure, slice):
             return slice(*(self._values(part) for part in (structure.start, structure.stop, structure.step)))

@@ -9,30 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from graphspec.importing.bodies import Body, Line, Network, Out, dissolve, prune
-from graphspec.importing.declared import (
-    first_names,
-    is_frozen,
-    is_left_out,
-    is_usual,
-    numbers,
-    tensor_arguments,
-)
-from graphspec.importing.forward_pass import (
-    MOST_COMPUTED,
-    MOST_NUMBERS,
-    Frame,
-    NotRecorded,
-    Recording,
-    Value,
-    different_rows,
-)
+from graphspec.importing.constants import Constants
+from graphspec.importing.declared import first_names, is_frozen, is_left_out, tensor_arguments
+from graphspec.importing.forward_pass import Frame, NotRecorded, Recording, Value
 from graphspec.importing.inward import move_inward
 from graphspec.importing.ports import cross, give_names
-from graphspec.importing.sizes import sized_by
+from graphspec.importing.sight import Sight
+from graphspec.importing.sizes import sizes_in
 from graphspec.importing.step import Step
+from graphspec.importing.tables import MOST_NUMBERS
 
 
 class Tree:
@@ -49,10 +37,13 @@ class Tree:
 
 
 class Scopes:
-    """Places the steps of a recording."""
+    """Places the steps of a recording; `second` are its values in the other recording."""
 
-    def __init__(self, model: nn.Module, recording: Recording, value_of: Callable[[Value], Value]) -> None:
+    def __init__(
+        self, model: nn.Module, recording: Recording, value_of: Callable[[Value], Value], second: Mapping[Value, Value]
+    ) -> None:
         self.model = model
+        self.second = second
         self.recording = recording
         self.value_of = value_of
         self.modules = dict(model.named_modules(remove_duplicate=False))
@@ -60,7 +51,7 @@ class Scopes:
         self.out: dict[Value, Out] = {}
         self.trees: dict[Frame, list[Tree]] = {}
         self.leaves: set[str] = set()
-        self.constants: dict[tuple[Body, Value], Line] = {}
+        self.constants = Constants(model)
 
     def place(self, steps: Sequence[Step], outputs: Mapping[str, Value]) -> Network:
         """The tree of all `steps`."""
@@ -173,7 +164,7 @@ class Scopes:
         if value.kind in ("parameter", "buffer") and not large:
             return self._tensor(value, user, number)
         if value.data is not None or large:
-            return Out(self._constant(value, user, number))
+            return Out(self.constants.line(value, user, number))
         raise NotRecorded(f"{user.path or 'the network'} reads a tensor whose origin was not seen ({port})")
 
     def _tensor(self, value: Value, user: Body, number: int) -> Out:
@@ -201,33 +192,6 @@ class Scopes:
     def _trees_around(self, body: Body) -> list[Tree]:
         trees = [self.root, *{id(tree): tree for around in self.trees.values() for tree in around}.values()]
         return [tree for each in body.above() for tree in trees if tree.bodies.get(each.path) is each]
-
-    def _constant(self, value: Value, user: Body, number: float) -> Line:
-        """A constant, written out where it is used; a large one by its different rows and which row stands where."""
-        known = self.constants.get((user, value))
-        if known is None:
-            data = self.model.get_buffer(value.name) if value.data is None else value.data
-            most = MOST_NUMBERS if data.numel() > MOST_NUMBERS else MOST_COMPUTED
-            rows = different_rows(data, most) if data.numel() > most else None
-            if rows is None:
-                known = self._buffer(data, "constant", user, number)
-            else:
-                table, places = (self._buffer(each, name, user, number) for each, name in rows)
-                sources = {"input": Out(table), "index": Out(places)}
-                chosen = Line(user, "index_select", "index_select", number - 0.4, sources, {"dim": 0})
-                shape = {"shape": list(data.shape)}
-                known = Line(user, "reshape", "constant", number - 0.3, {"input": Out(chosen)}, shape)
-                user.items += [chosen, known]
-            self.constants[user, value] = known
-        return known
-
-    def _buffer(self, data: Tensor, hint: str, user: Body, number: float) -> Line:
-        written = numbers(data, f"a constant of {user.path or 'the network'}")
-        line = Line(user, "Buffer", hint, number - 0.5, args={"data": written, "persistent": False})
-        if not is_usual(data):
-            line.args["dtype"] = str(data.dtype).removeprefix("torch.")
-        user.items.append(line)
-        return line
 
     def _tie(self, root: Body) -> None:
         """Tensors of two layers that are one: the later layer's is the earlier one's."""
@@ -277,14 +241,24 @@ class Scopes:
             for source in line.sources.values():
                 for out in source if isinstance(source, list) else [source]:
                     cross(out, line.body, self._name_of(out))
-        for line in lines:  # a scope that no value goes into sees no size: the value that has it goes in
-            if line.body.parent and not line.body.inputs and not line.sources:
-                for value in sized_by(line.args):
-                    out = self.out.get(self.value_of(value))
+        sight = self.sight()
+        for line in lines:
+            for size in sizes_in(line.args):
+                sizes = sight.sizes(size.value, size.dim)
+                if sizes[0] != sizes[1] and not sight.seen(line, sizes):  # the value that has it goes in
+                    known = [
+                        self.out.get(self.value_of(value)) for value in (size.value, *self.recording.inputs.values())
+                    ]
+                    out = next((out for out in known if out and sight.dim(out, sizes) is not None), None)
                     if out:
                         cross(out, line.body, self._name_of(out))
         for out in outputs.values():
             cross(out, root, self._name_of(out))
+
+    def sight(self) -> Sight:
+        """What each line sees."""
+        values = {out: value for value, out in self.out.items() if value in self.second}
+        return Sight(values, lambda value: (value.shape, self.second.get(value, value).shape))
 
     def _name_of(self, out: Out) -> Callable[[Body], str]:
         values = [value for value, known in self.out.items() if known == out]

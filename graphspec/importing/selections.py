@@ -15,6 +15,7 @@ from graphspec.importing.functions import RESHAPES, SAME
 from graphspec.importing.pair import Pair
 from graphspec.importing.spec_lines import Lines
 from graphspec.importing.step import Step
+from graphspec.importing.tables import MOST_NUMBERS
 
 _WHOLE = (torch.int64, torch.int32)
 #: What writes back into that of which each selects.
@@ -112,7 +113,7 @@ def _by_tensor(lines: Lines, pair: Pair, index: Value, dim: int, shape: list[int
         return
     count = math.prod(index.shape)
     before: tuple[Step, ...] = ()
-    if index.data is not None:
+    if index.data is not None and count <= MOST_NUMBERS:
         row = Value((count,), index.dtype, data=index.data.flatten())
     elif lines.second.get(index, index).shape == index.shape:
         row = lines.inner(pair, index, (count,))
@@ -195,7 +196,8 @@ def _put(lines: Lines, pair: Pair, target: Value, chain: Sequence[Selection], va
             pair, "to", {"input": value}, {"dtype": str(target.dtype).removeprefix("torch.")}, [("", cast)]
         )
         value = cast
-    if value.shape != place.shape:
+    shapes, whole = lines.shapes(value), lines.shapes(target)
+    if value.shape != place.shape or (shapes[0] == shapes[1] and whole[0] != whole[1]):
         yield from steps
         steps = []
         wide = lines.inner(pair, place)

@@ -64,17 +64,17 @@ class Ratio(float):
         return ratio
 
 
-def sized_by(formula: Any) -> Iterator[Any]:
-    """The values whose sizes stand in a formula, or in those of nested lists and dicts."""
+def sizes_in(formula: Any) -> Iterator[SizeOf]:
+    """Every size that stands in a formula, or in those of nested lists and dicts."""
     if isinstance(formula, SizeOf):
-        yield formula.value
+        yield formula
     elif isinstance(formula, Computed):
-        yield from sized_by((formula.left, formula.right))
+        yield from sizes_in((formula.left, formula.right))
     elif isinstance(formula, Mapping):
-        yield from sized_by(tuple(formula.values()))
+        yield from sizes_in(tuple(formula.values()))
     elif isinstance(formula, tuple | list):
         for item in formula:
-            yield from sized_by(item)
+            yield from sizes_in(item)
 
 
 def formula(number: Any) -> Any:

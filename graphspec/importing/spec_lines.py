@@ -45,6 +45,11 @@ class Lines:
             value = self.stands_for[value]
         return value
 
+    def shapes(self, value: Value) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Its shape in both recordings: a size of 1 in one of them may be the batch."""
+        value = self.value(value)
+        return value.shape, self.second.get(value, value).shape
+
     def lacks(self, pair: Pair, what: str = "") -> NotInVocabulary:
         """The error that says so of a call, or of `what` in it."""
         return NotInVocabulary(f"the vocabulary has no {what or pair.first.plain_name} (in {pair.where})")
@@ -104,8 +109,8 @@ class Lines:
         if missing and not (op.scalar and missing == [op.scalar[0]] and missing[0] in args):
             raise self.lacks(pair, f"{pair.first.plain_name} of a number")
         if op.broadcasts and not args.keys() & {"other"}:
-            shapes = [self.value(v).shape for v in sources.values()]
-            if any(shape != shapes[0] for shape in shapes):
+            first, *others = sources.values()
+            if any(self.shapes(other) != self.shapes(first) for other in others):
                 args["broadcast"] = True
         if "dim" in op.options and op.options["dim"].required and "dim" not in args:
             args["dim"] = list(range(len(sources["input"].shape)))

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from graphspec.importing.bound import number
+from graphspec.importing.composed import COMPOSED
 from graphspec.importing.drop_path import drawn
 from graphspec.importing.forward_pass import Value
 from graphspec.importing.functions import FUNCTIONS
@@ -97,6 +99,12 @@ def _cat(lines: Lines, pair: Pair) -> Iterator[Step]:
     yield lines.function(pair, *FUNCTIONS["cat"])
 
 
+def _hstack(lines: Lines, pair: Pair) -> Iterator[Step]:
+    """Along the second dim; along the only one of vectors."""
+    tensors = lines.bound(pair, ["tensors"])["tensors"]
+    yield lines.function_of(pair, "cat", {"tensors": list(tensors), "dim": min(1, len(tensors[0].shape) - 1)})
+
+
 def _pad(lines: Lines, pair: Pair) -> Iterator[Step]:
     """By nothing it is its input."""
     if not any(lines.bound(pair, FUNCTIONS["pad"][1])["pad"]):
@@ -108,8 +116,11 @@ def _pad(lines: Lines, pair: Pair) -> Iterator[Step]:
 def _interpolate(lines: Lines, pair: Pair) -> Iterator[Step]:
     """To a size a function, by a factor the layer Upsample."""
     bound = lines.bound(pair, FUNCTIONS["interpolate"][1])
+    size = bound.get("size")
+    if size is not None and not isinstance(size, tuple | list):  # one for all dims
+        bound["size"] = [size] * (len(bound["input"].shape) - 2)
     if bound.get("scale_factor") is None or bound.get("antialias"):
-        yield lines.function(pair, *FUNCTIONS["interpolate"])
+        yield lines.function_of(pair, "interpolate", bound)
         return
     source = bound.pop("input")
     yield lines.step(pair, "Upsample", {"input": source}, {k: v for k, v in bound.items() if v not in (None, False)})
@@ -120,8 +131,8 @@ def _repeat(lines: Lines, pair: Pair) -> Iterator[Step]:
     given = lines.bound(pair, ["input", "*repeats"])
     source, counts = given["input"], given["repeats"]
     extra = len(counts) - len(source.shape)
-    sizes = [1] * extra + list(source.shape)
-    if all(count == 1 or size == 1 for count, size in zip(counts, sizes, strict=True)):
+    sizes = [(1, 1)] * extra + list(zip(*lines.shapes(source), strict=True))
+    if all(count == 1 or size == (1, 1) for count, size in zip(counts, sizes, strict=True)):
         size = [-1 if n >= extra and count == 1 else count for n, count in enumerate(counts)]
         yield lines.step(pair, "expand", {"input": source}, {"size": size})
     else:
@@ -136,10 +147,12 @@ def _copy(lines: Lines, pair: Pair) -> Iterator[Step]:
         cast = lines.inner(pair, output, source.shape)
         yield lines.step(pair, "to", {"input": source}, {"dtype": dtype_name(target.dtype)}, [("", cast)])
         source = cast
-    if source.shape == target.shape:
+    if lines.shapes(source) == lines.shapes(target):
         lines.alias(pair, source)
     else:
-        yield lines.step(pair, "expand_as", {"input": source, "other": target}, {})
+        call = target.origin
+        like = next(call.inputs()) if call and call.plain_name == "empty_like" else target
+        yield lines.step(pair, "expand_as", {"input": source, "other": like}, {})
 
 
 def _filled(lines: Lines, pair: Pair) -> Iterator[Step]:
@@ -147,6 +160,24 @@ def _filled(lines: Lines, pair: Pair) -> Iterator[Step]:
     args, _ = pair.args()
     value = args[1] if len(args) > 1 else 0
     yield lines.function_of(pair, "full_like", {"input": args[0], "fill_value": value})
+
+
+def _clamp(lines: Lines, pair: Pair) -> Iterator[Step]:
+    """Between numbers a function, between tensors the greater of two and the smaller of two."""
+    kind, parameters = FUNCTIONS[pair.first.plain_name]
+    given = lines.bound(pair, parameters)
+    limits = [
+        (name, given[key]) for name, key in (("maximum", "min"), ("minimum", "max")) if given.get(key) is not None
+    ]
+    if not any(isinstance(limit, Value) and number(limit) is None for _, limit in limits):
+        yield lines.function(pair, kind, parameters)
+        return
+    source, output = given["input"], pair.first.outputs[0]
+    for name, limit in limits:
+        shapes = {lines.shapes(value) for value in (given["input"], limit, output)}
+        into = output if name == limits[-1][0] else lines.inner(pair, output)
+        yield lines.step(pair, name, {"input": source, "other": limit}, {"broadcast": len(shapes) > 1}, [("", into)])
+        source = into
 
 
 def _extreme(kind: str) -> Special:
@@ -194,10 +225,14 @@ def _variance(kind: str) -> Special:
 
 def _from_sizes(kind: str) -> Special:
     def lower(lines: Lines, pair: Pair) -> Iterator[Step]:
-        """``zeros(2, 3)`` and ``zeros((2, 3))``, ``x.new_zeros(2, 3)``."""
+        """``zeros(2, 3)`` and ``zeros((2, 3))``, ``x.new_zeros(2, 3)``; what is empty may as well be zeros."""
         yield lines.function(pair, kind, [*(["input"] if kind.startswith("new_") else []), "*size", "dtype"])
 
     return lower
+
+
+def _empty_like(lines: Lines, pair: Pair) -> Iterator[Step]:
+    yield lines.function_of(pair, "zeros_like", lines.bound(pair, ["input", "dtype"]))
 
 
 def _arange(lines: Lines, pair: Pair) -> Iterator[Step]:
@@ -231,16 +266,19 @@ def dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-SPECIAL: dict[str, Special] = {
+SPECIAL: dict[str, Special] = COMPOSED | {
     "getitem": indexed, "setitem": put, "write": written, "index_put": put_by_indices,
     "copy": _copy, "zero": _filled, "fill": _filled,
     "rdiv": _rdiv, "rtruediv": _rdiv, "T": _transposed, "mT": _transposed, "t": _transposed, "adjoint": _transposed,
     "squeeze": _squeeze, "norm": _norm, "linalg_vector_norm": _norm, "mean": _reduce("mean"), "sum": _reduce("sum"),
     "rsub": _rsub, "cat": _cat, "concat": _cat, "concatenate": _cat, "pad": _pad,
-    "interpolate": _interpolate, "repeat": _repeat, "bernoulli": drawn, "rand": drawn,
+    "interpolate": _interpolate, "upsample": _interpolate, "hstack": _hstack,
+    "repeat": _repeat, "bernoulli": drawn, "rand": drawn,
+    **dict.fromkeys(["clamp", "clip", "clamp_min", "clamp_max"], _clamp),
     "max": _extreme("max"), "min": _extreme("min"), "movedim": _moved, "moveaxis": _moved,
     **{kind: _variance(kind) for kind in ("var", "std", "var_mean", "std_mean")},
     **{kind: _from_sizes(kind) for kind in ("zeros", "ones", "new_zeros", "new_ones")},
+    "empty": _from_sizes("zeros"), "new_empty": _from_sizes("new_zeros"), "empty_like": _empty_like,
     "arange": _arange, "meshgrid": _meshgrid, "invert": _not, "bitwise_not": _not, "rmatmul": _rmatmul,
     **dict.fromkeys(["to", "type", "float", "half", "bfloat16", "double", "long", "int", "bool", "type_as"], _to),
 }  # fmt: skip

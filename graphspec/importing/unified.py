@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from graphspec.importing.conditions import Terms, by_sizes
 from graphspec.importing.copies import MISSING, Each, of_copies
 from graphspec.importing.items import Block, Item, Text
 
 #: Arguments that may be the input's channels, without the number that makes a variable's name its own.
 _CHANNELS = frozenset("out_channels groups out_features num_channels normalized_shape channels features shape".split())
 _NUMBER = re.compile(r"(_?\d+)+$")
+#: They may have a height and a width.
+_OF_IMAGES = frozenset("kernel_size stride padding dilation".split())
 #: The same ratio in so many different sizes is none by accident.
 _MANY = 3
 _COPY = re.compile(r"\$\{[^}]*\}")
@@ -29,17 +32,26 @@ def unify(group: list[Item]) -> None:
     variables: dict[Any, str] = {}
     values: dict[str, list[Any]] = {}
     names = {name.lower() for name in first.inputs}
-    for index, item in enumerate(first.items):
-        items = [block.items[index] for block in blocks]
+    rows = [(item, [block.items[index] for block in blocks]) for index, item in enumerate(first.items)]
+    terms = Terms()
+    for item, items in rows:
         for name in list(item.args):
             column = [each.args[name] for each in items]
             item.args[name] = _column(column, (item, name), first, blocks, variables, values, names)
+            terms.add(name, item.args[name], column)
+        if item.repeat and len({each.repeat for each in items}) > 1:
+            column = [each.repeat for each in items]
+            item.count = _column(column, (item, "depth"), first, blocks, variables, values, names)
+    for item, items in rows:
         if item.condition is not None:
             column = [each.condition for each in items]
-            item.condition = _column(column, (item, item.name), first, blocks, variables, values, names)
+            item.condition = by_sizes(column, blocks, terms, values) or _column(
+                column, (item, item.name), first, blocks, variables, values, names
+            )
         if isinstance(item.type, str):
             column = [each.type for each in items]
             item.type = _column(column, (item, "type"), first, blocks, variables, values, names)
+    first.title = Counter(block.title for block in blocks).most_common(1)[0][0]
     for number, item in enumerate(group):
         item.type = first
         item.args = {name: column[number] for name, column in values.items()}
@@ -60,16 +72,24 @@ def _column(
     given = [value for value in column if value is not MISSING]
     if all(repr(value) == repr(given[0]) for value in given):
         return given[0]
-    copies = max((len(value) for value in given if isinstance(value, Each)), default=0)
-    if copies:  # a variable's value is given where there is no copy to count
-        of_copy = [[value[n] if isinstance(value, Each) else value for value in column] for n in range(copies)]
-        return of_copies([_column(one, where, block, blocks, variables, values, names) for one in of_copy])
+    counts = {len(value) for value in given if isinstance(value, Each)}
+    if counts:  # a variable's value is given where there is no copy to count
+        copies = range(max(counts)) if len(counts) == 1 else (0, -1)  # the first, and those after it
+        of_copy = [[value[n] if isinstance(value, Each) else value for value in column] for n in copies]
+        return of_copies(
+            [
+                _column(one, (*where[:2], str(n)), block, blocks, variables, values, names)
+                for n, one in enumerate(of_copy)
+            ]
+        )
     if where[1] != "data" and (
         all(isinstance(value, list) and not isinstance(value, Each) for value in column)
         and len({len(value) for value in column}) == 1
     ):
+        ends = "hw" if len(column[0]) == 2 and _NUMBER.sub("", where[1]) in _OF_IMAGES else ["", *"234567890"]
         return [
-            _column(list(each), where, block, blocks, variables, values, names) for each in zip(*column, strict=True)
+            _column(list(each), (*where[:2], end), block, blocks, variables, values, names)
+            for end, each in zip(ends, zip(*column, strict=True), strict=False)
         ]
     seen = _as_input(column, where, block, blocks) or _half(column, where, values)
     if seen:
@@ -78,6 +98,10 @@ def _column(
     name = variables.get(key)
     if name is None:
         name = next((other for other in variables.values() if _agree(values[other], column)), None)
+    if name is None:
+        multiple = _multiple(column, where, values)
+        if multiple:
+            return multiple
     if name is None:
         name = variables[key] = _variable(where, names)
         values[name] = list(column)
@@ -121,7 +145,7 @@ def _as_input(column: Sequence[Any], where: Any, block: Block, blocks: Sequence[
 
 def _half(column: Sequence[Any], where: Any, values: Any) -> Text | None:
     """``kernel_size // 2``, where the padding is that in every instance."""
-    item, name = where
+    item, name = where[:2]
     kernel = item.args.get("kernel_size")
     variable = kernel[2:-1] if isinstance(kernel, Text) else ""
     if name != "padding" or variable not in values:
@@ -131,16 +155,40 @@ def _half(column: Sequence[Any], where: Any, values: Any) -> Text | None:
     return Text("${" + f"{variable} // 2" + "}") if fits and len(set(pairs)) > 1 else None
 
 
+def _multiple(column: Sequence[Any], where: Any, values: Any) -> Text | None:
+    """``4 * channels``, or ``channels // 4``, where the argument is that in every instance, in many sizes."""
+    if _NUMBER.sub("", where[1]) not in _CHANNELS and not where[1].endswith(("channels", "features")):
+        return None
+    for name, known in values.items():
+        pairs = [(a, b) for a, b in zip(column, known, strict=True) if a is not MISSING and b is not MISSING]
+        if len({b for _, b in pairs if type(b) is int}) < _MANY or not all(type(a) is type(b) is int for a, b in pairs):
+            continue
+        if not re.search(r"(channels|features)\d*$", name):
+            continue
+        a, b = pairs[0]
+        if b and a // b > 1 and all(x == a // b * y for x, y in pairs):
+            return Text(f"${{{a // b} * {name}}}")
+        if a and b // a > 1 and all(x * (b // a) == y for x, y in pairs):
+            return Text(f"${{{name} // {b // a}}}")
+    return None
+
+
 def _variable(where: Any, names: set[str]) -> str:
-    item, argument = where
+    item, argument, *end = where
     if argument == item.name and item.type == "add":  # whether something is added at all
         argument = "residual"
     if not argument[:1].isalpha():  # whether a layer is there that has a number for its name
         argument = f"with_{argument}" if isinstance(item.type, Block | Text) else item.type.lower()
-    plain = {"out_channels": "channels", "out_features": "features", "type": "layer"}.get(argument, argument)
-    own = re.sub(r"\W", "_", f"{_COPY.sub('', item.name)}_{plain}").strip("_")
-    own = own if own[:1].isalpha() else f"{plain}_{item.name}".replace("-", "_")
-    for name in (plain, own, *(f"{plain}{n}" for n in range(2, 100))):
+    plain = {"out_channels": "channels", "out_features": "features", "type": "layer", "shape": "size"}.get(
+        argument, argument
+    )
+    if end and end[0] in ("h", "w"):
+        plain = f"{plain}_{end[0]}"
+    copy = f"_{end[0]}" if end and end[0].isdigit() else ""
+    own = re.sub(r"\W", "_", f"{_COPY.sub('', item.name)}{copy}_{plain}").strip("_")
+    own = own if own[:1].isalpha() else re.sub(r"\W", "_", f"{plain}_{_COPY.sub('', item.name)}").strip("_")
+    first, second = (own, plain) if _NUMBER.search(plain) and item.name[:1].isalpha() else (plain, own)
+    for name in (first, second, *(f"{plain}{n}" for n in range(2, 100))):
         if name.lower() not in names and name != "i":
             names.add(name.lower())
             return name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,8 +11,13 @@ from graphspec.importing.bodies import relative
 from graphspec.importing.copies import MISSING, Each
 from graphspec.importing.items import CONTAINERS, Block, Item, Text
 from graphspec.importing.merge import default_of
+from graphspec.importing.progression import fraction, progression
 from graphspec.ops import lookup
 from graphspec.ops import names as op_names
+
+#: A container of so many layers is called after them, unless they only move numbers about.
+_MOST_IN_NAME = 3
+_SAYS_LITTLE = frozenset(["Permute", "Flatten", "Unflatten", "Identity", "Parameter", "Buffer"])
 
 
 def document(
@@ -58,12 +63,7 @@ def _outputs(block: Block) -> dict[str, str] | None:
         return None
     only = next(iter(block.outputs.values())) if len(block.outputs) == 1 else None
     last = block.items[-1]
-    if (
-        only is not None
-        and lines
-        and last is lines[-1]
-        and (only == last.name or (last.repeat and only == _last_copy(last)))
-    ):
+    if only is not None and lines and last is lines[-1] and (only == last.name or (last.repeat and only == last.last)):
         return None
     return dict(block.outputs)
 
@@ -82,17 +82,12 @@ def _default(kind: Any, name: str) -> Any:
     return MISSING if isinstance(kind, Text) else default_of(kind, name)
 
 
-def _last_copy(item: Item) -> str:
-    match = re.fullmatch(r"(.*)\$\{i(?: \+ (\d+))?\}", item.name)
-    return f"{match[1]}{(item.repeat or 1) - 1 + int(match[2] or 0)}" if match else item.name
-
-
 def _layers(block: Block) -> dict[str, Any]:
     found = {}
     before: str | None = block.inputs[0] if len(block.inputs) == 1 else None
     for item in block.items:
         found[item.name] = _line(item, block, before)
-        before = _last_copy(item)
+        before = item.last
     return found
 
 
@@ -111,7 +106,7 @@ def _line(item: Item, block: Block, before: str | None) -> Any:
             if default is MISSING or repr(value) != repr(default):
                 row[name] = _value(value)
     if item.repeat:
-        row["repeat"] = item.repeat
+        row["repeat"] = item.repeat if item.count is None else _value(item.count)
     if item.condition is not None and item.condition is not True:
         row["if"] = _value(item.condition)
     if item.parametrize:
@@ -127,26 +122,31 @@ def _value(value: Any) -> Any:
         return "${" + _choice(value) + "}"
     if isinstance(value, list | tuple):
         return [_value(item) for item in value]
+    text = fraction(value) if type(value) is float else None
+    if text:
+        return "${" + text + "}"
     return str(value) if isinstance(value, Text) else value
 
 
 def _choice(values: Each) -> str:
     """The values of the copies as an expression of ``i``."""
     first, rest = values[0], values[1:]
+    asked = isinstance(first, bool)  # 1 and 0 are equal to true and false
     if len({repr(value) for value in rest}) == 1:
-        if (first, rest[0]) == (True, False):
-            return "i == 0"
-        if (first, rest[0]) == (False, True):
-            return "i > 0"
+        if asked and first is not rest[0]:
+            return "i == 0" if first else "i > 0"
         return f"{_literal(first)} if i == 0 else {_literal(rest[0])}"
     if all(repr(value) == repr(values[n % 2]) for n, value in enumerate(values)):
-        if (first, rest[0]) in ((True, False), (False, True)):
+        if asked and first is not rest[0]:
             return f"i % 2 == {int(rest[0])}"
         return f"{_literal(first)} if i % 2 == 0 else {_literal(rest[0])}"
     steps = {b - a for a, b in zip(values, rest, strict=False)} if all(type(v) is int for v in values) else set()
     if len(steps) == 1 and len(values) > 2:
         step = steps.pop()
         return f"{first} + {step} * i" if first else f"{step} * i"
+    growing = progression(values)
+    if growing:
+        return growing
     if len({repr(value) for value in values[:-1]}) == 1:
         return f"{_literal(values[-1])} if i == {len(values) - 1} else {_literal(first)}"
     return f"[{', '.join(map(_literal, values))}][i]"
@@ -159,6 +159,8 @@ def _literal(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, float):
+        return fraction(value) or repr(value)
     return f"'{value}'" if isinstance(value, str) else repr(value)
 
 
@@ -166,19 +168,27 @@ def _name_blocks(root: Block, blocks: Sequence[Block]) -> None:
     """Blocks are called as their class is, or, for a container, as what holds it; the most used first."""
     used = {name.lower() for name in op_names()}
     types = set(used)
-    holders: dict[int, Item] = {}
+    holders: dict[int, list[Item]] = defaultdict(list)
     uses: Counter[int] = Counter()
     for item in (item for block in [root, *blocks] for item in block.items):
         if isinstance(item.type, Block):
-            holders[id(item.type)] = item
+            holders[id(item.type)].append(item)
             uses[id(item.type)] += item.repeat or 1
     for block in sorted(blocks, key=lambda block: -uses[id(block)]):
-        title = block.title
-        if title in CONTAINERS:
-            path = block.path or holders[id(block)].name
-            parts = [part for part in path.split(".") if not part.isdigit()] or ["Part"]
-            title = parts[-1]
+        title = _title_in(block, holders[id(block)]) if block.title in CONTAINERS else block.title
         block.name = _free(title, used, types)
+
+
+def _title_in(block: Block, holders: Sequence[Item]) -> str:
+    """What a container is called: as the attribute that holds it, or, where that is a number, by its layers."""
+    path = (block.path or holders[0].name).split(".")
+    named = next((part for part in reversed(path) if not part.isdigit()), "Part")
+    if named == path[-1]:  # stage2, stage3 and stage4 are a Stage
+        return re.sub(r"_?\d+$", "", named) or named if len({item.name for item in holders}) > 1 else named
+    kinds = [item.type for item in block.items if not isinstance(item.type, str) or item.type[0].isupper()]
+    if 1 < len(kinds) <= _MOST_IN_NAME and all(type(kind) is str and kind not in _SAYS_LITTLE for kind in kinds):
+        return "".join(re.sub(r"\dd$", "", str(kind)) for kind in kinds)
+    return f"{named}{path[-1]}"
 
 
 def _free(title: str, used: set[str], types: set[str]) -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from graphspec.diagnostics import fail, quoted
+from graphspec.module.published import load_published
 from graphspec.module.weights import load_into
 from graphspec.ops.initializers import initialize
 from graphspec.ops.parametrizations import parametrize
@@ -88,7 +89,7 @@ def _add(root: nn.Module, layer: ShapedLayer) -> None:
     parameters = dict(module.named_parameters()) if layer.init or layer.op.is_leaf else {}
     for name, (function, arguments) in layer.init.items():
         if name == FROM_FILE:
-            load_into(module, Path(function), layer.name, (*layer.at, "init", "file"))
+            _load(module, layer, function, arguments)
         else:
             _start(layer, name, function, parameters[name], arguments)
     if layer.parametrize:
@@ -103,6 +104,16 @@ def _add(root: nn.Module, layer: ShapedLayer) -> None:
         container.register_parameter(leaf, parameters["value"])
     else:
         container.register_buffer(leaf, next(module.buffers()), layer.arguments.get("persistent", True))
+
+
+def _load(module: nn.Module, layer: ShapedLayer, source: str, arguments: Mapping[str, Any]) -> None:
+    """All weights of a layer from a file, or from one that torchvision publishes: of a part of its network, a part."""
+    at = (*layer.at, "init")
+    if "except" not in arguments:
+        load_into(module, Path(source), layer.name, (*at, "file"))
+        return
+    partial = bool(layer.arguments.get("features") or getattr(layer.op.factory, "stages", ()))
+    load_published(module, source, arguments["except"], partial, layer.name, (*at, "weights"))
 
 
 def _start(layer: ShapedLayer, name: str, function: str, parameter: Tensor, arguments: Mapping[str, Any]) -> None:

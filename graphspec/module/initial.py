@@ -39,8 +39,12 @@ def start_from(module: nn.Module, path: Path, at: SpecPath = ()) -> list[str]:
 
 def named_by_spec(text: str) -> Path:
     """The path that ``[train] init`` names, which stays inside the working directory."""
+    return inside(text, AT, "--init names a file anywhere")
+
+
+def inside(text: str, at: SpecPath, hint: str) -> Path:
+    """A path that a spec names, which stays inside the working directory; `hint` says what else may be done."""
     path = Path(text)
     if not is_inside(path):
-        message = f"the path {quoted(text)} leads out of the working directory"
-        raise fail("outside", message, at=AT, hint="--init names a file anywhere")
+        raise fail("outside", f"the path {quoted(text)} leads out of the working directory", at, hint)
     return path

@@ -67,10 +67,10 @@ def load_into(module: nn.Module, path: Path, layer: str, at: SpecPath) -> None:
     """
     state, own = read_tensors(path, at), module.state_dict()
     message = f"layer {quoted(layer)}: the weights in {quoted(path)} are another network's"
-    load_weights(module, {key: _cast(value, own[key]) for key, value in state.items() if key in own}, message, at)
+    load_weights(module, {key: cast_to(value, own[key]) for key, value in state.items() if key in own}, message, at)
 
 
-def _cast(value: Tensor, own: Tensor) -> Tensor:
+def cast_to(value: Tensor, own: Tensor) -> Tensor:
     """`value` as `own` is, where both are numbers as weights are trained in: half precision or full."""
     return value.to(own.dtype) if fits(value, own) else value
 

@@ -36,8 +36,10 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "eps": (0.0, 1.0),
     "negative_slope": (-1e6, 1e6),
     "scale_factor": (1e-6, 1e6),
+    "q": (0.0, 1.0),
+    "decimals": (-30, 30),
     # operands, which may be any number that a tensor holds
-    **dict.fromkeys(["other", "min", "max", "exponent"], (-1e308, 1e308)),
+    **dict.fromkeys(["other", "min", "max", "exponent", "nan", "posinf", "neginf"], (-1e308, 1e308)),
     # what masks and paddings hold
     **dict.fromkeys(["value", "fill_value"], (-math.inf, math.inf)),
 }
@@ -46,6 +48,8 @@ INFINITE = ("inf", "-inf")
 #: Bounds of arguments that mean something else in one op.
 _OWN_BOUNDS = {
     ("arange", "step"): (-1e308, 1e308),
+    # less than nothing cuts off
+    **{(f"{kind}Pad{n}d", "padding"): (-GREATEST, GREATEST) for kind in ("Zero", "Constant") for n in (1, 2, 3)},
     # torch computes them one behind the other, without data too: 100,000 of them in ten seconds.
     ("Bilinear", "out_features"): (1, 10_000),
 }
@@ -54,6 +58,10 @@ _OF_ANY_LENGTH = frozenset(["data", "split_size_or_sections", "cutoffs"])
 #: The greatest whole number that torch takes.
 GREATEST_WHOLE = 2**63 - 1
 _PROBABILITY_EXCEPTIONS = frozenset("LPPool1d LPPool2d LPPool3d PairwiseDistance cdist norm normalize".split())
+
+
+#: A setting's least number but 0: float32 holds what is divided by it. Operands (``other``) may be any.
+_LEAST = 1e-37
 
 
 class BadArgument(Exception):
@@ -192,6 +200,10 @@ def _check_bounds(op: str, name: str, value: Any) -> None:
         if not low <= item <= high:
             ends = f"at least {low}" if high == GREATEST and low != -GREATEST else f"from {low} to {high}"
             raise BadArgument(f"{quoted(name)} is {item}, not {ends}")
+        if 0 < abs(item) < _LEAST and high < 1e308:
+            raise BadArgument(
+                f"{quoted(name)} is {item}, smaller than float32 can divide by", hint=f"0, or {_LEAST} on"
+            )
 
 
 def _shown(value: Any) -> str:

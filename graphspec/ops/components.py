@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -11,7 +12,13 @@ from graphspec.spec.base import Component
 
 T = TypeVar("T")
 #: What a user can add to.
-_ANYONES = ("loss", "metric", "callback", "augmentation", "data set")
+_ANYONES = ("loss", "metric", "callback", "augmentation", "transform", "data set")
+#: Learning rates are no greater, whatever makes them.
+MOST_RATE = 1000
+#: The size of a number: weights are of float32, and so is what is computed with them.
+_MOST_NUMBER = 1e30
+#: The least and the most rounds of what goes on within one step, which no signal ends.
+_ROUNDS = {"max_iter": (1, 10_000), "max_eval": (1, 10_000), "history_size": (1, 10_000)}
 
 
 def choose(component: Component, table: Mapping[str, T], what: str, at: Path) -> T:
@@ -77,15 +84,18 @@ def _faults(
         if name not in free:
             hint = suggest(name, free) or (f"it has: {', '.join(free)}" if free else "it takes no arguments")
             yield Diagnostic("unknown-argument", f"{component.type} has no argument {quoted(name)}", place, hint)
-        elif message := _wrong_type(value, free[name].default) or _out_of_bounds(name, value):
+        elif message := _wrong_type(value, free[name]) or _out_of_bounds(name, value):
             yield Diagnostic("bad-value", f"{component.type}: {name} {message}", place)
     for name, parameter in free.items():
         if parameter.default is parameter.empty and name not in component.args:
             yield Diagnostic("missing-argument", f"{component.type} needs {quoted(name)}", at)
 
 
-def _wrong_type(value: Any, default: Any) -> str:
-    """Why `value` cannot stand where `default` stands; empty where it can, or where the default says nothing."""
+def _wrong_type(value: Any, parameter: inspect.Parameter) -> str:
+    """Why `value` cannot be given for `parameter`; empty where it can, or where its default says nothing."""
+    default = parameter.default
+    if parameter.annotation in (int, "int") and isinstance(value, float):
+        return f"must be a whole number, not {shown(value)}"
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(default, bool):
         return "" if isinstance(value, bool) else f"must be true or false, not {shown(value)}"
@@ -104,9 +114,16 @@ def _wrong_type(value: Any, default: Any) -> str:
 
 def _out_of_bounds(name: str, value: Any) -> str:
     """Bounds that torch itself does not check."""
-    if name in ("lr", "max_lr", "base_lr") and isinstance(value, int | float) and not 0 < value <= 1000:
-        return f"must be above 0 and at most 1000, not {shown(value)}"
-    return ""
+    if isinstance(value, list | tuple):
+        return next(filter(None, (_out_of_bounds("", each) for each in value)), "")
+    if not isinstance(value, int | float):
+        return ""
+    if name in ("lr", "max_lr", "base_lr") and not 0 < value <= MOST_RATE:
+        return f"must be above 0 and at most {MOST_RATE}, not {shown(value)}"
+    least, most = _ROUNDS.get(name, (-math.inf, math.inf))
+    if not least <= value <= most and not math.isnan(value):
+        return f"is {least:,} to {most:,}, not {shown(value)}"
+    return f"is at most {_MOST_NUMBER:g}, not {shown(value)}" if _MOST_NUMBER < abs(value) < math.inf else ""
 
 
 def _like_default(value: Any, default: Any) -> Any:

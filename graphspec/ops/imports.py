@@ -14,8 +14,10 @@ from graphspec.diagnostics import Diagnostic, GraphspecError, Position, fail, qu
 _loaded: dict[Path, ModuleType] = {}
 
 
-def import_file(path: Path) -> ModuleType:
+def import_file(path: Path, told: str = "--import: ") -> ModuleType:
     """Run the Python file at `path`, so that its ``@graphspec.layer`` classes are layer types; once for each file.
+
+    `told` says before an error where the file was named.
 
     Raises:
         GraphspecError: there is no such file, or it raises: its last line and the place in the file.
@@ -26,7 +28,7 @@ def import_file(path: Path) -> ModuleType:
     if path.suffix != ".py":
         raise fail("wrong-extension", f"--import takes a Python file, not {quoted(path)}", hint="it ends in .py")
     if not where.is_file():
-        raise fail("no-such-file", f"--import: no file {quoted(path)}")
+        raise fail("no-such-file", f"{told}no file {quoted(path)}")
     spec = importlib.util.spec_from_file_location(_name(where), where)
     assert spec
     assert spec.loader
@@ -37,7 +39,7 @@ def import_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[module.__name__]
-        raise GraphspecError([_fault(path, where, error)]) from error
+        raise GraphspecError([_fault(path, where, error, told)]) from error
     _loaded[where] = module
     return module
 
@@ -49,7 +51,7 @@ def _name(where: Path) -> str:
     return next(name for name in names if name not in sys.modules)
 
 
-def _fault(path: Path, where: Path, error: BaseException) -> Diagnostic:
+def _fault(path: Path, where: Path, error: BaseException, told: str) -> Diagnostic:
     """The last line of the traceback, at the line of the file where it happened."""
     message = traceback.format_exception_only(error)[-1].strip()
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(where)]
@@ -61,4 +63,4 @@ def _fault(path: Path, where: Path, error: BaseException) -> Diagnostic:
         text = where.read_text(encoding="utf-8", errors="replace").splitlines()[line - 1]
         column = len(text) - len(text.lstrip()) + 1
     end = max(column + 1, len(text) + 1)
-    return Diagnostic("bad-import", f"--import: {message}", file=str(path), position=Position(line, column, end, text))
+    return Diagnostic("bad-import", f"{told}{message}", file=str(path), position=Position(line, column, end, text))

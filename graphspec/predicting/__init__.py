@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from graphspec.predicting.arrays import given
+from graphspec.predicting.ensemble import predict_together
 from graphspec.predicting.function import Function, function_of, module_function
 from graphspec.predicting.predict import Drawing, Prediction, predict
 
-__all__ = ["Drawing", "Function", "Prediction", "function_of", "module_function", "predict"]
+__all__ = [
+    "Drawing",
+    "Function",
+    "Prediction",
+    "function_of",
+    "given",
+    "module_function",
+    "predict",
+    "predict_together",
+]

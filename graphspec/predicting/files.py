@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +15,9 @@ from graphspec.data.sources.csv_file import read_csv
 from graphspec.data.sources.parquet_file import read_parquet
 from graphspec.data.sources.parts import is_image
 from graphspec.data.sources.table import Table
+from graphspec.data.unread import reading
 from graphspec.diagnostics import fail, quoted, warn
+from graphspec.predicting.arrays import in_full
 from graphspec.shapes import TensorType
 from graphspec.system.array_file import read_array
 from graphspec.system.regular_file import open_regular, read_regular
@@ -28,11 +29,8 @@ _MOST_TEXT = 1 << 24
 
 def read_text(path: Path) -> str:
     """The text in `path`, UTF-8. Raises ``GraphspecError``."""
-    try:
+    with reading(path, "a text", UnicodeError, hint="save it as UTF-8", at=()):
         return read_regular(path, most=_MOST_TEXT).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise fail("bad-data", f"{quoted(path)} cannot be read: {reason}") from error
 
 
 def read_samples(path: Path, kind: TensorType, colour: bool) -> Tensor:
@@ -48,18 +46,14 @@ def read_samples(path: Path, kind: TensorType, colour: bool) -> Tensor:
         return _numbers(_opened(path, PLAIN)[0])
     if suffix != ".npy":
         raise fail("wrong-extension", f"{quoted(path)} is neither an image nor .npy, .csv or .parquet")
-    try:
+    with reading(path, "an array", ValueError, at=()):
         with open_regular(path) as file:
             values = read_array(file, lambda claim: check_size(path, claim.values * (claim.dtype.itemsize + 8)))
         if values.dtype.kind not in "buif":
             raise ValueError("it holds no array of numbers")
         if not values.size:
             raise ValueError("its array is empty")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise fail("bad-data", f"{quoted(path)} cannot be read: {reason}") from error
-    plain = values if values.dtype == np.uint8 else values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
-    found = torch.from_numpy(np.ascontiguousarray(plain))
+    found = in_full(values)
     return found if found.ndim == len(kind.shape) else found.unsqueeze(0)
 
 

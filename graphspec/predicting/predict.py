@@ -18,20 +18,24 @@ from graphspec.data.samples import Samples
 from graphspec.data.sources.builtin import OF_IMAGE_FILES
 from graphspec.data.sources.csv_file import read_csv
 from graphspec.data.sources.parts import is_image
+from graphspec.data.sources.series import latest
 from graphspec.data.sources.series_windows import PAST
 from graphspec.data.sources.tables import TABLES
 from graphspec.data.sources.torchvision_sets import STORED
 from graphspec.data.text.encoding import TextEncoding
 from graphspec.data.transforms import scaled, size_transforms, to_float, value_transforms
 from graphspec.diagnostics import fail, quoted
-from graphspec.losses import Reading
+from graphspec.output_reading import Reading
+from graphspec.predicting.arrays import Arrays, are_paths, arrays_of
 from graphspec.predicting.files import TABLES as FILES
 from graphspec.predicting.files import TEXT, read_samples, read_table, read_text
 from graphspec.predicting.function import Function
 from graphspec.predicting.pictures import say_if_unlike, say_what_was_done
 from graphspec.predicting.texts import Sampling, continued, inputs_of
+from graphspec.sequences import cut, lengths_of, spelled
 from graphspec.shapes import ShapedGraph, TensorType
-from graphspec.shapes.producer import producers
+from graphspec.shapes.dims import admits
+from graphspec.shapes.producer import reading_of
 from graphspec.spec.base import Component
 from graphspec.training import load_data
 
@@ -72,18 +76,19 @@ class Drawing(TypedDict, total=False):
 
 def predict(
     function: Function,
-    files: Sequence[Path] = (),
+    files: Any = (),
     *,
     place: DataPlace = DataPlace(),
     **drawing: Unpack[Drawing],
 ) -> list[Prediction]:
-    """Predict `files`, or what follows a prompt; without either, the first samples of the test part, whose target is
-    known.
+    """Predict `files` (or arrays of samples, see :mod:`graphspec.predicting.arrays`), or what follows a prompt; without
+    either, the first samples of the test part, whose target is known.
 
     Where the data are read, the names of the classes come from there.
     """
     prompt, count = drawing.get("prompt"), drawing.get("count")
-    if prompt is not None and files:
+    paths = are_paths(files)
+    if prompt is not None and (not paths or files):
         raise fail("bad-value", "a prompt or files, not both", hint="leave one of them out")
     if prompt is not None:
         return _of_prompt(
@@ -92,8 +97,10 @@ def predict(
             Sampling(200 if count is None else count, drawing.get("temperature", 1.0), drawing.get("seed", 0)),
         )
     shaped = function.network.shaped
-    if files:
+    if not paths or files:
         learned = functools.cache(lambda: function.learned or Learned.of(load_data(shaped.spec, place)))
+        if not paths:
+            return list(_of_arrays(function, arrays_of(files, shaped), learned))
         return [prediction for path in files for prediction in _of_file(function, path, learned)]
     data = load_data(shaped.spec, place)
     binding = bind(shaped, data)
@@ -102,11 +109,15 @@ def predict(
     targets = [None] * len(batch) if target is None else batch.targets[target].tolist()
     classes = data.labels.get(target) if target else None
     if classes is not None and target is not None and batch.targets[target].ndim > 1:
-        targets = list(map(_at_positions(function.learned or Learned.of(data), classes), targets))
+        reading = reading_of(shaped, next(iter(shaped.outputs)), len(classes))
+        if reading is not None and reading.blank is not None:
+            targets = _spelled(batch.targets[target], reading.blank, classes)
+        else:
+            targets = list(map(_at_positions(function.learned or Learned.of(data), classes), targets))
     targets = [each if classes is None or not isinstance(each, int) else _name(classes, each) for each in targets]
     names = [f"test {number}" for number in range(len(batch))]
     outputs = function.run(binding.inputs_of(batch))
-    return list(_predictions(shaped, outputs, names, classes, targets, function.learned or Learned.of(data)))
+    return list(predictions(shaped, outputs, names, classes, targets, function.learned or Learned.of(data)))
 
 
 def _of_prompt(function: Function, prompt: str, sampling: Sampling) -> list[Prediction]:
@@ -129,6 +140,8 @@ def _of_texts(
 
 
 def _of_file(function: Function, path: Path, learned: Callable[[], Learned]) -> Iterator[Prediction]:
+    if not path.exists():
+        raise fail("no-such-file", f"there is no {quoted(path)}")
     shaped = function.network.shaped
     spec = shaped.spec.data
     text = function.learned.text if function.learned else None
@@ -159,6 +172,23 @@ def _of_file(function: Function, path: Path, learned: Callable[[], Learned]) -> 
     yield from _run(function, _rows(path, len(values)), [values.to(kind.dtype)])
 
 
+def _of_arrays(function: Function, arrays: Arrays, learned: Callable[[], Learned]) -> Iterator[Prediction]:
+    """Samples as the data set holds them, prepared as the training part was."""
+    shaped = function.network.shaped
+    components = shaped.spec.data.transforms if shaped.spec.data else ()
+    values = []
+    for name, kind in shaped.inputs.items():
+        if len(arrays) == 1:
+            value = _transformed(arrays[name], components, learned)
+        else:
+            raw = size_transforms(components)(arrays[name]) if arrays[name].ndim == 4 else arrays[name]
+            value = scaled(raw.clone(), learned().values.get(name, ()))
+        _check_shape("the array", value, quoted(name), kind)
+        _check_whole("the array", value, name, kind)
+        values.append(value.to(kind.dtype))
+    yield from _run(function, [f"sample {row}" for row in range(len(values[0]))], values)
+
+
 def _of_table(function: Function, path: Path, learned: Learned) -> Iterator[Prediction]:
     """The rows of a table, whose columns become the inputs as they did in training."""
     assert learned.columns is not None
@@ -178,23 +208,21 @@ def _of_table(function: Function, path: Path, learned: Learned) -> Iterator[Pred
 
 
 def _of_series(function: Function, path: Path, learned: Learned) -> Iterator[Prediction]:
-    """What comes after the last row of a series like the one that was trained on."""
+    """What comes after the last row of each series like those that were trained on."""
     series, ((name, kind),) = learned.series, function.network.shaped.inputs.items()
     assert series is not None
-    values = series.values(read_csv(path, series.notation))
-    if values.shape[1] < series.window:
-        message = f"{quoted(path)} has {values.shape[1]:,} rows, and a window has {series.window:,}"
-        raise fail("shape-mismatch", message)
-    past = scaled(values[None, :, -series.window :].clone(), learned.values[PAST])
+    called, windows = latest(series, read_csv(path, series.notation))
+    past = scaled(windows, learned.values[PAST])
     _check_shape(path, past, quoted(name), kind)
-    yield from _run(function, _rows(path, len(past)), [past.to(kind.dtype)])
+    names = [f"{path}: {each}" for each in called] if series.group else [str(path)]
+    yield from _run(function, names, [past.to(kind.dtype)])
 
 
 def _run(function: Function, names: Sequence[str], values: Sequence[Tensor]) -> Iterator[Prediction]:
     """The predictions of samples as the network takes them, whose targets nobody knows."""
     outputs = function.run(values)
     labels, learned = function.labels, function.learned
-    yield from _predictions(function.network.shaped, outputs, names, labels, [None] * len(names), learned)
+    yield from predictions(function.network.shaped, outputs, names, labels, [None] * len(names), learned)
 
 
 def _rows(path: Path, count: int) -> list[str]:
@@ -218,33 +246,37 @@ def _transformed(samples: Tensor, components: Sequence[Component], learned: Call
     return scaled(values.clone(), value_transforms(components, len(sizes.steps), to_float(values)))
 
 
-def _check_whole(path: Path, values: Tensor, name: str, kind: TensorType) -> None:
+def _check_whole(path: Path | str, values: Tensor, name: str, kind: TensorType) -> None:
     if kind.dtype.is_floating_point or not values.is_floating_point():
         return
     wrong = (values != values.floor()).nonzero()
     if len(wrong):
         row, dtype = int(wrong[0, 0]) + 1, str(kind.dtype).removeprefix("torch.")
         number = float(values[tuple(wrong[0])])
-        message = f"row {row} of {quoted(path)} holds {number:g}, and the input {quoted(name)} takes {dtype}"
+        message = f"row {row} of {_called(path)} holds {number:g}, and the input {quoted(name)} takes {dtype}"
         raise fail("wrong-dtype", message)
 
 
-def _check_shape(path: Path, values: Tensor, name: str, kind: TensorType) -> None:
+def _called(path: Path | str) -> str:
+    """A file by its name, an array by what it is."""
+    return path if isinstance(path, str) else quoted(path)
+
+
+def _check_shape(path: Path | str, values: Tensor, name: str, kind: TensorType) -> None:
     given, wanted = tuple(values.shape[1:]), kind.shape[1:]
-    fits = len(given) == len(wanted) and all(
-        not isinstance(size, int) or size == found for size, found in zip(wanted, given, strict=True)
-    )
-    if fits:
+    if admits(wanted, given):
         return
     found, asked = (" × ".join(map(str, sizes)) for sizes in (given, wanted))
     hint = ""
     if len(given) == len(wanted) == 3 and all(isinstance(size, int) for size in wanted[1:]):
         height, width = wanted[1:]
         hint = f"bring it to that size first, as Pillow's resize(({width}, {height})) does, or train with a Resize"
-    raise fail("shape-mismatch", f"a sample of {quoted(path)} is {found}, the input {name} takes {asked}", hint=hint)
+    if len(given) == len(wanted) == 3 and given[2] == wanted[0] and isinstance(path, str):
+        hint = "channels come first: x.transpose(0, 3, 1, 2)"
+    raise fail("shape-mismatch", f"a sample of {_called(path)} is {found}, the input {name} takes {asked}", hint=hint)
 
 
-def _predictions(
+def predictions(
     shaped: ShapedGraph,
     outputs: dict[str, Tensor],
     names: Sequence[str],
@@ -252,18 +284,22 @@ def _predictions(
     targets: Sequence[Any],
     learned: Learned | None,
 ) -> Iterator[Prediction]:
+    """What the `outputs` of samples called `names` say, by the names of classes and what was learned."""
     rows = {name: output.tolist() for name, output in outputs.items()}
     (name, only), *others = outputs.items()
-    loss = shaped.spec.train.loss_of(name) if shaped.spec.train else None
-    if learned is not None and learned.applied and loss is not None and not others and only.ndim == 2:
-        reading = Reading.of(loss.type, loss.args, None, producers(shaped).get(name))
-        yield from _of_labels(outputs, reading, names, targets, learned)
+    reading = reading_of(shaped, name, None if labels is None else len(labels))
+    if learned is not None and learned.applied and reading is not None and not others and only.ndim == 2:
+        yield from _of_labels(outputs, dataclasses.replace(reading, classes=None), names, targets, learned)
         return
-    if labels is None or others or only.ndim < 2 or loss is None:
+    if labels is None or others or only.ndim < 2 or reading is None or reading.classes is None:
         for row, sample in enumerate(names):
             yield Prediction(sample, {name: values[row] for name, values in rows.items()}, target=targets[row])
         return
-    reading = Reading.of(loss.type, loss.args, len(labels), producers(shaped).get(name))
+    if reading.blank is not None and only.ndim > 2:
+        for row, sequence in enumerate(reading.sequences(only)):
+            values = {name: each[row] for name, each in rows.items()}
+            yield Prediction(names[row], values, spelled(sequence, labels), target=targets[row])
+        return
     chosen = reading.predicted(only)
     if only.ndim > 2:
         said = _at_positions(learned, labels)
@@ -276,6 +312,11 @@ def _predictions(
     for row, sample in enumerate(names):
         given = {name: values[row] for name, values in rows.items()}
         yield Prediction(sample, given, _name(labels, int(chosen[row])), sure[row], targets[row])
+
+
+def _spelled(classes: Tensor, blank: int, labels: Sequence[str]) -> list[str]:
+    """The true sequences, up to the blank or a number below 0, by the names of the classes."""
+    return [spelled(row, labels) for row in cut(classes.to(torch.int64), lengths_of(classes, blank))]
 
 
 def _of_labels(

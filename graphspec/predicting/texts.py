@@ -53,7 +53,7 @@ def continued(function: Function, text: TextEncoding, prompt: str, sampling: Sam
     if not text.running or len(kinds) != 1 or len(outputs) != 1 or len(outputs[0].shape) != 3:
         hint = "one input N × T, one output N × ids × T, and a data set of a running text"
         raise fail("bad-value", "the network has not learned to continue a text", hint=hint)
-    ids = text.stretch(prompt)
+    ids = text.stretch(prompt, "the prompt")
     if not ids:
         raise fail(
             "bad-value", "the prompt is empty", hint="a network continues what is there: one character is enough"

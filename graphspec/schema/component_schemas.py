@@ -9,10 +9,10 @@ from typing import Any
 
 from graphspec.data.augment import BATCHED, FROM_V2, MIXING, PER_SAMPLE
 from graphspec.data.augment.follow import NOISE, VALUES
-from graphspec.data.augment.own import TRANSFORMS as OWN_TRANSFORMS
 from graphspec.data.sources import sources
 from graphspec.data.text.tokenizer import TOKENIZERS
 from graphspec.data.transforms import TRANSFORMS
+from graphspec.data.transforms.own import TRANSFORMS as OWN_TRANSFORMS
 from graphspec.losses import loss_table
 from graphspec.schema.argument_schema import documented, untyped
 from graphspec.schema.pieces import EXPRESSION, Schema, list_of, name_or_table, named, or_expression, sentence
@@ -31,7 +31,8 @@ _SHARED: Mapping[str, Mapping[str, Schema]] = {
     "metrics": {"output": _OUTPUT},
     "optimizer": {
         "groups": {
-            "description": "Options of their own for some parameters, by layers and kinds (norm, bias, embedding).",
+            "description": "Options, and with type an optimiser, of their own for parameters by layers and kinds "
+            "(norm, bias, embedding, matrix).",
             **list_of({"type": "object", "anyOf": [{"required": ["layers"]}, {"required": ["kinds"]}]}, minItems=1),
         },
         "layer_decay": or_expression(
@@ -47,7 +48,10 @@ _SHARED: Mapping[str, Mapping[str, Schema]] = {
     "loss": {
         "reduce": {"description": "The mean of the output is the loss.", "const": "mean"},
         "output": {"anyOf": [_OUTPUT, list_of({"type": "string"}, minItems=2)]},
-        "target": {"description": "The field of the data to compare with.", "type": "string"},
+        "target": {"description": "The field of the data to compare with; teacher: what that gives.", "type": "string"},
+        "temperature": or_expression(
+            {"description": "Softens the logits of network and teacher.", "type": "number", "exclusiveMinimum": 0}
+        ),
         "factor": or_expression({"description": "The weight in the sum.", "type": "number", "exclusiveMinimum": 0}),
     },
 }
@@ -76,7 +80,7 @@ def component_tables() -> Mapping[str, Table]:
     own = {name: entry.make for name, entry in OWN_TRANSFORMS.items()}
     return {
         "dataset": sources(),
-        "transforms": {name: cls.signature() for name, cls in TRANSFORMS.items()},
+        "transforms": {**{name: cls.signature() for name, cls in TRANSFORMS.items()}, **own},
         "augment": {**{name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)}, **BATCHED, **MIXING, **own},
         "corrupt": {**{name: getattr(v2, name) for name in sorted(VALUES | NOISE)}, **own},
         "tokenizer": TOKENIZERS,

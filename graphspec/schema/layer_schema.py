@@ -134,13 +134,22 @@ def _init() -> Schema:
     described = named({name: sentence(inspect.getdoc(vars(torch_init)[name]) or "") for name in entries})
     types: Schema = {"type": "string", "anyOf": [described, EXPRESSION]}
     function = name_or_table(types, entries, {}, {"required": ["type"]})
-    by_parameter = table_of(function, r"(?!type$|file$)[\w.]+", minProperties=1)
+    by_parameter = table_of(function, r"(?!type$|file$|weights$|except$)[\w.]+", minProperties=1)
     weights = {"type": "string", "description": "Weights from a file of yours.", "pattern": r"\.(safetensors|pt|pth)$"}
     from_file: Schema = {"type": "object", "properties": {"file": weights}, "additionalProperties": False}
+    published: Schema = {
+        "type": "object",
+        "properties": {
+            "weights": {"type": "string", "description": "torchvision's, as ResNet18_Weights.IMAGENET1K_V1."},
+            "except": {"description": "The parts that keep new weights.", **list_of({"type": "string"})},
+        },
+        "additionalProperties": False,
+    }
+    by_name: Schema = {"if": {"required": ["weights"]}, "then": published, "else": by_parameter}
     return {
         "description": "How parameters start, by torch.nn.init: the weight, or a table by parameter name.",
         "if": {"type": "object", "not": {"required": ["type"]}},
-        "then": {"if": {"required": ["file"]}, "then": from_file, "else": by_parameter},
+        "then": {"if": {"required": ["file"]}, "then": from_file, "else": by_name},
         "else": function,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import sympy
@@ -68,6 +68,13 @@ class _Printer(StrPrinter):
         product = isinstance(base, sympy.Mul) and not base.has(FloorDiv)
         left = self._print(base) if product else self.parenthesize(base, PRECEDENCE["Atom"] - 0.5)
         return f"{left}//{self.parenthesize(divisor, PRECEDENCE['Atom'] - 0.5)}"
+
+
+def admits(dims: Sequence[Dim], sizes: Sequence[int]) -> bool:
+    """Whether `dims`, of which those that are no numbers fit everything, are so many and as large as `sizes`."""
+    return len(dims) == len(sizes) and all(
+        not isinstance(dim, int) or dim == size for dim, size in zip(dims, sizes, strict=True)
+    )
 
 
 def number(dim: Dim, sizes: Mapping[Any, int]) -> int:

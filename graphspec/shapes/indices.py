@@ -15,7 +15,7 @@ import torch
 
 from graphspec.shapes.bounds import SOMEWHERE, Bound, Bounds, either, is_natural, number
 from graphspec.shapes.dims import SizeExpr, dim_text, tidy
-from graphspec.shapes.shaped import ShapedLayer, TensorType, ValueRef
+from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, TensorType, ValueRef
 
 _COMPARISONS = frozenset("eq ne lt le gt ge".split())
 _Rows = Callable[[Mapping[str, Any], Mapping[ValueRef, TensorType]], Any]
@@ -35,6 +35,20 @@ _INDEXED: Mapping[str, tuple[str, _Rows]] = {
         ("index_select", "gather", "scatter", "scatter_add", "index_add", "index_copy"), ("index", _along_dim)
     ),
 }
+
+
+def tables_of_inputs(shaped: ShapedGraph) -> Iterator[tuple[str, ShapedLayer, int]]:
+    """The inputs that choose rows of a table: the input, the layer that it goes into as it is, and how many rows."""
+    for layer in shaped.layers:
+        port, rows_of = _INDEXED.get(layer.type, ("", None))
+        given = {**layer.arguments, **layer.operands}
+        ids = given.get(port)
+        if rows_of is None or not isinstance(ids, ValueRef) or ids.layer not in shaped.inputs:
+            continue
+        types = {ref: shaped.type_of(ref) for ref in given.values() if isinstance(ref, ValueRef)}
+        rows = rows_of(given, types)
+        if isinstance(rows, int):
+            yield ids.layer, layer, rows
 
 
 class Known:

@@ -255,7 +255,8 @@ class _Inference:
                 self.runs[key] = error
         found = self.runs[key]
         if isinstance(found, Exception):
-            self.faults.append(_with_shapes(_torch_fault(node, found, types), types))
+            fault = _with_shapes(_torch_fault(node, found, types), types)
+            self.faults.append(fault if fault.hint else _with_batch(fault, types, self.inputs))
             return None
         result, self.ranges = found
         return result
@@ -323,3 +324,16 @@ def _input_types(spec: NetworkSpec) -> dict[str, TensorType]:
     if faults:
         raise GraphspecError(faults)
     return types
+
+
+def _with_batch(
+    fault: Diagnostic, types: Mapping[ValueRef, TensorType], inputs: Mapping[str, TensorType]
+) -> Diagnostic:
+    """A fault of a layer that takes an input, where all inputs are of numbers alone: most often a first dimension was
+    forgotten.
+    """
+    own = next((ref for ref in types if ref.layer in inputs), None)
+    if own is None or not all(isinstance(size, int) for kind in inputs.values() for size in kind.shape):
+        return fault
+    shape = ", ".join(['"N"', *map(str, types[own].shape)])
+    return dataclasses.replace(fault, hint=f"the first dimension counts the samples: {own.layer} = [{shape}]")

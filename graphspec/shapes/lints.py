@@ -78,7 +78,7 @@ def _unfit_for_loss(
 ) -> Iterator[Diagnostic]:
     """The last layer of an output gives values of which its loss cannot make sense."""
     train = graph.spec.train
-    for loss in train.losses if train else ():
+    for loss in train.of_data if train else ():
         row, first = LOSSES.get(loss.type), first_output(loss, next(iter(outputs)))
         layer = producer(layers, outputs[first]) if first in outputs else None
         if layer is not None and _over_one_value(layer):

@@ -53,7 +53,8 @@ def settle(
     narrowed = _narrowed(accepted, refused, mine, batch)
     for name, (least, greatest) in narrowed.items():
         if least == greatest and mine[name] != (least, greatest):
-            raise Refused(refused[0].refusal, f"it works only where {name} is {least}")
+            why = next((each for each in refused if _asks_for(each, name)), refused[0])
+            raise Refused(why.refusal, f"it works only where {name} is {least}")
     accepted = [outcome for outcome in accepted if find(outcome.conditions, narrowed) is not None]
     return _united(accepted, narrowed), {**ranges, **narrowed}
 
@@ -111,7 +112,13 @@ def _unequal(equation: Any) -> str:
     if not equation.args:
         return "its values are of different sizes"
     left, right = (dim_text(tidy(side)) for side in equation.args)
-    return f"a size is {left} in one value and {right} in another"
+    stretched = "; write broadcast = true if that is meant" if "1" in (left, right) else ""
+    return f"a size is {left} in one value and {right} in another{stretched}"
+
+
+def _asks_for(outcome: Outcome, name: str) -> bool:
+    """Whether the last of its conditions, that of the refusal, is one on the dim `name` alone."""
+    return bool(outcome.conditions) and {str(free) for free in outcome.conditions[-1].free_symbols} == {name}
 
 
 def _of_one_kind(outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -11,6 +11,7 @@ from graphspec.graph import Layer, LayerGraph, Ref
 from graphspec.ops.arguments import BadArgument, convert
 from graphspec.ops.initializers import initializers
 from graphspec.ops.op import Parameter
+from graphspec.ops.published import instead_of_changing, of_model
 from graphspec.shapes.shaped import ShapedLayer
 from graphspec.spec.expressions import ExpressionError, NeedsShape
 from graphspec.system.regular_file import is_inside
@@ -24,7 +25,8 @@ def close_init(node: Layer, parameters: Shapes) -> tuple[dict[str, Any], list[Di
     """``init`` as parameter → (function, arguments).
 
     A name or a ``type`` table is for ``weight`` (or a Parameter's value); otherwise the table is by parameter name.
-    With ``{ file = "…" }`` all of them come from a file: ``FROM_FILE`` → (path, {}).
+    With ``{ file = "…" }`` all of them come from a file: ``FROM_FILE`` → (path, {}); with ``{ weights = "…" }`` from
+    one that torchvision publishes: ``FROM_FILE`` → (its name, {"except": […]}).
     """
     if node.init is None:
         return {}, []
@@ -38,6 +40,10 @@ def close_init(node: Layer, parameters: Shapes) -> tuple[dict[str, Any], list[Di
         return {}, [Diagnostic("bad-expression", message, at)]
     if isinstance(init, dict) and set(init) == {"file"}:
         return {FROM_FILE: (init["file"], {})}, list(_file_faults(node, init["file"], (*at, "file")))
+    if isinstance(init, dict) and "weights" in init and set(init) <= {"weights", "except"}:
+        left_out = init.get("except", [])
+        named = [left_out] if isinstance(left_out, str) else left_out
+        return {FROM_FILE: (init["weights"], {"except": named})}, list(_published_faults(node, init["weights"], named))
     only = isinstance(init, str) or (isinstance(init, dict) and "type" in init)
     table = {"value" if "value" in parameters else "weight": init} if only else init
     if not isinstance(table, dict):
@@ -68,6 +74,21 @@ def _file_faults(node: Layer, path: Any, at: Path) -> Iterator[Diagnostic]:
         yield Diagnostic("outside", f"{layer}: {quoted(path)} is outside the working directory", at, hint)
     elif not FilePath(path).is_file():
         yield Diagnostic("no-such-file", f"{layer}: there is no file {quoted(path)}", at)
+
+
+def _published_faults(node: Layer, name: Any, left_out: Any) -> Iterator[Diagnostic]:
+    """Why `name` is no weights of the layer's network, or `left_out` no list of its parts."""
+    layer, at, known = f"layer {quoted(node.label)}", (*node.at, "init", "weights"), of_model(node.op)
+    if not isinstance(left_out, list | tuple) or not all(isinstance(each, str) for each in left_out):
+        yield Diagnostic("bad-value", f"{layer}: except is a name, or a list of names", (*node.at, "init", "except"))
+    if not known:
+        message = f"{layer}: torchvision publishes no weights of {node.op.name}"
+        yield Diagnostic("bad-value", message, at, "init = { file = … } takes a file of yours")
+    elif name not in known:
+        fixed = instead_of_changing(str(name), node.op)
+        hint = f"write {fixed}" if fixed else suggest(str(name), known) or f"known: {', '.join(known)}"
+        why = "is another in each version of torchvision" if fixed else f"is none of {node.op.name}'s weights"
+        yield Diagnostic("bad-value", f"{layer}: {quoted(str(name))} {why}", at, hint)
 
 
 def arguments_of(table: Mapping[str, Any], name: str, known: Mapping[str, Parameter]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from graphspec.output_reading import Reading
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, ValueRef
 
 #: Layers that move values, drop some or leave them as they are.
@@ -31,3 +32,9 @@ def producers(shaped: ShapedGraph) -> dict[str, str]:
     layers = {layer.name: layer for layer in shaped.layers}
     found = {name: producer(layers, value) for name, value in shaped.outputs.items()}
     return {name: layer.type for name, layer in found.items() if layer is not None}
+
+
+def reading_of(shaped: ShapedGraph, output: str, classes: int | None) -> Reading | None:
+    """How the loss of `output` reads it, as one of `classes` or as values; None where no loss is computed of it."""
+    loss = shaped.spec.train.loss_of(output) if shaped.spec.train else None
+    return None if loss is None else Reading.of(loss.type, loss.args, classes, producers(shaped).get(output))

@@ -26,25 +26,30 @@ _SECTIONS = ("inputs", "dims", "vocabulary", "data", "train", "export", "tune")
 
 
 def load(
-    spec: str | os.PathLike[str] | Mapping[str, Any], *, variant: str | None = None, overrides: Iterable[str] = ()
+    spec: str | os.PathLike[str] | Mapping[str, Any] | NetworkSpec,
+    *,
+    variant: str | None = None,
+    overrides: Iterable[str] = (),
 ) -> NetworkSpec:
     """Read and validate a spec.
 
-    `spec` is a path, ``"-"`` for standard input, a dict, or the text itself (whatever has a line break or a brace).
+    `spec` is a path, ``"-"`` for standard input, a dict, the text itself (whatever has a line break or a brace), or a
+    spec already read, to be changed once more.
     `variant` names a table of ``[variants]``; `overrides` are ``"path=value"`` strings.
 
     Raises:
         GraphspecError: with every fault found.
     """
-    source = _read(spec)
+    source = spec.source if isinstance(spec, NetworkSpec) else _read(spec)
     with located(source):
-        data = _data(source)
+        data = source.data if isinstance(spec, NetworkSpec) else _data(source)
         if variant is not None:
             data = apply_variant(data, variant)
         data, overridden = apply_overrides(data, overrides)
-    source = Source(source.name, data, source.text, source.language, overridden)
-    with located(source):
-        return _validate(data, source, source.name if source.name.startswith("<") else str(spec))
+    changed = Source(source.name, data, source.text, source.language, (*overridden, *source.overridden))
+    with located(changed):
+        named = isinstance(spec, NetworkSpec) or source.name.startswith("<")
+        return _validate(data, changed, source.name if named else str(spec))
 
 
 def _read(spec: str | os.PathLike[str] | Mapping[str, Any]) -> Source:

@@ -200,7 +200,7 @@ def _expressions(value: Any) -> str:
 def _without_files(layers: dict[str, LayerSpec]) -> dict[str, LayerSpec]:
     return {
         name: layer.model_copy(update={"init": None})
-        if isinstance(layer.init, dict) and "file" in layer.init
+        if isinstance(layer.init, dict) and not {"file", "weights"}.isdisjoint(layer.init)
         else layer
         for name, layer in layers.items()
     }

@@ -8,6 +8,7 @@ import tomllib
 from typing import Any
 
 from graphspec.diagnostics import Code, Diagnostic, GraphspecError, Path, Position, fail, quoted
+from graphspec.spec.toml_hints import toml_hint
 
 DEEPEST = 32
 LONGEST_NUMBER = 64
@@ -87,19 +88,14 @@ def _toml(text: str) -> Any:
         cause = message[: place.start()] if place else message
         if re.match(r"Cannot (overwrite|declare|mutate)|Duplicate", cause):
             raise _duplicate(text, "toml", offset, cause) from None
-        if cause.startswith("Unclosed"):
-            offset = _unclosed(text, offset)
-        cause = cause[:1].lower() + cause[1:]
-        raise _at(text, min(offset, len(text)), "syntax", f"TOML: {cause}", _toml_hint(text, offset, cause)) from None
-
-
-def _toml_hint(text: str, offset: int, cause: str) -> str:
-    if text.lstrip().startswith("{"):
-        return "this looks like JSON; TOML was read because of the name"
-    word = re.match(r"[A-Za-z_]\w*", text[offset:])
-    if cause == "invalid value" and word:
-        return f"write {word[0].lower()}" if word[0] in ("True", "False") else f'text stands in quotes: "{word[0]}"'
-    return ""
+        bracket = _unclosed(text, offset)
+        cause, in_braces = cause[:1].lower() + cause[1:], text[bracket : bracket + 1] == "{"
+        hint = toml_hint(text, offset, cause, in_braces)
+        if in_braces and cause.startswith("unclosed") and hint:  # the table is not, but something in it is wrong
+            cause = "expected ',' or '}' in an inline table"
+        elif cause.startswith("unclosed"):
+            offset = bracket
+        raise _at(text, min(offset, len(text)), "syntax", f"TOML: {cause}", hint) from None
 
 
 def _unclosed(text: str, offset: int) -> int:

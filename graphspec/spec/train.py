@@ -8,6 +8,9 @@ from pydantic import Field, field_validator
 
 from graphspec.spec.base import Component, SpecModel
 
+#: The target of a loss that compares with what the teacher gives.
+TEACHER = "teacher"
+
 
 class TrainSpec(SpecModel):
     """How the network learns. Components are checked against live torch signatures where they are built.
@@ -20,7 +23,11 @@ class TrainSpec(SpecModel):
     greatest norm of its gradient. ``early_stopping`` ends the run after so many epochs without a better monitored
     figure. In the first ``warmup`` updates the learning rate grows linearly to what it would be. ``ema`` is the decay
     of an exponential moving average of the weights, which is then what is validated and kept as best. ``init`` is a
-    file of weights to start from: those that fit by name and shape are taken.
+    file of weights to start from: those that fit by name and shape are taken. ``unfreeze`` says of frozen layers after
+    how many epochs they learn.
+
+    ``teacher`` is the folder of a run, frozen, whose outputs losses of training may compare with: ``target =
+    "teacher"``.
 
     ``thresholds = "validation"`` chooses for each of several labels that may apply the probability above which it does,
     by the best F1 of the validation part; otherwise that is a half.
@@ -48,6 +55,8 @@ class TrainSpec(SpecModel):
     warmup: Annotated[int, Field(ge=0)] = 0
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     init: str | None = None
+    teacher: str | None = None
+    unfreeze: dict[str, Annotated[int, Field(ge=1)]] | None = None
     engine: Literal["default", "eager", "traced", "compiled"] = "default"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     deterministic: bool = False
@@ -70,8 +79,17 @@ class TrainSpec(SpecModel):
         return self.loss if isinstance(self.loss, tuple) else (self.loss,)
 
     def loss_of(self, output: str) -> Component | None:
-        """The first loss whose first output is `output`, or that names none."""
-        return next((loss for loss in self.losses if first_output(loss, output) == output), None)
+        """The first loss whose first output is `output`, or that names none; a teacher's is none of them."""
+        return next((loss for loss in self.of_data if first_output(loss, output) == output), None)
+
+    @property
+    def of_data(self) -> tuple[Component, ...]:
+        """The losses that have to do with the data alone, which are all that is left of them after training."""
+        return tuple(loss for loss in self.losses if not self.is_taught(loss))
+
+    def is_taught(self, loss: Component) -> bool:
+        """Whether `loss` compares with the teacher's output."""
+        return self.teacher is not None and loss.args.get("target") == TEACHER
 
 
 def first_output(loss: Component, default: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,14 +23,20 @@ def memory_limit(needed: int) -> int:
     return min(needed + SPARE, available())
 
 
-def guarded(command: Sequence[str | Path], memory: int = 0, seconds: int = 0) -> list[str]:
+def room(folder: str | Path) -> int:
+    """Bytes that a child may write to a file in `folder`: half of what is free there, never more than fit in memory."""
+    return max(1 << 20, min(shutil.disk_usage(folder).free // 2, available()))
+
+
+def guarded(command: Sequence[str | Path], memory: int = 0, seconds: int = 0, written: int = 0) -> list[str]:
     """`command` as it is to be given to ``subprocess``: it gets SIGKILL when this process ends, however that happens.
 
     `memory` is in bytes (``RLIMIT_DATA``: what it allocates, not the files that it maps), `seconds` are of processor
-    time, behind which it gets SIGKILL too; 0 is no limit. A program that cannot be started exits with 127. On Linux
-    its end is tied to the *thread* that starts it: one that ends before takes it along. Elsewhere it lives on.
+    time, behind which it gets SIGKILL too, `written` are the bytes of each file that it writes; 0 is no limit. A
+    program that cannot be started exits with 127. On Linux its end is tied to the *thread* that starts it: one that
+    ends before takes it along. Elsewhere it lives on.
     """
-    limits = map(str, (os.getpid(), memory, seconds))
+    limits = map(str, (os.getpid(), memory, seconds, written))
     return [sys.executable, "-I", "-S", str(_LAUNCHER), *limits, *map(str, command)]
 
 

@@ -100,7 +100,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     Raises ``GraphspecError`` (``unwritable``) where the disk is full or may not be written; the old file then stays.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # as remove_leftovers knows them
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"  # as remove_leftovers knows them
     try:
         try:
             _write(temporary, content)
@@ -206,7 +206,8 @@ def replace_folder(folder: Path, target: Path) -> None:
 
 def old_name(target: Path) -> Path:
     """Where :func:`replace_folder` keeps the old folder for a moment."""
-    return target.with_name(f".{target.name}.old")
+    whole = Path(os.path.abspath(target))  # "." has no name
+    return whole.parent / f".{whole.name}.old"
 
 
 def remove_folder(folder: Path) -> None:

@@ -1,8 +1,8 @@
-"""Starts a program that ends with the process that asked for it, and keeps to limits of memory and processor time.
+"""Starts a program that ends with the process that asked for it, and keeps to limits of memory, time and disk.
 
 Run as a script, by :func:`graphspec.system.children.guarded`; it imports nothing of graphspec::
 
-    python -I -S launch.py PARENT BYTES SECONDS PROGRAM ARGUMENT…
+    python -I -S launch.py PARENT BYTES SECONDS WRITTEN PROGRAM ARGUMENT…
 
 A limit of 0 is none; no core is dumped. What is set here outlasts ``exec``, and the limits go on to what the
 program starts.
@@ -18,7 +18,7 @@ _SIGKILL = 9
 
 def main() -> None:
     """Never returns; exits with 127 where the program cannot be started."""
-    parent, most_bytes, seconds, *command = sys.argv[1:]
+    parent, most_bytes, seconds, written, *command = sys.argv[1:]
     if sys.platform == "linux":
         import ctypes
 
@@ -26,7 +26,8 @@ def main() -> None:
         if os.getppid() != int(parent):  # it ended before it could be watched
             os._exit(1)
     for kind, most in (
-        (resource.RLIMIT_DATA, int(most_bytes)), (resource.RLIMIT_CPU, int(seconds)), (resource.RLIMIT_CORE, -1),
+        (resource.RLIMIT_DATA, int(most_bytes)), (resource.RLIMIT_CPU, int(seconds)),
+        (resource.RLIMIT_FSIZE, int(written)), (resource.RLIMIT_CORE, -1),
     ):  # fmt: skip
         if most:
             limit(kind, max(0, most))

@@ -7,6 +7,7 @@ A library that wants a path is given one that :func:`require_regular` has seen; 
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import stat
@@ -45,6 +46,12 @@ def read_regular(path: str | os.PathLike[str], *, most: int, links: bool = True)
     if len(content) > most:
         raise _too_large(path, len(content), most)
     return content
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """The sha256 of the regular file at `path` in hex, read in pieces; ``OSError`` as of :func:`open_regular`."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def require_regular(path: str | os.PathLike[str], *, most: int | None = None, links: bool = True) -> Path:

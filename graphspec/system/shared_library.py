@@ -17,12 +17,12 @@ import shlex
 import shutil
 import stat
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from graphspec.diagnostics import GraphspecError, warn
 from graphspec.system import children, durable
+from graphspec.system.scratch import ScratchFolder
 from graphspec.system.user_cache import user_cache
 
 #: Every operation rounds as it is written: no sum is reordered, no product and sum are merged.
@@ -113,7 +113,7 @@ def _keep(path: Path, content: bytes) -> None:
 
 def _loaded(content: bytes) -> ctypes.CDLL:
     """The library out of a folder of this process's own, so that what was checked is what is loaded."""
-    with tempfile.TemporaryDirectory(prefix="graphspec-") as folder:
+    with ScratchFolder() as folder:
         shared = Path(folder) / "shared.so"
         shared.write_bytes(content)
         try:
@@ -127,11 +127,11 @@ def _compiled(command: Sequence[str]) -> bytes:
     compiler = command[0]
     if compiler in _given_up:
         raise BuildError(_given_up[compiler])
-    with tempfile.TemporaryDirectory(prefix="graphspec-", ignore_cleanup_errors=True) as folder:
+    with ScratchFolder() as folder:
         shared, log = Path(folder) / "shared.so", Path(folder) / "log"
         with log.open("wb") as said:
             process = subprocess.Popen(
-                children.guarded([*command, "-o", shared]),
+                children.guarded([*command, "-o", shared], written=_LARGEST),
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
             )  # fmt: skip
             try:

@@ -35,6 +35,7 @@ class Fit:
     reporter: Reporter
     step: Callable[[Learner, Samples, Share, bool], float]
     measure: Callable[[Learner, Batches], Mapping[str, float]]
+    engage: Callable[[], str]
 
     def run(self) -> None:
         """Train, and save at the end; raises ``Interrupted`` or ``Terminated`` after a signal, the state saved."""
@@ -43,6 +44,7 @@ class Fit:
             while self.learner.epoch < self.epochs and not self._stalled():
                 self._epoch()
                 self._close_epoch()
+                self._thaw()
                 self.reporter.epoch(self.learner.history[-1], self.epochs)
                 if self.learner.epoch < self.epochs and self.saver.due():
                     self.saver.save()
@@ -59,6 +61,15 @@ class Fit:
             f"no better {best.monitor} since epoch {best.epoch}: stopped after epoch {self.learner.epoch}"
         )
         return True
+
+    def _thaw(self) -> None:
+        """Let frozen layers learn whose epoch begins: the steps are others from here on."""
+        learner = self.learner
+        names = learner.frozen.begins(learner.epoch)
+        if names and learner.epoch < self.epochs:
+            learner.thaw()
+            learns = f"{', '.join(names)} {'learns' if len(names) == 1 else 'learn'} from epoch {learner.epoch + 1} on"
+            self.reporter.note(f"{learns}; {self.engage()}")
 
     def _epoch(self) -> None:
         """The rest of the running epoch; a signal or a checkpoint waits for the next update."""

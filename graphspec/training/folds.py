@@ -7,6 +7,7 @@ import json
 import math
 import os
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,24 @@ class FoldsReport(Shown):
         """The same as data, for ``--json`` and ``folds.json``."""
         return {"run": str(self.run), "folds": self.folds, "runs": [p.name for p in self.runs], "metrics": self.metrics}
 
+    @classmethod
+    def of(cls, folder: Path, folds: int, measured: Mapping[Path, Mapping[str, Mapping[str, float]]]) -> FoldsReport:
+        """What the folds of `folder` that are done have ``measured``: their run folder's metrics by part."""
+        metrics: dict[str, dict[str, dict[str, Any]]] = {}
+        for part, names in next(iter(measured.values()), {}).items():
+            metrics[part] = {name: _spread([parts[part].get(name) for parts in measured.values()]) for name in names}
+        return cls(folder, folds, tuple(measured), metrics)
+
+    def write(self) -> None:
+        """Keep it as ``folds.json``, where all folds are done."""
+        if len(self.runs) == self.folds:
+            write_atomically(self.run / "folds.json", as_json(self.as_dict()))
+
+
+def folder_of_fold(folder: Path, number: int) -> Path:
+    """Where fold `number` of the runs in `folder` is."""
+    return folder / f"fold-{number}"
+
 
 def train_folds(
     network: Network, options: RunOptions, place: DataPlace = DataPlace(), reporter: Reporter | None = None
@@ -55,7 +74,7 @@ def train_folds(
     """
     assert network.spec.data is not None
     count, said = network.spec.data.folds or 0, reporter or default_reporter()
-    folders = [options.folder / f"fold-{number}" for number in range(count)]
+    folders = [folder_of_fold(options.folder, number) for number in range(count)]
     if not options.resume and not options.overwrite and any(RunFolder(path).is_run for path in folders):
         hint = "--resume goes on with them, --overwrite replaces them, --run names another folder"
         raise fail("run-exists", f"{options.folder} holds folds already", hint=hint)
@@ -67,9 +86,9 @@ def train_folds(
         if options.overwrite or _measured(folder) is None:
             said.note(f"fold {number} of 0 to {count - 1}")
             _train(network, number, dataclasses.replace(options, folder=folder), place, said)
-    report = _report(options.folder, folders)
-    if len(report.runs) == count:
-        write_atomically(options.folder / "folds.json", as_json(report.as_dict()))
+    done = {path: parts for path in folders if (parts := _measured(path)) is not None}
+    report = FoldsReport.of(options.folder, count, done)
+    report.write()
     return report
 
 
@@ -88,14 +107,6 @@ def _train(network: Network, number: int, options: RunOptions, place: DataPlace,
         reporter.note(f"fold {number} is trained by another process")
 
 
-def _report(folder: Path, folders: list[Path]) -> FoldsReport:
-    found = {path: parts for path in folders if (parts := _measured(path)) is not None}
-    metrics: dict[str, dict[str, dict[str, Any]]] = {}
-    for part, names in next(iter(found.values()), {}).items():
-        metrics[part] = {name: _spread([parts[part].get(name) for parts in found.values()]) for name in names}
-    return FoldsReport(folder, len(folders), tuple(found), metrics)
-
-
 def _spread(values: list[float | None]) -> dict[str, Any]:
     known = [value for value in values if value is not None and math.isfinite(value)]
     return {
@@ -103,6 +114,19 @@ def _spread(values: list[float | None]) -> dict[str, Any]:
         "std": statistics.stdev(known) if len(known) > 1 else None,
         "folds": values,
     }
+
+
+def read_folds(folder: Path) -> FoldsReport | None:
+    """What ``folds.json`` in `folder` says; None where there is none."""
+    path = folder / "folds.json"
+    if not os.path.lexists(path):
+        return None
+    try:
+        noted = json.loads(read_regular(path, most=MOST_JSON, links=False))
+        runs = tuple(folder / str(name) for name in noted["runs"])
+        return FoldsReport(folder, int(noted["folds"]), runs, dict(noted["metrics"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise fail("checkpoint-damaged", f"{quoted(path)} is none that graphspec wrote: {error}") from error
 
 
 def _measured(folder: Path) -> dict[str, dict[str, float]] | None:

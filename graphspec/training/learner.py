@@ -25,7 +25,7 @@ from graphspec.training.engine.protocol import Engine
 from graphspec.training.metrics.metric_set import MetricSet
 from graphspec.training.metrics.names import LOSS, MetricName
 from graphspec.training.optim.average import WeightAverage
-from graphspec.training.optim.frozen import train_mode
+from graphspec.training.optim.frozen import Frozen
 from graphspec.training.optim.objective import Objective, Values
 from graphspec.training.optim.optimizer import Schedule
 from graphspec.training.optim.precision import Precision
@@ -60,7 +60,8 @@ class Best:
 class Learner:
     """The module with what trains it, `epoch` epochs and `batch` batches on; `step` counts optimiser steps.
 
-    ``frozen`` are the layers that do not learn; ``tuned``: thresholds of labels are chosen by the validation part.
+    ``frozen`` are the layers that do not learn, or not yet; ``tuned``: thresholds of labels are chosen by the
+    validation part.
 
     ``pieces`` is into how many parts a batch is cut where memory is too small for a whole one. ``engine`` computes the
     steps: as they are written, until another is chosen.
@@ -79,7 +80,7 @@ class Learner:
     average: WeightAverage | None = None
     watch: LossWatch = dataclasses.field(init=False)
     engine: Engine = dataclasses.field(init=False)
-    frozen: tuple[str, ...] = ()
+    frozen: Frozen = dataclasses.field(default_factory=Frozen)
     tuned: bool = False
     trend: LossTrend = dataclasses.field(default_factory=LossTrend)
     pieces: int = 1
@@ -99,7 +100,13 @@ class Learner:
 
     def train_mode(self) -> None:
         """Put the module in training mode, as far as it learns."""
-        train_mode(self.module, self.frozen)
+        self.frozen.train_mode(self.module, self.epoch)
+
+    def thaw(self) -> None:
+        """Let learn what does so in the epoch of now; its optimiser has had it from the start."""
+        self.frozen.apply(self.module, self.epoch)
+        if self.module.training:
+            self.train_mode()
 
     @property
     def place(self) -> str:
@@ -203,6 +210,7 @@ class Learner:
         progress = state["progress"]
         self.epoch, self.batch, self.step = progress["epoch"], progress["batch"], progress["step"]
         self.pieces, self.trend = progress["pieces"], LossTrend(**progress["trend"])
+        self.thaw()
         torch.set_num_threads(progress["threads"])  # another count changes the last bits
         self.seconds, self.history = progress["seconds"], state["history"]
 

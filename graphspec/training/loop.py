@@ -24,13 +24,14 @@ def train_step(learner: Learner, batch: Samples, share: Share = 1.0, update: boo
 
     Where several batches make one update, `share` is this one's part of them, and the last has `update`.
     """
-    inputs, target = learner.binding.inputs_of(batch), learner.binding.targets_of(batch)
+    inputs = learner.binding.inputs_of(batch)
+    target = learner.binding.lesson_of(batch, inputs)
 
     look = partial(learner.watch, error=partial(_error, learner, inputs))
     # feedforward, loss and backward
     loss, value, output = learner.engine.forward_and_backward(inputs, target, share, look)
     if update:
-        learner.update(partial(_again, learner, inputs, target) if learner.asks_again else None)  # update
+        learner.update(partial(again, learner, inputs, target) if learner.asks_again else None)  # update
 
     learner.metrics.update(value if learner.watch.every == 1 else loss.detach(), _detached(output), target)
     learner.batch += 1
@@ -39,7 +40,8 @@ def train_step(learner: Learner, batch: Samples, share: Share = 1.0, update: boo
 
 def steps_at_once(learner: Learner, batches: Samples) -> float:
     """The steps that the engine takes at once, on as many batches in a row; gives the newest loss looked at."""
-    inputs, target = learner.binding.inputs_of(batches), learner.binding.targets_of(batches)
+    inputs = learner.binding.inputs_of(batches)
+    target = learner.binding.lesson_of(batches, inputs)
     loss, _, output = learner.engine.steps(inputs, target)
     learner.step += len(loss)
     learner.batch += len(loss)
@@ -104,7 +106,7 @@ def _alone(share: Share) -> bool:
     return share == 1 if isinstance(share, float) else all(part in (0, 1) for part in share)
 
 
-def _again(learner: Learner, inputs: list[Tensor], target: Values) -> Tensor:
+def again(learner: Learner, inputs: list[Tensor], target: Values) -> Tensor:
     """Loss and gradients of the same batch at the weights of now, which are only tried."""
     learner.engine.clear_gradients()
     with torch.enable_grad():

@@ -28,10 +28,11 @@ from graphspec.training.metrics.metric_set import Metric, MetricSet
 from graphspec.training.metrics.names import LOSS, MetricName
 from graphspec.training.optim.average import WeightAverage
 from graphspec.training.optim.build_objective import Head, Target, build_objective
-from graphspec.training.optim.frozen import frozen_layers, train_mode
+from graphspec.training.optim.frozen import Frozen
 from graphspec.training.optim.objective import Objective
 from graphspec.training.optim.optimizer import Schedule, build_optimizer
 from graphspec.training.optim.precision import Precision
+from graphspec.training.optim.teacher import taught
 
 
 def settings_of(spec: NetworkSpec) -> TrainSpec:
@@ -66,17 +67,25 @@ def own_random_state(device: torch.device) -> AbstractContextManager[None]:
 
 
 def make_learner(network: Network, data: DataSet, device: torch.device, epochs: int) -> Learner:
-    """Everything that the network's own module is trained with, on `device`; see :meth:`Network.copy`."""
+    """Everything that the network's own module is trained with, on `device`, but its teacher; see
+    :meth:`Network.copy`.
+    """
     module, shaped = network.module, network.shaped
-    settings, binding, frozen = settings_of(shaped.spec), bind(shaped, data), frozen_layers(shaped)
+    settings, binding = settings_of(shaped.spec), bind(shaped, data)
+    frozen = Frozen.of(shaped, settings)
     torch.manual_seed(settings.seed)
-    train_mode(module.to(device).to(memory_format=binding.memory_format), frozen)
+    frozen.train_mode(module.to(device).to(memory_format=binding.memory_format))
     about = {name: _target(name, data) for name in data.train.targets}
-    objective = build_objective(settings.loss, binding.targets, about, tuple(shaped.outputs), device, _heads(shaped))
+    objective = build_objective(
+        settings.loss, binding.targets, about, tuple(shaped.outputs), device, _heads(shaped),
+        taught=settings.teacher is not None,
+    )  # fmt: skip
     metrics = MetricSet(settings.metrics, objective, device)
     _check_thresholds(settings, objective, data)
     monitor = monitored(settings.monitor, metrics, data)
+    frozen.apply(module, None)
     optimizer = build_optimizer(settings.optimizer, module)
+    frozen.apply(module, 0)
     if settings.optimizer.type == "LBFGS" and (settings.accumulate > 1 or settings.precision != "fp32"):
         raise fail("bad-value", "LBFGS takes whole batches, in fp32", at=("train", "optimizer"))
     updates = -(-len(data.batches("train")) // settings.accumulate)
@@ -127,6 +136,13 @@ def why_no_value(metric: Metric, data: DataSet) -> str:
     return f"{missing}, without which" if missing else ""
 
 
+def say_what_is_always_one(metrics: MetricSet) -> None:
+    """Warn of metrics that tell nothing of so few classes."""
+    for place, metric in enumerate(metrics.metrics.values()):
+        if why := metric.always_one():
+            warn("bad-metric", why, ("train", "metrics", place), "leave it out, or write a smaller k")
+
+
 def say_what_is_monitored(learner: Learner, settings: TrainSpec, data: DataSet) -> None:
     """Warn where it is the loss in place of a metric without a value, and where nothing is."""
     wanted = settings.monitor
@@ -143,8 +159,8 @@ def say_what_is_monitored(learner: Learner, settings: TrainSpec, data: DataSet) 
 def missing_class(data: DataSet, target: str) -> str:
     """Says which class of `target` does not occur in the part that is monitored; empty where all do."""
     part: Part = "train" if data.validation is None else "validation"
-    present = set(data.samples(part).targets[target].unique().tolist())
-    missing = next((label for number, label in enumerate(data.labels[target]) if number not in present), None)
+    counts = data.class_counts(target, data.samples(part)).tolist()
+    missing = next((label for label, count in zip(data.labels[target], counts, strict=True) if not count), None)
     return "" if missing is None else f'the {part} part has no sample of the class "{missing}"'
 
 
@@ -162,7 +178,7 @@ def prepared(network: Network, device: str, place: DataPlace = DataPlace()) -> I
         own_random_state(where),
         reproducible(settings.deterministic),
     ):
-        learner = make_learner(network.copy(), data, where, settings.epochs)
+        learner = taught(make_learner(network.copy(), data, where, settings.epochs), network, data)
         batches = data.batches("train", where)
         preflight(learner, batches, data)
         if where.type == "cpu":
@@ -184,6 +200,23 @@ def _heads(shaped: ShapedGraph) -> dict[str, Head]:
 def _target(name: str, data: DataSet) -> Target:
     """What a loss has to know of the target field `name`."""
     if name not in data.labels:
-        return Target(None, labels=len(data.applied[name]) if name in data.applied else None)
+        values = data.train.targets[name]
+        if name not in data.applied:
+            return Target(None, one_hot=_is_one_hot(values))
+        return Target(None, lambda: _applied(values), len(data.applied[name]), _is_one_hot(values))
     classes = len(data.labels[name])
     return Target(classes, lambda: data.class_counts(name))
+
+
+def _applied(labels: torch.Tensor) -> torch.Tensor:
+    """How often each of the `labels` (``N × labels`` of 0 and 1) does not apply, and does: ``2 × labels`` int64."""
+    there = labels.sum(0, dtype=torch.float64).to(torch.int64)
+    return torch.stack([len(labels) - there, there])
+
+
+def _is_one_hot(target: torch.Tensor) -> bool:
+    """Whether each row of `target` is 0 but for one 1, as classes are sometimes given."""
+    rows = target[:1000]
+    return (
+        rows.ndim == 2 and rows.shape[1] > 1 and bool((((rows == 0) | (rows == 1)).all(1) & (rows.sum(1) == 1)).all())
+    )

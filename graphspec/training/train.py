@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from torch import nn
 from graphspec.compiler import Network
 from graphspec.data import Batches, DataSet, load_data
 from graphspec.data.place import DataLike, DataPlace
-from graphspec.diagnostics import warn
+from graphspec.diagnostics import quoted, warn
 from graphspec.module.initial import named_by_spec, start_from
 from graphspec.spec.train import TrainSpec
 from graphspec.system import processes
@@ -21,11 +23,15 @@ from graphspec.system.out_of_memory import enough_memory
 from graphspec.training.checks.advice import advice
 from graphspec.training.checks.preflight import preflight
 from graphspec.training.checks.step_memory import check_memory
+from graphspec.training.engine.protocol import Choice
 from graphspec.training.engine.reproducible import reproducible
 from graphspec.training.engine.threads import restored_threads
+from graphspec.training.evaluate.ensemble import evaluate_together
 from graphspec.training.evaluate.evaluate import evaluate_run
 from graphspec.training.fit import Fit
 from graphspec.training.learner import Learner
+from graphspec.training.optim.frozen import AT as UNFREEZE
+from graphspec.training.optim.teacher import taught
 from graphspec.training.own.callback import Callbacks
 from graphspec.training.plots import run_plots
 from graphspec.training.prepare import (
@@ -33,6 +39,7 @@ from graphspec.training.prepare import (
     flops_of_a_step,
     make_learner,
     own_random_state,
+    say_what_is_always_one,
     say_what_is_monitored,
     settings_of,
 )
@@ -83,9 +90,10 @@ def train(
         reporter = where.reporter(callbacks.beside(reporter))
         stack.callback(callbacks.end)
         new = not _taken_up(where, learner, saver, resume)
-        choice = where.choose(learner, settings, batches, (epochs - learner.epoch) * len(batches))
-        learner.engine = choice.engine
-        saver.say(choice, settings, reporter)
+        _say_what_never_learns(learner, epochs)
+        engage = partial(_engage, where, learner, settings, batches, epochs)
+        saver.say(engage(), settings, reporter)
+        saver.say_teacher(settings, reporter)
         if not new:
             saver.say_what_is_own(reporter)
         if new:
@@ -93,7 +101,7 @@ def train(
             where.once(partial(saver.begin, reporter))
         Fit(
             learner, where.batches(batches), validation, epochs, settings, saver, flag, reporter, where.step,
-            where.measure,
+            where.measure, lambda: str(engage()),
         ).run()  # fmt: skip
         where.leave()
         evaluation = _evaluation(learner, judge, samples, folder) if where.first and options.evaluated else None
@@ -104,6 +112,23 @@ def train(
     if where.first and report.advice:
         warn("not-learning", report.advice, at=("train",))
     return report
+
+
+def _engage(where: OneProcess, learner: Learner, settings: TrainSpec, batches: Batches, epochs: int) -> Choice:
+    """Let the engine of the steps that are left compute them; the one before leaves the optimiser as it is."""
+    learner.engine.settle()
+    choice = where.choose(learner, settings, batches, (epochs - learner.epoch) * len(batches))
+    learner.engine = choice.engine
+    return choice
+
+
+def _say_what_never_learns(learner: Learner, epochs: int) -> None:
+    """Warn where the run is shorter than the spec says, and ends before frozen layers learn."""
+    for name, after in learner.frozen.until.items():
+        if after >= epochs:
+            warn(
+                "not-learning", f"{quoted(name)} learns after epoch {after}: this run ends before", at=(*UNFREEZE, name)
+            )
 
 
 def _callbacks(network: Network, folder: RunFolder) -> Callbacks:
@@ -129,11 +154,12 @@ def _learners(
     settings = settings_of(network.spec)
 
     def make(module: nn.Module, device: torch.device) -> Learner:
-        return make_learner(network.with_module(module), samples, device, epochs)
+        return taught(make_learner(network.with_module(module), samples, device, epochs), network, samples)
 
     def check(learner: Learner) -> None:
         preflight(learner, batches, samples)
         say_what_is_monitored(learner, settings, samples)
+        say_what_is_always_one(learner.metrics)
         check_memory(network.shaped, learner.optimizer, batches.batch_size, learner.device)
 
     return where.learners(network.module, make, check, batches)
@@ -144,7 +170,7 @@ def _begin(module: nn.Module, settings: TrainSpec, init: Path | None, reporter: 
     if init or settings.init:
         kept = start_from(module, init or named_by_spec(settings.init or ""), at=() if init else ("train", "init"))
         if kept:
-            reporter.note(f"new weights, not in the file: {', '.join(kept)}")
+            reporter.note(f"new weights, which the file has not, or in another shape: {', '.join(kept)}")
 
 
 @enough_memory("the network's predictions")
@@ -163,6 +189,34 @@ def evaluate(network: Network, *, device: str = "auto", place: DataPlace = DataP
         return evaluate_run(learner, data, folder, whole=True)
 
 
+@enough_memory("the networks' predictions")
+def evaluate_several(
+    networks: Sequence[Network], *, device: str = "auto", place: DataPlace = DataPlace()
+) -> EvaluateReport:
+    """Measure the best weights of several runs as one, see :mod:`graphspec.training.evaluate.ensemble`."""
+    where = choose_device(device)
+    for network in networks:
+        assert network.folder is not None
+        RunFolder(network.folder).check(resume=True)
+    data = [load_data(network.spec, place) for network in networks]
+    with restored_threads(), own_random_state(where):
+        learners = [
+            make_learner(network.copy(), own, where, epochs=1) for network, own in zip(networks, data, strict=True)
+        ]
+        return evaluate_together(learners, data, networks)
+
+
+def evaluate_folders(
+    folders: Sequence[str | os.PathLike[str]], *, device: str = "auto", data: DataLike = None
+) -> EvaluateReport:
+    """Measure the run in the first of `folders`, or what the runs in all of them predict together, see above."""
+    networks, place = [Network.open(folder, "run") for folder in folders], DataPlace.of(data)
+    with networks[0].located():
+        if len(networks) > 1:
+            return evaluate_several(networks, device=device, place=place)
+        return evaluate(networks[0], device=device, place=place)
+
+
 def _taken_up(where: OneProcess, learner: Learner, saver: Saver, resume: bool) -> bool:
     """Take up the run's newest checkpoint where it is to go on; whether there was one."""
     state = checkpoint.load(saver.folder.checkpoints) if resume else None
@@ -176,7 +230,7 @@ def _taken_up(where: OneProcess, learner: Learner, saver: Saver, resume: bool) -
 def _evaluation(learner: Learner, judge: Learner, data: DataSet, folder: RunFolder) -> EvaluateReport:
     """What the run of `learner` has reached; `judge` measures the best weights."""
     with Album(folder.path) as album:
-        album.add("curves.png", run_plots.curves, learner.history, learner.best.epoch)
+        album.add("curves.png", run_plots.curves, learner.history, learner.best.epoch, learner.objective.title)
     return evaluate_run(judge, data, folder)
 
 
@@ -188,6 +242,7 @@ def _report(learner: Learner, folder: RunFolder, data: DataSet, evaluation: Eval
         steps=learner.step,
         best_epoch=learner.best.epoch or learner.epoch,
         monitor=str(learner.best.monitor),
+        loss=learner.objective.title,
         history=learner.history,
         seconds=learner.seconds,
         samples_per_second=seen / learner.seconds if learner.seconds else 0.0,

@@ -11,6 +11,7 @@ from graphspec.diagnostics import fail, printable
 from graphspec.spec.dump import dump
 from graphspec.system.canvas import Album
 from graphspec.system.durable import write_atomically
+from graphspec.training.folds import read_folds
 from graphspec.tuning.study import StudyFolder
 from graphspec.tuning.study_plot import picture
 from graphspec.tuning.trainer import Trainer
@@ -21,7 +22,8 @@ def trial_line(trial: TrialReport, metric: str) -> str:
     """``trial 3  train.optimizer.lr 0.0123  accuracy 0.9721  4.1 s``."""
     values = "  ".join(f"{path} {_short(value)}" for path, value in trial.values.items())
     metric_text = "" if trial.value is None else f"  {metric} {trial.value:.4f}"
-    ends = {"pruned": f"  pruned after epoch {trial.epochs}", "failed": f"  failed: {trial.error}"}
+    unit = "fold" if trial.folds else "epoch"
+    ends = {"pruned": f"  pruned after {unit} {trial.length}", "failed": f"  failed: {trial.error}"}
     seconds = "" if trial.seconds is None else f"  {trial.seconds:.1f} s"
     return f"trial {trial.number}  {values}{metric_text}{ends.get(trial.state, '')}{seconds}"
 
@@ -42,15 +44,16 @@ def write_results(folder: StudyFolder, metric: str, direction: str, trainer: Tra
         raise fail("no-training", "no trial of the search was complete", at=("tune",), notes=reasons[:5])
     files = [folder.path / "trials.csv"]
     write_atomically(files[0], csv_of(trials, metric))
-    best, shares = None, importances(folder.study)
+    best, folds, shares = None, None, importances(folder.study)
     if complete:
         best = folder.study.best_trial.number
+        folds = read_folds(folder.folder_of(best))
         files.append(folder.path / "best.toml")
         write_atomically(files[-1], dump(trainer.network(folder.study.best_trial.params).spec).encode())
         with Album(folder.path) as album:
-            album.add("study.png", picture, trials, metric, direction, shares)
+            album.add("study.png", picture, trials, metric, direction, shares, trainer.logarithmic)
         files += album.files
-    return TuneReport(folder.path, metric, direction, trials, best, shares, None, tuple(files))
+    return TuneReport(folder.path, metric, direction, trials, best, shares, None, tuple(files), folds)
 
 
 def _cell(value: object) -> object:
@@ -66,8 +69,9 @@ def csv_of(trials: Sequence[TrialReport], metric: str) -> bytes:
     paths = list(dict.fromkeys(path for trial in trials for path in trial.values))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", metric, "epochs", "seconds", *paths, "error"])
+    unit = "folds" if any(trial.folds for trial in trials) else "epochs"
+    writer.writerow(["trial", "state", metric, unit, "seconds", *paths, "error"])
     for trial in trials:
-        row = [trial.number, trial.state, trial.value, trial.epochs, trial.seconds]
+        row = [trial.number, trial.state, trial.value, trial.length, trial.seconds]
         writer.writerow([*row, *(_cell(trial.values.get(path)) for path in paths), _cell(trial.error)])
     return text.getvalue().encode()

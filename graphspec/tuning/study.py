@@ -142,7 +142,7 @@ class StudyFolder:
 
 
 #: What is noted of a trial, and as what.
-_NOTED = {"deaths": int, "stopped": bool, "error": str, "best_epoch": int}
+_NOTED = {"deaths": int, "stopped": bool, "error": str, "best_epoch": int, "folds": int}
 
 
 def _oddity(trial: FrozenTrial, space: Space) -> str:

@@ -29,17 +29,30 @@ class Trainer:
         self._plain = network.spec.of_one_run()
         self._seen: set[str] = set()
 
-    def network(self, values: Mapping[str, Any]) -> Network:
-        """The network with `values` by path, without ``[tune]``."""
-        return load(self._plain, overrides=overrides(values, self._settings.space))
+    @property
+    def logarithmic(self) -> set[str]:
+        """The paths whose values are drawn on a logarithmic scale."""
+        return {path for path, search in self._settings.space.items() if search.log}
+
+    def network(self, values: Mapping[str, Any], fold: int | None = None) -> Network:
+        """The network with `values` by path, without ``[tune]``; that of one `fold`."""
+        changes = [] if fold is None else [f"data.fold={fold}"]
+        return load(self._plain, overrides=[*overrides(values, self._settings.space), *changes])
+
+    def folds(self, values: Mapping[str, Any]) -> int:
+        """How many folds a trial with `values` has; 0 where it is one run."""
+        spec = self.network(values).spec
+        return (spec.data.folds or 0) if spec.data is not None and spec.folded else 0
 
     def check(self, change: str) -> None:
         """Refuse ``path=value`` where the network cannot be read with it."""
         load(self._plain, overrides=[change])
 
-    def train(self, values: Mapping[str, Any], folder: Path, resume: bool, reporter: Reporter) -> TrainReport:
-        """Train the network with `values` in `folder`; its test part stays sealed."""
-        network = self.network(values)
+    def train(
+        self, values: Mapping[str, Any], folder: Path, resume: bool, reporter: Reporter, fold: int | None = None
+    ) -> TrainReport:
+        """Train the network with `values`, or one `fold` of it, in `folder`; its test part stays sealed."""
+        network = self.network(values, fold)
         data = self.data if self._is_of(network) else self._place
         with network.located(), self._once_warned():
             options = RunOptions(folder=folder, resume=resume, device=self._device, evaluated=False)

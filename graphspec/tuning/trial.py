@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 import shutil
+import statistics
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import Trial, TrialState
 
 from graphspec.diagnostics import GraphspecError, fail, quoted
+from graphspec.training import FoldsReport, TrainReport
+from graphspec.training.folds import folder_of_fold
 from graphspec.training.metrics.names import by_part
 from graphspec.training.run.reporter import Silent
 from graphspec.training.run.run_folder import RunFolder
@@ -43,14 +47,9 @@ def run_trial(study: StudyFolder, claim: Claim, name: str, trainer: Trainer) -> 
     Raises what ends the study: a signal, with the trial's state saved for whoever resumes it, or a disk that is full.
     """
     trial = claim.trial
-    resume = RunFolder(claim.folder).is_run
-    if claim.folder.exists() and not resume:
-        shutil.rmtree(claim.folder)  # a process was killed while it began the run
     try:
-        report = trainer.train(trial.params, claim.folder, resume, Epochs(trial, name))
-        value = by_part(report.history[report.best_epoch - 1])["validation"][name]
-        if not math.isfinite(value):
-            raise fail("non-finite", f"{quoted(name)} is {value}")
+        folds = trainer.folds(trial.params)
+        value = _mean_of_folds(claim, folds, name, trainer) if folds else _value(claim, name, trainer)
     except optuna.TrialPruned:
         study.study.tell(trial, state=TrialState.PRUNED)
     except (Interrupted, Terminated):
@@ -62,7 +61,49 @@ def run_trial(study: StudyFolder, claim: Claim, name: str, trainer: Trainer) -> 
         trial.set_user_attr("error", error.diagnostics[0].message)
         study.study.tell(trial, state=TrialState.FAIL)
     else:
-        trial.set_user_attr("best_epoch", report.best_epoch)
         study.study.tell(trial, value)
     finally:
         claim.release()
+
+
+def _value(claim: Claim, name: str, trainer: Trainer) -> float:
+    """The metric of the trial's best weights on the validation part."""
+    report = trainer.train(claim.trial.params, claim.folder, _begun(claim.folder), Epochs(claim.trial, name))
+    claim.trial.set_user_attr("best_epoch", report.best_epoch)
+    return _finite(name, _best(report)["validation"][name])
+
+
+def _mean_of_folds(claim: Claim, folds: int, name: str, trainer: Trainer) -> float:
+    """The mean over runs in ``fold-0``, …; the trial is told that of the folds so far, by which it may be pruned."""
+    trial, measured = claim.trial, {}
+    known = set(trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
+    trial.set_user_attr("folds", folds)
+    for done in range(1, folds + 1):
+        folder = folder_of_fold(claim.folder, done - 1)
+        report = trainer.train(trial.params, folder, _begun(folder), Silent(), fold=done - 1)
+        measured[folder] = _best(report)
+        mean = statistics.fmean(_finite(name, parts["validation"][name]) for parts in measured.values())
+        if done not in known:
+            trial.report(mean, done)
+        if done < folds and trial.should_prune():
+            raise optuna.TrialPruned
+    FoldsReport.of(claim.folder, folds, measured).write()
+    return mean
+
+
+def _begun(folder: Path) -> bool:
+    """Whether a run was begun in `folder`; what a process left that was killed before that is removed."""
+    begun = RunFolder(folder).is_run
+    if folder.exists() and not begun:
+        shutil.rmtree(folder)
+    return begun
+
+
+def _best(report: TrainReport) -> dict[str, dict[str, float]]:
+    return by_part(report.history[report.best_epoch - 1])
+
+
+def _finite(name: str, value: float) -> float:
+    if not math.isfinite(value):
+        raise fail("non-finite", f"{quoted(name)} is {value}")
+    return value

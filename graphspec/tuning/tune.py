@@ -15,12 +15,13 @@ from graphspec.compiler import Network
 from graphspec.data import DataSet
 from graphspec.data.place import DataPlace
 from graphspec.diagnostics import GraphspecError, fail, quoted, suggest
+from graphspec.losses import LOSSES
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.tune import TuneSpec
 from graphspec.system.durable import write_atomically
 from graphspec.system.regular_file import MOST_JSON, read_regular
-from graphspec.training import EvaluateReport, evaluate, load_data
+from graphspec.training import evaluate_folders, load_data
 from graphspec.training.metrics.names import LOSS, MetricName, names_of
 from graphspec.training.metrics.table import METRICS
 from graphspec.training.prepare import missing_class
@@ -49,16 +50,14 @@ def tune(
     """Search the space of ``[tune]`` in the folder `run`, until `trials` (the spec's otherwise) were made in all.
 
     `place` is where the data lie, `say` gets a line for each trial. Once no trial is left, the best one's weights are
-    measured on every part.
+    measured on every part; not where trials have ``[data] folds``, whose mean is a trial's value: there the test part
+    stays sealed.
 
     Raises ``GraphspecError`` before the first trial where the space, the sampler or the metric is wrong, and at the end
     where no trial at all was complete.
     """
     spec, settings = network.spec, _settings(network.spec)
-    if spec.data is not None and spec.data.folds and spec.data.fold is None:
-        message = "a trial is one run, and folds are several"
-        raise fail("bad-value", message, at=("data", "folds"), hint="--set data.fold=0 searches on one of them")
-    data = load_data(spec, place)
+    data = load_data(_of_one_fold(spec), place)
     trainer = Trainer(network, settings, data, place, device)
     searched = _metric(spec, settings, data)
     direction = settings.direction or ("maximize" if searched.higher_is_better else "minimize")
@@ -77,15 +76,17 @@ def tune(
             wanted = min(wanted, _grid_size(space))
         _search(folder, space, wanted, metric, trainer, _at_once(spec, settings, say), say)
         report = write_results(folder, metric, direction, trainer)
-    if report.best_run is None or report.counts.get("running"):
+    if report.best_run is None or report.counts.get("running") or report.folds is not None:
         return report
-    return dataclasses.replace(report, evaluation=_evaluate(report.best_run, device, place))
+    return dataclasses.replace(report, evaluation=evaluate_folders([report.best_run], device=device, data=place))
 
 
-def _evaluate(run: Path, device: str, place: DataPlace) -> EvaluateReport:
-    best = Network.open(run)
-    with best.located():
-        return evaluate(best, device=device, place=place)
+def _of_one_fold(spec: NetworkSpec) -> NetworkSpec:
+    """`spec` with the first of its folds alone, where a trial has several."""
+    if not spec.folded:
+        return spec
+    assert spec.data is not None
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"fold": 0})})
 
 
 def _search(
@@ -125,7 +126,8 @@ def _settings(spec: NetworkSpec) -> TuneSpec:
 def _at_once(spec: NetworkSpec, settings: TuneSpec, say: Callable[[str], None]) -> int:
     """How many trials one pass may have."""
     assert spec.train is not None
-    if settings.vmap > 1 and (why := obstacle(list(settings.space), spec.train)):
+    why = "each has folds" if spec.folded else obstacle(list(settings.space), spec.train)
+    if settings.vmap > 1 and why:
         say(f"one trial at a time: {why}")
         return 1
     return settings.vmap
@@ -136,7 +138,8 @@ def _metric(spec: NetworkSpec, settings: TuneSpec, data: DataSet) -> MetricName:
     assert spec.train is not None
     if data.validation is None:
         raise fail("no-data", "a search needs a validation part", ("data", "validation"), "set it above 0")
-    measured = names_of(spec.train.metrics) or ((MetricName("accuracy"),) if data.classes else ())
+    implied = (MetricName(LOSSES[spec.train.losses[0].type].metric),) if data.classes else ()
+    measured = names_of(spec.train.metrics) or implied
     known = {str(name): name for name in (MetricName(LOSS), *measured)}
     wanted = settings.metric or spec.train.monitor or next(iter(map(str, measured)), LOSS)
     if wanted not in known:

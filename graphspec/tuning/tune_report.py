@@ -10,6 +10,8 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from graphspec.system.shown import Shown
+from graphspec.training.folds import FoldsReport
 from graphspec.training.run.report import EvaluateReport
 
 _STATES = {
@@ -23,7 +25,10 @@ _STATES = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TrialReport:
-    """One trial. ``value`` is the figure of its best weights, of the last epoch where it was pruned."""
+    """One trial. ``value`` is the figure of its best weights, of the last epoch where it was pruned.
+
+    Where it has folds it is their mean, ``folds`` how many are done, and ``epochs`` 0.
+    """
 
     number: int
     state: str
@@ -32,13 +37,20 @@ class TrialReport:
     epochs: int
     seconds: float | None
     error: str | None
+    folds: int = 0
+
+    @property
+    def length(self) -> int:
+        """How many epochs, or folds, it has come to."""
+        return self.folds or self.epochs
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class TuneReport:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class TuneReport(Shown):
     """A study: ``trials`` in order, ``best`` the number of the best one, ``importances`` by path, greatest first.
 
-    ``evaluation`` measures the best trial's weights on every part, the test part included, once all trials are done.
+    ``evaluation`` measures the best trial's weights on every part, the test part included, once all trials are done;
+    where trials have folds, ``folds`` has the best one's figures instead, and the test part stays sealed.
     """
 
     run: Path
@@ -49,6 +61,12 @@ class TuneReport:
     importances: dict[str, float]
     evaluation: EvaluateReport | None
     files: tuple[Path, ...]
+    folds: FoldsReport | None = None
+
+    @property
+    def unit(self) -> str:
+        """What trials are made of."""
+        return "folds" if any(trial.folds for trial in self.trials) else "epochs"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -67,6 +85,7 @@ class TuneReport:
             "best": self.best, "best_run": None if self.best_run is None else str(self.best_run),
             "importances": self.importances, "trials": [dataclasses.asdict(trial) for trial in self.trials],
             "evaluation": self.evaluation.as_dict() if self.evaluation else None,
+            "folds": self.folds.as_dict() if self.folds else None,
             "files": [path.name for path in self.files],
         }  # fmt: skip
 
@@ -76,12 +95,14 @@ def trial_report(trial: FrozenTrial) -> TrialReport:
     value = trial.value if trial.state == TrialState.COMPLETE else None
     if trial.state in (TrialState.PRUNED, TrialState.RUNNING) and trial.last_step is not None:
         value = trial.intermediate_values[trial.last_step]
+    folded = "folds" in trial.user_attrs
     return TrialReport(
         number=trial.number,
         state=_STATES[trial.state],
         value=value,
         values=dict(trial.params),
-        epochs=trial.last_step or 0,
+        epochs=0 if folded else trial.last_step or 0,
+        folds=(trial.last_step or 0) if folded else 0,
         seconds=round(trial.duration.total_seconds(), 3) if trial.duration else None,
         error=trial.user_attrs.get("error") if trial.state == TrialState.FAIL else None,
     )

@@ -46,7 +46,9 @@ def obstacle(paths: Sequence[str], settings: TrainSpec) -> str:
         return "ReduceLROnPlateau asks after each epoch of one trial"
     wanted = {
         "accumulate": settings.accumulate > 1, "clip_grad_norm": settings.clip_grad_norm, "ema": settings.ema,
-        "precision": settings.precision != "fp32", "init": settings.init,
+        "precision": settings.precision != "fp32", "init": settings.init, "unfreeze": settings.unfreeze,
+        "teacher": settings.teacher,
+        "groups": settings.optimizer.args.get("groups"), "layer_decay": settings.optimizer.args.get("layer_decay"),
     }  # fmt: skip
     return next((f"{name} is for one trial at a time" for name, there in wanted.items() if there), "")
 

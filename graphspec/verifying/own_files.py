@@ -15,8 +15,10 @@ from graphspec.diagnostics import GraphspecError
 from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.exporting.bundle.manifest import versions
 from graphspec.exporting.capture import Capture, capture, first_line
+from graphspec.exporting.executorch import write_executorch
 from graphspec.exporting.onnx import write_onnx
 from graphspec.exporting.pt2 import write_pt2
+from graphspec.exporting.sampler import Sampler
 from graphspec.exporting.torchscript import write_torchscript
 from graphspec.verifying.accounting import Account, account
 from graphspec.verifying.accounting.programs import Program, account_program
@@ -24,21 +26,21 @@ from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.runtime import UNOPTIMISED, Runtime, chosen
 
-_WRITERS = {"torchscript": write_torchscript, "pt2": write_pt2}
+_WRITERS = {"torchscript": write_torchscript, "pt2": write_pt2, "executorch": write_executorch}
 
 
 class OwnFiles:
-    """Writes the files of `network` into the runner's folder, where they are asked for."""
+    """Writes the files of `network` into the runner's folder, where they are asked for; `sampler` draws its inputs."""
 
-    def __init__(self, network: Network, runner: Runner) -> None:
-        self.network, self._runner = network, runner
+    def __init__(self, network: Network, sampler: Sampler, runner: Runner) -> None:
+        self.network, self._sampler, self._runner = network, sampler, runner
 
     @functools.cached_property
     def _capture(self) -> Capture:
-        return capture(self.network)
+        return capture(self.network, self._sampler)
 
     def file(self, format: str, opset_version: int) -> Path:
-        """The network's own ONNX, TorchScript or ``.pt2`` file."""
+        """The network's own file of `format`, which is none of machine code."""
         path = self._runner.scratch / f"own.{format}"
         if format == "onnx":
             write_onnx(self._capture, path, opset_version, {})
@@ -58,7 +60,7 @@ class OwnFiles:
             path = bundle.path(runtime.format)
             if runtime is UNOPTIMISED:
                 found[path] = self.account_onnx(path, bundle.manifest["opset_version"])
-            elif runtime.format in _WRITERS and runtime.name not in failed:
+            elif runtime.layered and runtime.format in _WRITERS and runtime.name not in failed:
                 found[path] = self.account_program(runtime, path, same_torch)
         return found
 

@@ -14,11 +14,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from graphspec.data.learned import Learned
 from graphspec.diagnostics import Path as SpecPath
+from graphspec.diagnostics import quoted
 from graphspec.exporting.bundle.bundle import Bundle
-from graphspec.exporting.pipeline_onnx import ENTERING, LEAVING, STEP
+from graphspec.exporting.bundle.golden import PIPELINE_GOLDEN
+from graphspec.exporting.pipeline_onnx import LEAVING
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.preprocessing import AT, Preprocessing
+from graphspec.exporting.preprocessing import Preprocessing, Raw
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.exporting.tolerance import MOST_SCALED, error, magnitude
 from graphspec.shapes.shaped import ShapedGraph
@@ -33,6 +36,7 @@ from graphspec.verifying.verify_report import Blame, Comparison, RuntimeReport
 
 #: Units in the last place of the largest value by which a step may be off: Resize adds many numbers.
 _UNITS = 16
+_AT = ("data", "transforms")
 INSIDE, WHOLE = "pipeline, step by step", "pipeline in onnxruntime"
 
 
@@ -42,13 +46,12 @@ def judge_pipeline(bundle: Bundle, oracle: Oracle, runner: Runner) -> tuple[list
     `oracle` has the network's own values.
     """
     shaped = runner.shaped
-    before = Preprocessing.from_manifest(bundle.manifest)
+    before = Preprocessing.from_manifest(bundle.manifest, Learned.read(bundle.folder), shaped)
     after = Postprocessing.of(shaped, bundle.manifest["labels"])
-    cases = raw_cases(oracle.reference.network, before, _real(bundle))
-    (name,) = shaped.inputs
-    expectations = oracle.expectations(Case(case.name, case.family, {name: case.steps[-1]}) for case in cases)
-    inputs = runner.write("pipeline_inputs.npz", [{name: case.raw} for case in cases])
-    judge = _Judge(shaped, after, cases, expectations)
+    cases = raw_cases(oracle.reference.network, before, _real(bundle, before))
+    expectations = oracle.expectations(Case(case.name, case.family, case.entering) for case in cases)
+    inputs = runner.write("pipeline_inputs.npz", [case.raw for case in cases])
+    judge = _Judge(shaped, before, after, cases, expectations)
     reports = []
     for title, runtime, path, names in _runs(bundle.path("pipeline"), runner.scratch, before, after, shaped):
         try:
@@ -59,12 +62,13 @@ def judge_pipeline(bundle: Bundle, oracle: Oracle, runner: Runner) -> tuple[list
     return reports, _blame(reports, before)
 
 
-def _real(bundle: Bundle) -> torch.Tensor | None:
-    path = bundle.folder / "pipeline_golden.npz"
+def _real(bundle: Bundle, before: Preprocessing) -> Raw | None:
+    path = bundle.folder / PIPELINE_GOLDEN
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as file:
-        return torch.from_numpy(next(file[key] for key in file if ".input." in key))
+        arrays = {key.removeprefix("0.input."): file[key] for key in file if key.startswith("0.input.")}
+    return arrays if before.cells is not None else {name: torch.from_numpy(value) for name, value in arrays.items()}
 
 
 def _runs(
@@ -73,7 +77,7 @@ def _runs(
     """Title, runtime, file and outputs: the file with its inner values as outputs, and the file itself."""
     predictions = [entry["name"] for entry in after.signature]
     own = [name for name in shaped.outputs if name not in predictions]
-    inner = [*(STEP.format(k=k) for k in range(len(before.transforms))), ENTERING, *(LEAVING for _ in own)]
+    inner = [called for name in before.inputs for called in _called(before, name)] + [LEAVING for _ in own]
     probe = scratch / "pipeline_probe.onnx"
     found = _write_probe(path, inner, probe)
     return [(INSIDE, UNOPTIMISED, probe, [*found, *predictions]), (WHOLE, ONNXRUNTIME, path, predictions)]
@@ -95,9 +99,10 @@ class _Judge:
     """What every value in the file must be."""
 
     def __init__(
-        self, shaped: ShapedGraph, after: Postprocessing, cases: Sequence[RawCase], expectations: Sequence[Expected]
-    ) -> None:
-        self.shaped, self.after, self.cases, self.expectations = shaped, after, cases, expectations
+        self, shaped: ShapedGraph, before: Preprocessing, after: Postprocessing, cases: Sequence[RawCase],
+        expectations: Sequence[Expected],
+    ) -> None:  # fmt: skip
+        self.shaped, self.before, self.after, self.cases, self.expectations = shaped, before, after, cases, expectations
 
     def report(self, title: str, names: Sequence[str], outputs: Outputs) -> RuntimeReport:
         """Judge what one run gave under `names`."""
@@ -107,7 +112,7 @@ class _Judge:
                 comparisons.append(Comparison(case.name, "every output", refused(outputs.errors[str(k)])))
                 continue
             found = outputs.of(k)
-            comparisons += _compare_steps(case, found)
+            comparisons += _compare_steps(case, found, self.before)
             comparisons += self._compare_predictions(expected, found)
         return RuntimeReport(title, tuple(comparisons))
 
@@ -131,10 +136,23 @@ class _Judge:
         ]
 
 
-def _compare_steps(case: RawCase, found: Arrays) -> list[Comparison]:
-    names = [STEP.format(k=k) for k in range(len(case.steps) - 1)] + [ENTERING]
-    pairs = [(name, as_array(step)) for name, step in zip(names, case.steps, strict=True) if name in found]
-    return [Comparison(case.name, name, _judge_step(found[name], wanted)) for name, wanted in pairs]
+def _called(before: Preprocessing, name: str) -> list[str]:
+    """What the steps of an input are called in the file."""
+    steps, end = before.inner(name)
+    return [*steps, end]
+
+
+def _compare_steps(case: RawCase, found: Arrays, before: Preprocessing) -> list[Comparison]:
+    steps = {
+        called: as_array(step)
+        for name, values in case.steps.items()
+        for called, step in zip(_called(before, name), values, strict=True)
+    }
+    return [
+        Comparison(case.name, called, _judge_step(found[called], wanted))
+        for called, wanted in steps.items()
+        if called in found
+    ]
 
 
 def _judge_step(found: NDArray[Any], wanted: NDArray[Any]) -> Judgement:
@@ -171,8 +189,13 @@ def _within(found: NDArray[Any], wanted: NDArray[Any], allowed: float) -> Judgem
 def _blame(reports: Sequence[RuntimeReport], before: Preprocessing) -> Blame | None:
     """The first transform that differs, with its place in the spec."""
     failed = {c.output for report in reports for c in report.comparisons if c.judgement.status is Status.FAIL}
-    for k, transform in enumerate(before.transforms):
-        if STEP.format(k=k) in failed:
-            at: SpecPath = (*AT, k)
-            return Blame(None, at, f"the transform {transform} is the first step that differs")
+    for name, each in before.inputs.items():
+        *steps, end = _called(before, name)
+        of = f" of {quoted(name)}" if len(before.inputs) > 1 else ""
+        for k, (called, transform) in enumerate(zip(steps, each.transforms, strict=True)):
+            if called in failed:
+                at: SpecPath = (*_AT, k) if not of else _AT  # an input has those transforms that are for its kind
+                return Blame(None, at, f"the transform {transform}{of} is the first step that differs")
+        if end in failed and before.cells is not None:
+            return Blame(None, ("inputs", name), f"the columns of {quoted(name)} are the first step that differs")
     return None

@@ -16,6 +16,9 @@ from graphspec.data.place import DataPlace
 from graphspec.data.transforms import noted, size_transforms
 from graphspec.diagnostics import GraphspecError, fail, printable, quoted, warn
 from graphspec.exporting import Bundle, Metadata
+from graphspec.exporting.bundle.signature import signer_of
+from graphspec.exporting.provenance import provenance_of
+from graphspec.exporting.reference import Reference
 from graphspec.formats import BASE, chosen
 from graphspec.found import kind_of
 from graphspec.system.regular_file import MOST_JSON, read_regular
@@ -27,12 +30,13 @@ from graphspec.verifying.verify import verify_bundle
 
 def publish_verified(
     network: Network, target: Path, *, formats: Sequence[str] | None, precisions: Sequence[str] | None,
-    place: DataPlace, overwrite: bool = False,
+    place: DataPlace, overwrite: bool = False, sign: Path | None = None,
 ) -> Bundle:  # fmt: skip
     """Write, verify and publish `network` as the bundle `target`; what failed is not published.
 
     `formats` and `precisions` are the spec's where they are not said. A format that is ``of_data`` and the precision
-    ``"int8"`` need the data set at `place`; everything else goes without it.
+    ``"int8"`` need the data set at `place`; everything else goes without it. With the private key in the file `sign`
+    the bundle is signed.
 
     Raises:
         VerificationError: an exported file is not the same function.
@@ -44,24 +48,33 @@ def publish_verified(
         raise fail("not-exportable", f"the precisions are of {BASE.file}", at=at, hint=hint)
     if not overwrite:
         _keep_trained(network, target)
+    signer = signer_of(sign) if sign is not None else None
     network.warn_if_untrained("this exports")
     with exporting.staging(target) as folder, Workers(tuple(formats)) as workers:
         rows = chosen(formats)
         of_data = any(row.of_data for row in rows)
         samples = _samples(network, of_data or "int8" in precisions, place)
-        metadata = _metadata(network, samples, of_data, bool(precisions), place)
+        metadata = dataclasses.replace(
+            _metadata(network, samples, of_data, bool(precisions), place), provenance=provenance_of(_run_of(network))
+        )
+        reference = Reference(network)
         bundle = exporting.write_bundle(
             network, folder / "bundle", formats=formats, opset_version=network.spec.export.opset_version,
-            metadata=metadata,
+            metadata=metadata, reference=reference,
         )  # fmt: skip
         own = [row.name for row in rows if row.machine_code]  # run only if it is named
-        report = verify_bundle(network, bundle, runtimes=own, workers=workers, accounting=False)
+        report = verify_bundle(network, bundle, runtimes=own, workers=workers, accounting=False, reference=reference)
         report.raise_if_failed(target.with_name(f"{target.name}.failing-input.npz"))
         variants = add_variants(bundle, network, precisions, samples) if precisions else {}
         if not overwrite:
             _keep_trained(network, target)
-        exporting.publish(exporting.seal(bundle, report.as_dict(), variants).folder, target)
+        exporting.publish(exporting.seal(bundle, report.as_dict(), variants).folder, target, signer)
     return Bundle.open(target)
+
+
+def _run_of(network: Network) -> Path | None:
+    """The run that `network` lies in."""
+    return network.folder if network.folder is not None and kind_of(network.folder) == "run" else None
 
 
 def _keep_trained(network: Network, target: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from graphspec.exporting.reference import Arrays, as_array
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.system.children import memory_limit
 from graphspec.system.closing import Closing
+from graphspec.system.scratch import ScratchFolder
 from graphspec.verifying.local_functions import check_functions
 from graphspec.verifying.needed_memory import needed_memory
 from graphspec.verifying.runtimes.child import WorkerError
@@ -46,7 +46,7 @@ class Runner(Closing):
 
     def __init__(self, shaped: ShapedGraph, workers: Workers, seconds: float = TIME_LIMIT) -> None:
         self.shaped, self.workers, self.seconds = shaped, workers, seconds
-        self._folder = tempfile.TemporaryDirectory()
+        self._folder = ScratchFolder()
         self.scratch = Path(self._folder.name)
         self._dtypes = {name: str(kind.dtype).removeprefix("torch.") for name, kind in shaped.inputs.items()}
         self._onnx: dict[tuple[Any, ...], Any] = {}

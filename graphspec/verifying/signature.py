@@ -9,6 +9,7 @@ from typing import Any
 
 from graphspec.exporting.bundle.manifest import signature
 from graphspec.exporting.capture import first_line
+from graphspec.exporting.preprocessing.cells import STRING
 from graphspec.shapes.shaped import ShapedGraph
 
 #: Reads an ONNX file, the numbers of its weights left out.
@@ -75,7 +76,7 @@ def _value(value: Any) -> dict[str, Any]:
     tensor = value.type.tensor_type
     shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
     dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
-    return {"name": value.name, "shape": shape, "dtype": str(dtype)}
+    return {"name": value.name, "shape": shape, "dtype": STRING if dtype.kind == "O" else str(dtype)}
 
 
 def _text(values: list[dict[str, Any]]) -> str:

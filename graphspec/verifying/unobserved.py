@@ -10,40 +10,42 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from graphspec.exporting.layer_map import within
 from graphspec.exporting.reference import Reference, as_float64, in_float64
 from graphspec.exporting.tolerance import allowed_error
+from graphspec.module.names import within
 from graphspec.verifying.judge import DAMAGE, Expected, family_noise
 
-#: Each costs a backward pass; these are the ordinary magnitudes, and the greatest for a costly network.
+#: Each costs a backward pass; these are the ordinary magnitudes.
 MOST_FAMILIES = 3
-COSTLY_FAMILIES = 1
 
 
 def unobserved_layers(reference: Reference, expectations: Sequence[Expected], costly: bool = False) -> set[str]:
     """The layers with weights whose random relative change by `DAMAGE` moves no output by more than is allowed there.
 
-    They are looked for in the first `MOST_FAMILIES` families of `expectations` (in `COSTLY_FAMILIES` of them where the
-    module is `costly`): a layer that only others show is judged by its own values too, which harms nothing.
+    They are looked for in the first `MOST_FAMILIES` families of `expectations`: a layer that only others show is judged
+    by its own values too, which harms nothing. Of a `costly` module they are all its layers with weights, whose values
+    cost less than to ask.
 
     The movement is estimated to first order, by one backward pass for each floating-point output of the float64
-    module, or of the module itself where it is `costly`: for random signs s, the gradient of Σ s·output by w, times the
-    changes DAMAGE·u·w with u uniform in ±1, is as long as the change of that output.
+    module: for random signs s, the gradient of Σ s·output by w, times the changes DAMAGE·u·w with u uniform in ±1, is
+    as long as the change of that output.
     """
-    module = reference.single if costly else reference.double
+    module = reference.double
     weights = {name: weight for name, weight in module.named_parameters() if weight.is_floating_point()}
     weights = {name: weight for name, weight in weights.items() if weight.any()}
     owners = [layer for layer in reference.shaped.layers if layer.parameters and layer.module == layer.name]
     unobserved = {layer.name for layer in owners if any(within(name, layer.module) for name in weights)}
+    if costly:
+        return unobserved
     noise = family_noise(expectations)
     families = {expected.case.family: expected for expected in expectations if expected.case.family != "zeros"}
     tried = list(families.items())[:MOST_FAMILIES][::-1]  # most layers show on the greatest inputs
-    for family, expected in tried[:COSTLY_FAMILIES] if costly else tried:
+    for family, expected in tried:
         if not unobserved:
             break
-        for output, changes in _movements(reference, module, expected, weights):
+        for output, changes in _movements(reference, expected, weights):
             allowed = allowed_error(
                 expected.outputs.double[output], noise[family, output], expected.outputs.unit(output)
             )
@@ -53,10 +55,10 @@ def unobserved_layers(reference: Reference, expectations: Sequence[Expected], co
 
 
 def _movements(
-    reference: Reference, module: nn.Module, expected: Expected, weights: Mapping[str, Tensor]
+    reference: Reference, expected: Expected, weights: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, dict[str, float]]]:
     with _recorded(weights):
-        for output, value in _outputs(reference, module, expected).items():
+        for output, value in _outputs(reference, expected).items():
             yield output, _changes(value, weights)
 
 
@@ -73,14 +75,10 @@ def _recorded(weights: Mapping[str, Tensor]) -> Iterator[None]:
             weight.requires_grad_(False)
 
 
-def _outputs(reference: Reference, module: nn.Module, expected: Expected) -> dict[str, Tensor]:
+def _outputs(reference: Reference, expected: Expected) -> dict[str, Tensor]:
     """The outputs that gradients can come from."""
-    inputs = expected.case.inputs.values()
-    if module is reference.single:
-        result = module(*inputs)
-    else:
-        with in_float64():
-            result = module(*map(as_float64, inputs))
+    with in_float64():
+        result = reference.double(*map(as_float64, expected.case.inputs.values()))
     table = {reference.output_names[0]: result} if isinstance(result, Tensor) else result
     return {name: value for name, value in table.items() if value.requires_grad and value.numel()}
 

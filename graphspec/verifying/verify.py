@@ -7,25 +7,28 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from graphspec.compiler import Network
 from graphspec.diagnostics import Diagnostic, VerificationError
 from graphspec.exporting.bundle.bundle import Bundle
-from graphspec.exporting.reference import as_array
+from graphspec.exporting.reference import Reference, as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.formats import FORMATS
 from graphspec.system.closing import Closing
 from graphspec.verifying.accounting import Account
 from graphspec.verifying.agreement import agreement
+from graphspec.verifying.blame.executorch_blame import blame_lowering
 from graphspec.verifying.blame.layers_alone import blame_alone
 from graphspec.verifying.blame.onnx_blame import blame_onnx, blame_unloadable
 from graphspec.verifying.blame.torch_blame import blame_values, blame_weights
-from graphspec.verifying.cases import Case, cases, further_cases, is_costly
+from graphspec.verifying.cases import Case, cases, further_cases
 from graphspec.verifying.golden_sample import golden_sample
-from graphspec.verifying.judge import Expected, Oracle, compare
+from graphspec.verifying.judge import Expected, Oracle, by_row, compare, inputs_of
 from graphspec.verifying.own_files import OwnFiles, account_onnx, redrawn
 from graphspec.verifying.pipeline_file import judge_pipeline
+from graphspec.verifying.planned_sizes import at_greatest, fits
 from graphspec.verifying.runner import TIME_LIMIT, Outputs, Runner
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime, chosen
@@ -44,6 +47,7 @@ def verify_bundle(
     workers: Workers | None = None,
     seconds: float = TIME_LIMIT,
     accounting: bool = True,
+    reference: Reference | None = None,
 ) -> VerifyReport:
     """Judge every file of `bundle` by `network`, which it claims to be.
 
@@ -57,6 +61,7 @@ def verify_bundle(
         workers: processes already started for these formats, so that their imports are over; started here otherwise.
         seconds: how long one runtime may take for all cases.
         accounting: False for files that were written just now, by what would write them anew.
+        reference: the network's, where there is one already.
 
     Raises:
         GraphspecError: ``bad-value`` or ``runtime-missing`` for a runtime that does not exist or is not installed.
@@ -66,7 +71,7 @@ def verify_bundle(
     bundle.check_hashes()
     files = {runtime: bundle.path(runtime.format) for runtime in chosen(bundle, runtimes)}
     runner = Runner(network.shaped, workers or Workers(bundle.formats), seconds)
-    with Judge(network, runner, golden_sample(bundle, network.shaped)) as judge:
+    with Judge(network, runner, golden_sample(bundle, network.shaped), reference) as judge:
         opset = bundle.manifest["opset_version"]
         report = judge.files(files, opset)
         if report.inconclusive:
@@ -114,17 +119,19 @@ class Judge(Closing):
     Use as a context: the `runner` that it was given ends with it.
     """
 
-    def __init__(self, network: Network, runner: Runner, sample: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(
+        self, network: Network, runner: Runner, sample: Mapping[str, Tensor] | None = None,
+        reference: Reference | None = None,
+    ) -> None:  # fmt: skip
         start = time.perf_counter()
         self.runner, self.shaped = runner, network.shaped
         try:
-            self._oracle = Oracle(network)
-            self.own = OwnFiles(self._oracle.reference.network, runner)
-            sampler = Sampler.of(self._oracle.reference.network)
-            self._costly = is_costly(self.shaped, sampler.sizes)
-            self.expectations = expectations_of(self._oracle, sampler, sample, self._costly)
-            runner.limit_memory(expected.case.inputs for expected in self.expectations)
-            self._cases = runner.write("inputs.npz", [expected.case.inputs for expected in self.expectations])
+            self._oracle = Oracle(network, reference)
+            sampler = self._oracle.reference.sampler
+            self.own = OwnFiles(self._oracle.reference.network, sampler, runner)
+            self.expectations = expectations_of(self._oracle, sampler, sample)
+            runner.limit_memory(expected.case.run.inputs for expected in self.expectations)
+            self._cases = runner.write("inputs.npz", inputs_of(self.expectations))
         except BaseException:
             self.close()
             raise
@@ -185,7 +192,7 @@ class Judge(Closing):
         """The files that pass with another layer than the network's, of which the outputs tell nothing."""
         passed = {report.runtime for report in reports if report.passed}
         left = {r: path for r, path in files.items() if r.name in passed and r.layered}
-        layers = unobserved_layers(self._oracle.reference, self.expectations, self._costly) if left else set()
+        layers = unobserved_layers(self._oracle.reference, self.expectations, self._oracle.costly) if left else set()
         for runtime, path in left.items():
             if layers or runtime is not UNOPTIMISED:  # of the others, all weights can be asked for
                 blame = self._blame_file(runtime, path, self.expectations[0].case, layers)
@@ -211,14 +218,24 @@ class Judge(Closing):
         report = RuntimeReport(runtime.name, optional=runtime.optional)
         if not runtime.installed:
             return dataclasses.replace(report, failure=f"not installed: {runtime.missing}")
+        expectations, written = self._planned(runtime)
         try:
-            outputs = self.runner.run(runtime, path, self._cases)
+            outputs = by_row(expectations, self.runner.run(runtime, path, written))
         except WorkerError as error:
             return dataclasses.replace(report, failure=str(error), seconds=time.perf_counter() - start)
-        compared = (
-            agreement(self.expectations, outputs, precision) if precision else compare(self.expectations, outputs)
-        )
+        compared = agreement(expectations, outputs, precision) if precision else compare(expectations, outputs)
         return dataclasses.replace(report, comparisons=compared, seconds=time.perf_counter() - start)
+
+    def _planned(self, runtime: Runtime) -> tuple[list[Expected], Path]:
+        """What `runtime` is asked, and the file of its inputs: no sizes past those that its files are planned for."""
+        format = FORMATS.get(runtime.format)
+        greatest = format.greatest if format else None
+        if greatest is None:
+            return self.expectations, self._cases
+        within = [expected for expected in self.expectations if fits(expected.case.run, self.shaped, greatest)]
+        largest = at_greatest(within, self.shaped, greatest)
+        asked = [*within, *([largest] if largest else [])]
+        return asked, self.runner.write(f"inputs_{runtime.format}.npz", inputs_of(asked))
 
     def _blame(self, reports: tuple[RuntimeReport, ...], paths: Mapping[str, Path]) -> tuple[Blame | None, Case | None]:
         """The layer at fault, and the input that shows it; a fault of onnxruntime's optimiser is told apart."""
@@ -232,7 +249,7 @@ class Judge(Closing):
         runtime = next((runtime for runtime in RUNTIMES if runtime.name == report.runtime), None)
         if case is None and runtime is UNOPTIMISED:
             return blame_unloadable(path, report.failure, self.shaped), None
-        if case is not None and runtime is not None and runtime.layered:
+        if case is not None and runtime is not None and (runtime.layered or runtime.format == "executorch"):
             return self._blame_file(runtime, path, case), case
         if ONNXRUNTIME.name in faulty:
             detail = "the file itself is right: onnxruntime's graph optimiser changes what it computes"
@@ -245,6 +262,8 @@ class Judge(Closing):
         """The layer of the file that differs, by its weights or by its values on `case`."""
         reference, runner = self._oracle.reference, self.runner
         try:
+            if runtime.format == "executorch":
+                return blame_lowering(runtime, reference, case, runner)
             if runtime is UNOPTIMISED:
                 found = blame_onnx(path, reference, case, runner, among)
                 return found or (blame_alone(path, reference, case, runner, among) if among else None)
@@ -260,20 +279,16 @@ class Judge(Closing):
         self.runner.close()
 
 
-def expectations_of(
-    oracle: Oracle, sampler: Sampler, sample: Mapping[str, Tensor] | None, costly: bool
-) -> list[Expected]:
+def expectations_of(oracle: Oracle, sampler: Sampler, sample: Mapping[str, Tensor] | None) -> list[Expected]:
     """The cases with their reference outputs; more extreme cases where an output says nothing on the ordinary ones."""
     shaped = oracle.reference.shaped
-    made = cases(shaped, sampler, sample)
-    if not oracle.is_deterministic(made[0]):
+    expectations = oracle.expectations(cases(shaped, sampler, sample), oracle.costly)
+    if not all(map(oracle.repeats, expectations[:1])):
         raise VerificationError([Diagnostic("inconclusive", "the network itself gives two answers to one input")])
-    expectations = oracle.expectations(made, costly)
-    return (
-        expectations + oracle.expectations(further_cases(shaped, sampler))
-        if _unobserved(expectations)
-        else expectations
-    )
+    if not _unobserved(expectations):
+        return expectations
+    finite = all(np.isfinite(value).all() for e in expectations for value in e.outputs.double.values())
+    return expectations + oracle.expectations(further_cases(shaped, sampler, finite), oracle.costly)
 
 
 def _unobserved(expectations: list[Expected]) -> bool:

@@ -8,18 +8,25 @@ from pathlib import Path
 from graphspec.compiler import Network
 from graphspec.diagnostics import GraphspecError, VerificationError, fail
 from graphspec.exporting import Bundle
+from graphspec.exporting.bundle.signature import check_signature
 from graphspec.found import expect
 from graphspec.verifying.verify import verify_bundle, verify_onnx
 from graphspec.verifying.verify_report import VerifyReport
 
 
-def verify_again(folder: Path, *, runtimes: Sequence[str] = (), file: Path | None = None) -> VerifyReport:
+def verify_again(
+    folder: Path, *, runtimes: Sequence[str] = (), file: Path | None = None, key: Path | None = None
+) -> VerifyReport:
     """Judge the files of the export `folder`, or the ONNX `file` in their place, by the network that it says it is.
+
+    With the public `key` nothing of it is read that its owner has not signed.
 
     Raises:
         VerificationError: a file was changed, or its weights are another network's.
     """
     expect(folder, "export")
+    if key is not None:
+        check_signature(folder, key)
     bundle = Bundle.open(folder)
     bundle.check_hashes()
     network = Network.open(folder)

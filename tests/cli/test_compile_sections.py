@@ -43,7 +43,7 @@ WRONG: list[tuple[str, Any, Code, tuple[Any, ...]]] = [
     ("data.augment", [{"type": "MixUp", "alpha": 0}], "bad-value", (0,)),
     ("data.augment", ["MixUp", "RandomHorizontalFlip"], "bad-value", (1,)),
     ("train.loss", "CrossEntropy", "bad-loss", ()),
-    ("train.loss", "CTCLoss", "bad-loss", ()),
+    ("train.loss", "AdaptiveLogSoftmaxWithLoss", "bad-loss", ()),
     ("train.loss", {"type": "MSELoss", "beta": 1}, "unknown-argument", ("beta",)),
     ("train.loss", {"type": "MSELoss", "reduction": "sum"}, "bad-loss", ("reduction",)),
     ("train.loss", {"type": "MSELoss", "output": "size"}, "bad-loss", ("output",)),

@@ -38,3 +38,26 @@ def test_what_is_not_there_is_refused(command, tmp_path, spec, code):
     assert ended.code == 1
     assert f"error[{code}]" in ended.err
     assert list(tmp_path.iterdir()) == []
+
+
+WORDS = """
+graphspec = 1
+[inputs]
+town = { shape = ["N"], dtype = "int64" }
+[layers]
+embed = { type = "Embedding", num_embeddings = "${vocabulary.town}", embedding_dim = 2 }
+[data]
+dataset    = { type = "csv", file = "towns.csv", target = "kind" }
+batch_size = 4
+[train]
+epochs = 1
+"""
+
+
+def test_vocabularies_are_those_of_the_data_that_are_named(command, tmp_path):
+    (tmp_path / "words.toml").write_text(WORDS)
+    (tmp_path / "elsewhere").mkdir()
+    rows = "".join(f"{('Bern', 'Genf', 'Thun')[k % 3]},{'ab'[k % 2]}\n" for k in range(30))
+    (tmp_path / "elsewhere" / "towns.csv").write_text(f"town,kind\n{rows}")
+    assert command("train", "words.toml", "--data", "elsewhere", "--run", "run").code == 0
+    assert "town = 4" in (tmp_path / "run" / "spec.toml").read_text()

@@ -83,6 +83,7 @@ app(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="where memory can be limited for one process")
 @pytest.mark.parametrize("arguments", [("compile", "wide.toml"), ("export", "wide.toml", "-o", "out")])
 def test_too_little_memory_is_said_and_nothing_is_left(spec, tmp_path, arguments):
@@ -142,6 +143,7 @@ def test_a_name_is_never_taken_for_the_text_of_a_spec(command):
     assert "no-such-file" in command("compile", "a{b}.toml").err
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_in_silence(spec):
     process = subprocess.Popen(
         [sys.executable, "-m", "graphspec", "compile", str(spec())], stdout=subprocess.PIPE, stderr=subprocess.PIPE

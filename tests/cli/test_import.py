@@ -150,6 +150,7 @@ def test_no_file(command, spec, name, message):
     assert ended.err.startswith(message)
 
 
+@pytest.mark.slow
 def test_an_installed_package_offers_layers(spec, tmp_path):
     """A real distribution with an entry point, on the path of a fresh process."""
     site = tmp_path / "site"

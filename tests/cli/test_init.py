@@ -30,7 +30,7 @@ def test_it_does_not_overwrite(command, tmp_path):
     ("arguments", "message"),
     [
         (("resnt",), 'no template "resnt"; did you mean "resnet"?'),
-        (("zzz",), "there are: cnn, lstm"),
+        (("zzz",), "there are: cnn, images"),
         (("mlp", "a.json"), '"a.json" is not a spec'),
         (("mlp", "no/such/a.toml"), 'cannot write "no/such/a.toml": No such file or directory'),
     ],

@@ -9,16 +9,19 @@ SURFACE = """
 compile   spec --emit -o --depth --expand --variant --set --all --import --json --quiet
 train     spec --run --resume --overwrite --epochs --init --tensorboard --parallel --find-lr --overfit-batch --data --download --cache --device --variant --set --import --json --quiet
 tune      spec --run --resume --trials --data --download --cache --device --variant --set --import --json --quiet
-evaluate  run --data --download --cache --device --import --json --quiet
-predict   source files --prompt --count --temperature --seed --masks --data --download --cache --import --json --quiet
-export    source -o --format --precision --overwrite --data --download --cache --variant --set --import --json --quiet
-verify    source --against --runtime --import --json --quiet
+evaluate  run --ensemble --data --download --cache --device --import --json --quiet
+inspect   source --data --download --cache --device --variant --set --import --json --quiet
+predict   source files --prompt --count --temperature --seed --masks --ensemble --data --download --cache --import --json --quiet
+export    source -o --format --precision --overwrite --sign --triton --data --download --cache --variant --set --import --json --quiet
+verify    source --against --runtime --key --import --json --quiet
 import    source -o --input --overwrite --import --json --quiet
+check     work_ --against --parameters --flops --reach --data --download --cache --device --import --json --quiet
 diff      before after -o --import --json --quiet
+report    source -o --no-model --data --download --cache --import --json --quiet
 ops       name --import --json --quiet
 data      spec --show --data --download --cache --variant --set --import --json --quiet
 schema    -o --import --json --quiet
-init      template file --json --quiet
+init      template file --list --json --quiet
 """
 
 

@@ -74,6 +74,7 @@ def test_the_command_ends_with_0_and_says_it_as_data_and_as_a_page(tmp_path, mon
     assert "<td>relu</td>" in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.slow
 def test_what_a_run_says_of_itself_cannot_drive_the_terminal_nor_fill_it(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name, said in (("a", {"loss": 1.0}), ("b", {"\x1b[2J": 2.0, **{f"m{k}": 1.0 for k in range(100_000)}})):

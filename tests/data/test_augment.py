@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from graphspec.data import load
+from graphspec.data import data_of, load
 from graphspec.data.augment import BATCHED, FROM_V2, MIXING, PER_SAMPLE, augmentations
 from graphspec.data.augment.colour import ColorJitter
 from graphspec.data.augment.crop import Flip, RandomCrop
@@ -285,3 +287,23 @@ def test_mixed_labels_sum_to_one(name: str) -> None:
     assert torch.allclose(label.sum(1), torch.ones(32))
     assert (label.max(1).values < 1).sum() > 16
     assert data.batch(4, "train").targets["label"].dtype == torch.int64
+
+
+@pytest.mark.parametrize("name", ["MixUp", "CutMix"])
+def test_several_labels_are_mixed_as_their_images_are(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each channel of an image shows one label, so that its mean is the label's share."""
+    monkeypatch.chdir(tmp_path)
+    y = np.random.default_rng(0).integers(0, 2, (40, 3))
+    np.savez("d.npz", x=np.broadcast_to(y[:, :, None, None], (40, 3, 4, 4)).astype(np.float32), y=y)
+    spec = {
+        "graphspec": 1, "inputs": {"x": ["N", 3, 4, 4]},
+        "layers": {"flat": "Flatten", "out": {"type": "Linear", "out_features": 3}},
+        "data": {"dataset": {"type": "npz", "file": "d.npz"}, "root": ".", "augment": [name], "batch_size": 20},
+        "train": {"loss": "BCEWithLogitsLoss"},
+    }  # fmt: skip
+    batch = next(data_of(spec).batches("train").shuffled(0))
+    (images,), (labels,) = batch.inputs.values(), batch.targets.values()
+    assert ((labels > 0) & (labels < 1)).any()
+    assert torch.allclose(images.mean((2, 3)), labels, atol=1e-6)

@@ -120,7 +120,7 @@ def with_label(value: float, row: int = 3) -> np.ndarray:
 IMAGES: dict[str, tuple[Make, str]] = {
     "117 missing folder": (
         lambda root: {"type": "ImageFolder", "folder": "images"},
-        r"no-such-file.*the image folder .*images does not exist; --data DIR",
+        r"no-such-file.*images does not exist; --data DIR",
     ),
     "117 file instead": (
         lambda root: {"type": "ImageFolder", "folder": (root / "images").write_text("") * "" or "images"},

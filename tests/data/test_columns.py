@@ -147,6 +147,22 @@ def test_the_mean_is_the_training_parts(tmp_path: Path) -> None:
     assert column.missing == int((rows % 3 == 0).sum())
 
 
+@pytest.mark.parametrize("missing", ["mean", "most_frequent", "drop"])
+@pytest.mark.parametrize("gap", ["", "NA"])
+def test_a_row_without_a_target_is_left_out_and_never_filled(gap: str, missing: str, tmp_path: Path) -> None:
+    with pytest.warns(GraphspecWarning, match='rows have (no "y"|a missing cell) and are left out'):
+        data = read(tmp_path, f"a,y\n1,x\n2,{gap}\n4,z\n", {"a": ["N", 1]}, target="y", missing=missing)
+    assert data.labels == {"y": ("x", "z")}
+    assert data.train.inputs["a"].flatten().tolist() == [1, 4]
+
+
+@pytest.mark.parametrize("text", ["a,y\n1,2\n3,\n", "a,y\n1,x\n3,\n"])
+def test_a_missing_target_is_refused_with_what_to_write(text: str, tmp_path: Path) -> None:
+    with pytest.raises(GraphspecError, match=r"row 3, column .*missing value") as caught:
+        read(tmp_path, text, {"a": ["N", 1]}, target="y")
+    assert 'missing = "drop"' in caught.value.diagnostics[0].hint
+
+
 def test_rows_with_missing_cells_are_dropped_and_counted(tmp_path: Path) -> None:
     with pytest.warns(GraphspecWarning, match="3 of 5 rows have a missing cell and are left out"):
         data = read(tmp_path, GAPS, MIXED, target="y", missing="drop")

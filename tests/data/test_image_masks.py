@@ -10,8 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from graphspec.data import load
+from graphspec.data import load, memory
 from graphspec.data.dataset import DataSet
+from graphspec.data.place import DataPlace
+from graphspec.data.streamed import ImageFiles
 from graphspec.data.wanted import Wanted
 from graphspec.diagnostics import GraphspecError
 from graphspec.spec.base import Component
@@ -166,3 +168,61 @@ def test_voc_is_read_with_torchvisions_class(tmp_path: Path) -> None:
     assert data.labels["mask"][20] == "tvmonitor"
     with pytest.raises(GraphspecError, match="ignore_index = 255"):
         load(spec, tmp_path)
+
+
+def test_masks_that_do_not_fit_into_memory_are_read_batch_by_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same samples, counts and batches, with images and masks moved together, as of those in memory."""
+    for i in range(7):
+        picture(tmp_path / "images" / f"{i}.png")
+        mask(tmp_path / "masks" / f"{i}.png", np.roll(labels(), i, 1), "P")
+    spec = {
+        "dataset": DATASET, "validation": 0.3, "test": 0, "batch_size": 2,
+        "transforms": [{"type": "Resize", "size": 4}],
+        "augment": ["RandomHorizontalFlip"],
+    }  # fmt: skip
+    kept, counts = load(DataSpec.model_validate(spec), tmp_path), []
+    monkeypatch.setattr(memory, "budget", lambda: 0)
+    data = load(DataSpec.model_validate(spec), tmp_path)
+    assert all(isinstance(value, ImageFiles) for value in (data.train.inputs["image"], data.train.targets["mask"]))
+    for each in (kept, data):
+        counts.append([each.class_counts("mask"), each.class_counts("mask", each.validation)])
+        assert int(counts[-1][0].sum()) == 5 * 4 * 5
+    assert all(torch.equal(*pair) for pair in zip(*counts, strict=True))
+    for part in ("train", "validation"):
+        batches = [list(each.batches(part).shuffled(1)) + list(each.batches(part).in_order()) for each in (kept, data)]
+        for one, other in zip(*batches, strict=True):
+            assert torch.equal(one.inputs["image"], other.inputs["image"])
+            assert torch.equal(one.targets["mask"], other.targets["mask"])
+    assert data.fingerprint == load(DataSpec.model_validate(spec), tmp_path).fingerprint
+    mask(tmp_path / "masks" / "3.png", labels(), "P")
+    assert data.fingerprint != load(DataSpec.model_validate(spec), tmp_path).fingerprint
+
+
+def test_a_mask_on_disk_is_checked_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder(tmp_path)
+    monkeypatch.setattr(memory, "budget", lambda: 0)
+    mask(tmp_path / "masks" / "2.png", labels(values=(0, 1, 7)))
+    with pytest.raises(GraphspecError, match=r"2\.png holds 7, and the classes are 0, 1, 2"):
+        list(read(tmp_path).batches("train").in_order())
+    mask(tmp_path / "masks" / "2.png", labels((6, 7)))
+    with pytest.raises(GraphspecError, match=r"2\.jpg is 6 × 8, its mask .*2\.png is 6 × 7"):
+        read(tmp_path)
+
+
+def test_an_image_that_its_exif_tag_turns_has_the_size_of_its_mask(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture(tmp_path / "images" / "a.jpg", (6, 8), exif=exif)
+    mask(tmp_path / "masks" / "a.png", labels((8, 6)))
+    assert read(tmp_path).train.inputs["image"].shape == (1, 3, 8, 6)
+
+
+def test_decoded_images_of_masks_are_kept_in_the_cache(tmp_path: Path) -> None:
+    place = DataPlace(root=folder(tmp_path / "set"), cache=tmp_path / "cache")
+    spec = DataSpec.model_validate({"dataset": DATASET, "validation": 0, "test": 0})
+    (tmp_path / "cache").mkdir()
+    first = load(spec, place).train
+    assert any((tmp_path / "cache").iterdir())
+    assert torch.equal(load(spec, place).train.inputs["image"], first.inputs["image"])

@@ -105,3 +105,35 @@ def test_what_does_not_fit_is_said(change: dict[str, Any], expected: str, root: 
     with pytest.raises(GraphspecError, match=expected):
         pipeline.train({**SPEC, **change}, run=root / "run", data=root, device="cpu", reporter=Silent())
     assert not (root / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("layers", "rows", "layer"),
+    [
+        ({"e": {"type": "Embedding", "num_embeddings": 4, "embedding_dim": 2}}, 4, "e"),
+        ({"e": {"type": "EmbeddingBag", "num_embeddings": 6, "embedding_dim": 2}, "r": "ReLU"}, 6, "e"),
+        ({"o": {"type": "one_hot", "num_classes": 7}, "f": {"type": "to", "dtype": "float32"}}, 7, "o"),
+        (
+            {
+                "t": {"type": "Parameter", "from": [], "shape": [5, 2], "init": "normal_"},
+                "e": {"type": "embedding", "from": ["x", "t"]},
+            },
+            5, "e",
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("wrong", [7, -1])
+def test_ids_that_are_no_rows_of_their_table_are_said_before_the_first_step(layers, rows, layer, wrong, root):
+    """torch's own error comes in the midst of an epoch, and names neither."""
+    x, y = torch.zeros(80, 3, dtype=torch.int64), torch.arange(80) % 2
+    x[::2, 1] = wrong
+    spec = {
+        "graphspec": 1,
+        "inputs": {"x": {"shape": ["N", 3], "dtype": "int64"}},
+        "layers": {**layers, "flat": "Flatten", "fc": {"type": "Linear", "out_features": 2}},
+        "train": {"epochs": 1, "loss": "CrossEntropyLoss", "optimizer": {"type": "SGD", "lr": 0.1}},
+    }
+    expected = rf'layer "{layer}" .* has {rows} rows, and "x" of the \w+ part is {wrong} at row \d+; ids count from 0'
+    with pytest.raises(GraphspecError, match=expected):
+        pipeline.train(spec, run=root / "run", data=(x, y), device="cpu", reporter=Silent())
+    assert not (root / "run").exists()

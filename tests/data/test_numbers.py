@@ -258,7 +258,7 @@ ODD_CELLS = {
     "apostrophes": ("a,y\n1'600,2\n900,3\n", r'write thousands = "\'"'),
     "semicolons": ("a;b;y\n1;2;3\n", r'has one column, "a;b;y": its delimiter is ";"; write delimiter = ";"'),
     "tabs": ("a\tb\ty\n1\t2\t3\n", r'its delimiter is "\\t"; write delimiter = "\\t"'),
-    "nothing there": ("a,y\n,2\n,3\n", r'row 2, column "a": a missing value is no finite number'),
+    "nothing there": ("a,y\n,2\n,3\n", r'the column "a" has no value; drop = \["a"\] leaves it out'),
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,24 @@ def test_a_test_table_of_its_own(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said(columns: dict[str, Any], expected: str, tmp_path: Path) -> None:
     with pytest.raises(GraphspecError, match=expected):
         read(tmp_path, columns)
+
+
+def test_a_column_of_another_type_is_left_out_or_refused(tmp_path: Path) -> None:
+    days = pyarrow.array([date(2024, 1, day) for day in range(1, 7)])
+    parquet.write_table(pyarrow.table(COLUMNS | {"day": days, "each": [[1]] * 6}), tmp_path / "t.parquet")
+
+    def with_(**more: Any) -> DataSet:
+        dataset = {"type": "parquet", "file": "t.parquet", "target": "price"} | more
+        return load(DataSpec.model_validate({"dataset": dataset, "validation": 0, "test": 0}), tmp_path)
+
+    assert with_(drop=["day", "each"]).train.inputs["features"].shape == (6, 5)
+    assert with_(columns=["area"]).train.inputs["features"].shape == (6, 1)
+    assert with_(columns=["area"], missing="drop").train.inputs["features"].shape == (6, 1)
+    for more in ({"drop": ["each"]}, {"drop": ["each"], "missing": "drop"}, {"columns": ["day"]}):
+        with pytest.raises(GraphspecError, match=r'column "day" is of type date32.*drop = \["day"\] leaves.*the year'):
+            with_(**more)
+    with pytest.raises(GraphspecError, match=r'column "day" is of type date32'):
+        with_(target="day", drop=["each"])
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:

@@ -41,7 +41,8 @@ def test_what_is_declared_to_be_no_path_is_a_column_an_array_or_a_class() -> Non
     """Whoever adds an argument here says that it is never opened."""
     csv = [("csv", name) for name in ("decimal", "delimiter", "encoding", "missing", "target", "thousands")]
     parquet = [("parquet", name) for name in ("missing", "target")]
-    series = [("series", name) for name in ("decimal", "delimiter", "encoding", "target", "thousands")]
+    of_series = ("decimal", "delimiter", "encoding", "group", "target", "thousands", "time")
+    series = [("series", name) for name in of_series]
     assert sorted(PLAIN) == [("ImageMasks", "classes"), *csv, ("npz", "targets"), *parquet, *series]
 
 

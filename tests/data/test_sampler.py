@@ -1,4 +1,4 @@
-"""``sampler = "balanced"``: every class equally often, by seed and epoch, in training alone."""
+"""``sampler``: every class equally often, or samples as a column says, by seed and epoch, in training alone."""
 
 from __future__ import annotations
 
@@ -64,3 +64,65 @@ def test_parts_are_measured_as_they_are(read: Any) -> None:
 def test_values_have_no_classes_to_balance(read: Any) -> None:
     with pytest.raises(GraphspecError, match="no target has one a sample"):
         read(dataset="diabetes")
+
+
+def weighted(read: Any, tmp_path: Any, weights: Any, **change: Any) -> DataSet:
+    """100 rows of a table with the column ``weight``, and the same in ``x``, which is a feature."""
+    lines = [f"{row},{weight},{row % 2}" for row, weight in enumerate(weights)]
+    (tmp_path / "x.csv").write_text("\n".join(["x,weight,y", *lines]))
+    dataset = {"type": "csv", "file": "x.csv", "target": "y", "classes": True}
+    return read(dataset=dataset, sampler={"weights": "weight"}, **change)
+
+
+def rows_drawn(data: DataSet, epochs: int) -> torch.Tensor:
+    batches = [batch for epoch in range(epochs) for batch in data.batches("train").shuffled(epoch)]
+    return torch.cat([next(iter(batch.inputs.values()))[:, 0] for batch in batches]).to(torch.int64)
+
+
+def test_samples_are_drawn_in_proportion_to_a_column(read: Any, tmp_path: Any) -> None:
+    """As torch.utils.data.WeightedRandomSampler draws; a weight of 0 is never drawn, and no weight is a feature."""
+    weights = [row % 5 for row in range(100)]
+    data = weighted(read, tmp_path, weights)
+    assert [value.shape[1] for value in data.train.inputs.values()] == [1]
+    drawn_rows = rows_drawn(data, 200)
+    assert len(drawn_rows) == 200 * 100
+    shares = (drawn_rows % 5).bincount(minlength=5).double() / len(drawn_rows)
+    assert shares[0] == 0
+    assert shares.tolist() == pytest.approx([0, 0.1, 0.2, 0.3, 0.4], abs=0.015)  # 4 deviations of 20,000 draws
+    assert not torch.equal(rows_drawn(data, 1), drawn_rows[100:200])
+    assert torch.equal(rows_drawn(data, 1), drawn_rows[:100])
+
+
+def test_weights_stay_with_their_rows_where_parts_are_split_off(read: Any, tmp_path: Any) -> None:
+    data = weighted(read, tmp_path, [int(row >= 60) for row in range(100)], validation=0.3, test=0.2)
+    assert rows_drawn(data, 20).min() >= 60
+    folded = weighted(read, tmp_path, [int(row >= 60) for row in range(100)], folds=4, fold=1)
+    assert rows_drawn(folded, 20).min() >= 60
+    measured = sum(len(batch) for batch in data.batches("train").in_order())
+    assert measured == len(data.train)
+
+
+def test_an_array_of_a_file_may_hold_them(read: Any, tmp_path: Any) -> None:
+    np.savez(tmp_path / "w.npz", x=np.arange(20, dtype=np.float32)[:, None], y=np.arange(20) % 2, w=np.arange(20) > 14)
+    data = read(dataset={"type": "npz", "file": "w.npz", "targets": ["y"]}, sampler={"weights": "w"})
+    assert list(data.train.inputs) == ["x"]
+    assert set(rows_drawn(data, 20).tolist()) == {15, 16, 17, 18, 19}
+
+
+@pytest.mark.parametrize(
+    ("weights", "change", "message"),
+    [
+        ([0] * 100, {}, "not all 0"),
+        ([-1] * 100, {}, "not below 0"),
+        (["a"] * 100, {}, "holds no weights, but texts"),
+        ([1] * 100, {"sampler": {"weights": "wait"}}, 'no column "wait"'),
+        ([1] * 100, {"dataset": "iris"}, 'iris has no column "weight" to draw by'),
+    ],
+)
+def test_mistakes(read: Any, tmp_path: Any, weights: Any, change: Any, message: str) -> None:
+    lines = [f"{row},{weight},{row % 2}" for row, weight in enumerate(weights)]
+    (tmp_path / "x.csv").write_text("\n".join(["x,weight,y", *lines]))
+    dataset = {"type": "csv", "file": "x.csv", "target": "y", "classes": True}
+    with pytest.raises(GraphspecError, match=message) as caught:
+        read(**{"dataset": dataset, "sampler": {"weights": "weight"}, **change})
+    assert caught.value.diagnostics[0].at[:2] == ("data", "sampler")

@@ -86,7 +86,7 @@ def test_folds_show_mean_and_spread(tmp_path) -> None:
 def test_a_report_gives_its_module_and_its_curves(report) -> None:
     module = report.module
     assert not module.training
-    assert next(axis.get_title() for axis in report.plot().axes) == "loss"
+    assert next(axis.get_title() for axis in report.plot().axes) == "loss: CrossEntropyLoss"
 
 
 @pytest.mark.slow

@@ -32,7 +32,15 @@ RIGHT = {
     "float16": [
         *REDUCTIONS, *CAST, {"type": "exp"}, {"type": "GELU"}, {"type": "CELU"}, {"type": "to", "dtype": "float32"},
     ],
-    "float64": [*REDUCTIONS, {"type": "exp"}, {"type": "sigmoid"}, {"type": "to", "dtype": "float32"}],
+    "float64": [
+        *REDUCTIONS, {"type": "exp"}, {"type": "sigmoid"}, {"type": "to", "dtype": "float32"},
+        *({"type": name, "other": 0.3} for name in ("add", "sub", "mul", "div", "remainder", "fmod", "lt")),
+        {"type": "clamp", "min": -0.1, "max": 0.7}, {"type": "clamp", "min": 0.1}, {"type": "pow", "exponent": 2.3},
+        {"type": "LeakyReLU", "negative_slope": 0.1}, {"type": "ELU", "alpha": 0.3}, {"type": "CELU", "alpha": 0.3},
+        {"type": "SELU"}, {"type": "Hardtanh", "min_val": -0.1, "max_val": 0.3}, {"type": "Hardsigmoid"},
+        {"type": "Hardswish"}, {"type": "Threshold", "threshold": 0.1, "value": 0.3}, {"type": "Softplus", "beta": 0.3},
+        {"type": "LogSigmoid"}, {"type": "RReLU"},
+    ],
     "int16": [*WHOLE, *CAST, CLAMP, POW, PAD, {"type": "abs"}, {"type": "add", "other": 3}],
     "int64": [
         *WHOLE, CLAMP, POW,

@@ -25,11 +25,13 @@ names = _campaign()
 FEW = set("input id type out y x_1 add_1 relu relu_value s0 val linear print _ L".split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["input", "size"])
 def test_some_names_work_in_every_format(place: str) -> None:
     names.check(place, [name for name in sorted(FEW) if names.refusal(place, name) is None])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "outputs",
     [

@@ -16,7 +16,7 @@ from graphspec.exporting.capture import capture
 from graphspec.exporting.onnx import onnx_model, save
 from graphspec.exporting.pipeline_onnx import wrap
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.preprocessing import Preprocessing
+from graphspec.exporting.preprocessing import Preprocessing, RawInput
 from graphspec.spec.base import Component
 
 IMAGES = """
@@ -31,7 +31,7 @@ fc      = { type = "Linear", out_features = 3 }
 [train]
 epochs = 1
 """
-BEFORE = Preprocessing(
+BEFORE = RawInput(
     "uint8", ("N", "height", "width", 3),
     *resolved([
         Component.model_validate({"type": "Resize", "size": [14, 14], "interpolation": "bicubic"}),
@@ -50,7 +50,7 @@ def captured():
 
 def wrapped(taken, shaped, opset_version):
     model = onnx_model(taken, opset_version, {})
-    wrap(model, BEFORE, Postprocessing.of(shaped, ["a", "b", "c"]))
+    wrap(model, Preprocessing({"image": BEFORE}, {"image": "image"}), Postprocessing.of(shaped, ["a", "b", "c"]))
     return model
 
 
@@ -82,7 +82,7 @@ def test_large_weights_lie_beside_the_file_of_the_network_and_beside_that_of_the
     save(wrapped(taken, shaped, 20), tmp_path / "whole.onnx")
     model = onnx_model(taken, 20, {})
     save(model, tmp_path / "model.onnx", most_bytes=100)
-    wrap(model, BEFORE, Postprocessing.of(shaped, ["a", "b", "c"]))
+    wrap(model, Preprocessing({"image": BEFORE}, {"image": "image"}), Postprocessing.of(shaped, ["a", "b", "c"]))
     save(model, tmp_path / "pipeline.onnx", most_bytes=100)
     assert {path.name for path in tmp_path.iterdir()} == {
         "whole.onnx", "model.onnx", "model.onnx.data", "pipeline.onnx", "pipeline.onnx.data",

@@ -31,7 +31,7 @@ ENDS = {"NLLLoss": "LogSoftmax", "KLDivLoss": "LogSoftmax", "BCELoss": "Sigmoid"
 READ = [
     (loss, columns, classes)
     for loss, row in LOSSES.items()
-    if row.outputs == 1 and row.compared
+    if row.outputs == 1 and row.compared and row.targets not in (Targets.SEQUENCES, Targets.GROUPS)
     for columns, classes in ((1, 2), (2, 2), (3, 3), (1, None), (4, None))
     if (row.targets is not Targets.CLASSES or columns == classes)
 ]
@@ -382,6 +382,29 @@ dataset = "line"
 [train]
 loss = "MSELoss"
 """
+
+
+STRIPS = """
+graphspec = 1
+[inputs]
+image = ["N", 1, 8, "W"]
+[layers]
+each = { type = "Conv2d", out_channels = 10, kernel_size = 8, padding = [0, 4] }
+most = { type = "amax", dim = [2, 3] }
+[data]
+dataset = { type = "digit_strips", samples = 40, target = "present" }
+[train]
+loss = "BCEWithLogitsLoss"
+"""
+
+
+@pytest.mark.filterwarnings("ignore::graphspec.diagnostics.GraphspecWarning")
+def test_pictures_of_which_one_side_is_open_keep_the_other(tmp_path):
+    bundle = pipeline.export(STRIPS, tmp_path / "export", formats=["pipeline"])
+    golden = np.load(bundle.folder / "pipeline_golden.npz")
+    assert {golden[name].shape[1] for name in golden.files if ".input." in name} == {8}
+    report = pipeline.verify(bundle.folder)
+    assert report.passed
 
 
 def test_a_regression_gives_its_value(tmp_path):

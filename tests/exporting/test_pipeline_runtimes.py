@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from graphspec.data.transforms import resolved
-from graphspec.exporting.preprocessing import Preprocessing
+from graphspec.exporting.preprocessing import RawInput
 from graphspec.exporting.tape import Taped
 from graphspec.spec.base import Component
 from graphspec.verifying.runtimes.runtime import RUNTIMES
@@ -32,7 +32,7 @@ def test_raw_pixels_become_the_same_batch(name, chain, tmp_path):
 
     if not BY_NAME[name].installed:
         pytest.skip(f"{name} is not installed (extra: runtimes)")
-    before = Preprocessing(
+    before = RawInput(
         "uint8", ("N", "height", "width", 3), *resolved(list(map(Component.model_validate, CHAINS[chain])))
     )
     op, raw = Taped("before"), ir.Value(name="raw", shape=ir.Shape(before.shape), type=ir.TensorType(ir.DataType.UINT8))

@@ -35,6 +35,7 @@ def spec(x: list[Any], layers: dict[str, Any], formats: list[str]) -> dict[str, 
     return {"graphspec": 1, "inputs": {"x": x}, "layers": layers, "export": {"formats": formats}}
 
 
+@pytest.mark.slow
 def test_a_bundle_says_the_range_and_its_files_keep_to_it(tmp_path: Path) -> None:
     bundle = graphspec.export(spec(["N", "T", 4], POSITIONS, ["onnx", "pt2"]), tmp_path / "positions")
     manifest = json.loads((bundle.folder / "manifest.json").read_text())

@@ -16,6 +16,7 @@ LAYERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [pytest.param(line, id=name) for name, line in LAYERS.items()])
 def test_onnx_agrees_at_every_batch_size_and_sequence_length(layer, tmp_path):
     text = f'graphspec = 1\n[inputs]\nx = ["A", "B", 3]\n[layers]\nr = {layer}\n[outputs]\ny = "r"\nlast = "r.h_n"\n'

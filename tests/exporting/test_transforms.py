@@ -18,7 +18,7 @@ from graphspec.data.sources.arrays import npz_arrays
 from graphspec.data.sources.source import Place
 from graphspec.data.transforms import SIZE_TRANSFORMS, Normalize, SizeTransforms, resolved, size_transforms
 from graphspec.diagnostics import GraphspecError
-from graphspec.exporting.preprocessing import Preprocessing
+from graphspec.exporting.preprocessing import RawInput
 from graphspec.exporting.tape import Taped
 from graphspec.spec.base import Component
 
@@ -60,7 +60,7 @@ def one_step(name, args, stored, channels=3):
     """The preprocessing that is this one transform, of images of the dtype `stored` with open sizes."""
     sizes = size_transforms([Component.model_validate({"type": name} | args)])
     shape = ("N", "height", "width", channels) if stored == "uint8" else ("N", channels, "height", "width")
-    return Preprocessing(stored, shape, sizes)
+    return RawInput(stored, shape, sizes)
 
 
 def images(dtype, height, width, folder, channels=3):
@@ -145,7 +145,7 @@ def step(type_, **args):
 def test_what_is_known_of_images_behind_a_step_decides_over_the_next(steps, pads, channels):
     """Nothing is padded that is large enough for certain: not every runtime pads by what it learns from images."""
     sizes = size_transforms([Component.model_validate(each) for each in steps])
-    before = Preprocessing("uint8", ("N", "height", "width", channels), sizes)
+    before = RawInput("uint8", ("N", "height", "width", channels), sizes)
     model, run = in_onnxruntime(before)
     assert [node.op_type for node in model.graph.node].count("Pad") == pads
     for height, width in SIZES:
@@ -167,7 +167,7 @@ def test_scaling_in_onnx_has_torch_s_bits(args, dtype, ndim, tmp_path):
     shape = {2: ("N", channels), 4: ("N", channels, 5, 7)}[ndim]
     if kind == "uint8":
         raw, shape = raw.permute(0, 2, 3, 1).contiguous(), ("N", 5, 7, channels)
-    before = Preprocessing(kind, shape, *resolved([Component.model_validate({"type": "Normalize"} | args)]))
+    before = RawInput(kind, shape, *resolved([Component.model_validate({"type": "Normalize"} | args)]))
     _, run = in_onnxruntime(before)
     for found, expected in zip(run(raw.numpy()), before.steps(raw), strict=True):
         assert found.dtype == expected.numpy().dtype

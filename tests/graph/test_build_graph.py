@@ -177,3 +177,16 @@ def test_a_tensor_is_tied_to_a_layer_whose_inputs_come_later() -> None:
     }
     module = graphspec.compile({"graphspec": 1, "inputs": {"x": ["N", 8]}, "layers": layers, "blocks": {"Pair": block}})
     assert module.pair.fc.weight is module.pair.aside.weight
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        ("CrossEntropyLoss", 'a loss stands in [train]: loss = "CrossEntropyLoss"'),
+        ("AdaptiveLogSoftmaxWithLoss", "end with Linear and use CrossEntropyLoss"),
+    ],
+)
+def test_a_loss_among_layers_is_sent_to_its_section(kind: str, hint: str) -> None:
+    with pytest.raises(GraphspecError) as caught:
+        graph(graphspec.load({"graphspec": 1, "inputs": {"x": ["N", 4]}, "layers": {"loss": kind}}))
+    assert [fault.hint for fault in caught.value.diagnostics] == [hint]

@@ -113,6 +113,23 @@ def _warned(net: Any, x: Tensor) -> Tensor:
     return x * 2
 
 
+class _Residual(nn.Module):
+    """A block with a projection where `projected`."""
+
+    def __init__(self, projected: bool) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 8), nn.Linear(8, 8)
+        self.projection = nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8)) if projected else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.second(torch.relu(self.first(x)))
+        return y + (x if self.projection is None else self.projection(x))
+
+
+def _residuals() -> nn.Sequential:
+    return nn.Sequential(_Residual(True), _Residual(False))
+
+
 def _parameter(*shape: int) -> nn.Parameter:
     return nn.Parameter(torch.randn(shape))
 
@@ -122,6 +139,8 @@ def _linear() -> nn.Linear:
 
 
 _LARGE = torch.randn(3, 5, 5)[torch.arange(2100) % 3]
+_ROW = (torch.arange(16)[:, None] - torch.arange(16)).abs()
+_DISTANCES = (_ROW[:, None, :, None] * 16 + _ROW[None, :, None, :]).reshape(256, 256)
 _PAIRS = torch.arange(64).view(8, 8) % 9
 _POSITIONS = torch.arange(16.0)[:, None] / 10 ** (torch.arange(8.0) / 4)
 #: What each does, and the network with the kind of its input: "line" N × 8, "image" N × 3 × 8 × 8, "ids" N × 5,
@@ -172,6 +191,17 @@ CASES: dict[str, tuple[Small, str]] = {
         Small(lambda net, x: F.interpolate(net.conv(x), size=x.shape[2:], mode="bilinear"), conv=nn.Conv2d(3, 3, 3, 2)),
         "image",
     ),
+    "resized to one size for both": (Small(lambda net, x: F.interpolate(x, size=4)), "image"),
+    "distances": (
+        Small(lambda net, x: F.pairwise_distance(x, x.flip(1), p=1.0, keepdim=True) + torch.cdist(x, x.abs())),
+        "sequence",
+    ),
+    "shrunken and cut": (
+        Small(lambda net, x: torch.hstack([F.softshrink(x, 0.3), F.hardshrink(x), F.tanhshrink(x), F.softmin(x, 1),
+                                           F.threshold(x, 0.1, 2.0)])),
+        "line",
+    ),
+    "pooled by a norm": (Small(lambda net, x: F.lp_pool2d(x, 2.0, 2)), "image"),
     "resized by a factor": (Small(lambda net, x: F.interpolate(x, scale_factor=2, mode="nearest")), "image"),
     "a mask of minus infinity is made inside": (
         Small(lambda net, x: (x @ x.mT + torch.triu(torch.full((5, 5), float("-inf")), 1)).softmax(-1)), "sequence",
@@ -182,6 +212,24 @@ CASES: dict[str, tuple[Small, str]] = {
         "line",
     ),
     "a large table has few different rows": (Small(lambda net, x: ((x @ x.mT)[:, None] + _LARGE).amax(1)), "sequence"),
+    "places of a large grid are relative to each other": (
+        Small(lambda net, x: x + net.bias[_DISTANCES].sum(), bias=_parameter(256)), "line",
+    ),
+    "limits are tensors": (
+        Small(lambda net, x: net.fc(x).clamp(net.low, net.high).clamp(min=net.least),
+              fc=_linear(), low=torch.tensor(-0.5), high=torch.tensor(float("inf")), least=_parameter(8)),
+        "line",
+    ),
+    "a negative padding cuts off": (Small(lambda net, x: net.pad(x), pad=nn.ZeroPad2d((-1, 1, -2, 1))), "image"),
+    "norms by functions without a bias": (
+        Small(
+            lambda net, x: F.batch_norm(
+                F.group_norm(x, 3, net.group.weight, net.group.bias), None, None, net.batch.weight, None, True
+            ),
+            group=nn.GroupNorm(3, 3, bias=False), batch=nn.BatchNorm2d(3, track_running_stats=False, bias=False),
+        ),
+        "image",
+    ),
     "whole samples are left out in training": (Small(_left_out, fc=_linear()), "line"),
     "sums are written by letters": (Small(lambda net, x: torch.einsum("nch,nth->nct", x, x)), "sequence"),
     "attention by torch's function": (
@@ -218,6 +266,77 @@ CASES: dict[str, tuple[Small, str]] = {
               norm=nn.LayerNorm(3)),
         "image",
     ),
+    "an empty tensor is filled part by part": (Small(lambda net, x: _filled(net, x), fc=_linear()), "line"),
+    "products of rows": (
+        Small(lambda net, x: x[:, None] * torch.outer(net.w, net.w) + torch.mv(net.m, net.w) + torch.dot(net.w, net.w),
+              w=_parameter(8), m=_parameter(8, 8)),
+        "line",
+    ),
+    "sums of products": (
+        Small(lambda net, x: torch.inner(x, net.m) + torch.tensordot(x, net.m, 1),
+              m=_parameter(8, 8)),
+        "line",
+    ),
+    "side by side": (
+        Small(lambda net, x: torch.hstack([torch.fliplr(x), torch.flipud(x)]) + torch.vstack([x, x]).sum()), "line",
+    ),
+    "steps from one to the next": (Small(lambda net, x: torch.diff(x, dim=1) + torch.frac(x)[:, 1:]), "line"),
+    "a number to the power": (Small(lambda net, x: 2**x + x.new_tensor([1.0, 2.0]).sum() * x), "line"),
+    "all and any of all": (Small(lambda net, x: x * (x > -9).all() + x * (x > 9).any()), "line"),
+    "norms of vectors": (
+        Small(lambda net, x: torch.linalg.norm(x, dim=2) + torch.linalg.norm(x, 1, 2) + F.logsigmoid(x).sum(2)),
+        "sequence",
+    ),
+    "pooled to the input's own height": (
+        Small(lambda net, x: F.adaptive_avg_pool2d(x, (None, 4)) + F.max_pool2d(x, (1, 2), return_indices=True)[0]
+              + F.lp_pool2d(x.abs(), 2, (1, 2))), "image",
+    ),
+    "a row as large as another": (
+        Small(lambda net, x: torch.broadcast_to(net.w, x.shape) * x, w=_parameter(8)), "line",
+    ),
+    "middles and shares": (
+        Small(lambda net, x: x.median(1)[0] * x.median() + torch.quantile(x, 0.3, dim=1) + x.quantile(0.5)
+              + torch.kthvalue(x, 2, dim=1).values),
+        "line",
+    ),
+    "the greatest so far": (
+        Small(lambda net, x: x.cummax(1)[0] + torch.cummin(x, 1).values
+              + torch.cummax(x, 1).indices),
+        "line",
+    ),
+    "numbers in place of what is none": (
+        Small(lambda net, x: torch.nan_to_num((x / 0).log(), nan=0.5, posinf=2.0) + torch.logit(x.sigmoid(), 1e-3)
+              + torch.nansum(x.sqrt(), 1, keepdim=True) + torch.sinc(x).round(decimals=1)),
+        "line",
+    ),
+    "curves of two": (
+        Small(lambda net, x: torch.xlogy(x, x.abs()) + torch.hypot(x, net.w) + torch.heaviside(x, net.w),
+              w=_parameter(8)),
+        "line",
+    ),
+    "diagonals": (
+        Small(lambda net, x: x @ torch.diag(net.w) + x @ torch.diag_embed(net.w, 1)[:8, :8] + torch.diag(net.m),
+              w=_parameter(8), m=_parameter(8, 8)),
+        "line",
+    ),
+    "counted and put into buckets": (
+        Small(lambda net, x: torch.bucketize(x, torch.tensor([-0.5, 0.5])).float() + torch.count_nonzero(x > 0)
+              + torch.index_fill(x, 1, torch.tensor([0, 2]), 0.5) + torch.aminmax(x, dim=1, keepdim=True)[0]),
+        "line",
+    ),
+    "vectors across": (
+        Small(lambda net, x: torch.cross(x[..., :3], x[..., 3:6], dim=-1) + torch.linalg.cross(x[..., :3], x[..., 5:])),
+        "sequence",
+    ),
+    "turned by a quarter": (
+        Small(lambda net, x: torch.rot90(x, 1, (2, 3)) + torch.rot90(x, 2, (2, 3)) - x.rot90(-1, [2, 3])), "image",
+    ),
+    "pieces by count": (
+        Small(lambda net, x: x.tensor_split(3, 1)[0] + torch.dstack([x, x])[:, :3, 1] + F.mse_loss(x, x * 2)), "line",
+    ),
+    "stages that no forward uses": (
+        Small(lambda net, x: net.stage(x), stage=_residuals(), unused=_residuals(), more=_residuals()), "line",
+    ),
     "gradients are stopped": (Small(lambda net, x: net.fc(x).detach() + x, fc=_linear()), "line"),
     "noise in training": (Small(lambda net, x: x + torch.randn_like(x) if net.training else x), "line"),
     "channels are shuffled": (
@@ -226,6 +345,31 @@ CASES: dict[str, tuple[Small, str]] = {
         "image",
     ),
 }  # fmt: skip
+
+
+def _copied(net: Any, x: Tensor) -> Tensor:
+    y = torch.empty_like(x).copy_(net.row)
+    y[:, 2:4] = net.row[:, :2]
+    z = x.new_empty(x.shape[0], 8)
+    z.copy_(net.row)
+    return y + x * z
+
+
+def _filled(net: Any, x: Tensor) -> Tensor:
+    y = torch.empty(x.shape[0], 12)
+    y[:, :8] = net.fc(x)
+    y[:, 8:] = x[:, :4]
+    return y
+
+
+_ROW_OF_8 = torch.randn(1, 8)
+#: What is as large as the batch where that is 1, as in the sample of this import, and spreads over a larger one.
+OF_ONE = {
+    "added": Small(lambda net, x: x + net.row, row=_ROW_OF_8),
+    "copied and assigned": Small(_copied, row=_ROW_OF_8),
+    "repeated": Small(lambda net, x: x.repeat(2, 1)),
+    "put in order": Small(lambda net, x: x.view(len(x), 2, 4).transpose(0, 1).contiguous().view(2, -1, 4).sum(0)),
+}
 
 
 #: Networks that no spec can say, the kind of input, and what is said.

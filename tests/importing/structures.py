@@ -445,3 +445,106 @@ class AtMost(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         assert x.shape[1] <= 5, "too long"
         return x + self.positions(torch.arange(x.shape[1], device=x.device))
+
+
+class GivenASize(nn.Module):
+    """A module that is given the size of the batch alone, and no value that has it."""
+
+    class Positions(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(8, 8)
+            self.register_buffer("table", torch.randn(1, 5, 8))
+
+        def forward(self, count: int) -> Tensor:
+            return self.fc(self.table).repeat(count, 1, 1)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.positions = nn.Linear(8, 8), self.Positions()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + self.positions(x.shape[0])
+
+
+class Sampled(nn.Module):
+    """Noise that is drawn in evaluation too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean, self.logvar = nn.Linear(8, 4), nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, logvar = self.mean(x), self.logvar(x)
+        return mean + torch.randn_like(mean) * torch.exp(0.5 * logvar), mean
+
+
+class ZeroStates(nn.Module):
+    """First states of zeros, which a recurrent layer has by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm, self.fc = nn.LSTM(8, 4, batch_first=True), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = torch.zeros(1, x.size(0), 4), torch.zeros(1, x.size(0), 4)
+        return self.fc(self.lstm(x, first)[0][:, -1])
+
+
+class Dropped(nn.Module):
+    """A stage that drops more and more of its blocks, in a container in a container."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        rates = [0.2 * n / 11 for n in range(1, 6)]
+        self.features = nn.Sequential(
+            *(nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.ReLU()) for _ in range(2)),
+            nn.Sequential(*(self.Block(rate) for rate in rates)),
+        )
+
+    class Block(nn.Module):
+        def __init__(self, rate: float) -> None:
+            super().__init__()
+            self.fc, self.drop = nn.Linear(8, 8), nn.Dropout(rate)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.drop(self.fc(x)) * 8**-0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.features(x)
+
+
+class UpAndDown(nn.Module):
+    """What is halved and doubled is padded to the size that it had, whatever that is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down, self.up = nn.Conv2d(3, 4, 3, padding=1), nn.ConvTranspose2d(4, 3, 2, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.up(F.max_pool2d(self.down(x), 2))
+        height, width = x.size(2) - y.size(2), x.size(3) - y.size(3)
+        y = F.pad(y, [width // 2, width - width // 2, height // 2, height - height // 2])
+        return torch.cat([x, y], 1)
+
+
+class FewPlaces(nn.Module):
+    """It has a place for each of 16 tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.place = nn.Embedding(9, 4), nn.Embedding(16, 4)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.embed(ids) + self.place(torch.arange(ids.shape[1]))
+
+
+class NamedAsItsInput(nn.Module):
+    """Parts with the names of inputs, as networks with two towers have them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.doc = nn.Linear(8, 4), nn.Linear(8, 4)
+
+    def forward(self, query: Tensor, doc: Tensor) -> Tensor:
+        return self.query(query) * self.doc(doc).tanh()

@@ -32,3 +32,17 @@ def test_no_spec_says(case: str) -> None:
     with pytest.raises(graphspec.GraphspecError, match=message) as caught:
         graphspec.from_module(network, {"x": INPUTS[kind]})
     assert [each.code for each in caught.value.diagnostics] == ["not-importable"]
+
+
+@pytest.mark.parametrize("case", functional.OF_ONE)
+def test_a_sample_of_one_is_a_batch_like_any_other(case: str) -> None:
+    network = functional.OF_ONE[case].eval()
+    imported = graphspec.from_module(network, {"x": INPUTS["line"][:1]})
+    ours = imported.network.build().eval()
+    assert torch.equal(ours(INPUTS["line"]), network(INPUTS["line"])), imported.text
+
+
+def test_a_rank_that_depends_on_the_batch_is_said() -> None:
+    network = functional.Small(lambda net, x: x.squeeze() * 2)
+    with pytest.raises(graphspec.GraphspecError, match=r"at another size \(squeeze\): its course depends on sizes"):
+        graphspec.from_module(network, {"x": INPUTS["line"][:1]})

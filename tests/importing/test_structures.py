@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 import graphspec
 from graphspec.importing.outputs import flat
+from graphspec.importing.sources import import_source
 from graphspec.ops.imports import import_file
 
 structures = import_file(Path(__file__).parent / "structures.py")
@@ -46,7 +47,19 @@ CASES: dict[type[nn.Module], tuple[dict[str, Tensor], list[str]]] = {
     ),
     structures.Shared: ({"x": LINE}, ['reuse = "blocks.0.codebook"']),
     structures.Stem: ({"x": IMAGE}, ['bn      = "BatchNorm2d"']),
+    structures.GivenASize: ({"x": SEQUENCE}, ['positions = { type = "Positions", from = "x" }', '"${x.shape[0]}"']),
+    structures.NamedAsItsInput: ({"query": LINE, "doc": LINE}, ["query_input = ", 'from = "doc_input"']),
     structures.PartlyComputed: ({"x": LINE}, ['type = "linear"']),
+    structures.ZeroStates: ({"x": SEQUENCE}, ['lstm   = { type = "LSTM", hidden_size = 4, batch_first = true }']),
+    structures.Dropped: (
+        {"x": LINE},
+        [
+            '"${i}" = { type = "LinearBatchNormReLU", repeat = 2 }',
+            'p = "${0.2 * (i + 1) / 11}", repeat = 5',
+            'other = "${8 ** -0.5}"',
+            "[blocks.Features.layers]",
+        ],
+    ),
 }
 
 
@@ -63,7 +76,7 @@ def test_a_structure_becomes_a_spec(network: type[nn.Module]) -> None:
     other = {name: torch.cat([value] * 3) for name, value in inputs.items()}
     module.eval()
     theirs = module(**other) if network is not structures.StarArguments else module(*other.values())
-    for (_, a), (_, b) in zip(flat(theirs, Tensor), flat(ours(**other), Tensor), strict=True):
+    for (_, a), (_, b) in zip(flat(theirs, Tensor), flat(ours(*other.values()), Tensor), strict=True):
         assert torch.equal(a, b)
 
 
@@ -82,3 +95,31 @@ def test_another_size_is_tried_that_the_network_takes(network: type[nn.Module]) 
     for length in (2, 3, 5):
         x = torch.randn(4, length, 8)
         assert torch.equal(module(x), ours(x))
+
+
+def test_noise_that_a_network_draws_in_evaluation_is_said_and_held_at_its_mean() -> None:
+    torch.manual_seed(0)
+    module = structures.Sampled().eval()
+    imported = graphspec.from_module(module, {"x": LINE})
+    assert "but for the noise of randn_like" in imported.proof
+    sampled, mean = imported.network.build().eval()(x=LINE).values()
+    assert torch.equal(mean, module(LINE)[1])
+    assert torch.equal(sampled, mean)
+
+
+def test_sizes_that_leave_a_rest_are_made_up_for_at_every_size() -> None:
+    torch.manual_seed(0)
+    module = structures.UpAndDown().eval()
+    image = torch.randn(2, 3, 16, 24)
+    ours = graphspec.from_module(module, {"x": image}, dims={"x": ["N", 3, "H", "W"]}).network.build().eval()
+    for height, width in [(16, 24), (17, 24), (16, 25), (7, 9)]:
+        x = torch.randn(1, 3, height, width)
+        assert torch.equal(module(x), ours(x))
+
+
+def test_a_network_with_a_greatest_size_is_imported_at_a_smaller_one() -> None:
+    source = f"{Path(__file__).parent / 'structures.py'}:FewPlaces"
+    imported = import_source(source, ["ids=N,T:int64"])
+    assert 'ids = { shape = ["N", "T"], dtype = "int64" }' in imported.text
+    with pytest.raises(graphspec.GraphspecError, match=r"FewPlaces: its forward raises IndexError.*\(for 2 × 64\)"):
+        import_source(source, ["ids=N,64:int64"])

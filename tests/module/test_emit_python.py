@@ -79,7 +79,7 @@ def inputs_of(shaped, batch: int = 2) -> list[torch.Tensor]:
     for kind in shaped.inputs.values():
         sizes = [dim if isinstance(dim, int) else batch if str(dim) == "N" else 40 for dim in kind.shape]
         floats = kind.dtype.is_floating_point
-        made.append(torch.randn(sizes) if floats else torch.randint(0, 10, sizes).to(kind.dtype))
+        made.append(torch.randn(sizes) if floats else torch.randint(0, 2, sizes).to(kind.dtype))
     return made
 
 

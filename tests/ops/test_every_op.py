@@ -83,11 +83,12 @@ TABLE: dict[str, tuple[list[str] | dict[str, str], dict[str, Any]]] = {
         "Tanhshrink abs neg exp log sqrt rsqrt square sin cos erf relu sigmoid tanh reciprocal floor round sign gelu "
         "silu normalize ceil trunc exp2 expm1 log2 log10 log1p tan asin acos atan sinh cosh asinh acosh atanh erfc "
         "isnan isinf isfinite tril triu contiguous detach zeros_like ones_like randn_like rand_like bernoulli sort "
-        "argsort diagonal".split(),
+        "argsort diagonal diag_embed nan_to_num logit sinc".split(),
         (["N H 8"], {}),
     ),
     **dict.fromkeys(
-        "add sub mul div maximum minimum eq ne lt le gt ge floor_divide remainder fmod atan2 logaddexp pow".split(),
+        "add sub mul div maximum minimum eq ne lt le gt ge floor_divide remainder fmod atan2 logaddexp pow xlogy hypot "
+        "heaviside".split(),
         (["N H", "N H"], {}),
     ),
     **dict.fromkeys("addcmul addcdiv lerp".split(), (["N H", "N H", "N H"], {})),
@@ -124,10 +125,14 @@ TABLE: dict[str, tuple[list[str] | dict[str, str], dict[str, Any]]] = {
     "take_along_dim": (["N 8 H", "N 3 1 :int64"], {"dim": 1}),
     **{name: (["N 8 H", "N 3 H :int64", "N 3 H"], {"dim": 1}) for name in ("scatter", "scatter_add")},
     **{name: (["N 8 H", "8 :int64", "N 8 H"], {"dim": 1}) for name in ("index_add", "index_copy")},
+    "index_fill": (["N 8 H", "3 :int64"], {"dim": 1, "value": 0.5}),
+    "bucketize": (["N 8 H", "5"], {}),
+    "cross": (["N 3 H", "N 3 H"], {"dim": 1}),
+    "quantile": (["N H W"], {"q": 0.3, "dim": 1}),
     "slice_scatter": (["N 8 H", "N 3 H"], {"dim": 1, "start": 2, "end": 5}),
     "select_scatter": (["N 8 H", "N H"], {"dim": 1, "index": 2}),
     "one_hot": ([IDS], {"num_classes": 8}),
-    "topk": (["N 8 H"], {"k": 3, "dim": 1}),
+    **{name: (["N 8 H"], {"k": 3, "dim": 1}) for name in ("topk", "kthvalue")},
     "repeat": (["N H 8"], {"repeats": [2, 1, 3]}),
     "tile": (["N H 8"], {"dims": [2, 3]}),
     "repeat_interleave": (["N H 8"], {"repeats": 3, "dim": 1}),
@@ -163,11 +168,13 @@ TABLE: dict[str, tuple[list[str] | dict[str, str], dict[str, Any]]] = {
     "scaled_dot_product_attention": (["N 2 T 4"] * 3, {}),
     **{
         name: (["N H W"], {"dim": 1})
-        for name in "softmax log_softmax argmax argmin prod cumsum cumprod any all max min".split()
+        for name in (
+            "softmax log_softmax argmax argmin prod cumsum cumprod any all max min median cummax cummin"
+        ).split()
     },
     **{
         name: (["N H W"], {"dim": [1, 2]})
-        for name in "mean sum amax amin var std var_mean std_mean norm logsumexp".split()
+        for name in "mean sum amax amin var std var_mean std_mean norm logsumexp nansum count_nonzero".split()
     },
     "arange": ([], {"end": 7}),
     **{name: ([], {"size": [2, 3]}) for name in ("zeros", "ones")},

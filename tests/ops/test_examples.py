@@ -32,6 +32,8 @@ MIXED = {
     **{name: [["N", 8], typed(["N", 3], "int64")] for name in ("gather", "take_along_dim")},
     **{name: [["N", 8], typed(["N", 3], "int64"), ["N", 3]] for name in ("scatter", "scatter_add")},
     **{name: [["N", 8], typed([3], "int64"), ["N", 3]] for name in ("index_add", "index_copy")},
+    "index_fill": [["N", 8], typed([3], "int64")],
+    "cross": [["N", 3], ["N", 3]],
     "slice_scatter": [["N", 8], ["N", 8]],
     "select_scatter": [["N", 8], ["N"]],
     "masked_fill": [IMAGE, typed(IMAGE, "bool")],

@@ -64,3 +64,13 @@ def test_a_scripted_module_takes_the_number_as_it_is(name: str, number: float) -
     module = graphspec.compile(spec(name, number, "int64"))
     values = torch.tensor([1, 2**24 + 1])
     assert torch.equal(torch.jit.script(module)(values), module(values))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "int8", "uint8"])
+@pytest.mark.parametrize("name", ["round", "floor", "ceil", "trunc"])
+def test_whole_numbers_are_rounded_to_themselves(name: str, dtype: str) -> None:
+    inputs = {"x": {"shape": ["N"], "dtype": dtype}}
+    module = graphspec.compile({"graphspec": 1, "inputs": inputs, "layers": {"y": name}})
+    values = torch.tensor([0, 1, 100], dtype=getattr(torch, dtype))
+    assert torch.equal(module(values), values)
+    assert module(values).dtype == values.dtype

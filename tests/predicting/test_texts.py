@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from graphspec import pipeline
-from graphspec.diagnostics import GraphspecError
+from graphspec.diagnostics import GraphspecError, GraphspecWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::graphspec.diagnostics.GraphspecWarning")
 
@@ -80,6 +80,11 @@ def test_a_text_goes_on(runs: Path) -> None:
     assert goes_on(runs / "goes_on", "the cat", count=41, temperature=0) == (SENTENCE * 2)[7:48]
 
 
+def test_what_of_a_prompt_is_unknown_is_said(runs: Path) -> None:
+    with pytest.warns(GraphspecWarning, match=r"the prompt: 2 of 9 tokens have none of the \d+ ids, and become id 1"):
+        goes_on(runs / "goes_on", "the cät €", count=5)
+
+
 def test_tokens_are_drawn_by_the_seed_at_a_temperature(runs: Path) -> None:
     run = runs / "goes_on"
     texts = [goes_on(run, "the", count=60, temperature=3.0, seed=seed) for seed in (0, 0, 1)]
@@ -144,3 +149,53 @@ def run_readme(folder: Path) -> str:
     """What the lines of the README on texts print, in the export's folder."""
     (lines,) = re.findall(r"## Texts.*?```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
     return subprocess.run([sys.executable, "-c", lines], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def two_texts(tokenizer: str) -> dict[str, Any]:
+    """A title and a body, each through an encoder that does not see what pads, and a number."""
+    layers: dict[str, Any] = {}
+    for name in ("title", "body"):
+        source = {"src": f"{name}_ids", "src_key_padding_mask": f"{name}_padding"}
+        layers |= {
+            f"{name}_ids": {
+                "type": "Embedding", "from": name, "num_embeddings": f"${{vocabulary.{name}}}", "embedding_dim": 8,
+            },
+            f"{name}_padding": {"type": "logical_not", "from": f"{name}_mask"},
+            f"{name}_encoder": {
+                "type": "TransformerEncoderLayer", "from": source, "nhead": 2, "dim_feedforward": 16, "dropout": 0.0,
+                "batch_first": True,
+            },
+            f"{name}_first": {"type": "select", "from": f"{name}_encoder", "dim": 1, "index": 0},
+        }  # fmt: skip
+    layers["all"] = {"type": "cat", "from": ["title_first", "body_first", "stars"], "dim": 1}
+    layers["logits"] = {"type": "Linear", "out_features": 2}
+    texts = {name: {"shape": ["N", dim], "dtype": "int64"} for name, dim in (("title", "T"), ("body", "S"))}
+    masks = {f"{name}_mask": {"shape": ["N", dim], "dtype": "bool"} for name, dim in (("title", "T"), ("body", "S"))}
+    return {
+        "graphspec": 1, "name": "two", "inputs": texts | masks | {"stars": ["N", 1]}, "layers": layers,
+        "data": {
+            "dataset": {"type": "csv", "file": "two.csv", "target": "label"}, "transforms": ["StandardScaler"],
+            "tokenizer": {"type": tokenizer, "vocab_size": 280, "max_length": 12},
+        },
+        "train": {"epochs": 1, "loss": "CrossEntropyLoss", "metrics": ["accuracy", "perplexity"]},
+        "export": {"formats": ["onnx"]},
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tokenizer", ["BPE", "WordLevel", "Char"])
+def test_two_texts_and_a_number_go_from_a_table_to_an_export_whose_readme_runs(tokenizer: str, tmp_path: Path) -> None:
+    rows = [
+        f"{title} film,{body} {body},{stars},{label}"
+        for label, words in WORDS.items() for title in words for stars, body in enumerate(words)
+    ]  # fmt: skip
+    (tmp_path / "two.csv").write_text("title,body,stars,label\n" + "\n".join(rows) + "\n")
+    pipeline.train(two_texts(tokenizer), run=tmp_path / "run", data=tmp_path)
+    bundle = pipeline.export(tmp_path / "run", tmp_path / "out", data=tmp_path)
+    (tmp_path / "new.csv").write_text('body,stars,title\ndull,1,"sad, new"\ngood and long, 5,fine\n')
+    ours, theirs = (pipeline.predict(each, [tmp_path / "new.csv"]) for each in (tmp_path / "run", bundle.folder))
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.outputs["output"] == pytest.approx(other.outputs["output"], abs=1e-5)
+    assert run_readme(bundle.folder).count("[") == 3  # two rows
+    with pytest.raises(GraphspecError, match='a text is for "title" alone, the network takes "body" too'):
+        pipeline.predict(tmp_path / "run", prompt="a film")

@@ -141,7 +141,8 @@ class Watch:
         installed = {*sysconfig.get_paths().values(), sys.prefix, sys.base_prefix, *sys.path}
         sources = [Path(graphspec.__file__).parent, Path(tempfile.gettempdir()) / "torchinductor_root"]
         self.readable = tuple(os.path.realpath(each) for each in (*installed, *sources, *self.READS, named) if each)
-        self.writable = (os.path.realpath(named), os.path.realpath(tempfile.gettempdir()) + "/tmp", "/dev/null")
+        temporary = os.path.realpath(tempfile.gettempdir())
+        self.writable = (os.path.realpath(named), temporary + "/tmp", temporary + "/graphspec-", "/dev/null")
         self.report = report
         self.busy = False
 
@@ -191,7 +192,7 @@ class Watch:
         whole = os.path.realpath(os.fsdecode(path))
         allowed = self.writable if writes else (*self.readable, *self.writable)
         inside = any(whole == each or whole.startswith(each.rstrip("/") + "/") for each in allowed)
-        inside = inside or whole.startswith(self.writable[1])
+        inside = inside or whole.startswith(self.writable[1:3])  # folders of their own names
         return "" if inside else f"{'write' if writes else 'read'} {whole}"
 
 

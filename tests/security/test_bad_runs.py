@@ -215,6 +215,7 @@ def test_another_machine_is_said(key: str, value: object, command: Command, run:
     assert f"warning[checkpoint-mismatch]: {key} changed since the run began" in ended.err
 
 
+@pytest.mark.slow
 def test_a_thread_count_that_is_there_is_taken_up_again(command: Command, run: Path) -> None:
     """The run chose its own; a new process begins with torch's default."""
     began, before = state_of(run)["progress"]["threads"], torch.get_num_threads()

@@ -25,6 +25,7 @@ print("torch._dynamo" in sys.modules)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["ReLU", "GELU", "Tanh", "SiLU", "LeakyReLU"])
 def test_torch_compile_stays_away(activation: str) -> None:
     script = SCRIPT.replace("ACTIVATION", repr(activation))

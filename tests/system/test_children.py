@@ -56,6 +56,13 @@ def test_more_memory_than_allowed_is_refused_to_it() -> None:
     assert "MemoryError" in run(taken, memory=100 << 20).stderr
 
 
+def test_a_larger_file_than_allowed_is_not_written(tmp_path: Path) -> None:
+    written = f"open({str(tmp_path / 'file')!r}, 'wb').write(bytes(1 << 20))"
+    assert run(written).returncode == 0
+    assert "File too large" in run(written, written=1 << 19).stderr
+    assert (tmp_path / "file").stat().st_size <= 1 << 19
+
+
 @linux
 def test_more_processor_time_than_allowed_ends_it() -> None:
     assert run("while True: pass", seconds=1).returncode == -signal.SIGKILL

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from graphspec.data import Batches, Samples
-from graphspec.losses import Reading
+from graphspec.output_reading import Reading
 from graphspec.training.distributed.group import Group
 from graphspec.training.distributed.shared_batches import SharedBatches
 from graphspec.training.distributed.shared_step import parts_of_loss

@@ -87,9 +87,3 @@ def test_the_command_line_shows_mean_and_spread(tmp_path: Path) -> None:
     assert "Folds  3 of 3, mean ± standard deviation; the test part stays sealed" in done.stdout
     assert "fold 2 of 0 to 2" in done.stderr
     assert done.stdout.count("±") == 5
-
-
-def test_a_search_is_not_over_folds(tmp_path: Path) -> None:
-    made = spec(tmp_path) | {"tune": {"space": {"train.epochs": {"low": 1, "high": 2}}}}
-    with pytest.raises(GraphspecError, match=r"a trial is one run, and folds are several.*--set data.fold=0"):
-        graphspec.tune(made, run=tmp_path / "tune", data=tmp_path)

@@ -104,6 +104,7 @@ def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_half_batches_make_the_whole_batchs_update(tmp_path: Path) -> None:
     assert "out-of-memory" not in run(tmp_path / "free", SPEC)
     assert "is computed in" in run(tmp_path / "tight", SPEC, room=110 * MB)
@@ -113,6 +114,7 @@ def test_half_batches_make_the_whole_batchs_update(tmp_path: Path) -> None:
     assert figures(tmp_path / "tight") == pytest.approx(figures(tmp_path / "free"), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_what_fits_in_training_is_measured_too(tmp_path: Path) -> None:
     """Small batches, but the validation part goes through the network 512 samples at once."""
     small = copy.deepcopy(SPEC)
@@ -138,6 +140,7 @@ def test_where_one_sample_is_too_much_a_run_ends_and_goes_on_elsewhere(few: Path
     assert weights[0] == weights[1]
 
 
+@pytest.mark.slow
 def test_an_update_that_fails_is_not_tried_again(few: Path) -> None:
     """40 MB of weights with as much of gradients fit, and Adam's two averages do not: some weights may have moved."""
     spec = copy.deepcopy(WIDE)

@@ -131,7 +131,7 @@ def test_weights_to_start_from(fit: Any, tmp_path: Path) -> None:
     assert notes == []
     save_file({"fc1.weight": base["fc1.weight"]}, tmp_path / "one.safetensors")
     fit(SPEC, tmp_path / "one", epochs=1, init=tmp_path / "one.safetensors", overrides=frozen, reporter=Notes())
-    assert notes[0].startswith("new weights, not in the file: fc1.bias, norm.weight")
+    assert notes[0].startswith("new weights, which the file has not, or in another shape: fc1.bias, norm.weight")
 
 
 @pytest.mark.parametrize(

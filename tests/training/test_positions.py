@@ -83,6 +83,33 @@ def test_an_update_is_that_of_plain_torch(
         assert torch.allclose(value, wanted[name], atol=1e-6), name
 
 
+def told(run: Path) -> np.ndarray:
+    """The class of each pixel by the weights of a run."""
+    weights = load_file(run / "best.safetensors")
+    scores = nn.functional.conv2d(torch.from_numpy(PICTURES), weights["out.weight"], weights["out.bias"])
+    return scores.argmax(1).numpy()
+
+
+def test_batches_with_and_without_ignored_positions_are_counted_alike(
+    fit: Fit, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Of five batches of eight one is ignored in part, one altogether, and the others not at all."""
+    monkeypatch.chdir(tmp_path)
+    masks = MASKS.copy()
+    masks[:3], masks[8:16] = 255, 255
+    loss = {"type": "CrossEntropyLoss", "ignore_index": 255}
+    metrics = ["accuracy", "iou", "f1", "perplexity", "roc_auc", "calibration_error"]
+    made = spec(PICTURES, PIXELS, tmp_path, masks, loss=loss, metrics=metrics)
+    made["data"] |= {"root": "."}
+    made["train"]["optimizer"]["lr"] = 1e-9
+    fit(made)
+    (run,) = (path.parent for path in tmp_path.rglob("evaluation.json"))
+    found = json.loads((run / "evaluation.json").read_text())["parts"]["train"]
+    counted = masks[masks != 255]
+    assert found["accuracy"] == pytest.approx(np.mean(counted == told(run)[masks != 255]))
+    assert found["perplexity"] == pytest.approx(3.0)
+
+
 def test_tags_of_tokens_are_learned(fit: Fit, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     layers = {

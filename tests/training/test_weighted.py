@@ -136,3 +136,28 @@ def test_balanced_columns_weigh_samples_as_scikit_learn_does(columns: int, expec
     plain = F.binary_cross_entropy_with_logits(output, target, reduction="none")
     weights = torch.tensor(compute_sample_weight("balanced", labels.numpy()), dtype=torch.float32)
     assert torch.allclose(ours, plain * weights[:, None])
+
+
+def test_each_of_several_labels_is_balanced_by_itself(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss of a run's training part is the mean over labels that scikit-learn's weights give; one never applies."""
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    draw = torch.Generator().manual_seed(0)
+    labels = (torch.rand(120, 4, generator=draw) < torch.tensor([0.1, 0.5, 0.9, 0.0])).to(torch.int64)
+    labels[0, :3], labels[1, :3] = 1, 0
+    np.savez(tmp_path / "x.npz", x=torch.randn(120, 5, generator=draw).numpy(), y=labels.numpy())
+    spec = {
+        "graphspec": 1, "inputs": {"x": ["N", 5]}, "layers": {"fc": {"type": "Linear", "out_features": 4}},
+        "data": {"dataset": {"type": "npz", "file": "x.npz", "targets": ["y"]}, "root": ".", "validation": 0,
+                 "test": 0},
+        "train": {"epochs": 1, "loss": {"type": "BCEWithLogitsLoss", "weight": "balanced"}},
+    }  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    learner, data = made(spec)
+    output = torch.randn(120, 4, generator=draw)
+    plain = F.binary_cross_entropy_with_logits(output, data.train.targets["y"], reduction="none")
+    truth = data.train.targets["y"].numpy()
+    weights = np.stack([compute_sample_weight("balanced", column) for column in truth.T], 1)
+    weights[:, 3] = 0.5  # of one class: half of what scikit-learn, which knows no other, gives
+    found = learner.objective(output, data.train.targets["y"]).item()
+    assert found == pytest.approx(float((plain * weights).mean()), rel=1e-5)

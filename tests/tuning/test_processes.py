@@ -24,9 +24,9 @@ Tune = Callable[..., TuneReport]
 def start(iris: dict[str, Any], tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """``graphspec tune`` as a process of its own, on the spec of the fixtures with longer trials."""
     iris["train"]["epochs"] = 40
-    (tmp_path / "iris.json").write_text(json.dumps(iris))
 
     def run(*options: str) -> subprocess.Popen[str]:
+        (tmp_path / "iris.json").write_text(json.dumps(iris))
         command = [sys.executable, "-m", "graphspec", "tune", "iris.json", "--run", "study", "--device", "cpu"]
         return subprocess.Popen(
             [*command, "--json", *options], cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -70,6 +70,19 @@ def test_a_stopped_study_goes_on_as_if_it_never_stopped(
     out, _ = start("--resume").communicate(timeout=120)
     whole = tune(iris, run=tmp_path / "whole").as_dict()
     assert outcomes(json.loads(out)) == outcomes(whole)
+
+
+@pytest.mark.slow
+def test_a_study_that_is_killed_between_two_folds_goes_on_with_the_second(
+    start: Callable[..., subprocess.Popen[str]], iris: dict[str, Any], tune: Tune, tmp_path: Path
+) -> None:
+    iris["data"]["folds"] = 3
+    first = start()
+    until((tmp_path / "study" / "trials" / "1" / "fold-1" / "environment.json").is_file)
+    first.kill()
+    first.communicate(timeout=60)
+    out, _ = start("--resume").communicate(timeout=120)
+    assert outcomes(json.loads(out)) == outcomes(tune(iris, run=tmp_path / "whole").as_dict())
 
 
 @pytest.mark.slow

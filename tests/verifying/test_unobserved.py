@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from types import SimpleNamespace
 
+import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -67,6 +69,7 @@ def test_the_layers_before_a_faint_one_are_unobserved(faint):
         assert unobserved_layers(faint.judge._oracle.reference, faint.judge.expectations) == {"first"}
 
 
+@pytest.mark.slow
 def test_a_right_file_of_a_network_with_unobserved_layers_passes(faint):
     for format, report in judged(faint, faint.network, "right").items():
         assert (report.passed, report.faults, format) == (True, (), format)
@@ -105,6 +108,7 @@ out   = { type = "Linear", out_features = 2 }
 """
 
 
+@pytest.mark.slow
 def test_a_buffer_that_is_not_saved_is_compared_in_torchs_formats(tmp_path):
     network = compiler.load(HELD_OFF, seed=1)
     for name, value in list(network.module.named_buffers()):  # as a layer of the user's own may have it
@@ -133,6 +137,7 @@ add   = { type = "add", from = ["leaky", "plain"] }
 """
 
 
+@pytest.mark.slow
 def test_a_dead_layer_is_run_alone_on_inputs_of_its_own(tmp_path):
     """What leaves it is 0 on whatever inputs the network has; alone, it shows what it does."""
     network = compiler.load(DEAD, seed=1)
@@ -147,3 +152,54 @@ def test_a_dead_layer_is_run_alone_on_inputs_of_its_own(tmp_path):
     assert all(runtime.passed for runtime in report.runtimes)
     assert (report.passed, report.first_divergent_layer) == (False, "dead")
     assert 'layer "dead" differs on inputs of its own' in report.faults[0]
+
+
+WIDE = """
+graphspec = 1
+name = "wide"
+[inputs]
+x = ["N", 3, 70, 90]
+[layers]
+first = { type = "Conv2d", out_channels = 3, kernel_size = 5, dilation = 3, padding = 6, padding_mode = "reflect" }
+shift = { type = "sub", other = 1e8 }
+off   = "ReLU"
+dead  = { type = "Conv2d", out_channels = 3, kernel_size = 3, padding = 1, bias = false }
+norm  = "BatchNorm2d"
+plain = { type = "Conv2d", from = "x", out_channels = 3, kernel_size = 3, padding = 1 }
+add   = { type = "add", from = ["norm", "plain"] }
+"""
+
+
+@pytest.mark.parametrize("bound", [False, True], ids=["free", "bound to its size"])
+def test_a_dead_convolution_is_run_alone_on_few_places_where_its_file_takes_them(bound, tmp_path):
+    network = compiler.load(WIDE, seed=1)
+    other = network.copy()
+    with torch.no_grad():
+        other.module.dead.weight[2, 1, 0, 2] *= 1.01
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        paths = [write_bundle(n, tmp_path / str(k), formats=("onnx",), opset_version=20).path("onnx")
+                 for k, n in enumerate((network, other))]  # fmt: skip
+    for path in paths if bound else ():
+        fix_sizes(path)
+    seen = []
+    with Judge(network, Runner(network.shaped, Workers(("onnx",)))) as judge:
+        write = judge.runner.write
+        judge.runner.write = lambda name, cases: seen.append((name, list(cases))) or write(name, cases)
+        reports = [judge.files({UNOPTIMISED: path}, None) for path in paths]
+    assert [report.first_divergent_layer for report in reports] == [None, "dead"]
+    shapes = {tuple(value.shape[2:]) for name, cases in seen if name == "alone.npz" for value in cases[0].values()}
+    assert (70, 90) in shapes if bound else shapes == {(16, 16), (52, 52)}
+
+
+def fix_sizes(path):
+    """Let what enters the layer "dead" pass a Reshape to the size that the whole network has there."""
+    model = onnx.load(path)
+    k, node = next((k, n) for k, n in enumerate(model.graph.node) if "dead.weight" in n.input)
+    sizes = onnx.numpy_helper.from_array(np.array([-1, 3, 70, 90]), "sizes")
+    model.graph.initializer.append(sizes)
+    reshape = onnx.helper.make_node("Reshape", [node.input[0], "sizes"], ["reshaped"], name="reshape")
+    reshape.metadata_props.extend(node.metadata_props)
+    node.input[0] = "reshaped"
+    model.graph.node.insert(k, reshape)
+    onnx.save(model, path)

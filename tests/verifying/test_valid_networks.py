@@ -60,6 +60,14 @@ NETWORKS = {
         X + 'fc = { type = "Linear", out_features = 3, bias = false, init = { type = "constant_", val = 1e-30 } }',
         (3, 8),
     ),
+    "whether a number is none": (X + 'y = "isnan"', None),
+    "whether a number is infinite": (X + 'y = "isinf"', None),
+    "whether a number is nothing": (X + 'y = "logical_not"', None),
+    "remainders by ids": (
+        '[inputs]\nids = { shape = ["N", "T"], dtype = "int64" }\nby = { shape = ["N", "T"], dtype = "int64" }\n'
+        '[layers]\ny = { type = "remainder", from = ["ids", "by"] }',
+        None,
+    ),
     "an output at its end": (
         X + 'fc = { type = "Linear", out_features = 3 }\nhigh = { type = "add", other = 1000.0 }\none = "Sigmoid"\n'
         '[outputs]\na = "fc"\nb = "one"',

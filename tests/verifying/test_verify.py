@@ -175,6 +175,7 @@ def verdict(network, tmp_path):
     return verify_bundle(network, bundle)
 
 
+@pytest.mark.slow
 def test_an_output_that_is_always_zero_proves_nothing(tmp_path):
     given = network("ReLU")
     torch.nn.init.constant_(given.module.l0.bias, -1e12)
@@ -184,6 +185,7 @@ def test_an_output_that_is_always_zero_proves_nothing(tmp_path):
     assert "all zero" in str(report.diagnostics()[0])
 
 
+@pytest.mark.slow
 def test_an_output_that_is_never_a_number_proves_nothing(tmp_path):
     given = network("ReLU")
     torch.nn.init.constant_(given.module.l0.bias, torch.nan)

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from further_functions import FUNCTIONS
+from further_neighbours import NEIGHBOURS
 from further_numbers import NUMBERS
 from further_row import Row
 from further_shapes import SHAPES
@@ -32,7 +33,7 @@ from graphspec.exporting.capture import eval_network
 
 SIZES = (1, 2, 3, 7, 17, 33)
 MOST = 80
-ROWS = SHAPES | NUMBERS | FUNCTIONS
+ROWS = SHAPES | NUMBERS | FUNCTIONS | NEIGHBOURS
 Sizes = dict[str, int]
 
 

@@ -7,17 +7,19 @@ itself runs sample by sample: correct, and slower.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
-from graphspec.data.augment import colour, crop, mix, noise, own, resized, rotate
+from graphspec.data.augment import colour, crop, mix, noise, resized, rotate
 from graphspec.data.augment.base import Augmentation, PerSample
 from graphspec.data.augment.mix import Mix
+from graphspec.data.augment.own import own_augmentation
 from graphspec.data.seeds import generator
 from graphspec.data.sources.source import Source
 from graphspec.data.transforms import check_numbers, with_enums
+from graphspec.data.transforms.own import TRANSFORMS as OWN
 from graphspec.diagnostics import Path, fail
 from graphspec.ops.components import choose, construct
 from graphspec.spec.base import Component
@@ -54,18 +56,21 @@ def augmentations(components: Sequence[Component]) -> tuple[Augmentation, ...]:
     return tuple(augmentation(component, at) for component, at in placed if component.type not in MIXING)
 
 
-def mixings(components: Sequence[Component], source: Source) -> tuple[Mix, ...]:
-    """The MixUp and CutMix of ``[data] augment``, which come last and mix the one input and the labels of `source`."""
+def mixings(components: Sequence[Component], source: Source, applied: Mapping[str, Sequence[str]]) -> tuple[Mix, ...]:
+    """The MixUp and CutMix of ``[data] augment``, which come last and mix the one input and the labels of `source`: the
+    class of each sample, or the labels of which several may apply (`applied`, by target).
+    """
     one = len(source.train.inputs) == len(source.train.targets) == 1
-    classes = next((len(names) for names in source.labels.values()), None)
+    classes = next((len(names) for names in (*source.labels.values(), *applied.values())), None)
     found = []
     for i, component in enumerate(components):
         at = ("data", "augment", i)
         if component.type in MIXING:
             if classes is None:
                 raise fail("bad-value", f"{component.type} mixes class labels, the data set has none", at=at)
-            if one and next(iter(source.train.targets.values())).ndim > 1:
-                raise fail("bad-value", f"{component.type} mixes one label a sample, there are several", at=at)
+            if one and not applied and next(iter(source.train.targets.values())).ndim > 1:
+                message = f"{component.type} mixes the label of a sample, here each of its positions has one"
+                raise fail("bad-value", message, at=at, hint="remove it; other augmentations move images and masks")
             if not one:
                 raise fail("bad-value", f"{component.type} mixes one input and one target, there are more", at=at)
             found.append(construct(component, MIXING[component.type], at, num_classes=classes))
@@ -99,12 +104,10 @@ def augmentation(component: Component, at: Path) -> Augmentation:
     """One entry of ``[data] augment``, whose arguments are at `at`; not MixUp nor CutMix."""
     from torchvision.transforms import v2
 
-    if component.type in own.TRANSFORMS:
-        return own.own_augmentation(component, at)
+    if component.type in OWN:
+        return own_augmentation(component, at)
     check_numbers(component, at)
-    table: dict[str, Any] = (
-        {name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)} | BATCHED | MIXING | own.TRANSFORMS
-    )
+    table: dict[str, Any] = {name: getattr(v2, name) for name in (*FROM_V2, *PER_SAMPLE)} | BATCHED | MIXING | OWN
     chosen = choose(component, table, "augmentation", at)
     if component.type in BATCHED:
         return construct(component, chosen, at)

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from graphspec.data.augment.base import Augmentation, Geometry, PerSample
-from graphspec.data.augment.own import TRANSFORMS
 from graphspec.data.samples import Samples
 from graphspec.data.streamed import OnDisk
 from graphspec.data.transforms import SizeTransforms, to_float
+from graphspec.data.transforms.own import TRANSFORMS
 from graphspec.diagnostics import GraphspecError, Path, fail, quoted, warn
 from graphspec.spec.base import Component
 
@@ -191,7 +191,7 @@ def resized(samples: Samples, sizes: SizeTransforms) -> Samples:
     kinds = image_targets(samples)
     before = {tuple(value.shape[-2:]) for value in images.values()}
     targets = {
-        name: value if name not in kinds else _resized(name, value, kinds[name], sizes, before)
+        name: _resized(name, value, kinds[name], sizes, before) if kinds.get(name, "same") != "same" else value
         for name, value in samples.targets.items()
     }
     changed = {name: sizes(value) for name, value in images.items()}
@@ -211,7 +211,7 @@ def _resized(name: str, target: Tensor, kind: Kind, sizes: SizeTransforms, image
             if kind == "image":
                 raise _left_behind(step_name, name, "whether its colours change too is not known", at)
             continue
-        if kind != "same" and images != {tuple(target.shape[-2:])}:
+        if images != {tuple(target.shape[-2:])}:
             listed = _listed(images)
             reason = f"it is {target.shape[-2]} × {target.shape[-1]} and the image {listed}"
             raise _left_behind(step_name, name, reason, at)

@@ -24,7 +24,7 @@ class Mix:
     cut: bool
 
     def __call__(self, images: Tensor, labels: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Floats in [0, 1] and labels ``N × classes`` that sum to 1."""
+        """Floats in [0, 1] and labels ``N × classes``: shares that sum to 1, or one of each label."""
         images = to_float(images)
         with seeded(draw):
             share = torch.distributions.Beta(self.alpha, self.alpha).sample((len(images),))
@@ -57,7 +57,7 @@ class Mix:
         return torch.where(inside.to(images.device), images.roll(1, 0), images), self._labels(labels, kept)
 
     def _labels(self, labels: Tensor, share: Tensor) -> Tensor:
-        hot = one_hot(labels, self.classes).to(torch.float32)
+        hot = labels if labels.is_floating_point() else one_hot(labels, self.classes).to(torch.float32)
         part = share.to(hot.device).unsqueeze(1)
         return hot.roll(1, 0) * (1 - part) + hot * part
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 
 from graphspec.data.sources.builtin import SOURCES
-from graphspec.data.sources.paths import check_paths
+from graphspec.data.sources.paths import check_paths, named_places
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.sources.user import user_sources
 from graphspec.data.transforms import SizeTransforms
@@ -26,4 +27,7 @@ def read(dataset: Component, place: Place, resize: SizeTransforms) -> Source:
     check_paths(function, dataset.args, at)
     known = inspect.signature(function).parameters
     given = {"resize": resize} if "resize" in known else {}
-    return construct(dataset, function, at, place=place, **given)
+    source: Source = construct(dataset, function, at, place=place, **given)
+    if source.lies_at or dataset.type not in SOURCES:
+        return source
+    return dataclasses.replace(source, lies_at=named_places(function, dataset.args, place.root))

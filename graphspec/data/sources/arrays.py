@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,16 @@ from graphspec.data.memory import check_size
 from graphspec.data.samples import Samples
 from graphspec.data.sources.paths import PlainText
 from graphspec.data.sources.source import Place, Source
+from graphspec.data.sources.table import WEIGHTS
+from graphspec.data.unread import reading
 from graphspec.data.wanted import Wanted
 from graphspec.diagnostics import fail, quoted
 from graphspec.system.array_file import Claim, read_arrays
 from graphspec.system.regular_file import open_regular
 
 AT = ("data", "dataset")
+#: The arrays of a file by name.
+Arrays = Mapping[str, np.ndarray]
 
 
 def npz_arrays(
@@ -35,8 +39,12 @@ def npz_arrays(
     classes of the first target, or of its columns. Images are ``N × C × H × W``, uint8 or float in [0, 1].
     """
     targets = () if place.wanted.input else targets
-    read = functools.partial(_read, targets=targets, classes=classes, wanted=place.wanted, left_out=place.group)
-    training = read(place.root / file)
+    samples = functools.partial(
+        _samples, targets=targets, classes=classes, wanted=place.wanted, left_out=(place.group, place.weights)
+    )
+    path, test_path = place.root / file, place.root / test_file
+    arrays = _arrays(path)
+    training = samples(path, arrays)
     labels = {
         name: tuple(map(str, range(classes or count_classes(name, value, place.wanted.ignored))))
         for name, value in training.targets.items()
@@ -50,25 +58,40 @@ def npz_arrays(
             raise fail("bad-value", message, at=(*AT, "names"))
     return Source(
         training,
-        (lambda: read(place.root / test_file)) if test_file else None,
+        (lambda: samples(test_path, _arrays(test_path))) if test_file else None,
         {target: named.get(target, numbers) for target, numbers in labels.items()},
         names=named,
-        groups=None if place.group is None else _groups(place.root / file, place.group),
+        groups=None if place.group is None else _groups(path, arrays, place.group),
         times=torch.arange(len(training)),
+        weights=None if place.weights is None else _weights(path, arrays, place.weights),
     )
 
 
-def _groups(path: Path, name: str) -> Tensor:
+def _groups(path: Path, arrays: Arrays, name: str) -> Tensor:
     """A number for each sample, equal where the values of the array `name` are."""
-    arrays, at = _arrays(path), ("data", "split", "group")
+    numbers = _one_a_sample(path, arrays, name, ("data", "split", "group"))
+    return torch.from_numpy(np.unique(numbers, return_inverse=True)[1].astype(np.int64))
+
+
+def _weights(path: Path, arrays: Arrays, name: str) -> Tensor:
+    """What the array `name` says of each sample."""
+    numbers = _one_a_sample(path, arrays, name, WEIGHTS)
+    if numbers.dtype.kind not in "buif":
+        raise fail("bad-data", f"{quoted(name)} of {path} holds no weights", at=WEIGHTS)
+    return torch.from_numpy(numbers.astype(np.float64))
+
+
+def _one_a_sample(path: Path, arrays: Arrays, name: str, at: tuple[str, ...]) -> np.ndarray:
     if name not in arrays or arrays[name].ndim != 1:
         what = "is no list of one number a sample" if name in arrays else "is no array"
         raise fail("bad-data", f"{quoted(name)} {what} of {path}", at=at, hint=f"arrays: {', '.join(arrays)}")
-    return torch.from_numpy(np.unique(arrays[name], return_inverse=True)[1].astype(np.int64))
+    return arrays[name]
 
 
-def _read(path: Path, targets: Sequence[str], classes: int, wanted: Wanted, left_out: str | None) -> Samples:
-    arrays = {name: array for name, array in _arrays(path).items() if name != left_out}
+def _samples(
+    path: Path, found: Arrays, targets: Sequence[str], classes: int, wanted: Wanted, left_out: Sequence[str | None]
+) -> Samples:
+    arrays = {name: array for name, array in found.items() if name not in left_out}
     absent = [name for name in targets if name not in arrays]
     if absent or len(arrays) == len(targets):
         names = ", ".join(map(quoted, arrays)) or "none"
@@ -87,17 +110,10 @@ def _read(path: Path, targets: Sequence[str], classes: int, wanted: Wanted, left
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with open_regular(path) as file:
-            if file.read(6) == np.lib.format.MAGIC_PREFIX:
-                raise fail("bad-data", f"{path} holds one array, not several by name", at=AT)
-            return read_arrays(file, lambda claims: check_size(path, sum(map(_bytes, claims.values()))))
-    except FileNotFoundError as error:
-        hint = "--data DIR names another folder"
-        raise fail("no-such-file", f"{path} does not exist", at=(*AT, "file"), hint=hint) from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise fail("bad-data", f"{path} cannot be read as arrays: {reason}", at=AT) from error
+    with reading(path, "arrays", ValueError), open_regular(path) as file:
+        if file.read(6) == np.lib.format.MAGIC_PREFIX:
+            raise fail("bad-data", f"{path} holds one array, not several by name", at=AT)
+        return read_arrays(file, lambda claims: check_size(path, sum(map(_bytes, claims.values()))))
 
 
 def _bytes(claim: Claim) -> int:
@@ -109,9 +125,9 @@ def _bytes(claim: Claim) -> int:
 def tensor_of(path: Path | str, name: str, array: np.ndarray) -> Tensor:
     """uint8 images stay, other integers become int64, floats float32; tables keep float64 until they are scaled."""
     if array.ndim == 0 or array.dtype.kind not in "buif":
-        raise fail(
-            "bad-data", f"{quoted(name)} of {path} is no array of numbers ({array.dtype}, {array.ndim} dims)", at=AT
-        )
+        hint = f"a batch dim goes first: {name}[None] holds one sample" if array.dtype.kind in "buif" else ""
+        message = f"{quoted(name)} of {path} is no array of numbers ({array.dtype}, {array.ndim} dims)"
+        raise fail("bad-data", message, at=AT, hint=hint)
     if array.dtype == np.uint8 and array.ndim == 4:
         return torch.from_numpy(array)
     if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from graphspec.data.sources import embedded, series, synthetic
 from graphspec.data.sources.arrays import npz_arrays
+from graphspec.data.sources.digit_strips import digit_strips
 from graphspec.data.sources.image_folder import image_folder
 from graphspec.data.sources.image_masks import image_masks
 from graphspec.data.sources.python_arrays import arrays
@@ -26,6 +27,7 @@ SOURCES: dict[str, Callable[..., Source]] = {
     "diabetes": embedded.diabetes,
     "line": synthetic.line,
     "shapes": synthetic.shapes,
+    "digit_strips": digit_strips,
     "seasons": series.seasons,
     "series": series.series,
     "ImageFolder": image_folder,

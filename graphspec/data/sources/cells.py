@@ -13,11 +13,15 @@ _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _CODE = re.compile(r"[+-]?0\d+", re.ASCII)
 #: What other notations than the table's would read as a number.
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+_OTHER_MINUS = re.compile(r"[\u2212\u2013]\s*[\d.,]*\d|\([\d.,]*\d\)", re.ASCII)
 _GROUPED = re.compile(r"[+-]?\d{1,3}([,.' \u00a0\u202f]\d{3})+([.,]\d+)?", re.ASCII)
 #: A number with a unit: 12%, $5, 3 kg.
 _WITH_UNIT = re.compile(r"(?P<before>[^\w\s.,+-])?\s*[+-]?\d+([.,]\d+)?\s*(?P<after>[^\d\s.,]{1,4})?")
 #: How tables write that there is no value, in lower case.
 MISSING = frozenset(("", "na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "nil", "?", "-", "--", "."))
+#: The same as a regular expression of RE2 and of Python alike, with the white space around it that ``str.strip`` takes.
+_SPACE = f"[{''.join(filter(str.isspace, map(chr, range(0x3001))))}]*"
+MISSING_TEXT = f"(?i){_SPACE}({'|'.join(sorted(map(re.escape, MISSING)))}){_SPACE}"
 _INFINITE = frozenset(("inf", "infinity", "+inf", "-inf", "+infinity", "-infinity"))
 
 
@@ -78,9 +82,20 @@ _DATE = re.compile(
 )
 
 
-def are_dates(texts: Sequence[str]) -> bool:
-    """Whether each of `texts` is a day, with or without a time of day."""
-    return bool(texts) and all(_DATE.fullmatch(text.strip()) for text in texts)
+_MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\\.?"
+_NAMED_DATE = re.compile(
+    rf"(\d{{1,2}}(st|nd|rd|th)?[ .-]{{1,2}}{_MONTH}|{_MONTH}[ -]\d{{1,2}}(st|nd|rd|th)?)[ ,.-]{{1,3}}(\d{{4}}|\d{{2}})",
+    re.ASCII | re.IGNORECASE,
+)
+_TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?", re.ASCII | re.IGNORECASE)
+
+
+def kind_of_time(texts: Sequence[str]) -> str:
+    """``"a date"`` where each of `texts` is a day, with or without a time, ``"a time"``; empty otherwise."""
+    plain = [text.strip() for text in texts]
+    if plain and all(_DATE.fullmatch(text) or _NAMED_DATE.fullmatch(text) for text in plain):
+        return "a date"
+    return "a time" if plain and all(map(_TIME.fullmatch, plain)) else ""
 
 
 def is_missing(text: str) -> bool:
@@ -137,6 +152,8 @@ class Profile:
 def other_notation(texts: Sequence[str]) -> str:
     """What to write in ``[data] dataset`` where all `texts` are numbers in another notation; empty where one is not."""
     plain = [text.strip() for text in texts]
+    if plain and all(map(_OTHER_MINUS.fullmatch, plain)):
+        return "write - before a negative number"
     groups = [_GROUPED.fullmatch(text) for text in plain]
     if plain and all(groups):
         separators = {match.group(1)[0] for match in groups if match}

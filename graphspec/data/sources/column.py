@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graphspec.data.sources.cells import is_missing
 from graphspec.data.sources.table import AT, Table
-from graphspec.diagnostics import quoted, warn
+from graphspec.diagnostics import printable, quoted, warn
 
 #: The place of a text that is none of the categories, and of a cell that holds nothing and is to be filled.
 UNKNOWN, MISSING = -1, -2
@@ -112,12 +112,15 @@ class Column:
         else:
             what = f"{self.width:,} features of 0 and 1: {listed(self.categories)}"
         if self.fill is None:
-            return what
-        cells = f"{self.missing:,} missing cells are" if self.missing != 1 else "a missing cell is"
+            gaps = [text for text in self.categories or () if is_missing(text)]
+            return f"{what}; {', '.join(map(quoted, gaps))} is one of them" if gaps else what
+        cells = {0: "a missing cell would be", 1: "a missing cell is"}.get(
+            self.missing, f"{self.missing:,} missing cells are"
+        )
         return f"{what}; {cells} {self.fill:.6g}" if isinstance(self.fill, float) else f"{what}; {cells} {self.fill}"
 
 
 def listed(names: tuple[str, ...], most: int = 6) -> str:
     """The first of `names`, and how many more there are."""
     more = f", … ({len(names):,})" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return printable(", ".join(names[:most])) + more

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from graphspec.data.memory import check_size
 from graphspec.data.samples import Samples
+from graphspec.data.sources.asked_columns import Asked, Missing, left_out_by
 from graphspec.data.sources.cells import PLAIN, Notation, is_missing
 from graphspec.data.sources.column import Column, listed
 from graphspec.data.sources.column_checks import check_feature, check_texts, check_two, check_width
@@ -21,70 +21,12 @@ from graphspec.data.text.encoding import MASK
 from graphspec.data.text.texts import Texts
 from graphspec.diagnostics import fail, quoted
 
-if TYPE_CHECKING:
-    from graphspec.spec.model import InputSpec
-
 #: Bytes of memory that a feature of a row takes: float64 as it is read, float32 beside it for the network.
 _BYTES = 12
 #: Different texts of a column that becomes ids.
 MOST_TEXTS = 1_000_000
-#: What is done where a cell holds nothing.
-Missing = Literal["refuse", "mean", "most_frequent", "drop"]
 #: The input that is a table, where its name is the user's to choose.
 FEATURES = "features"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Asked:
-    """What a spec says of a table: the target, whether it is classes, which columns are features (all where none is
-    named) and which are left out, what stands for a missing cell, the inputs of the network, and the ``group``
-    by which its rows are split, which is no feature.
-    """
-
-    target: str
-    classes: bool = False
-    columns: Sequence[str] = ()
-    drop: Sequence[str] = ()
-    missing: Missing = "refuse"
-    inputs: Mapping[str, InputSpec] = dataclasses.field(default_factory=dict)
-    group: str | None = None
-
-    def used(self, table: Table) -> list[str]:
-        """The columns of `table` that are features."""
-        table.required(self.target, "target")
-        left_out = {self.target, *(table.required(name, "drop") for name in self.drop)}
-        chosen = {table.required(name, "columns") for name in self.columns} or set(table.columns)
-        if self.group is not None:
-            at = ("data", "split", "group")
-            left_out |= {table.required(self.group, "group", at)} - {n for n in self.inputs if self._alone(n)}
-        names = [
-            name
-            for name in table.columns
-            if name not in left_out and (name in chosen or self._alone(name) or self._text(name))
-        ]
-        if not names:
-            raise fail("bad-data", f"{table.path} has no column besides {', '.join(map(quoted, left_out))}", at=AT)
-        return names
-
-    def alone(self, names: Iterable[str]) -> list[str]:
-        """Those of `names` that are the names of inputs for one number or one id, in the order of inputs."""
-        known = set(names)
-        return [name for name in self.inputs if name in known and self._alone(name)]
-
-    def ids(self, name: str) -> bool:
-        """Whether the input called `name` takes whole numbers."""
-        return name in self.inputs and not self.inputs[name].dtype.startswith(("float", "bfloat"))
-
-    def texts(self, names: Iterable[str]) -> list[str]:
-        """Those of `names` that are the names of inputs for the ids of a text, ``N × T``, in the order of inputs."""
-        known = set(names)
-        return [name for name in self.inputs if name in known and self._text(name)]
-
-    def _text(self, name: str) -> bool:
-        return self.ids(name) and len(self.inputs[name].shape) == 2 and not self._alone(name)
-
-    def _alone(self, name: str) -> bool:
-        return name in self.inputs and self.inputs[name].shape[1:] in ((), (1,))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -200,7 +142,7 @@ class Columns:
 
     def complete(self, table: Table) -> Table:
         """`table`, of which rows with a missing cell are left out where the spec says so; that is said."""
-        return table.complete([self.goal.name, *self.names])
+        return table.complete(left_out_by(self.missing, self.goal.name, self.names))
 
     def with_columns(self, alone: Iterable[Column], features: Iterable[Column]) -> Columns:
         """The same with other columns, as they are learned from the training part."""
@@ -283,71 +225,7 @@ def _labels(table: Table, name: str, categories: Sequence[str]) -> Tensor:
     texts = list(map(str, table.wholes(name))) if table.is_numeric(name) else table.texts(name)
     for row, text in enumerate(texts):
         if not text.strip():
-            raise table.fault(name, row, "a missing value is no class")
+            raise table.fault(name, row, "a missing value is no class", 'missing = "drop" leaves such rows out')
         if text not in places:
             raise table.fault(name, row, f"{quoted(text)} is no class of the training table")
     return torch.tensor([places[text] for text in texts])
-
-
-class LearnedColumns:
-    """The form of a table's rows: what stands for missing cells and which texts have ids, by the training part.
-
-    `read` are the columns as they were read, by which the samples are encoded.
-    """
-
-    def __init__(self, read: Columns, training: Samples) -> None:
-        self._read = read
-        alone = [_of_part(column, training.inputs[column.name], read.missing) for column in read.alone]
-        features = [_of_part(c, training.inputs[read.table][:, place], read.missing) for place, c in read.places()]
-        self.columns = read.with_columns(alone, features)
-
-    @property
-    def vocabulary(self) -> Mapping[str, int]:
-        """How many ids the inputs have."""
-        return self.columns.vocabulary
-
-    def __call__(self, samples: Samples) -> Samples:
-        """`samples` with the ids that the training part gives, and no missing cells."""
-        inputs = dict(samples.inputs)
-        for before, after in zip(self._read.alone, self.columns.alone, strict=True):
-            if after.ids:
-                inputs[after.name] = _new_ids(before, after)[inputs[after.name] + 1]
-        return Samples(self.columns.filled(inputs), samples.targets)
-
-
-def _new_ids(before: Column, after: Column) -> Tensor:
-    """By 1 + the old id the new one: -1 for a missing cell, 0 for a text that the training part does not have."""
-    assert before.categories is not None
-    assert after.categories is not None
-    known = {text: place for place, text in enumerate(after.categories, 1)}
-    return torch.tensor([-1, 0, *(known.get(text, 0) for text in before.categories)])
-
-
-def _of_part(column: Column, values: Tensor, missing: Missing) -> Column:
-    """`column` as the encoded `values` of the training part know it."""
-    if column.ids:
-        assert column.categories is not None
-        counts = torch.bincount(values.flatten() + 1, minlength=len(column.categories) + 2)
-        kept = tuple(text for text, count in zip(column.categories, counts[2:].tolist(), strict=True) if count)
-        fill = column.categories[int(counts[2:].argmax())] if missing == "most_frequent" and kept else None
-        return dataclasses.replace(column, categories=kept, fill=fill, missing=int(counts[0]))
-    if missing not in ("mean", "most_frequent") or (missing == "mean" and column.categories is not None):
-        return column
-    gaps = values.isnan()
-    rows = gaps if gaps.ndim == 1 else gaps.any(1)
-    present = values[~rows]
-    if not len(present):
-        raise fail("bad-data", f"the column {quoted(column.name)} has no value in the training part", at=AT)
-    if column.categories is not None:
-        fill_text = column.categories[int(present.sum(0).argmax())]
-        return dataclasses.replace(column, fill=fill_text, missing=int(rows.sum()))
-    numbers = present.flatten()
-    fill_number = float(numbers.mean()) if missing == "mean" else _most_frequent(numbers.tolist())
-    return dataclasses.replace(column, fill=fill_number, missing=int(rows.sum()))
-
-
-def _most_frequent(numbers: Sequence[float]) -> float:
-    """The smallest of those that occur most often, as scikit-learn's SimpleImputer has it."""
-    counts = Counter(numbers)
-    most = max(counts.values())
-    return min(number for number, count in counts.items() if count == most)

@@ -31,11 +31,12 @@ _UNSIGNED_BYTE = 8
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class IdxSet:
-    """One part: ``data`` is uint8 ``N × H × W``, ``targets`` int64 ``N``."""
+    """One part: ``data`` is uint8 ``N × H × W``, ``targets`` int64 ``N``; the files lie in ``raw_folder``."""
 
     data: Tensor
     targets: Tensor
     classes: tuple[str, ...]
+    raw_folder: Path
 
 
 def read(name: str, root: Path, train: bool) -> IdxSet | None:
@@ -51,7 +52,7 @@ def read(name: str, root: Path, train: bool) -> IdxSet | None:
     images, labels = (_array(file, dims) for file, dims in zip(files[_PARTS[not train]], (3, 1), strict=True))
     if images is None or labels is None:
         return None
-    return IdxSet(images, labels.long(), CLASSES[name])
+    return IdxSet(images, labels.long(), CLASSES[name], folder)
 
 
 def _array(path: Path, dims: int) -> Tensor | None:

@@ -13,6 +13,7 @@ from graphspec.data.samples import Samples
 from graphspec.data.sources.parts import AT, folders_of_parts, is_image, is_shown, say_left_out
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.transforms import SizeTransforms
+from graphspec.data.unread import missing, unreadable
 from graphspec.diagnostics import fail, quoted, warn
 
 
@@ -26,8 +27,9 @@ def image_folder(place: Place, resize: SizeTransforms, folder: str = "") -> Sour
     """
     top = place.root / folder
     if not top.is_dir():
-        problem = "is a file" if top.exists() else "does not exist"
-        raise fail("no-such-file", f"the image folder {top} {problem}", at=AT, hint="--data DIR names another folder")
+        if not top.exists():
+            raise missing(top, AT)
+        raise fail("no-such-file", f"the image folder {top} is a file", at=AT, hint="--data DIR names another folder")
     parts = folders_of_parts(top)
     classes = _classes(parts["train"])
 
@@ -82,7 +84,7 @@ def _listing(top: Path, left_out: list[str]) -> list[str]:
     """
 
     def refuse(error: OSError) -> None:
-        raise fail("unreadable", f"{error.filename} cannot be read: {error.strerror}", at=AT) from error
+        raise unreadable(error.filename, error) from error
 
     found: list[tuple[str, list[str]]] = []
     links: list[str] = []

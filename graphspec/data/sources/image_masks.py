@@ -1,23 +1,21 @@
-"""Images with a mask each: two folders whose files are pairs by their names without the endings, decoded once."""
+"""Images with a mask each: two folders whose files are pairs by their names without the endings."""
 
 from __future__ import annotations
 
 import functools
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import torch
-
-from graphspec.data.masks import PairReader
-from graphspec.data.memory import check_memory
+from graphspec.data.decoded import images as decoded_images
+from graphspec.data.masks import MaskReader, check_pairs
+from graphspec.data.masks import masks as decoded_masks
 from graphspec.data.samples import Samples
 from graphspec.data.sources.parts import AT, ENDINGS, is_shown, part_of, say_left_out
 from graphspec.data.sources.paths import PlainText
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.transforms import SizeTransforms
-from graphspec.data.workers import in_parallel
+from graphspec.data.unread import missing
 from graphspec.diagnostics import fail, quoted
 
 #: Stem, with the folders above it → file.
@@ -49,12 +47,15 @@ def image_masks(
     known = {number: index for index, number in enumerate(numbers)}
     known |= {label: label for label in place.wanted.ignored if label not in known}
     parts = _parts(place.root, images, masks)
-    read = functools.partial(_read, reader=PairReader(resize, known))
+    reading = MaskReader(resize, known)
+
+    def read(part: str) -> Samples:
+        return read_pairs(_pairs(*parts[part]), resize, reading, place)
 
     def reader(part: str) -> Callable[[], Samples] | None:
-        return functools.partial(read, *parts[part]) if part in parts else None
+        return functools.partial(read, part) if part in parts else None
 
-    training = read(*parts["train"])
+    training = read("train")
     return Source(training, reader("test"), {"mask": names}, sized=True, validation=reader("validation"))
 
 
@@ -75,7 +76,7 @@ def _parts(root: Path, images: str, masks: str) -> dict[str, tuple[Path, Path]]:
     for pair in found.values():
         for folder in pair:
             if not folder.is_dir():
-                raise fail("no-such-file", f"the folder {folder} does not exist", at=AT)
+                raise missing(folder, AT)
     return found
 
 
@@ -85,34 +86,11 @@ def _folders(top: Path) -> list[os.DirEntry[str]]:
     return [entry for entry in os.scandir(top) if entry.is_dir(follow_symlinks=False) and is_shown(entry)]
 
 
-def _read(images: Path, masks: Path, reader: PairReader) -> Samples:
-    """Every pair below two folders, decoded."""
-    return read_pairs(_pairs(images, masks), reader)
-
-
-def read_pairs(pairs: Sequence[tuple[str, str]], reader: PairReader) -> Samples:
-    """The image and the mask at each pair of paths, decoded."""
-    first = reader(*pairs[0])
-    sizes = [tuple(value.shape) for value in first]
-    label = torch.uint8 if all(0 <= number < 256 for number in reader.known.values()) else torch.int64
-    check_memory(
-        f"{len(pairs):,} images and masks", len(pairs) * (math.prod(sizes[0]) + label.itemsize * math.prod(sizes[1]))
-    )
-    pictures = torch.empty(len(pairs), *sizes[0], dtype=torch.uint8)
-    labels = torch.empty(len(pairs), *sizes[1], dtype=label)
-
-    def one(row: int) -> None:
-        picture, mask = reader(*pairs[row])
-        if tuple(picture.shape) != sizes[0]:
-            one, other = (" × ".join(map(str, shape[1:])) for shape in (sizes[0], picture.shape))
-            message = f"the images differ in size: {pairs[0][0]} is {one}, {pairs[row][0]} is {other}"
-            hint = 'add { type = "Resize", size = [64, 64] } to transforms'
-            raise fail("bad-data", message, at=("data", "transforms"), hint=hint)
-        pictures[row], labels[row] = picture, mask
-
-    for _ in in_parallel(one, len(pairs), "decoding images"):
-        pass
-    return Samples({"image": pictures}, {"mask": labels})
+def read_pairs(pairs: Sequence[tuple[str, str]], resize: SizeTransforms, read: MaskReader, place: Place) -> Samples:
+    """The image and the mask at each pair of paths: decoded, or left on disk where memory is too small for them."""
+    check_pairs(pairs)
+    pictures, labels = zip(*pairs, strict=True)
+    return Samples({"image": decoded_images(pictures, resize, place.cache)}, {"mask": decoded_masks(labels, read)})
 
 
 def _pairs(images: Path, masks: Path) -> list[tuple[str, str]]:

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 
 from graphspec.data.memory import check_size
-from graphspec.data.sources.table import AT, Table, check_names, missing_file, no_rows
-from graphspec.diagnostics import fail, quoted
+from graphspec.data.sources.table import AT, Table, check_names, no_rows
+from graphspec.data.unread import reading
+from graphspec.diagnostics import fail
 from graphspec.system.regular_file import require_regular
 
 
 def read_parquet(path: Path) -> Table:
     """The table at `path`: numbers and booleans as numbers, strings and dictionaries of strings as texts.
 
-    Rows are numbered from 0. Raises ``GraphspecError`` for what is no such table, and where pyarrow is missing.
+    Columns of other types, as dates, are not read; they may be left out. Rows are numbered
+    from 0. Raises ``GraphspecError`` for what is no such table, and where pyarrow is missing.
     """
     try:
         import pyarrow
@@ -24,24 +26,24 @@ def read_parquet(path: Path) -> Table:
     except ImportError as error:
         hint = "pip install 'graphspec[parquet]'"
         raise fail("no-data", "a Parquet table needs pyarrow, which is not installed", at=AT, hint=hint) from error
-    try:
+    with reading(path, "Parquet", pyarrow.ArrowException):
         with parquet.ParquetFile(require_regular(path)) as file:  # one file: no folder, no columns in its path
             schema, about = file.schema_arrow, file.metadata
             check_names(path, schema.names)
-            kinds = {name: _kind(path, name, schema.field(name).type) for name in schema.names}
+            kinds = {name: _kind(schema.field(name).type) for name in schema.names}
             check_size(path, 8 * about.num_rows * about.num_columns + _claimed(about))
         texts = [name for name, kind in kinds.items() if kind == "texts"]
+        nothing = np.broadcast_to(np.nan, about.num_rows)
         # a text is kept once, however often it occurs: a dictionary of 20 kB can stand for gigabytes
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
-            columns = {name: _values(file.read(columns=[name]).column(0), kind) for name, kind in kinds.items()}
-    except FileNotFoundError as error:
-        raise missing_file(path) from error
-    except (OSError, pyarrow.ArrowException) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise fail("bad-data", f"{path} cannot be read as Parquet: {reason}", at=AT) from error
+            columns = {
+                name: _values(file.read(columns=[name]).column(0), kind) if kind else nothing
+                for name, kind in kinds.items()
+            }
     if not about.num_rows:
         raise no_rows(path)
-    return Table(path, columns, range(about.num_rows), typed=True)
+    other = {name: str(schema.field(name).type) for name, kind in kinds.items() if not kind}
+    return Table(path, columns, range(about.num_rows), typed=True, other=other)
 
 
 def _claimed(about: Any) -> int:
@@ -50,8 +52,8 @@ def _claimed(about: Any) -> int:
     return sum(group.column(k).total_uncompressed_size for group in groups for k in range(group.num_columns))
 
 
-def _kind(path: Path, name: str, kind: Any) -> str:
-    """``"texts"`` or ``"numbers"``. Raises ``GraphspecError`` for a type that is neither."""
+def _kind(kind: Any) -> str:
+    """``"texts"`` or ``"numbers"``; empty for a type that is neither."""
     from pyarrow import types
 
     kind = kind.value_type if types.is_dictionary(kind) else kind
@@ -59,7 +61,7 @@ def _kind(path: Path, name: str, kind: Any) -> str:
         return "texts"
     if types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
         return "numbers"
-    raise fail("bad-data", f"{path}: the column {quoted(name)} is of type {kind}, no numbers and no texts", at=AT)
+    return ""
 
 
 def _values(column: Any, kind: str) -> list[str] | np.ndarray:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 from graphspec.diagnostics import Path as SpecPath
@@ -23,6 +24,17 @@ def check_paths(function: Callable[..., Any], arguments: Mapping[str, Any], at: 
         if name not in plain:
             for where, text in _texts(value, (*at, name)):
                 check_inside(text, where)
+
+
+def named_places(function: Callable[..., Any], arguments: Mapping[str, Any], root: Path) -> tuple[Path, ...]:
+    """What the paths among `arguments` of one of graphspec's own sources, or what stands for them, name below `root`;
+    `root` where there is none of that."""
+    plain, parameters = plain_texts(function), inspect.signature(function).parameters
+    defaults = {name: each.default for name, each in parameters.items() if each.annotation in ("str", str)}
+    named = {**defaults, **arguments}
+    texts = [text for name, value in named.items() if name not in plain for _, text in _texts(value, ())]
+    places = tuple(root / text for text in texts if text and (root / text).exists())
+    return places or ((root,) if texts else ())
 
 
 def plain_texts(function: Callable[..., Any]) -> frozenset[str]:

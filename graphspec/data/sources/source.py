@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
@@ -33,6 +33,10 @@ class Form(Protocol):
     def columns(self) -> Columns | None:
         """What the columns of a table are; None where there is no table."""
 
+    @property
+    def first_rows(self) -> Mapping[str, Any]:
+        """A few rows of the training part of a table as it has them, by column."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Source:
@@ -45,7 +49,9 @@ class Source:
     that is not in ``labels`` are called, where that is known. ``learn`` is given the training part, once the others are
     split off it, where samples are not yet in the form that networks take. Of samples ``in_order`` the last ones are
     split off. ``groups`` and ``times`` (``N`` int64) are what the training part can be split by; between parts in time
-    ``gap`` times are left out. ``series`` is what the windows of a series are.
+    ``gap`` times are left out. ``lies_at`` are the files and folders
+    that it is read from. ``series`` is what the windows of a series are. ``weights`` (``N`` float64) say how
+    likely each sample of the training part is drawn, where a column does.
     """
 
     train: Samples
@@ -60,6 +66,8 @@ class Source:
     times: Tensor | None = None
     gap: int = 0
     series: Series | None = None
+    weights: Tensor | None = None
+    lies_at: tuple[Path, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,7 +75,8 @@ class Place:
     """Where a source may look, and what it may do there; decoded images are kept in ``cache`` where it is a folder.
 
     ``wanted`` is what the losses want of the targets, ``inputs`` what the network takes, ``given`` are data that lie
-    nowhere: Python has given them; ``group`` is the column that the parts are split by.
+    nowhere: Python has given them; ``group`` is the column that the parts are split by, ``weights`` the one by which
+    samples are drawn.
     """
 
     root: Path
@@ -78,3 +87,4 @@ class Place:
     given: Given | None = None
     inputs: Mapping[str, InputSpec] = dataclasses.field(default_factory=dict)
     group: str | None = None
+    weights: str | None = None

@@ -13,6 +13,8 @@ from graphspec.data.sources.cells import PLAIN, Notation, Profile, is_missing, n
 from graphspec.diagnostics import GraphspecError, fail, quoted, suggest, warn
 
 AT = ("data", "dataset")
+#: Where the column is named that samples are drawn by.
+WEIGHTS = ("data", "sampler", "weights")
 MOST_COLUMNS = 10_000
 
 
@@ -20,6 +22,7 @@ MOST_COLUMNS = 10_000
 class Table:
     """Columns of equal length: texts (``""`` where one is missing), or numbers (NaN where one is missing).
 
+    Of columns of ``other`` types, which are those by name, nothing was read: they may be left out, and nothing else.
     Numbers have the dtype that the file gives them. ``rows`` are the rows' numbers as the user counts them. Where the
     file has types (``typed``) they say which columns are numeric; else the texts do, as ``notation`` reads them.
     """
@@ -29,11 +32,22 @@ class Table:
     rows: Sequence[int]
     typed: bool = False
     notation: Notation = PLAIN
+    other: Mapping[str, str] = dataclasses.field(default_factory=dict)
     _profiles: dict[str, Profile] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    def cells(self, name: str) -> Sequence[str] | np.ndarray:
+        """The column `name`. Raises ``GraphspecError`` where it is neither numbers nor texts."""
+        if kind := self.other.get(name):
+            message = f"{self.path}: the column {quoted(name)} is of type {kind}, no numbers and no texts"
+            hint = f"drop = [{quoted(name)}] leaves it out"
+            if kind.startswith(("date", "time", "duration")):
+                hint += "; what matters of it stands in columns of numbers: the year, the month, days since a day"
+            raise fail("bad-data", message, at=AT, hint=hint)
+        return self.columns[name]
 
     def profile(self, name: str) -> Profile | None:
         """What the cells of a column of texts are; None where the file's types say what they are."""
-        values = self.columns[name]
+        values = self.cells(name)
         if self.typed or isinstance(values, np.ndarray):
             return None
         if name not in self._profiles:
@@ -43,14 +57,14 @@ class Table:
     def is_numeric(self, name: str) -> bool:
         """Whether every value that is there is a number, and none a code such as 02139."""
         profile = self.profile(name)
-        return isinstance(self.columns[name], np.ndarray) if profile is None else profile.numeric
+        return isinstance(self.cells(name), np.ndarray) if profile is None else profile.numeric
 
     def numbers(self, name: str, missing: bool = False) -> np.ndarray:
         """The column as float64, NaN in cells that hold nothing where they may be `missing`.
 
         Raises ``GraphspecError`` at the first value that is no finite number.
         """
-        values = self.columns[name]
+        values = self.cells(name)
         if isinstance(values, np.ndarray):
             numbers = values.astype(np.float64)
         else:
@@ -61,12 +75,14 @@ class Table:
             wrong = np.array([row for row in wrong.tolist() if not _is_gap(values[row])], np.int64)
         if len(wrong):
             row = int(wrong[0])
+            if 1 < len(wrong) == len(values) and all(map(_is_gap, values)):
+                raise nothing_in(name, f"{self.path}: ")
             raise self.fault(name, row, f"{_shown(values[row])} is no finite number", _MISSING_HINT)
         return numbers
 
     def wholes(self, name: str) -> list[int]:
         """A numeric column as whole numbers, to the last digit. Raises ``GraphspecError`` at what is none."""
-        numbers, values = self.numbers(name), self.columns[name]
+        numbers, values = self.numbers(name), self.cells(name)
         if isinstance(values, np.ndarray) and values.dtype.kind in "biu":
             return [int(value) for value in values.tolist()]
         texts = values if not isinstance(values, np.ndarray) else [f"{value:.17g}" for value in values.tolist()]
@@ -78,17 +94,18 @@ class Table:
 
     def texts(self, name: str) -> Sequence[str]:
         """The column as texts; a number reads as Python writes it."""
-        values = self.columns[name]
+        values = self.cells(name)
         return [_written(value) for value in values.tolist()] if isinstance(values, np.ndarray) else values
 
     def complete(self, names: Sequence[str]) -> Table:
         """The rows in which none of the columns `names` is missing; how many are left out is said."""
         gaps = np.zeros(len(self.rows), dtype=bool)
         for name in names:
-            gaps |= np.fromiter((_is_gap(value) for value in self.columns[name]), bool, len(self.rows))
+            gaps |= np.fromiter((_is_gap(value) for value in self.cells(name)), bool, len(self.rows))
         if not gaps.any():
             return self
-        message = f"{self.path}: {int(gaps.sum()):,} of {len(gaps):,} rows have a missing cell and are left out"
+        what = f"no {quoted(names[0])}" if len(names) == 1 else "a missing cell"
+        message = f"{self.path}: {int(gaps.sum()):,} of {len(gaps):,} rows have {what} and are left out"
         warn("bad-data", message, at=AT)
         kept = np.flatnonzero(~gaps).tolist()
         if not kept:
@@ -97,7 +114,7 @@ class Table:
             name: values[kept] if isinstance(values, np.ndarray) else [values[row] for row in kept]
             for name, values in self.columns.items()
         }
-        return Table(self.path, columns, [self.rows[row] for row in kept], self.typed, self.notation)
+        return Table(self.path, columns, [self.rows[row] for row in kept], self.typed, self.notation, self.other)
 
     def required(self, name: str, key: str, at: tuple[str, ...] = ()) -> str:
         """`name`, where there is such a column; `key` is the argument that names it, or it stands `at` a path."""
@@ -115,7 +132,7 @@ class Table:
         return fail("bad-data", f"{self.place(name, row)}: {message}", at=AT, hint=hint)
 
 
-_MISSING_HINT = 'fill it in, leave the row out, or write missing = "mean"'
+_MISSING_HINT = 'fill it in, or write missing = "drop" (leaves such rows out) or, of a feature, "mean"'
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:
@@ -127,9 +144,10 @@ def check_names(path: Path, names: Sequence[str]) -> None:
         raise fail("bad-data", f"{path} names a column twice: {quoted(twice)}", at=AT)
 
 
-def missing_file(path: Path) -> GraphspecError:
-    """The error for a table that is not there."""
-    return fail("no-such-file", f"{path} does not exist", at=(*AT, "file"), hint="--data DIR names another folder")
+def nothing_in(name: str, where: str = "", part: str = "") -> GraphspecError:
+    """The error for a column without a value."""
+    message = f"{where}the column {quoted(name)} has no value{part}"
+    return fail("bad-data", message, at=AT, hint=f"drop = [{quoted(name)}] leaves it out")
 
 
 def no_rows(path: Path) -> GraphspecError:

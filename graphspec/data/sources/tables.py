@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 
 from graphspec.data.samples import Samples
+from graphspec.data.sources.asked_columns import Asked, Missing
 from graphspec.data.sources.cells import Notation
-from graphspec.data.sources.columns import Asked, Columns, LearnedColumns, Missing
+from graphspec.data.sources.columns import Columns
 from graphspec.data.sources.csv_file import read_csv
+from graphspec.data.sources.learned_columns import LearnedColumns
 from graphspec.data.sources.parquet_file import read_parquet
 from graphspec.data.sources.paths import PlainText
 from graphspec.data.sources.source import Place, Source
-from graphspec.data.sources.table import AT, Table
+from graphspec.data.sources.table import AT, WEIGHTS, Table
 from graphspec.diagnostics import fail, quoted
 
 
@@ -43,7 +45,8 @@ def csv_table(
     ``test_file`` has is no category: all its features are 0. Numbers are as Python writes them, but for the `decimal`
     point and what stands between `thousands`; digits behind a leading zero are a code, which is a text. A `missing`
     cell is refused, or its row dropped (``"drop"``), or it is filled with the training part's ``"mean"`` (numbers) or
-    ``"most_frequent"`` (numbers and texts), as scikit-learn's SimpleImputer does.
+    ``"most_frequent"`` (numbers and texts), as scikit-learn's SimpleImputer does; a row whose target is missing is
+    dropped in all three.
     """
     notation = Notation(delimiter, decimal, thousands, encoding)
     asked = _asked(place, target, classes, columns, drop, missing)
@@ -70,8 +73,10 @@ def parquet_table(
 
 def _source(read: Callable[[Path], Table], place: Place, file: str, test_file: str, asked: Asked) -> Source:
     training = read(place.root / file)
-    if dropping := asked.missing == "drop":
-        training = training.complete([asked.target, *asked.used(training)])
+    if place.weights is not None:
+        training.required(place.weights, "weights", WEIGHTS)
+    training = training.complete(asked.never_missing(asked.used(training)))
+    weights = None if place.weights is None else _weights(training, place.weights)
     columns = Columns.read(training, asked)
 
     def test() -> Samples:
@@ -80,13 +85,21 @@ def _source(read: Callable[[Path], Table], place: Place, file: str, test_file: s
         if odd:
             names = ", ".join(map(quoted, odd))
             raise fail("bad-data", f"{training.path} and {table.path} differ in their columns: {names}", at=AT)
-        return columns.samples(columns.complete(table) if dropping else table)
+        return columns.samples(columns.complete(table))
 
     samples = columns.samples(training)
     return Source(
         samples, test if test_file else None, columns.labels, learn=lambda part: LearnedColumns(columns, part),
         groups=None if asked.group is None else _groups(training, asked.group), times=torch.arange(len(samples)),
+        weights=weights,
     )  # fmt: skip
+
+
+def _weights(table: Table, name: str) -> Tensor:
+    """What the column `name` says of each row. Raises ``GraphspecError`` where it holds no numbers."""
+    if not table.is_numeric(name):
+        raise fail("bad-data", f"{table.path}: the column {quoted(name)} holds no weights, but texts", at=WEIGHTS)
+    return torch.from_numpy(table.numbers(name))
 
 
 def _groups(table: Table, name: str) -> Tensor:
@@ -101,7 +114,8 @@ def _asked(
     if missing not in get_args(Missing):
         known = ", ".join(map(quoted, get_args(Missing)))
         raise fail("bad-value", f"missing is {quoted(missing)}", at=(*AT, "missing"), hint=f"one of {known}")
-    return Asked(target, classes, _names("columns", columns), _names("drop", drop), missing, place.inputs, place.group)  # type: ignore[arg-type]
+    dropped = [*_names("drop", drop), *([place.weights] if place.weights else [])]
+    return Asked(target, classes, _names("columns", columns), dropped, missing, place.inputs, place.group)  # type: ignore[arg-type]
 
 
 def _names(key: str, names: Sequence[str] | None) -> Sequence[str]:

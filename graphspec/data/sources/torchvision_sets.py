@@ -9,6 +9,7 @@ import os
 import pickle
 import urllib.error
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -98,7 +99,8 @@ class VisionSource:
         dataset, training = part(asked.train)
         other = asked.test
         test = None if other is None else lambda: part(other)[1]
-        return Source(training, test, {"label": _names(dataset, training.targets["label"])}, sized=not asked.arrays)
+        labels = {"label": _names(dataset, training.targets["label"])}
+        return Source(training, test, labels, sized=not asked.arrays, lies_at=(folder_of(dataset, place.root),))
 
 
 def _class(name: str) -> Any:
@@ -128,6 +130,16 @@ def open_set(name: str, arguments: Mapping[str, Any], place: Place) -> Any:
         raise fail("no-data", f"{name} needs {error.name}", at=_AT, hint=f"pip install {error.name}") from error
     except _DAMAGE as error:
         raise _missing(name, place, error) from error
+
+
+def folder_of(dataset: Any, root: Path) -> Path:
+    """Where the files of torchvision's `dataset` lie; `root` where it says no more."""
+    for name in ("raw_folder", "voc_root", "_base_folder", "base_folder"):
+        value = getattr(dataset, name, None)
+        places = (root / value, Path(value)) if isinstance(value, str | Path) else ()
+        if found := next((place for place in places if place.is_dir()), None):
+            return found
+    return root
 
 
 def _missing(name: str, place: Place, error: Exception) -> GraphspecError:

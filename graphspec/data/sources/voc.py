@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphspec.data.masks import PairReader
+from graphspec.data.masks import MaskReader
 from graphspec.data.samples import Samples
 from graphspec.data.sources.image_masks import read_pairs
 from graphspec.data.sources.source import Place, Source
@@ -26,6 +26,7 @@ def voc_segmentation(place: Place, resize: SizeTransforms, year: str = "2012") -
 
     def part(image_set: str) -> Samples:
         found = open_set("VOCSegmentation", {"year": year, "image_set": image_set}, place)
-        return read_pairs(list(zip(found.images, found.masks, strict=True)), PairReader(resize, known))
+        return read_pairs(list(zip(found.images, found.masks, strict=True)), resize, MaskReader(resize, known), place)
 
-    return Source(part("train"), lambda: part("val"), {"mask": tuple(CLASSES)}, sized=True)
+    places = (place.root / "VOCdevkit" / f"VOC{year}",)
+    return Source(part("train"), lambda: part("val"), {"mask": tuple(CLASSES)}, sized=True, lies_at=places)

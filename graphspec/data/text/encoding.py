@@ -123,9 +123,11 @@ class TextEncoding:
         self._say_unknown(unknown, tokens, what)
         return torch.from_numpy(ids), torch.from_numpy(mask)
 
-    def stretch(self, text: str) -> list[int]:
-        """The ids of a text, however long it is."""
-        return next(iter(self._ids([text])))
+    def stretch(self, text: str, what: str) -> list[int]:
+        """The ids of a text, however long it is; what is unknown is said of `what`."""
+        ids = next(iter(self._ids([text])))
+        self._say_unknown(ids.count(1), len(ids), what)
+        return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text that `ids` stand for; special ones stand for none."""

@@ -14,6 +14,7 @@ from graphspec.data.memory import check_size
 from graphspec.data.samples import Samples
 from graphspec.data.sources.source import Place, Source
 from graphspec.data.text.texts import RunningText, Texts
+from graphspec.data.unread import reading
 from graphspec.diagnostics import fail
 from graphspec.system.regular_file import open_regular, read_regular
 
@@ -32,17 +33,9 @@ def text_file(place: Place, file: str, length: int = 128, test_file: str = "") -
 
     def read(name: str) -> str:
         path = place.root / name
-        try:
-            with open_regular(path) as binary:
-                check_size(path, _GROWTH * path.stat().st_size)
-                return binary.read().decode("utf-8-sig")
-        except FileNotFoundError as error:
-            hint = "--data DIR names another folder"
-            raise fail("no-such-file", f"{path} does not exist", at=(*_AT, "file"), hint=hint) from error
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            hint = "save it as UTF-8" if isinstance(error, UnicodeDecodeError) else ""
-            raise fail("bad-data", f"{path} cannot be read as a text: {reason}", at=_AT, hint=hint) from error
+        with reading(path, "a text", UnicodeError, hint="save it as UTF-8"), open_regular(path) as binary:
+            check_size(path, _GROWTH * path.stat().st_size)
+            return binary.read().decode("utf-8-sig")
 
     test = (lambda: _samples(read(test_file), length, test_file)) if test_file else None
     return Source(_samples(read(file), length, file), test, in_order=True)

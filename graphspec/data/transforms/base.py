@@ -76,6 +76,11 @@ class SizeTransform(abc.ABC):
     args: Mapping[str, Any]
     step: Any
 
+    @property
+    def name(self) -> str:
+        """By which a spec knows it."""
+        return type(self).__name__
+
     @classmethod
     def signature(cls) -> Callable[..., Any]:
         """torchvision's class, which says what arguments there are."""
@@ -110,7 +115,7 @@ class SizeTransform(abc.ABC):
 
     def as_dict(self) -> dict[str, Any]:
         """As a spec writes it."""
-        return {"type": type(self).__name__, **self.args}
+        return {"type": self.name, **self.args}
 
 
 def size_of(op: Operators, value: Operand, axis: int) -> Operand:

@@ -14,6 +14,8 @@ from graphspec.data.transforms.base import SizeTransform
 from graphspec.data.transforms.colours import RGB, Grayscale
 from graphspec.data.transforms.crop import CenterCrop
 from graphspec.data.transforms.normalize import Normalize, StandardScaler
+from graphspec.data.transforms.own import TRANSFORMS as OWN
+from graphspec.data.transforms.own import OwnStep
 from graphspec.data.transforms.pad import Pad
 from graphspec.data.transforms.resize import Resize
 from graphspec.diagnostics import Path, fail
@@ -36,7 +38,7 @@ _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SizeTransforms:
-    """Transforms of torchvision.transforms.v2 that are applied once, when the data are read."""
+    """Transforms of torchvision.transforms.v2, and of the user's own, that are applied once, when the data are read."""
 
     steps: tuple[SizeTransform, ...]
 
@@ -58,7 +60,12 @@ class SizeTransforms:
     @property
     def names(self) -> list[str]:
         """By which the spec knows them."""
-        return [type(step).__name__ for step in self.steps]
+        return [step.name for step in self.steps]
+
+    @property
+    def own(self) -> list[str]:
+        """Those of the user's."""
+        return [step.name for step in self.steps if isinstance(step, OwnStep)]
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Refuse (``too-large``) steps that make more than ``LARGEST_IMAGE`` pixels of an image of `shape`, C × H × W.
@@ -89,17 +96,24 @@ def _tried(step: Callable[[Tensor], Tensor], image: Tensor, name: str, at: Path)
 
 def size_transforms(components: Sequence[Component]) -> SizeTransforms:
     """Those of `components` that change an image's size or channels; they stand before all others."""
-    last = max((i for i, component in enumerate(components) if component.type in SIZE_TRANSFORMS), default=-1)
+    last = last_of_sizes(components)
     for i, component in enumerate(components[: last + 1]):
         if component.type in VALUE_TRANSFORMS:
             later, at = components[last].type, ("data", "transforms", i)
             raise fail("bad-value", f"{component.type} stands before {later}", at=at, hint=f"{later} goes first")
+    for i, component in enumerate(components[last + 1 :], last + 1):
+        _entry(component, ("data", "transforms", i))
     return SizeTransforms(tuple(_size_step(component, i) for i, component in enumerate(components[: last + 1])))
+
+
+def last_of_sizes(components: Sequence[Component]) -> int:
+    """The place of the last of `components` that is applied when the data are read; -1 where none is."""
+    return max((i for i, each in enumerate(components) if each.type in SIZE_TRANSFORMS or each.type in OWN), default=-1)
 
 
 def _size_step(component: Component, index: int) -> SizeTransform:
     at = ("data", "transforms", index)
-    chosen: type[SizeTransform] = choose(component, TRANSFORMS, "transform", at)
+    chosen: type[SizeTransform] = OwnStep if component.type in OWN else _entry(component, at)
     return chosen.of(component, at)
 
 
@@ -171,9 +185,14 @@ def value_transforms(
 
 def value_numbers(component: Component, at: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Mean and standard deviation that a value transform names, None where they come from the data."""
+    function = _entry(component, at).signature()  # size transforms stand before all others
+    numbers: tuple[tuple[float, ...], tuple[float, ...]] | None = construct(component, function, at)
+    return numbers
+
+
+def _entry(component: Component, at: Path) -> Any:
+    """What `component` names, among the user's own too."""
     if component.type in ("ToTensor", "ToImage", "ToDtype"):
         message = f"{component.type} is not needed: images arrive as floats in [0, 1]"
         raise fail("unknown-component", message, at, "remove it")
-    chosen = choose(component, TRANSFORMS, "transform", at)  # size transforms stand before all others
-    numbers: tuple[tuple[float, ...], tuple[float, ...]] | None = construct(component, chosen.signature(), at)
-    return numbers
+    return choose(component, {**TRANSFORMS, **OWN}, "transform", at)

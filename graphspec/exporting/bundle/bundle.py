@@ -15,17 +15,21 @@ import numpy as np
 from graphspec.compiler import Network
 from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError, fail
 from graphspec.exporting.bundle import manifest as manifests
+from graphspec.exporting.bundle.card import completed
 from graphspec.exporting.bundle.data_readme import SAMPLE
-from graphspec.exporting.bundle.golden import write_golden, write_pipeline_golden
+from graphspec.exporting.bundle.golden import PIPELINE_GOLDEN, write_golden, write_pipeline_golden
 from graphspec.exporting.bundle.readme import readme
+from graphspec.exporting.bundle.triton import write_triton
 from graphspec.exporting.bundle.weights_file import write_weights
 from graphspec.exporting.capture import Capture, capture
 from graphspec.exporting.metadata import Metadata
 from graphspec.exporting.order import Order
-from graphspec.exporting.postprocessing import Postprocessing
+from graphspec.exporting.postprocessing import LABEL, Postprocessing
+from graphspec.exporting.preprocessing import first_whole_row
 from graphspec.exporting.reference import Reference, as_array
 from graphspec.formats import FORMATS, chosen
 from graphspec.spec.dump import digest, dump
+from graphspec.system.regular_file import MOST_JSON, read_regular
 from graphspec.system.shown import Shown
 
 NOTHING_KNOWN = Metadata()
@@ -81,6 +85,10 @@ class Bundle(Shown):
         """The model file of `format`."""
         return self.folder / FORMATS[format].file
 
+    def triton(self, repository: Path) -> Path:
+        """Add ``model.onnx`` to a model repository of Triton Inference Server's; see :func:`.triton.write_triton`."""
+        return write_triton(self.folder, self.manifest, Path(repository))
+
     def check_hashes(self) -> None:
         """Compare every file with the manifest, and the manifest with its own hash.
 
@@ -106,8 +114,9 @@ def _tampered(messages: Iterable[str]) -> GraphspecError:
 
 
 def write_bundle(
-    network: Network, folder: Path, *, formats: Sequence[str], opset_version: int, metadata: Metadata = NOTHING_KNOWN
-) -> Bundle:
+    network: Network, folder: Path, *, formats: Sequence[str], opset_version: int, metadata: Metadata = NOTHING_KNOWN,
+    reference: Reference | None = None,
+) -> Bundle:  # fmt: skip
     """Write every file of the export into `folder`, which is created; nothing is published by this.
 
     Args:
@@ -116,24 +125,28 @@ def write_bundle(
         formats: some of ``FORMATS``; one that is ``of_data`` needs ``metadata.preprocessing``.
         opset_version: ONNX's; refused where torch writes another.
         metadata: what is known of the data, kept in every file.
+        reference: the network's, where there is one already; what it computes here it need not once more.
 
     Raises:
         GraphspecError: ``not-exportable``, naming the layer or transform and its line.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    captured, rows, spec = capture(network), chosen(formats), network.spec
+    reference, rows, spec = reference or Reference(network), chosen(formats), network.spec
+    captured = capture(network, reference.sampler)
     about = _about(network, metadata) | {"sizes": "proven" if captured.proven else "tried"}
     order = Order(captured, opset_version, about, metadata)
     for format in rows:
         format.writer.write(order, folder / format.file)
     write_weights(network.module, folder / "weights.safetensors")
     (folder / "spec.toml").write_text(dump(spec), encoding="utf-8")
-    _write_goldens(captured, folder, metadata)
+    _write_goldens(captured, reference, folder, metadata)
     _write_known(folder, metadata)
-    text = readme(spec.name, about, captured.sampler.sizes, rows)
+    answers = _answers(reference, metadata)
+    text = readme(spec.name, {**about, "answers": answers}, captured.sampler.sizes, rows)
     (folder / "README.md").write_text(text, encoding="utf-8")
     shutil.copyfile(Path(__file__).parent / "files" / "check.py", folder / "check.py")
     manifest = {"graphspec_export": manifests.FORMAT_VERSION, **about, "formats": list(formats)}
+    manifest |= {"provenance": metadata.provenance} if metadata.provenance else {}
     opset = opset_version if any(format.of_onnx for format in rows) else None
     manifest |= {"opset_version": opset, "versions": manifests.versions()}
     manifest |= {"files": manifests.files_of(folder), "layers": order.layers}
@@ -141,12 +154,16 @@ def write_bundle(
 
 
 def seal(bundle: Bundle, verification: Mapping[str, Any], variants: Mapping[str, Any] | None = None) -> Bundle:
-    """Add what was measured to the manifest: ``VerifyReport.as_dict()``, and by precision what was found of variants.
+    """Add what was measured to the manifest, and make the README the card that says it: ``VerifyReport.as_dict()``, and
+    by precision what was found of variants.
 
     The folder may have got more files since it was written.
     """
-    manifest = {**bundle.manifest, "files": manifests.files_of(bundle.folder), "verification": verification}
-    manifest |= {"variants": variants} if variants else {}
+    manifest = {**bundle.manifest, "verification": verification, **({"variants": variants} if variants else {})}
+    text = bundle.folder / "README.md"
+    body = read_regular(text, most=MOST_JSON, links=False).decode()
+    text.write_text(completed(body, manifest), encoding="utf-8")
+    manifest["files"] = manifests.files_of(bundle.folder)
     return Bundle(bundle.folder, manifests.write_manifest(bundle.folder, manifest))
 
 
@@ -166,9 +183,10 @@ def _about(network: Network, metadata: Metadata) -> dict[str, Any]:
         about["text"] = text.as_dict()
     about["decision"] = Postprocessing.of(shaped, metadata.labels).decision
     if metadata.preprocessing is not None:
-        (name,) = shaped.inputs
-        after = Postprocessing.of(shaped, metadata.labels)
-        about["pipeline"] = {"inputs": [{"name": name, **metadata.preprocessing.signature}], "outputs": after.signature}
+        before, after = metadata.preprocessing, Postprocessing.of(shaped, metadata.labels)
+        about["pipeline"] = {**before.noted, "outputs": after.signature}
+        if before.cells is not None and metadata.raw is not None:
+            about["pipeline"]["example"] = first_whole_row(metadata.raw)
     return about
 
 
@@ -182,13 +200,19 @@ def _write_known(folder: Path, metadata: Metadata) -> None:
         np.savez(folder / SAMPLE, allow_pickle=False, **arrays)
 
 
-def _write_goldens(captured: Capture, folder: Path, metadata: Metadata) -> None:
+def _answers(reference: Reference, metadata: Metadata) -> list[str] | None:
+    """The classes that the network decides for on the samples in ``sample.npz``; None where there are no such."""
+    labels, after = metadata.labels, Postprocessing.of(reference.shaped, metadata.labels)
+    if labels is None or metadata.sample is None or metadata.unscaled is None or after.classes is None:
+        return None
+    found = after.read(reference(metadata.sample).double).get(LABEL)
+    return [labels[k] for k in found] if found is not None and found.ndim == 1 else None
+
+
+def _write_goldens(captured: Capture, reference: Reference, folder: Path, metadata: Metadata) -> None:
     shaped = captured.shaped
-    reference = Reference(captured.network)
-    write_golden(folder / "golden.npz", reference, captured.sampler, metadata.sample)
+    write_golden(folder / "golden.npz", reference, metadata.sample)
     if metadata.preprocessing is None or metadata.raw is None:
         return
-    ((name, kind),) = shaped.inputs.items()
     after = Postprocessing.of(shaped, metadata.labels)
-    path = folder / "pipeline_golden.npz"
-    write_pipeline_golden(path, reference, metadata.preprocessing, after, {name: metadata.raw}, kind.dtype)
+    write_pipeline_golden(folder / PIPELINE_GOLDEN, reference, metadata.preprocessing, after, metadata.raw)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from graphspec.data.transforms import SIZE_TRANSFORMS
 from graphspec.exporting.bundle.markdown import plain
 from graphspec.exporting.bundle.snippets import Signature
 
@@ -48,9 +49,10 @@ def prepared(about: Signature, value: Mapping[str, Any], shape: Sequence[int]) -
     else:
         lines = [f"raw = np.zeros({tuple(shape)}, dtype=np.{dtype})  # samples as the data set holds them"]
     if sizes:
-        made = ", ".join(f"v2.{step['type']}({_arguments(step)})" for step in sizes)
+        made = ", ".join(f"{'v2.' * _is_known(step)}{step['type']}({_arguments(step)})" for step in sizes)
         lines += ["# torchvision brings pictures of other sizes there:"]
         lines += [f"# v2.Compose([{made}])(torch.from_numpy(raw))"]
+        lines += [f"# {step['type']} is code of the author's own" for step in sizes if not _is_known(step)]
     scaling = [step for step in steps if step["type"] == _NORMALIZE]
     if stored == "uint8" and value["dtype"].startswith("float"):
         lines.append("raw = raw.astype(np.float32) / np.float32(255)")
@@ -74,10 +76,21 @@ def decided(about: Signature) -> list[str]:
     else:
         sign = ">" if decision["rule"] == "above" else "<"
         chosen = f"({scores}[:, 0] {sign} {decision['threshold']}).astype(int)"
+    if "blank" in decision:
+        return sequence_lines(chosen, decision["blank"], about["labels"])
     if len(about["outputs"][0]["shape"]) > 2:
         return [f"print({chosen})  # the number of a class at each position"]
     labels = json.dumps(about["labels"], ensure_ascii=False)
     return [f"labels = {labels}", f"print([labels[k] for k in {chosen}])"]
+
+
+def sequence_lines(steps: str, blank: int, labels: Sequence[str]) -> list[str]:
+    """Lines of Python that print the sequence which the classes of the first sample's `steps` stand for."""
+    return [
+        f"labels = {json.dumps(labels, ensure_ascii=False)}",
+        f"steps = {steps}[0]  # one class of each that repeats, then none that is the blank",
+        f"print([labels[k] for k, before in zip(steps, [-1, *steps[:-1]]) if k not in (before, {blank})])",
+    ]
 
 
 def _stored(about: Signature) -> dict[str, str]:
@@ -94,4 +107,12 @@ def _in_words(step: Mapping[str, Any]) -> str:
     of = f" (of `{step['input']}`)" if "input" in step else ""
     if step["type"] == _NORMALIZE:
         return f"Normalize{of}: (x − mean) / std for each feature or channel; mean {step['mean']}, std {step['std']}"
+    if not _is_known(step):
+        arguments = f"({_arguments(step)})" if _arguments(step) else ""
+        return f"{step['type']}{arguments}{of}: the author's own Python, of one image C × H × W of floats in [0, 1]"
     return f"{step['type']}{of}: {_arguments(step) or 'as torchvision has it'}"
+
+
+def _is_known(step: Mapping[str, Any]) -> bool:
+    """Whether torchvision has it."""
+    return step["type"] in SIZE_TRANSFORMS

@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from graphspec.exporting.costly import joint_batch
 from graphspec.exporting.postprocessing import Postprocessing
-from graphspec.exporting.preprocessing import Preprocessing
-from graphspec.exporting.reference import Arrays, Reference, ReferenceOutputs, as_array, noise
-from graphspec.exporting.sampler import Sampler
+from graphspec.exporting.preprocessing import Preprocessing, Raw
+from graphspec.exporting.reference import Arrays, Reference, ReferenceOutputs, as_array, first_rows, noise
 from graphspec.exporting.tolerance import FLOAT32, NOISE_FACTOR, most_error
 
+#: The file that has real raw samples and what becomes of them.
+PIPELINE_GOLDEN = "pipeline_golden.npz"
 
-def write_golden(path: Path, reference: Reference, sampler: Sampler, sample: Mapping[str, Tensor] | None) -> None:
+
+def write_golden(path: Path, reference: Reference, sample: Mapping[str, Tensor] | None) -> None:
     """Write ``golden.npz``: per case k ``k.input.NAME``, ``k.output.NAME`` (float64) and ``k.allowed.NAME``.
 
     The last is the greatest absolute error that counts as the same output on another machine: 1e-5 of the greatest
@@ -26,12 +28,24 @@ def write_golden(path: Path, reference: Reference, sampler: Sampler, sample: Map
 
     The cases are seeded normals at two sizes, and `sample` (a real batch) where there is one.
     """
-    ones = {name: 1 if k == 0 else size for k, (name, size) in enumerate(sampler.sizes.items())}
-    cases = [sampler.draw(seed=1), sampler.draw(ones, seed=2), *([sample] if sample else [])]
+    cases = [*_drawn(reference), *([(sample, reference(sample))] if sample else [])]
     arrays: dict[str, NDArray[Any]] = {}
-    for k, inputs in enumerate(cases):
-        arrays |= _case(k, {name: as_array(tensor) for name, tensor in inputs.items()}, reference(inputs))
+    for k, (inputs, outputs) in enumerate(cases):
+        arrays |= _case(k, {name: as_array(tensor) for name, tensor in inputs.items()}, outputs)
     np.savez(path, allow_pickle=False, **arrays)
+
+
+def _drawn(reference: Reference) -> list[tuple[Mapping[str, Tensor], ReferenceOutputs]]:
+    """Seeded normals at two sizes; of a costly network the batch that it is verified on, and its first row alone."""
+    sampler = reference.sampler
+    joint = joint_batch(reference.shaped, sampler)
+    if joint is None:
+        ones = {name: 1 if k == 0 else size for k, (name, size) in enumerate(sampler.sizes.items())}
+        return [(inputs, reference(inputs)) for inputs in (sampler.draw(seed=1), sampler.draw(ones, seed=2))]
+    whole, row = reference.keep(joint), {name: tensor[:1] for name, tensor in joint.items()}
+    single = reference.in_single(row)
+    double = first_rows(whole, single) or reference.in_double(row)
+    return [(joint, whole), (row, reference.outputs(double, single))]
 
 
 def write_pipeline_golden(
@@ -39,13 +53,14 @@ def write_pipeline_golden(
     reference: Reference,
     before: Preprocessing,
     after: Postprocessing,
-    raw: Mapping[str, Tensor],
-    dtype: torch.dtype,
+    raw: Raw,
 ) -> None:
     """Write ``pipeline_golden.npz``, in the same form, for the one batch `raw`, which ``pipeline.onnx`` takes."""
-    outputs = reference({name: before.steps(tensor, dtype)[-1] for name, tensor in raw.items()})
+    dtypes = {name: kind.dtype for name, kind in reference.shaped.inputs.items()}
+    outputs = reference({name: steps[-1] for name, steps in before.steps(raw, dtypes).items()})
     read = ReferenceOutputs(after.read(outputs.double), after.read(outputs.single), outputs.units)
-    np.savez(path, allow_pickle=False, **_case(0, {name: as_array(tensor) for name, tensor in raw.items()}, read))
+    arrays = {name: as_array(value) if isinstance(value, Tensor) else value for name, value in raw.items()}
+    np.savez(path, allow_pickle=False, **_case(0, arrays, read))
 
 
 def _case(k: int, inputs: Arrays, outputs: ReferenceOutputs) -> Arrays:

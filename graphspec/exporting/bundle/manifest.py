@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphspec.shapes.shaped import ShapedGraph, TensorType
-from graphspec.system.regular_file import MOST_JSON, read_regular, require_regular
+from graphspec.system.regular_file import MOST_JSON, read_regular, require_regular, sha256
 
 NAME = "manifest.json"
 FORMAT_VERSION = 1
@@ -85,9 +85,3 @@ def changed_files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
 
 def _text(manifest: Mapping[str, Any]) -> str:
     return json.dumps(manifest, indent=2, ensure_ascii=False)
-
-
-def sha256(path: Path) -> str:
-    """The file's sha256 in hex, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

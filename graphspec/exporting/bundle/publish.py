@@ -12,11 +12,12 @@ import errno
 import glob
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting.bundle import manifest as manifests
+from graphspec.exporting.bundle import signature
 from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.system import durable
 
@@ -58,10 +59,11 @@ def staging(target: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def publish(folder: Path, target: Path) -> None:
+def publish(folder: Path, target: Path, sign: Callable[[Path], None] | None = None) -> None:
     """Give the bundle in `folder` the name `target`, in place of the bundle that is there.
 
-    Files of other makers in the target are kept: they are linked into the new set before it takes the name.
+    Files of other makers in the target are kept: they are linked into the new set before it takes the name. `sign`
+    is given the folder once it holds everything.
 
     Raises:
         GraphspecError: ``exists`` where the target is a symbolic link, is not a bundle of ours, or holds a foreign
@@ -70,6 +72,8 @@ def publish(folder: Path, target: Path) -> None:
     check_target(target)
     try:
         _keep_foreign(folder, target)
+        if sign is not None:
+            sign(folder)
         _settle(folder)
         durable.replace_folder(folder, target)
         durable.sync(target.parent)
@@ -115,7 +119,7 @@ def _own_files(folder: Path) -> set[str] | None:
         bundle = Bundle.open(folder)
     except Exception:  # whatever is wrong with it, it is not a manifest that we wrote
         return None
-    return {*bundle.manifest["files"], manifests.NAME}
+    return {*bundle.manifest["files"], manifests.NAME, signature.NAME}
 
 
 def _foreign(folder: Path, own: set[str]) -> list[Path]:

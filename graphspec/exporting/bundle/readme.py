@@ -28,7 +28,7 @@ def readme(name: str, signature: Signature, sizes: Sizes, formats: Sequence[Form
         " onnxruntime alone. `weights.safetensors` and `spec.toml` are the network itself.\n"
     )
     parts += data_section(signature)
-    parts += text_section(signature)
+    parts += text_section(signature, sizes)
     parts += [section for format in formats for section in format.writer.sections(signature, sizes)]
     return "\n".join(parts)
 

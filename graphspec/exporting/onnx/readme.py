@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from graphspec.exporting.bundle.data_readme import decided, prepared
+from graphspec.exporting.bundle.markdown import code_of
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape
 
 #: JavaScript's words for a dtype.
@@ -30,6 +31,8 @@ def _python(signature: Signature, sizes: Sizes) -> Iterator[str]:
     lines += ["outputs = dict(zip([value.name for value in session.get_outputs()], session.run(None, inputs)))"]
     yield "## Python, onnxruntime\n"
     yield code("python", lines + decided(signature))
+    if signature.get("answers") and decided(signature):
+        yield f"It prints, as the network itself decides for these samples: {code_of(repr(signature['answers']))}\n"
 
 
 def _feeds(signature: Signature, sizes: Sizes) -> Iterator[str]:

@@ -59,6 +59,8 @@ class OnnxNetwork(Holder):
 
     def _output(self, name: str, values: dict[str, Value]) -> Tensor:
         source = self.sources[name]
+        if source not in self.constants and source not in values:
+            raise NotRecorded(f"no node gives the output {quoted(name)}")
         value = self.tensor(source) if source in self.constants else values[source]
         if isinstance(value, Filled):
             value = value.tensor

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphspec.importing.forward_pass import NotRecorded
 from graphspec.importing.onnx.file import Branch, Node, OnnxFile, node_of, tensor_of
 
 #: A folded constant of more elements is left to be computed.
@@ -94,7 +95,7 @@ def _constant(proto: Any) -> Node:
 def _folded(node: Node, constants: Mapping[str, Tensor], opset: int) -> dict[str, Tensor] | None:
     """What a node of constants gives; None where it is none, or cannot be computed."""
     if node.op == "Constant" and not node.domain:
-        return {node.outputs[0]: _value(node.attributes)}
+        return {node.outputs[0]: _value(node)}
     if node.domain or node.op in _RANDOM or node.proto is None or not all(n in constants for n in node.inputs if n):
         return None
     if any(hasattr(value, "node") for value in node.attributes.values()):  # it holds graphs
@@ -102,15 +103,18 @@ def _folded(node: Node, constants: Mapping[str, Tensor], opset: int) -> dict[str
     return _computed(node, constants, opset)
 
 
-def _value(attributes: Mapping[str, Any]) -> Tensor:
-    ((name, value),) = attributes.items()
+def _value(node: Node) -> Tensor:
+    """The tensor of a Constant. Raises :class:`NotRecorded` where it holds no numbers, or not one value."""
+    if len(node.attributes) != 1:
+        raise NotRecorded(f"{node.title} has {len(node.attributes)} values, not one")
+    ((name, value),) = node.attributes.items()
     if name == "value":
         return tensor_of(value)
     if name in ("value_float", "value_floats"):
         return torch.tensor(value, dtype=torch.float32)
     if name in ("value_int", "value_ints"):
         return torch.tensor(value, dtype=torch.int64)
-    raise ValueError(f"a constant of {name}")
+    raise NotRecorded(f"{node.title} is given by {name}, which holds no numbers")
 
 
 def _computed(node: Node, constants: Mapping[str, Tensor], opset: int) -> dict[str, Tensor] | None:

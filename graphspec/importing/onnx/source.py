@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,8 @@ def of_onnx(path: Path, given: Mapping[str, Input]) -> Opened:
         GraphspecError: ``not-importable`` where no spec can say what it does, with node and operator.
     """
     file = read(path)
+    if twice := next((name for name, count in Counter(file.outputs).items() if count > 1), None):
+        raise fail("not-importable", f"{quoted(path)} gives the output {quoted(twice)} twice")
     names = _names(list(file.inputs))
     _check(path, names, given)
     inputs = {names[key]: _input(path, names[key], said, given.get(names[key])) for key, said in file.inputs.items()}

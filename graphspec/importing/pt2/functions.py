@@ -21,6 +21,8 @@ log2 log10 logical_not bitwise_not isnan isinf isfinite
 add sub mul div pow maximum minimum eq ne lt le gt ge logical_and logical_or logical_xor remainder fmod floor_divide
 bitwise_and bitwise_or atan2 matmul bmm where masked_fill clamp addcmul addcdiv lerp
 mean sum amax amin var std var_mean std_mean prod norm argmax argmin cumsum logsumexp any all max min topk
+median kthvalue quantile cummax cummin nansum count_nonzero nan_to_num logit sinc xlogy hypot heaviside
+diag_embed index_fill bucketize
 sort softmax log_softmax cat stack split split_with_sizes chunk unbind flatten permute transpose unsqueeze squeeze
 flip roll narrow select index_select gather scatter tril triu repeat_interleave broadcast_to movedim swapaxes sigmoid
 tanh relu rsub clamp_min clamp_max lstm gru rnn_tanh rnn_relu

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from torch import Tensor
 from graphspec.diagnostics import fail, quoted
 from graphspec.system.closing import Closing
 from graphspec.system.regular_file import require_regular
+from graphspec.system.scratch import ScratchFolder
 from graphspec.verifying.runner import TIME_LIMIT
 from graphspec.verifying.runtimes.child import Worker, WorkerError
 
@@ -119,7 +119,7 @@ class Pt2File(Closing):
             reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
             raise fail("not-importable", f"{quoted(path)} cannot be read: {reason}") from error
         self._worker = Worker()
-        self._folder = tempfile.TemporaryDirectory()
+        self._folder = ScratchFolder()
 
     def program(self) -> Program:
         """What the file is made of.

@@ -14,12 +14,12 @@ from torch import Tensor
 from graphspec.diagnostics import fail, quoted, suggest
 from graphspec.importing.forward_pass import NotRecorded
 from graphspec.importing.imported import Imported
-from graphspec.importing.of_module import resized
 from graphspec.importing.outputs import flat
 from graphspec.importing.proof import equal
 from graphspec.importing.pt2.network import ProgramNetwork
 from graphspec.importing.pt2.program import Program, Pt2File
 from graphspec.importing.record import parameters_of
+from graphspec.importing.resized import resized
 from graphspec.importing.sources.inputs import Input, Range, samples
 from graphspec.importing.sources.opened import Opened
 from graphspec.ops.arguments import DTYPES

@@ -16,7 +16,9 @@ from graphspec.ops.arguments import DTYPES
 from graphspec.spec.dims import NamedDim
 
 #: What a dim that may be any is in the sample: the batch, and sizes of images; a second one is half as large again.
-_BATCH, _SIZE = 2, 64
+_BATCH = 2
+#: Smaller ones are for a network that has a greatest size: 16 places, say.
+SIZES = (64, 12)
 #: An input of more numbers is not tried.
 MOST_ELEMENTS = 1 << 28
 #: The least and the greatest size of a dim; None: any.
@@ -60,14 +62,14 @@ def declared(text: str) -> tuple[str, Input]:
 
 
 def samples(
-    inputs: Mapping[str, Input], ranges: Mapping[str, Range]
+    inputs: Mapping[str, Input], ranges: Mapping[str, Range], size: int = SIZES[0]
 ) -> tuple[dict[str, Tensor], dict[str, Sequence[int | str]]]:
-    """A sample of each of `inputs`, and their sizes, as ``from_module`` takes them."""
-    named = _sizes(inputs, ranges)
+    """A sample of each of `inputs`, and their sizes, as ``from_module`` takes them; free dims have about `size`."""
+    named = _sizes(inputs, ranges, size)
     return {key: each.sample(named) for key, each in inputs.items()}, {key: each.shape for key, each in inputs.items()}
 
 
-def _sizes(inputs: Mapping[str, Input], ranges: Mapping[str, Range]) -> dict[str, int]:
+def _sizes(inputs: Mapping[str, Input], ranges: Mapping[str, Range], size: int) -> dict[str, int]:
     """A size for each named dim, within `ranges`; those of different dims differ, or one could be written for another.
 
     It is one below the greatest at most, so that another size can be tried too.
@@ -80,7 +82,7 @@ def _sizes(inputs: Mapping[str, Input], ranges: Mapping[str, Range]) -> dict[str
         if dim.name in found:
             continue
         least, most = ranges.get(dim.name, (1, None))
-        others = sum(size >= _SIZE // 4 for size in found.values())
-        usual = max(1, (_BATCH if place == 0 else _SIZE + _SIZE // 2 * others) // dim.factor)
+        others = sum(known >= size // 4 for known in found.values())
+        usual = max(1, (_BATCH if place == 0 else size + size // 2 * others) // dim.factor)
         found[dim.name] = max(least, usual if most is None else min(usual, max(least, most - 1)))
     return found

@@ -20,15 +20,15 @@ from graphspec.ops.imports import import_file
 def of_file(path: Path, expression: str, given: Mapping[str, Input]) -> Opened:
     """The network that ``NAME`` or ``NAME(width=2)`` of a Python file makes."""
     name, arguments, keywords = _call(expression)
-    found = vars(import_file(path))
+    found = vars(import_file(path, told=""))
     if name not in found:
         hint = suggest(name, [key for key, value in found.items() if callable(value) and not key.startswith("_")])
         raise fail("bad-import", f"{path} has no {quoted(name)}", hint=hint)
     maker = found[name]
     if isinstance(maker, nn.Module):
-        return Opened(maker, path.stem, given)
+        return Opened(maker, name, given)
     if not callable(maker):
-        raise fail("bad-import", f"{quoted(name)} of {path} is no class and no function")
+        raise fail("bad-import", f"{quoted(name)} of {path} is no class, no function and no module")
     try:
         inspect.signature(maker).bind(*arguments, **keywords)
     except TypeError as error:
@@ -37,7 +37,7 @@ def of_file(path: Path, expression: str, given: Mapping[str, Input]) -> Opened:
     model = made(lambda: maker(*arguments, **keywords), f"{path}:{name}")
     if not isinstance(model, nn.Module):
         raise fail("bad-import", f"{name} of {path} gives {type(model).__name__}, not a torch.nn.Module")
-    return Opened(model, path.stem, given)
+    return Opened(model, name, given)
 
 
 def _required(maker: Any) -> list[str]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from graphspec.diagnostics import fail, quoted
+from graphspec.diagnostics import GraphspecError, fail, quoted
 from graphspec.importing.imported import Imported
-from graphspec.importing.of_module import written_as_spec
+from graphspec.importing.of_module import ForwardRaised, written_as_spec
 from graphspec.importing.record import parameters_of
-from graphspec.importing.sources.inputs import Input, declared, samples
+from graphspec.importing.sources.inputs import SIZES, Input, declared, samples
 from graphspec.importing.sources.opened import Opened
 from graphspec.system.free_memory import at_most, available
 
 _FORMS = "torchvision:NAME, timm:NAME, FILE.py:NAME, FILE.onnx or FILE.pt2"
+#: What the import of a file takes: this often its size, and this beside for what is computed of samples.
+COPIES, SPARE = 16, 4 * 2**30
 #: What to do with a file that is no source, by its ending.
 _HINTS = {
     ".py": "graphspec import {source}:NAME",
@@ -32,9 +34,16 @@ def import_source(source: str, inputs: Iterable[str] = ()) -> Imported:
     """
     given = dict(map(declared, inputs))
     if source.endswith((".onnx", ".pt2")):  # what a stranger's file asks for
-        with at_most(available()):
+        with at_most(_memory(Path(source))):
             return _imported(source, given)
     return _imported(source, given)
+
+
+def _memory(path: Path) -> int:
+    """Bytes that the import of a file may take; an ONNX file may have its weights beside it."""
+    if path.suffix == ".onnx" or not path.is_file():
+        return available()
+    return min(available(), SPARE + COPIES * path.stat().st_size)
 
 
 def _imported(source: str, given: Mapping[str, Input]) -> Imported:
@@ -42,8 +51,22 @@ def _imported(source: str, given: Mapping[str, Input]) -> Imported:
     if not opened.inputs:
         wanted = " ".join(f"--input {each}=N,…" for each in parameters_of(opened.model))
         raise fail("missing-argument", f"{quoted(source)} says nothing of its inputs", hint=wanted)
-    tensors, dims = samples(opened.inputs, opened.ranges)
-    return opened.proven(written_as_spec(opened.model, tensors, dims, opened.ranges, name=opened.name))
+    return opened.proven(_written(opened))
+
+
+def _written(opened: Opened) -> Imported:
+    """The network as a spec, with sizes for its free dims that it takes."""
+    first: GraphspecError | None = None
+    for size in SIZES:
+        tensors, dims = samples(opened.inputs, opened.ranges, size)
+        try:
+            return written_as_spec(opened.model, tensors, dims, opened.ranges, name=opened.name)
+        except ForwardRaised as error:
+            first = first or error
+        if all(isinstance(dim, int) for each in opened.inputs.values() for dim in each.shape[1:]):
+            break
+    assert first
+    raise first
 
 
 def open_source(source: str, given: Mapping[str, Input]) -> Opened:

@@ -8,11 +8,13 @@ its inputs, its other parameters are its arguments. The body is one return state
 # importing a file enters its functions into the table
 from graphspec.ops.functions import (
     comparisons,
+    curves,
     elementwise,
     images,
     indexing,
     layout,
     like,
+    order_statistics,
     products,
     reductions,
     unary,
@@ -22,6 +24,6 @@ from graphspec.ops.functions.registry import FUNCTIONS, Function, function
 from graphspec.ops.functions.sources import Buffer, Parameter
 
 __all__ = [
-    "FUNCTIONS", "Buffer", "Function", "Parameter", "comparisons", "elementwise", "function", "images", "indexing",
-    "layout", "like", "products", "reductions", "unary", "weighted",
+    "FUNCTIONS", "Buffer", "Function", "Parameter", "comparisons", "curves", "elementwise", "function", "images",
+    "indexing", "layout", "like", "order_statistics", "products", "reductions", "unary", "weighted",
 ]  # fmt: skip

@@ -77,6 +77,22 @@ class IndexCopy(nn.Module):
         return torch.index_copy(input, dim, index, source)
 
 
+@function("index_fill", sizes="anywhere")
+class IndexFill(nn.Module):
+    """input with value put along dim where index names."""
+
+    def forward(self, input: Tensor, dim: int, index: Tensor, value: Number) -> Tensor:
+        return torch.index_fill(input, dim, index, value)
+
+
+@function("bucketize", sizes="anywhere")
+class Bucketize(nn.Module):
+    """Between which of boundaries, a vector in order, each element lies, as int64; right counts equal ones too."""
+
+    def forward(self, input: Tensor, boundaries: Tensor, right: bool = False) -> Tensor:
+        return torch.bucketize(input, boundaries, right=right)
+
+
 @function("slice_scatter")
 class SliceScatter(nn.Module):
     """input with src put in its place: input[start:end:step] = src along dim, as a function."""

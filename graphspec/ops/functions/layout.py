@@ -200,6 +200,14 @@ class Diagonal(nn.Module):
         return torch.diagonal(input, offset=offset, dim1=dim1, dim2=dim2)
 
 
+@function("diag_embed")
+class DiagEmbed(nn.Module):
+    """Square matrices, in two new dims, with the last dim on their diagonal and 0 beside it."""
+
+    def forward(self, input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+        return torch.diag_embed(input, offset=offset, dim1=dim1, dim2=dim2)
+
+
 @function("tril", sizes="anywhere")
 class Tril(nn.Module):
     """The part of the last two dims on and below a diagonal, the rest 0."""

@@ -76,3 +76,11 @@ class Cdist(nn.Module):
 
     def forward(self, x1: Tensor, x2: Tensor, p: float = 2.0) -> Tensor:
         return torch.cdist(x1, x2, p=p)
+
+
+@function("cross", broadcasts=True, sizes="anywhere")
+class Cross(nn.Module):
+    """The cross product of vectors of 3 along dim."""
+
+    def forward(self, input: Tensor, other: Tensor, dim: int) -> Tensor:
+        return torch.cross(input, other, dim=dim)

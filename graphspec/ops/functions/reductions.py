@@ -187,3 +187,19 @@ class Cumprod(nn.Module):
 
     def forward(self, input: Tensor, dim: int, dtype: torch.dtype | None = None) -> Tensor:
         return torch.cumprod(input, dim=dim, dtype=dtype)
+
+
+@function("nansum", sizes="anywhere")
+class Nansum(nn.Module):
+    """The sum along dim (one or several) of what is a number."""
+
+    def forward(self, input: Tensor, dim: list[int], keepdim: bool = False, dtype: torch.dtype | None = None) -> Tensor:
+        return torch.nansum(input, dim=dim, keepdim=keepdim, dtype=dtype)
+
+
+@function("count_nonzero", sizes="anywhere")
+class CountNonzero(nn.Module):
+    """How many elements along dim (one or several) are not 0, as int64."""
+
+    def forward(self, input: Tensor, dim: list[int]) -> Tensor:
+        return torch.count_nonzero(input, dim=dim)

@@ -131,10 +131,11 @@ class Floor(nn.Module):
 
 @function("round", sizes="anywhere")
 class Round(nn.Module):
-    """The nearest integer, elementwise."""
+    """The nearest number with that many decimals, elementwise; of two the even one."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return torch.round(input)
+    def forward(self, input: Tensor, decimals: int = 0) -> Tensor:
+        # torch rounds whole numbers only where no decimals are named
+        return torch.round(input, decimals=decimals) if decimals else torch.round(input)
 
 
 @function("sign", sizes="anywhere")

@@ -17,8 +17,9 @@ from torch.export import ExportedProgram
 from torch.fx import Graph
 from torch.nn.modules import module as module_hooks
 
-# every kind of BatchNorm and InstanceNorm; public are only those for one number of dims each
+# every kind of BatchNorm, convolution and InstanceNorm; public are only those for one number of dims each
 from torch.nn.modules.batchnorm import _BatchNorm as AnyBatchNorm
+from torch.nn.modules.conv import _ConvNd as AnyConvolution
 from torch.nn.modules.instancenorm import _InstanceNorm as AnyInstanceNorm
 from torch.nn.modules.pooling import _MaxUnpoolNd as AnyMaxUnpool
 
@@ -35,8 +36,9 @@ from torch.utils._sympy.functions import FloorDiv, Max, Min, Mod
 from torch.utils._sympy.numbers import int_oo
 from torch.utils._sympy.value_ranges import ValueRanges, bound_sympy
 
-__all__ = [  # besides what is defined here
-    "AnyBatchNorm", "AnyInstanceNorm", "AnyMaxUnpool", "FloorDiv", "Max", "Min", "Mod", "TorchDispatchMode", "pytree",
+__all__ = [
+    "AnyBatchNorm", "AnyConvolution", "AnyInstanceNorm", "AnyMaxUnpool", "FloorDiv", "Max", "Min", "Mod",
+    "TorchDispatchMode", "pytree",
 ]  # fmt: skip
 
 #: What TorchScript calls an Optional that is known to hold something; ``torch.jit`` has no public name for it.
@@ -132,6 +134,14 @@ def set_ranges(program: ExportedProgram, spans: Mapping[Any, tuple[int, int | No
     """Let the sizes of an exported program's inputs, by torch's symbols, be what `spans` say; torch's are its own."""
     for symbol, (least, greatest) in spans.items():
         program.range_constraints[symbol] = ValueRanges(least, int_oo if greatest is None else greatest)
+
+
+def keep_ranges(program: ExportedProgram) -> None:
+    """Let what torch still derives of `program` know its sizes as the program says them; a trace may have seen less."""
+    values = [node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"]
+    sizes = [size for value in values for size in getattr(value, "shape", ()) if not isinstance(size, int)]
+    for size in sizes:
+        size.node.shape_env.var_to_range.update(program.range_constraints)
 
 
 def surely(condition: Any, spans: Mapping[Any, tuple[int, int | None]]) -> bool:

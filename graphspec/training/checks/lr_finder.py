@@ -17,6 +17,7 @@ from graphspec.data import Batches, Samples
 from graphspec.data.place import DataPlace
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.system.canvas import Album
+from graphspec.system.shown import Shown
 from graphspec.training.loop import train_step
 from graphspec.training.plots import run_plots
 from graphspec.training.prepare import prepared
@@ -27,8 +28,8 @@ _SMOOTH = 0.9
 _TOO_MUCH = 4.0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class LrReport:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class LrReport(Shown):
     """The tested ``rates`` with the smoothed ``losses``; ``suggestion`` is the rate at which the loss falls fastest."""
 
     rates: list[float]

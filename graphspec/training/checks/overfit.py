@@ -8,6 +8,7 @@ from typing import Any
 from graphspec.compiler import Network
 from graphspec.data.place import DataPlace
 from graphspec.diagnostics import fail
+from graphspec.system.shown import Shown
 from graphspec.training.loop import train_step
 from graphspec.training.prepare import prepared
 
@@ -17,8 +18,8 @@ LEARNED = 0.01
 NOT_LEARNED = 0.5
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class OverfitReport:
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class OverfitReport(Shown):
     """The loss of one batch at the first and at the last of ``steps`` steps on it."""
 
     first: float

@@ -13,6 +13,7 @@ from graphspec.diagnostics import fail, quoted, warn
 from graphspec.losses import Targets
 from graphspec.scales import ANY, SPANS
 from graphspec.system.torch_private import AnyBatchNorm, AnyInstanceNorm
+from graphspec.training.checks.sequence_lengths import check_sequences
 from graphspec.training.learner import Learner
 from graphspec.training.optim.objective import Term, pick
 
@@ -33,20 +34,32 @@ def preflight(learner: Learner, batches: Batches, data: DataSet) -> None:
         message = f"batch_size {batches.batch_size} is more than the {rows} training samples"
         raise fail("no-data", message, at=("data", "batch_size"))
     for term in terms:
+        if batches.mix and term.target is not None and not term.row.takes_mixed:
+            message = f"MixUp and CutMix make shares of classes, and {term.name} compares with {term.row.targets.value}"
+            hint = 'use "CrossEntropyLoss", or leave them out of augment'
+            raise fail("bad-loss", message, at=("train", "loss"), hint=hint)
         _check_targets(term, data, batches)
     batch = next(batches.in_order(2))
     module.eval()
     with torch.inference_mode():
-        output, target = module(*binding.inputs_of(batch)), binding.targets_of(batch)
+        inputs = binding.inputs_of(batch)
+        output, target = module(*inputs), binding.lesson_of(batch, inputs)
         for term in terms:
-            if term.compared and len(term.outputs) == 1:
+            if term.row.targets is Targets.SEQUENCES:
+                check_sequences(term, output, target, data)
+            elif term.row.targets is Targets.GROUPS:
+                _check_embedding(term, *term.pair(output, target))
+            elif term.compared and len(term.outputs) == 1:
                 _check_output(term, *term.pair(output, target), data)
+            if term.compared and len(term.outputs) == 1:
                 _check_scale(term, pick(output, term.outputs[0]))
             term(output, target)
         if batches.mix:
             mixed = next(batches.shuffled(0))
+            inputs = binding.inputs_of(mixed)
+            output, target = module(*inputs), binding.lesson_of(mixed, inputs)
             for term in terms:
-                term(module(*binding.inputs_of(mixed)), binding.targets_of(mixed))
+                term(output, target)
     learner.train_mode()
     _check_last_batch(learner, batches)
     if data.validation is not None and (count := shared_samples(data.train, data.validation)):
@@ -113,6 +126,14 @@ def _check_output(term: Term, output: Tensor, target: Tensor, data: DataSet) -> 
         raise fail(
             "class-count", message, at=("outputs",), hint=f"{term.name} needs {wanted}{_instead(output, target, count)}"
         )
+
+
+def _check_embedding(term: Term, output: Tensor, target: Tensor) -> None:
+    if output.ndim == 2 and target.ndim == 1:
+        return
+    given, classes = (" × ".join(["N", *map(str, value.shape[1:])]) for value in (output, target))
+    message = f"{term.name} takes embeddings N × features and a class of each sample, not {given} and {classes}"
+    raise fail("shape-mismatch", message, at=("train", "loss"))
 
 
 def _instead(output: Tensor, target: Tensor, count: int) -> str:

@@ -86,6 +86,13 @@ class Processes(OneProcess):
     def learners(self, module: nn.Module, make: Make, check: Check, batches: Batches) -> tuple[Learner, Learner]:
         """For a sharded module the second one is whole, on the CPU."""
         learner = make(module, self.device)
+        if learner.binding.teacher is not None and learner.objective.weighed:
+            message = (
+                "each process sees its samples' part of what a teacher gives, and the weights are of whole batches"
+            )
+            raise fail(
+                "bad-value", message, ("train", "teacher"), "one process, or a loss without weight and ignore_index"
+            )
         check(learner)
         if share_batch_norm(module, self.device):
             self._check_shares(batches)
@@ -95,6 +102,9 @@ class Processes(OneProcess):
         if learner.precision.scaler is not None:
             hint = 'precision = "bf16", or --parallel ddp'
             raise fail("bad-value", "the scale of fp16 is not agreed between shards", ("train", "precision"), hint)
+        if learner.frozen.until:
+            message = "shards are made once, and layers that learn later need others"
+            raise fail("bad-value", message, ("train", "unfreeze"), "--parallel ddp")
         whole = make(copy.deepcopy(module), torch.device("cpu"))
         shard(module, self._group)
         return make(module, self.device), whole

@@ -43,7 +43,8 @@ class SharedStep:
     def __call__(self, learner: Learner, batch: Samples, share: Share, update: bool, due: bool) -> float:
         """The loss of the whole batch; `due` says that this process wants to save."""
         assert isinstance(batch, Part)
-        inputs, target = learner.binding.inputs_of(batch), learner.binding.targets_of(batch)
+        inputs = learner.binding.inputs_of(batch)
+        target = learner.binding.lesson_of(batch, inputs)
         whole = learner.binding.targets_of(Samples({}, batch.whole))
         shares = share if isinstance(share, tuple) else (share,) * len(learner.objective.terms)
 

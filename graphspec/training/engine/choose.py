@@ -21,6 +21,7 @@ from graphspec.training.engine.recorded import Recorded
 from graphspec.training.engine.recording import Batch, leaves, plain, record
 from graphspec.training.engine.update import DirectUpdate
 from graphspec.training.learner import Learner
+from graphspec.training.optim.several import name_of
 
 #: Recording and proving a pass cost as much as a hundred steps of a small network gain.
 WORTHWHILE_STEPS = 200
@@ -45,7 +46,7 @@ def choose(learner: Learner, settings: TrainSpec, batches: Batches, steps: int) 
     eager.direct = _direct(learner, exact, many)
     reason = uncertain(learner.module, [term.loss for term in learner.objective.terms])
     if not reason and learner.asks_again:
-        reason = f"{type(learner.optimizer).__name__} asks for the loss several times a step"
+        reason = f"{name_of(learner.optimizer)} asks for the loss several times a step"
     if not reason and exact and not many:
         reason = f"{steps} steps are too few to gain by a recording"
     return Choice(eager, reason) if reason else _recorded(eager, learner, batches, exact)
@@ -73,13 +74,15 @@ def _graph(eager: Eager, learner: Learner, settings: TrainSpec, batches: Batches
 def _not_alike(learner: Learner, settings: TrainSpec) -> str:
     """Why two steps of `learner` differ in what Python decides; empty where they do not."""
     if not all(group.get("fused") for group in learner.optimizer.param_groups):
-        return f"{type(learner.optimizer).__name__} has no fused step"
+        return f"{name_of(learner.optimizer)} has no fused step"
     if learner.precision.scaler is not None:
         return "fp16 scales its loss by what a step finds"
     if settings.accumulate > 1:
         return "several batches make one update"
     if learner.schedule.per_step:
         return "the learning rate changes in every step"
+    if learner.binding.teacher is not None:
+        return "a teacher computes beside it"
     if learner.objective.weighed:
         return "its loss is divided by weights that are counted batch by batch"
     return ""
@@ -122,8 +125,7 @@ def _recorded(eager: Eager, learner: Learner, batches: Batches, exact: bool) -> 
 
 def _pairs(learner: Learner, batches: Batches) -> Sequence[Batch]:
     """Two batches, as numbers that one batch alone would bake in differ on the other."""
-    return [
-        (learner.binding.inputs_of(batch), learner.binding.targets_of(batch))
-        for batch in itertools.islice(batches.shuffled(0), 2)
-        if len(batch) == batches.batch_size
-    ]
+    binding = learner.binding
+    whole = [batch for batch in itertools.islice(batches.shuffled(0), 2) if len(batch) == batches.batch_size]
+    pairs = [(binding.inputs_of(batch), batch) for batch in whole]
+    return [(inputs, binding.lesson_of(batch, inputs)) for inputs, batch in pairs]

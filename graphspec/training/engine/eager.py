@@ -75,9 +75,12 @@ class Eager:
         for parameter in self._parameters:
             parameter.grad = None
 
-    def state_dict(self) -> dict[str, Any]:
+    def settle(self) -> None:
         if self.direct is not None:
             self.direct.settle()
+
+    def state_dict(self) -> dict[str, Any]:
+        self.settle()
         state: dict[str, Any] = undecorated(self.optimizer.state_dict)()
         return state
 

@@ -53,6 +53,9 @@ class Engine(Protocol):
     def clear_gradients(self) -> None:
         """Forget the gradients."""
 
+    def settle(self) -> None:
+        """Leave the optimiser as it would be had it computed the updates itself."""
+
     def state_dict(self) -> dict[str, Any]:
         """The optimiser's state, whichever way the updates were computed."""
 

@@ -77,13 +77,19 @@ class DirectUpdate:
             self._run(group, [parameter.grad for parameter in group.parameters])
 
     def _take(self, parameters: Sequence[Tensor]) -> bool:
-        """Look up the state of `parameters`, those that are trained; whether there is one, as old for each of them."""
+        """Look up the state of `parameters`, those that are trained; whether there is one.
+
+        Those of one age, which began to learn together, are updated together.
+        """
         state, groups = self.optimizer.state, self.optimizer.param_groups
-        ages = {float(state[p]["step"]) for p in parameters if "step" in state.get(p, ())}
-        if not self._has_state(parameters) or len(ages) > 1:
+        if not self._has_state(parameters):
             return False
         self._trained = set(parameters)
-        self._groups = [Group.of(group, state, self._trained) for group in groups]
+        ages: dict[float, set[Tensor]] = {}
+        for parameter in parameters:
+            ages.setdefault(float(state[parameter].get("step", 0)), set()).add(parameter)
+        found = [Group.of(group, state, alike) for group in groups for alike in ages.values()]
+        self._groups = [group for group in found if group.parameters]
         say_stepped(self.optimizer)
         return True
 

@@ -16,12 +16,14 @@ from graphspec.data.seeds import generator
 from graphspec.data.sources.series_windows import PAST
 from graphspec.module.weights import load_weights
 from graphspec.system.canvas import Album
+from graphspec.system.regular_file import sha256
 from graphspec.training.evaluate.maps import Maps
 from graphspec.training.evaluate.measure import MOST_CLASSES, Measured, Predictions, measure
 from graphspec.training.evaluate.thresholds import choose_thresholds, of_labels
 from graphspec.training.learner import Learner
 from graphspec.training.metrics.metric_set import MetricSet
 from graphspec.training.metrics.scores import per_class, per_class_of_positions
+from graphspec.training.optim.objective import Values
 from graphspec.training.plots.chosen_plots import draw_predictions
 from graphspec.training.run.report import EvaluateReport
 from graphspec.training.run.run_folder import RunFolder, read_weights
@@ -38,7 +40,7 @@ def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder, whole: bool
     """
     started = time.perf_counter()
     load_weights(learner.module, read_weights(folder.path, "best"))
-    parts = _parts(data)
+    parts = parts_of(data)
     thresholds = choose_thresholds(learner, data) if learner.tuned else {}
     if thresholds:
         folder.write_learned(dataclasses.replace(Learned.of(data), thresholds=thresholds))
@@ -63,23 +65,27 @@ def evaluate_run(learner: Learner, data: DataSet, folder: RunFolder, whole: bool
         confusion=None if confusion is None or len(confusion) > MOST_CLASSES else confusion.tolist(),
         per_class=table,
     )
-    folder.write_json("evaluation", report.as_dict())
+    folder.write_json("evaluation", report.as_dict() | {"weights": sha256(folder.path / "best.safetensors")})
     return report
 
 
 def _naive(learner: Learner, data: DataSet, part: Part) -> dict[str, dict[str, float]]:
     """What the naive forecast of a series would be measured at on its last part, under ``naive``."""
-    if data.series is None or len(learner.objective.terms) != 1:
+    objective = learner.objective.of_data
+    if data.series is None or any(not term.compared or len(term.outputs) != 1 for term in objective.terms):
         return {}
     samples = data.samples(part).to(learner.device)
-    (target,) = samples.targets.values()
-    forecast = data.series.naive(samples.inputs[PAST]).to(torch.float32)
-    metrics = MetricSet(learner.metrics.components, learner.objective, learner.device)
-    metrics.update(learner.objective(forecast, target).item(), forecast, target)
+    naive = {name: each.to(torch.float32) for name, each in data.series.naive(samples.inputs[PAST]).items()}
+    target = learner.binding.targets_of(samples)
+    forecast: Values = {term.outputs[0]: naive[str(term.target)] for term in objective.terms}
+    if isinstance(target, Tensor):
+        (forecast,) = naive.values()
+    metrics = MetricSet(learner.metrics.components, objective, learner.device)
+    metrics.update(objective(forecast, target).item(), forecast, target)
     return {"naive": metrics.compute()}
 
 
-def _parts(data: DataSet) -> list[Part]:
+def parts_of(data: DataSet) -> list[Part]:
     """The parts that exist, in the order in which they are reported."""
     found: list[Part] = ["train"]
     if data.validation is not None:
@@ -108,7 +114,7 @@ def _by_class(found: Measured, data: DataSet) -> tuple[tuple[str, ...] | None, T
         target, reading = predictions.term.target or "", predictions.term.reading
         if reading.labels is not None and isinstance(predictions, Predictions):
             return None, None, _named(of_labels(predictions), data.applied[target])
-        if target in data.labels:
+        if target in data.labels and predictions.term.decides:
             counts = predictions.confusion()
             of_each = per_class_of_positions if isinstance(predictions, Maps) else per_class
             return data.labels[target], counts, _named(of_each(counts), data.labels[target])

@@ -79,14 +79,15 @@ def predicted(
 @torch.inference_mode()
 def measure(learner: Learner, batches: Batches, keep: bool = False) -> Measured:
     """Measure the module on every sample of `batches`; predictions are kept only with `keep`."""
-    found = MetricSet(learner.metrics.components, learner.objective, learner.device)
-    terms = learner.objective.scored if keep else {}
+    objective = learner.objective.of_data
+    found = MetricSet(learner.metrics.components, objective, learner.device)
+    terms = objective.scored if keep else {}
     kept: dict[str, _Kept | WorstMaps] = {
         name: WorstMaps(term) if _has_positions(term, batches.samples) else _Kept(term, len(batches.samples))
         for name, term in terms.items()
     }
     for output, target in predicted(learner, learner.predict, batches):
-        found.update(0.0 if learner.objective.weighed else learner.objective(output, target).item(), output, target)
+        found.update(0.0 if objective.weighed else objective(output, target).item(), output, target)
         for name in list(kept):
             pair = terms[name].pair(output, target)
             if isinstance(kept[name], _Kept) and pair[0][:1].numel() * len(batches.samples) > _MOST_KEPT:
@@ -99,7 +100,7 @@ def measure(learner: Learner, batches: Batches, keep: bool = False) -> Measured:
 
 def _has_positions(term: Term, samples: Samples) -> bool:
     """Whether a sample's target is a class at each of several positions."""
-    return term.classes is not None and term.target is not None and samples.targets[term.target].ndim > 1
+    return term.decides and term.target is not None and samples.targets[term.target].ndim > 1
 
 
 class _Kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,13 +11,17 @@ import torch
 from torch import Tensor
 
 from graphspec.diagnostics import Path, fail, quoted, suggest
+from graphspec.losses import Targets
 from graphspec.ops.components import check_arguments, choose
 from graphspec.spec.base import Component
 from graphspec.training.metrics.names import LOSS, MetricName, names_of
-from graphspec.training.metrics.statistics import Confusion, LabelCounts, Statistic
+from graphspec.training.metrics.scores import top_k_accuracy
+from graphspec.training.metrics.statistics import Confusion, LabelCounts, Statistic, Whole
 from graphspec.training.metrics.table import METRICS, Kind
 from graphspec.training.optim.objective import Objective, Term, Values
 
+#: Targets that have metrics of their own.
+_SPECIAL = (Targets.SEQUENCES, Targets.GROUPS)
 #: Losses that wait on a GPU before their sum is taken.
 UNSEEN = 1024
 
@@ -29,6 +34,16 @@ class Metric:
     kind: Kind
     arguments: dict[str, Any]
     term: Term
+
+    def always_one(self) -> str:
+        """Why it is 1 whatever the network gives, among the classes that there are; empty where it is not."""
+        classes = self.term.classes
+        if self.kind.formula is not top_k_accuracy or classes is None:
+            return ""
+        k = self.arguments.get("k", inspect.signature(top_k_accuracy).parameters["k"].default)
+        if k < classes:
+            return ""
+        return f"of {classes} classes every one is among the {k} best, so {quoted(self.name.metric)} is always 1"
 
     @property
     def statistic(self) -> tuple[type[Statistic], str]:
@@ -46,8 +61,7 @@ class MetricSet:
 
     def __init__(self, components: Sequence[Component], objective: Objective, device: torch.device) -> None:
         self.objective, self.device = objective, device
-        classes = objective.first is not None and objective.first.classes is not None
-        self.components = tuple(components) or ((Component(type="accuracy"),) if classes else ())
+        self.components = tuple(components) or _implied(objective.first)
         names = names_of(self.components)
         metrics = [
             _checked(c, name, objective, ("train", "metrics", i))
@@ -148,6 +162,12 @@ def _text(key: tuple[type[Statistic], str]) -> str:
     return f"{key[0].__name__} {key[1]}"
 
 
+def _implied(term: Term | None) -> tuple[Component, ...]:
+    """What is measured where the spec names nothing: what goes with classes, whatever the loss makes of them."""
+    classes = term is not None and (term.classes is not None or term.row.targets in _SPECIAL)
+    return (Component(type=term.row.metric),) if term is not None and classes else ()
+
+
 def check_metric(component: Component, at: Path) -> tuple[Kind, dict[str, Any]]:
     """The kind of a metric and the arguments of its formula, checked as far as no data are needed."""
     kind = choose(component, METRICS, "metric", at)
@@ -163,6 +183,7 @@ def check_metric(component: Component, at: Path) -> tuple[Kind, dict[str, Any]]:
 def _checked(component: Component, name: MetricName, objective: Objective, at: Path) -> Metric:
     kind, arguments = check_metric(component, at)
     term = _term(component, objective, at)
+    _check_targets(component, kind, term, at)
     fits = kind.of_labels and term.reading.labels is not None
     if not fits and kind.for_classes not in (None, term.classes is not None):
         task = "classes" if kind.for_classes else "regression"
@@ -173,7 +194,22 @@ def _checked(component: Component, name: MetricName, objective: Objective, at: P
     if kind.of_probabilities and term.reading.probability is None:
         message = f"{quoted(component.type)} needs probabilities, which {term.name} does not give an output"
         raise fail("bad-metric", message, at=at)
-    return Metric(name, kind, arguments, term)
+    metric = Metric(name, kind, arguments, term)
+    if "k" in arguments and (why := metric.always_one()):
+        raise fail("bad-metric", why, (*at, "k"), f"k is at most {(term.classes or 1) - 1} here")
+    return metric
+
+
+def _check_targets(component: Component, kind: Kind, term: Term, at: Path) -> None:
+    """Sequences and embeddings have metrics of their own, and others have none of these."""
+    special = term.row.targets if term.row.targets in _SPECIAL else None
+    if kind.of_targets is special or (kind.of_targets is None and kind.statistic is Whole):
+        return
+    fitting = [name for name, each in METRICS.items() if each.of_targets is special is not None]
+    message = f'"{component.type}" is not a metric for {term.name}, whose targets are {term.row.targets.value}'
+    if special is None and kind.of_targets is not None:
+        message = f'"{component.type}" is a metric for {kind.of_targets.value}, which {term.name} does not learn'
+    raise fail("bad-metric", message, at=at, hint=f"use {', '.join(map(quoted, fitting))}" if fitting else "")
 
 
 def _term(component: Component, objective: Objective, at: Path) -> Term:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from graphspec.training.metrics.statistics import Confusion, LabelCounts, Moments, Scores
+from graphspec.training.metrics.statistics import Confusion, Edits, LabelCounts, LogLikelihood, Moments, Scores
+
+#: exp of more is no float.
+_GREATEST_EXPONENT = 709.0
+#: Embeddings whose distances to all others are computed at once.
+_ROWS = 1024
 
 
 def accuracy(statistic: Confusion | LabelCounts) -> float:
@@ -147,6 +154,12 @@ def _auc(score: Tensor, positive: Tensor) -> float:
     return ((rank[inverse][positive].sum() - positives * (positives + 1) / 2) / (positives * negatives)).item()
 
 
+def perplexity(statistic: LogLikelihood) -> float:
+    """The exponential of the mean cross-entropy, as of so many equally likely classes, or next tokens."""
+    total, count = statistic.sums.tolist()
+    return math.exp(min(-total / count, _GREATEST_EXPONENT)) if count else math.nan
+
+
 def calibration_error(statistic: Scores, n_bins: int = 15) -> float:
     """Expected calibration error (Guo et al. 2017): accuracy against confidence over equal bins."""
     outputs, targets = torch.cat(statistic.outputs).to(torch.float64), torch.cat(statistic.targets)
@@ -168,6 +181,24 @@ def reliability_bins(confidence: Tensor, right: Tensor, n_bins: int) -> tuple[Te
     rows = torch.stack([torch.ones_like(bins), right, confidence]).to(torch.float64)
     count, hits, sure = empty.index_add_(1, bins, rows)
     return count, hits, sure
+
+
+def char_error_rate(statistic: Edits) -> float:
+    """The edits that make the sequences read the true ones, as a share of the true ones' length (torchmetrics' too)."""
+    wrong, length = statistic.counts.tolist()
+    return wrong / max(1, length)
+
+
+def recall_at_k(statistic: Scores, k: int = 1) -> float:
+    """The share of embeddings that have one of their class among the `k` nearest others, by Euclidean distance."""
+    embeddings, classes = torch.cat(statistic.outputs).to(torch.float64), torch.cat(statistic.targets)
+    found = 0
+    for rows in torch.arange(len(embeddings), device=embeddings.device).split(_ROWS):
+        distance = torch.cdist(embeddings[rows], embeddings)
+        distance[torch.arange(len(rows)), rows] = torch.inf
+        nearest = distance.topk(min(k, max(1, len(embeddings) - 1)), largest=False).indices
+        found += int((classes[nearest] == classes[rows].unsqueeze(1)).any(1).sum())
+    return found / max(1, len(embeddings))
 
 
 def mse(statistic: Moments) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from graphspec.sequences import PAD, edits
 from graphspec.training.optim.objective import Term
 
 #: Values of outputs that may wait to be counted; each that waits lies where the next batch would have found room.
@@ -85,6 +86,27 @@ class LabelCounts:
         self.samples.copy_(state["samples"])
 
 
+class Edits:
+    """Of sequences: how many classes would have to be put in, left out or changed, and how many there are; int64."""
+
+    def __init__(self, term: Term, device: torch.device) -> None:
+        self.reading = term.reading
+        self.counts = torch.zeros(2, dtype=torch.int64, device=device)
+
+    def update(self, output: Tensor, target: Tensor) -> None:
+        """Count a batch: outputs ``N × classes × T``, classes ``N × S`` with -1 behind them."""
+        wrong = edits(self.reading.sequences(output), target).sum()
+        self.counts += torch.stack([wrong, (target != PAD).sum()])
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The counts so far."""
+        return {"counts": self.counts}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from counts taken earlier."""
+        self.counts.copy_(state["counts"])
+
+
 class Scores:
     """Every output and target, for metrics that need the ranking of all samples."""
 
@@ -106,6 +128,30 @@ class Scores:
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from what was kept earlier."""
         self.outputs, self.targets = ([state["outputs"]], [state["targets"]]) if state else ([], [])
+
+
+class LogLikelihood:
+    """The sum of the log probabilities of the true classes, float64, and how many there are."""
+
+    def __init__(self, term: Term, device: torch.device) -> None:
+        self.reading = term.reading
+        self.device = device if device.type == "cuda" else torch.device("cpu")  # others may have no float64
+        self.sums = torch.zeros(2, dtype=torch.float64, device=self.device)
+
+    def update(self, output: Tensor, target: Tensor) -> None:
+        """Add a batch, each position as a sample."""
+        shares = self.reading.probabilities(output.to(self.device, torch.float64))
+        if shares is not None:
+            true = shares.gather(1, target.to(self.device, torch.int64).reshape(len(shares), 1, *shares.shape[2:]))
+            self.sums += torch.stack([true.log().sum(), self.sums.new_tensor(true.numel())])
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The sums so far."""
+        return {"sums": self.sums}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from sums taken earlier."""
+        self.sums.copy_(state["sums"])
 
 
 class Whole:
@@ -174,4 +220,4 @@ def _merged(a: Tensor, b: Tensor) -> Tensor:
     return torch.stack([count, a[1] + b[1], a[2] + b[2], mean, spread])
 
 
-Statistic = Confusion | LabelCounts | Scores | Whole | Moments
+Statistic = Confusion | LabelCounts | Edits | Scores | LogLikelihood | Whole | Moments

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from graphspec.losses import Targets
 from graphspec.training.metrics import scores
-from graphspec.training.metrics.statistics import Confusion, Moments, Scores, Statistic
+from graphspec.training.metrics.statistics import Confusion, Edits, LogLikelihood, Moments, Scores, Statistic
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Kind:
     """A metric: the statistic it reads, its formula, which way is better, and whether it is for classes (None: for
     whatever there is), needs their
     probabilities, and has no value where one of them does not occur, or where there are fewer samples than ``fewest``.
-    ``of_labels``: it is also for labels of which several may apply.
+    ``of_labels``: it is also for labels of which several may apply. ``of_targets``: it is only for losses of such.
     """
 
     statistic: type[Statistic]
@@ -25,6 +26,7 @@ class Kind:
     of_every_class: bool = False
     fewest: int = 1
     of_labels: bool = False
+    of_targets: Targets | None = None
 
 
 METRICS: dict[str, Kind] = {
@@ -38,6 +40,11 @@ METRICS: dict[str, Kind] = {
     "average_precision": Kind(Scores, scores.average_precision, of_labels=True),
     "roc_auc": Kind(Scores, scores.roc_auc, of_every_class=True, of_labels=True),
     "calibration_error": Kind(Scores, scores.calibration_error, higher_is_better=False, of_probabilities=True),
+    "perplexity": Kind(LogLikelihood, scores.perplexity, higher_is_better=False, of_probabilities=True),
+    "char_error_rate": Kind(
+        Edits, scores.char_error_rate, higher_is_better=False, for_classes=None, of_targets=Targets.SEQUENCES
+    ),
+    "recall_at_k": Kind(Scores, scores.recall_at_k, for_classes=None, of_targets=Targets.GROUPS, fewest=2),
     "mse": Kind(Moments, scores.mse, higher_is_better=False, for_classes=False),
     "rmse": Kind(Moments, scores.rmse, higher_is_better=False, for_classes=False),
     "mae": Kind(Moments, scores.mae, higher_is_better=False, for_classes=False),

@@ -11,20 +11,30 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.diagnostics import Path, fail, quoted, suggest
-from graphspec.losses import LOSSES, OWN, Reading, Targets, loss_table
+from graphspec.losses import LOSSES, OWN, UNNAMED, Targets, loss_table
 from graphspec.ops.components import choose, construct, known_hint
+from graphspec.output_reading import Reading
+from graphspec.scales import ANY_NUMBER
 from graphspec.spec.base import Component
+from graphspec.spec.train import TEACHER
 from graphspec.training.optim.objective import Objective, Term
 from graphspec.training.optim.targets import preparation
 
 #: Keys of a loss that are not arguments of torch's.
 OWN_KEYS = ("output", "target", "factor", "like")
+#: Losses that compare logits with a teacher's, softened by a ``temperature``.
+SOFTENED = ("KLDivLoss", "CrossEntropyLoss", "BCEWithLogitsLoss")
+#: What the teacher's outputs are called among the targets.
+TAUGHT = f"{TEACHER}.{{}}"
 #: Arguments of torch's losses that are tensors.
 _TENSORS = ("weight", "pos_weight")
+#: Arguments that name what says how long sequences are.
+_LENGTHS = ("input_lengths", "target_lengths")
 AT = ("train", "loss")
+_OF_CLASSES = (Targets.CLASSES, Targets.SIGNS, Targets.SEQUENCES, Targets.GROUPS)
 _FOR_CLASSES = (
     'for numbers use "MSELoss"; in [data] dataset, classes = true (csv, parquet) or classes = COUNT (npz) reads a '
-    "target of whole numbers as classes"
+    "target of whole numbers as classes; an array y is given as y.astype(int)"
 )
 
 
@@ -39,12 +49,14 @@ class Head:
 @dataclasses.dataclass(frozen=True)
 class Target:
     """A target field: how many classes it has (None for values), and their counts in the training part; or how many
-    ``labels``, of which several may apply.
+    ``labels``, of which several may apply, and how often each does not and does (``2 × labels``). ``one_hot``: its rows
+    are 0 but for one 1.
     """
 
     classes: int | None
     counts: Callable[[], Tensor] | None = None
     labels: int | None = None
+    one_hot: bool = False
 
 
 def build_objective(
@@ -54,22 +66,27 @@ def build_objective(
     outputs: tuple[str, ...],
     device: torch.device,
     heads: Mapping[str, Head] = MappingProxyType({}),
+    taught: bool = False,
 ) -> Objective:
     """The objective that ``[train] loss`` names.
 
     `outputs` are the network's, `heads` what is known of them; `targets` maps those that have one to their field of the
-    data, `fields` describes every field. Lists among a loss's arguments (``weight``) become tensors.
+    data, `fields` describes every field; where the network is `taught`, ``target = "teacher"`` is its teacher. Lists
+    among a loss's arguments (``weight``) become tensors.
     """
     terms = []
     for component, at in placed(losses):
         loss, own = _parted(component)
         names = _outputs(loss.type, own.get("output"), outputs, at)
+        if taught and own.get("target") == TEACHER:
+            terms.append(_taught_term(component, names, heads.get(names[0], Head()), device, at))
+            continue
         against = _other_output(loss.type, own.get("target"), names, outputs, fields, at)
         target = None if against else _target(loss.type, own.get("target"), names[0], targets, fields, at)
         about = fields[target] if target is not None else Target(None)
         term = _term(component, names, target, about, heads.get(names[0], Head()), at)
         term.loss.to(device)
-        terms.append(dataclasses.replace(term, against=against))
+        terms.append(dataclasses.replace(term, against=against, lengths=_lengths(loss, target, outputs, fields, at)))
     return Objective(tuple(terms))
 
 
@@ -94,7 +111,9 @@ def check_loss(component: Component, outputs: tuple[str, ...], at: Path) -> None
 def _parted(component: Component) -> tuple[Component, dict[str, Any]]:
     """A loss with torch's arguments alone, and the keys of our own; ``like`` is noted of a user's loss alone."""
     of_torch = component.type in LOSSES and component.type not in OWN
-    own = {key: component.args[key] for key in OWN_KEYS if key in component.args and not (of_torch and key == "like")}
+    softened = component.type in SOFTENED and component.args.get("target") == TEACHER
+    keys = (*OWN_KEYS, "temperature") if softened else OWN_KEYS
+    own = {key: component.args[key] for key in keys if key in component.args and not (of_torch and key == "like")}
     rest = {key: value for key, value in component.args.items() if key not in own}
     return Component.model_construct(type=component.type, args=rest), own
 
@@ -103,7 +122,8 @@ def _module(component: Component, about: Target, columns: int | None, at: Path) 
     """torch's loss; lists among its arguments become tensors."""
     known, name = loss_table(), component.type
     if name not in known and name in _other_losses():
-        raise fail("bad-loss", f"{name} does not take outputs and a target alone", at=at)
+        why, hint = UNNAMED.get(name, ("does not take outputs and a target alone", ""))
+        raise fail("bad-loss", f"{name} {why}", at=at, hint=hint)
     if name not in known:
         raise fail("bad-loss", f"unknown loss {quoted(name)}", at=at, hint=known_hint(name, known, "loss"))
     if component.args.get("reduction", "mean") not in LOSSES[name].reductions:
@@ -125,8 +145,9 @@ def _term(
     name, classes, factor = component.type, about.classes, _factor(own.get("factor", 1.0), at)
     _check_like(name, own.get("like"), at)
     loss = _module(component, about, head.columns, at)
-    if classes is None and target is not None and LOSSES[name].targets in (Targets.CLASSES, Targets.SIGNS):
-        raise fail("bad-loss", f"{name} is for classes, the data set has none", at=at, hint=_FOR_CLASSES)
+    if classes is None and target is not None and LOSSES[name].targets in _OF_CLASSES:
+        hint = _FOR_CLASSES if not about.one_hot else "these are one-hot rows: y.argmax(1) is the class of each"
+        raise fail("bad-loss", f"{name} is for classes, the data set has none", at=at, hint=hint)
     if name == "KLDivLoss" and component.args.get("log_target") is True and classes is not None:
         raise fail("bad-loss", "class labels have no logarithms", at=(*at, "log_target"), hint="remove log_target")
     prepare = preparation(LOSSES[name].targets, classes)
@@ -228,6 +249,45 @@ def _target(
         raise fail("field-mismatch", f"the output {quoted(output)} has no field in the data, which have {has}", at=at)
     hint = suggest(str(named), fields) or f"they have {has}"
     raise fail("field-mismatch", f"the data have no field {quoted(str(named))}", at=(*at, "target"), hint=hint)
+
+
+def check_taught(component: Component, at: Path) -> None:
+    """Refuse a loss that cannot compare with a teacher's output, and a temperature that is none."""
+    name, row = component.type, LOSSES.get(component.type)
+    if name in SOFTENED:
+        temperature = component.args.get("temperature", 1.0)
+        number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
+        if not (number and 0 < temperature < float("inf")):
+            message = f"temperature must be a number above 0, not {temperature!r}"
+            raise fail("bad-value", message, (*at, "temperature"), "the logits of both are divided by it")
+    if row is None or name in SOFTENED:
+        return
+    values = row.targets in (Targets.VALUES, Targets.OWN) and row.outputs == 1
+    if not values or (row.span(component.args) is not ANY_NUMBER and name != "BCELoss"):
+        hint = f"{', '.join(SOFTENED)} take its logits, MSELoss and L1Loss its values"
+        raise fail("bad-loss", f"{name} cannot compare with what a teacher gives", at=at, hint=hint)
+
+
+def _taught_term(component: Component, names: tuple[str, ...], head: Head, device: torch.device, at: Path) -> Term:
+    """The term of a loss that compares with the teacher's output of the same name."""
+    term = _term(component, names, None, Target(None), head, at)
+    term.loss.to(device)
+    temperature = float(component.args.get("temperature", 1.0)) if component.type in SOFTENED else None
+    return dataclasses.replace(term, taught=TAUGHT.format(names[0]), temperature=temperature)
+
+
+def _lengths(
+    loss: Component, target: str | None, outputs: tuple[str, ...], fields: Mapping[str, Target], at: Path
+) -> dict[str, str]:
+    """What says how long sequences are, by argument: another field of the data or, of an output's steps, an output."""
+    found = {key: str(loss.args[key]) for key in _LENGTHS if loss.args.get(key)}
+    for key, named in found.items():
+        known = [*(field for field in fields if field != target), *(outputs if key == "input_lengths" else ())]
+        if named not in known or (named in outputs and len(outputs) == 1):
+            what = "an output or another field of the data" if key == "input_lengths" else "another field of the data"
+            hint = suggest(named, known) or f"it names {what}"
+            raise fail("field-mismatch", f"{key}: nothing is called {quoted(named)}", at=(*at, key), hint=hint)
+    return found
 
 
 def _check_like(loss: str, named: Any, at: Path) -> None:

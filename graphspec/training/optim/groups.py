@@ -1,4 +1,6 @@
-"""``optimizer = { …, groups = […] }``: options of their own for some parameters, by layer, by kind, by depth."""
+"""``optimizer = { …, groups = […] }``: options of their own for some parameters, by layer, by kind, by depth, and with
+``type`` an optimiser of their own.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,17 @@ from graphspec.system.torch_private import AnyBatchNorm, AnyInstanceNorm
 AT: Path = ("train", "optimizer")
 #: What a group may name parameters by; everything else in it is an option of the optimiser.
 _CHOOSING = ("layers", "kinds")
+_EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 _NORMS = (AnyBatchNorm, AnyInstanceNorm, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 #: The kinds of parameters: of which module, under which name there.
 KINDS: Mapping[str, Callable[[nn.Module, str], bool]] = {
     "norm": lambda owner, name: isinstance(owner, _NORMS) or type(owner).__name__.startswith("LayerNorm"),
     "bias": lambda owner, name: "bias" in name,
-    "embedding": lambda owner, name: isinstance(owner, nn.Embedding | nn.EmbeddingBag),
+    "embedding": lambda owner, name: isinstance(owner, _EMBEDDINGS),
+    "matrix": lambda owner, name: owner.get_parameter(name).ndim == 2 and not isinstance(owner, _EMBEDDINGS),
 }
+#: A row of torch's groups.
+Row = dict[str, Any]
 
 
 def parted(component: Component) -> tuple[Component, list[Mapping[str, Any]], float | None]:
@@ -37,8 +43,10 @@ def parted(component: Component) -> tuple[Component, list[Mapping[str, Any]], fl
     return Component.model_construct(type=component.type, args=rest), list(groups), decay
 
 
-def check_groups(component: Component, groups: Sequence[Mapping[str, Any]], kind: Callable[..., Any]) -> None:
-    """Refuse groups that name nothing, and options that the optimiser `kind` has not."""
+def check_groups(
+    component: Component, groups: Sequence[Mapping[str, Any]], kind_of: Callable[[Component, Path], Callable[..., Any]]
+) -> None:
+    """Refuse groups that name nothing, and options that the optimiser has not, which `kind_of` gives."""
     for i, group in enumerate(groups):
         at = (*AT, "groups", i)
         if not any(key in group for key in _CHOOSING):
@@ -48,20 +56,30 @@ def check_groups(component: Component, groups: Sequence[Mapping[str, Any]], kind
                 if key == "kinds" and name not in KINDS:
                     hint = suggest(name, KINDS) or f"known: {', '.join(KINDS)}"
                     raise fail("bad-value", f"unknown kind of parameters {quoted(name)}", at=(*at, key), hint=hint)
-        options = {key: value for key, value in group.items() if key not in _CHOOSING}
-        if not options:
+        if not group.keys() - set(_CHOOSING):
             raise fail("missing-argument", "a group has an option of its own, as lr or weight_decay", at=at)
-        check_arguments(Component.model_construct(type=component.type, args=options), kind, at, ("params",))
+        own = optimizer_of(component, group)
+        check_arguments(own, kind_of(own, at), at, ("params",))
+
+
+def optimizer_of(component: Component, group: Mapping[str, Any]) -> Component:
+    """The optimiser of a group, its own or that of the others, with the group's options."""
+    options = {key: value for key, value in group.items() if key not in (*_CHOOSING, "type")}
+    return Component.model_construct(type=group.get("type", component.type), args=options)
 
 
 def grouped(
-    module: nn.Module, options: Mapping[str, Any], groups: Sequence[Mapping[str, Any]], decay: float | None
-) -> list[dict[str, Any]]:
-    """The parameters of `module` that learn, as torch.optim takes groups: those of none first, then each group's.
+    module: nn.Module,
+    rate: Callable[[int | None], float],
+    groups: Sequence[Mapping[str, Any]],
+    decay: float | None,
+) -> list[tuple[int | None, Row]]:
+    """The parameters of `module` that learn, as torch.optim takes groups: those of none first, then each group's. With
+    each row stands the number of its group where that has a ``type`` of its own, else None.
 
     A parameter belongs to the first of `groups` that names it, by ``layers`` and ``kinds`` where both stand there. With
-    `decay` the rate of a layer is multiplied by it once for each layer behind. Raises ``GraphspecError`` where a group
-    is of no parameter.
+    `decay` the rate of a layer, by default what `rate` gives for that number, is multiplied by it once for each layer
+    behind. Raises ``GraphspecError`` where a group is of no parameter.
     """
     depths = _depths(module)
     found: dict[tuple[int, int], list[nn.Parameter]] = {}
@@ -76,13 +94,15 @@ def grouped(
     for i, (group, used) in enumerate(zip(groups, met, strict=True)):
         if not used:
             raise _of_nothing(module, group, (*AT, "groups", i))
-    rows = []
+    rows: list[tuple[int | None, Row]] = []
     for (index, depth), parameters in sorted(found.items(), key=lambda each: each[0]):
-        own = {} if index < 0 else {key: value for key, value in groups[index].items() if key not in _CHOOSING}
+        group = {} if index < 0 else groups[index]
+        own = {key: value for key, value in group.items() if key not in (*_CHOOSING, "type")}
         own = {key: tuple(value) if isinstance(value, list) else value for key, value in own.items()}
+        of = index if "type" in group else None
         if decay is not None:
-            own["lr"] = own.get("lr", options["lr"]) * decay**depth
-        rows.append({"params": parameters, **own})
+            own["lr"] = own.get("lr", rate(of)) * decay**depth
+        rows.append((of, {"params": parameters, **own}))
     return rows
 
 

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.diagnostics import fail
-from graphspec.losses import LOSSES, OWN, Loss, Reading
+from graphspec.losses import LOSSES, OWN, Loss, Targets
+from graphspec.output_reading import Reading
 from graphspec.scales import Scale, Span
+from graphspec.sequences import cut, lengths_of
 from graphspec.system.out_of_memory import is_out_of_memory
 
 #: What torch's losses say of an output that is not what they take.
@@ -27,8 +29,10 @@ class Term:
 
     ``reading`` is what the first output says: of how many classes, None for regression, and what probability it has.
     ``factor`` weighs the term in the sum. ``ignores`` says that samples of one class do not count. ``against`` is an
-    output that stands for the target. ``arguments`` are the loss's, ``producer`` is the type of the layer that gives
-    the first output.
+    output that stands for the target; ``taught`` is what the teacher's output is called among the targets, and with a
+    ``temperature`` both are logits that are divided by it. ``arguments`` are the loss's, ``producer`` is the type of
+    the layer that gives the first output. ``lengths`` are the outputs and fields that say how long sequences are, by
+    the loss's argument.
     """
 
     name: str
@@ -42,6 +46,9 @@ class Term:
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     producer: str | None = None
     against: str | None = None
+    taught: str | None = None
+    temperature: float | None = None
+    lengths: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def compared(self) -> bool:
@@ -59,6 +66,11 @@ class Term:
         return self.reading.classes
 
     @property
+    def decides(self) -> bool:
+        """Whether the output is one class of each sample or position, which can be right or wrong."""
+        return self.classes is not None and self.reading.blank is None
+
+    @property
     def takes(self) -> Scale:
         """What its first output has to be."""
         return self.row.scale(self.arguments)
@@ -71,7 +83,11 @@ class Term:
     @property
     def weighed(self) -> bool:
         """Whether its mean is over weights, which differ from sample to sample."""
-        return self.row.weighed and (getattr(self.loss, "weight", None) is not None or self.ignores)
+        return (
+            self.taught is None
+            and self.row.weighed
+            and (getattr(self.loss, "weight", None) is not None or self.ignores)
+        )
 
     def mass(self, target: Values) -> float:
         """What the sum over the samples of `target` is divided by, 0 where none of them counts."""
@@ -102,6 +118,8 @@ class Term:
 
     def _of(self, output: Values, target: Values) -> Tensor:
         given = [pick(output, name) for name in self.outputs]
+        if self.taught is not None:
+            return self._of_teacher(given[0], pick(target, self.taught))
         if self.against is not None:
             wanted = pick(output, self.against)
         elif self.target is None:
@@ -109,15 +127,51 @@ class Term:
         else:
             wanted = self.prepare(given[0], pick(target, self.target))
         at = self.row.target_after or len(given)
-        return self.loss(*given[:at], wanted, *given[at:])
+        return self.loss(*given[:at], wanted, *given[at:], **self._lengths(output, target))
+
+    def _lengths(self, output: Values, target: Values) -> dict[str, Tensor]:
+        """How long each sample's sequences are, by the loss's argument, where something says so."""
+        known: dict[str, Tensor] = {}
+        for values in (target, output):
+            known |= {} if isinstance(values, Tensor) else values
+        return {argument: known[name] for argument, name in self.lengths.items()}
+
+    def _of_teacher(self, output: Tensor, wanted: Tensor) -> Tensor:
+        """The loss against the teacher's output; of softened logits times the square of the temperature, so that the
+        gradients keep their size (Hinton et al. 2015, section 2).
+        """
+        if self.temperature is None:
+            return self.loss(output, wanted)
+        output, wanted = output / self.temperature, wanted / self.temperature
+        if self.name == "BCEWithLogitsLoss":
+            wanted = wanted.sigmoid()
+        elif self.name == "KLDivLoss" and self.loss.log_target:
+            output, wanted = output.log_softmax(1), wanted.log_softmax(1)
+        else:
+            output, wanted = output.log_softmax(1) if self.name == "KLDivLoss" else output, wanted.softmax(1)
+        return self.loss(output, wanted) * self.temperature**2
 
     def pair(self, output: Values, target: Values) -> tuple[Tensor, Tensor]:
-        """The output and the target that this term compares; a mixed label counts as its greater part."""
+        """The output and the target that this term compares; a mixed label counts as its greater part.
+
+        Steps behind the end of a sequence are blank for certain, and classes behind the target's -1.
+        """
         assert self.target is not None
         truth = pick(target, self.target)
+        if self.row.targets is Targets.SEQUENCES:
+            return self._of_sequences(pick(output, self.outputs[0]), truth, self._lengths(output, target))
         if self.classes is not None and truth.is_floating_point():
             truth = truth.argmax(1)
         return pick(output, self.outputs[0]), truth
+
+    def _of_sequences(self, output: Tensor, truth: Tensor, lengths: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        blank = self.reading.blank or 0
+        if "input_lengths" in lengths:
+            steps = torch.arange(output.shape[2], device=output.device)
+            behind = steps >= lengths["input_lengths"].reshape(-1, 1).to(output.device)
+            certain = torch.full_like(output[:1, :, :1], -torch.inf).index_fill(1, steps.new_tensor(blank), 0.0)
+            output = torch.where(behind.unsqueeze(1), certain, output)
+        return output, cut(truth, lengths.get("target_lengths", lengths_of(truth, blank)))
 
     def counted(self, output: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         """Of a pair, the samples that the loss does not ignore; of one with positions, those, ``positions × C``."""
@@ -125,7 +179,9 @@ class Term:
             return output, truth
         ignored: Any = self.arguments["ignore_index"]
         counts = truth != ignored
-        return (output, truth) if counts.all() else (output.movedim(1, -1)[counts], truth[counts])
+        output = output.movedim(1, -1)
+        # of one rank whether any is ignored or not: batches are joined
+        return (output.flatten(0, -2), truth.flatten()) if counts.all() else (output[counts], truth[counts])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,6 +189,11 @@ class Objective:
     """The sum of the terms, which a training step minimises."""
 
     terms: tuple[Term, ...]
+
+    @property
+    def title(self) -> str:
+        """The names of its losses: ``CrossEntropyLoss + 0.5 MSELoss``."""
+        return " + ".join(term.name if term.factor == 1 else f"{term.factor:g} {term.name}" for term in self.terms)
 
     def __call__(self, output: Values, target: Values) -> Tensor:
         """The loss of a batch: a scalar; values by name where the network has several outputs."""
@@ -162,6 +223,17 @@ class Objective:
             return loss, loss if share == 1 else loss * share
         each = self.each(output, target, share)
         return torch.stack(each).sum(), torch.stack([loss * part for loss, part in zip(each, share, strict=True)]).sum()
+
+    @property
+    def of_data(self) -> Objective:
+        """The terms that have to do with the data alone: what is measured, a teacher being there in training only.
+
+        One that is left alone is measured as it is, without its factor.
+        """
+        terms = tuple(term for term in self.terms if term.taught is None)
+        if len(terms) == len(self.terms):
+            return self
+        return Objective(terms if len(terms) > 1 else tuple(dataclasses.replace(term, factor=1.0) for term in terms))
 
     @property
     def scored(self) -> dict[str, Term]:

@@ -6,20 +6,21 @@ import contextlib
 import inspect
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import nn
-from torch.optim import Optimizer, lr_scheduler
+from torch.optim import LBFGS, Optimizer, SparseAdam, lr_scheduler
 
 from graphspec.diagnostics import Path, fail, quoted, warn
-from graphspec.ops.components import choose, construct, required
+from graphspec.ops.components import MOST_RATE, choose, construct, required
 from graphspec.spec.base import Component
 from graphspec.training.engine.undecorated import constructor
 from graphspec.training.engine.update_kernels import KERNELS
-from graphspec.training.optim.groups import check_groups, grouped, parted
+from graphspec.training.optim.groups import check_groups, grouped, optimizer_of, parted
 from graphspec.training.optim.lr_lambda import lr_lambda
+from graphspec.training.optim.several import SeveralOptimizers, parts_of
 
 #: Arguments of a scheduler that follow from the run when the spec does not write them.
 _FROM_THE_RUN = ("T_max", "total_steps", "total_iters")
@@ -29,8 +30,12 @@ PER_STEP = ("OneCycleLR", "CyclicLR")
 _OF_FUNCTIONS = {"LambdaLR": 0, "MultiplicativeLR": 1}
 #: Arguments that ask for other kernels than the fused ones.
 _OTHER_WAYS = {"fused", "foreach", "capturable", "differentiable"}
+#: A parameter for an optimiser that is only looked at.
+_TRIAL = (nn.Parameter(torch.zeros(1, 1)),)
 #: Steps of a plan that are tried before the run.
 _TRIED = 1_000
+#: Steps of an optimiser that are: LBFGS looks back at those before.
+_STEPS_TRIED = 4
 #: Schedulers of schedulers: one behind the other from epochs on, or all at once.
 _COMBINED = ("SequentialLR", "ChainedScheduler")
 
@@ -62,15 +67,62 @@ def build_optimizer(component: Component, module: nn.Module, placed: bool = True
         raise fail("no-training", "the network has no parameters to train", at=("train",))
     at = ("train", "optimizer")
     component, groups, decay = parted(component)
+    choose(component, optimizer_table(), "optimizer", at)
+    check_groups(component, groups, _constructor)
+    if not groups and decay is None:
+        return _construct(component, at, parameters)
+    places = [(optimizer_of(component, group), (*at, "groups", i)) for i, group in enumerate(groups)]
+
+    def made(group: int | None, parameters: Sequence[Any]) -> Optimizer:
+        own, place = (component, at) if group is None else places[group]
+        return _construct(own, place, parameters)
+
+    if not placed:
+        for i in range(len(groups)):
+            made(i, parameters)
+        return made(None, parameters)
+    rows = grouped(module, lambda group: float(made(group, _TRIAL).defaults["lr"]), groups, decay)
+    parts = [made(each, [row for of, row in rows if of == each]) for each in dict.fromkeys(of for of, _ in rows)]
+    if len(parts) > 1 and any(isinstance(part, LBFGS) for part in parts):
+        raise fail("bad-value", "LBFGS moves all parameters at once, and none beside it", at=at)
+    return parts[0] if len(parts) == 1 else constructor(SeveralOptimizers)(parts=parts)
+
+
+def _constructor(component: Component, at: Path) -> Callable[..., Optimizer]:
+    return constructor(choose(component, optimizer_table(), "optimizer", at))
+
+
+def _construct(component: Component, at: Path, parameters: Sequence[Any]) -> Optimizer:
+    """The optimiser that `component` names over `parameters`, or rows of them."""
     kind = choose(component, optimizer_table(), "optimizer", at)
-    check_groups(component, groups, constructor(kind))
-    on_gpu = all(parameter.device.type == "cuda" for parameter in parameters)
+    each = [p for row in parameters for p in (row["params"] if isinstance(row, dict) else [row])]
+    if component.type == "Muon" and (other := next((p for p in each if p.ndim != 2), None)) is not None:
+        message = f"Muon moves matrices alone, and a parameter of shape {tuple(other.shape)} is none"
+        hint = 'type = "AdamW" with groups = [{ kinds = ["matrix"], type = "Muon" }]'
+        raise fail("bad-value", message, at=at, hint=hint)
+    on_gpu = all(parameter.device.type == "cuda" for parameter in each)
     fused = {"fused": True} if on_gpu and kind in KERNELS and not _OTHER_WAYS & component.args.keys() else {}
-    optimizer = construct(component, constructor(kind), at, params=parameters, **fused)
-    if not placed or not (groups or decay is not None):
-        return optimizer
-    rows = grouped(module, optimizer.defaults, groups, decay)
-    return construct(component, constructor(kind), at, params=rows, **fused)
+    made = construct(component, constructor(kind), at, params=list(parameters), **fused)
+    if kind not in KERNELS or _OTHER_WAYS & component.args.keys():  # torch's own step takes seconds to import
+        _try_steps(component, kind, each[0].device, at)
+    return made
+
+
+def _try_steps(component: Component, kind: type[Optimizer], device: torch.device, at: Path) -> None:
+    """Move one weight towards 0: some arguments are wrong at a step only."""
+    weight = nn.Parameter(torch.ones(1, 1, device=device))
+    optimizer = construct(component, constructor(kind), at, params=[weight])
+
+    def loss() -> float:
+        weight.grad = 2 * weight.detach()
+        if isinstance(optimizer, SparseAdam):
+            weight.grad = weight.grad.to_sparse()
+        return weight.item() ** 2
+
+    with _refusing(component.type, at), warnings.catch_warnings(action="ignore"):
+        for _ in range(_STEPS_TRIED):
+            loss()
+            optimizer.step(loss)
 
 
 class Schedule:
@@ -132,6 +184,7 @@ class Schedule:
     def _step(self, *monitored: float) -> None:
         with _refusing(type(self.scheduler).__name__):
             self.scheduler.step(*monitored)
+        _check_rates(type(self.scheduler).__name__, self.optimizer)
 
     def state_dict(self) -> dict[str, Any]:
         """What :meth:`load_state_dict` needs."""
@@ -179,28 +232,45 @@ def _build(
 
 def _try(component: Component, optimizer: Optimizer, planned: int, maximise: bool) -> None:
     """Step through the plan with an optimiser that trains nothing: some arguments are wrong at some step only."""
-    kind, at = type(optimizer), ("train", "scheduler")
-    known = inspect.signature(kind.__init__).parameters
-    options = {name: value for name, value in optimizer.defaults.items() if name in known}
-    trial = constructor(kind)(params=[nn.Parameter(torch.zeros(1, 1))], **options)
+    trials = []
+    for part in parts_of(optimizer):
+        known = inspect.signature(type(part).__init__).parameters
+        options = {name: value for name, value in part.defaults.items() if name in known}
+        trials.append(constructor(type(part))(params=[nn.Parameter(torch.zeros(1, 1))], **options))
+    trial = trials[0] if len(trials) == 1 else constructor(SeveralOptimizers)(parts=trials)
+    _check_cycled(component, trials)
     scheduler = _build(component, trial, planned, maximise)
     monitored = [0.0] if isinstance(scheduler, lr_scheduler.ReduceLROnPlateau) else []
     with _refusing(component.type), warnings.catch_warnings(action="ignore"):
         for _ in range(min(planned, _TRIED)):
             scheduler.step(*monitored)
-            rate = trial.param_groups[0]["lr"]
-            if not 0 <= rate < math.inf:
-                raise fail("bad-value", f"{component.type} makes the learning rate {rate}", at=at)
+            _check_rates(component.type, trial)
+
+
+def _check_rates(name: str, optimizer: Optimizer) -> None:
+    """Refuse a rate that no spec may write either."""
+    for group in optimizer.param_groups:
+        if not 0 <= group["lr"] <= MOST_RATE:
+            message = f"{name} makes the learning rate {float(group['lr']):g}, and it is at most {MOST_RATE}"
+            raise fail("bad-value", message, at=("train", "scheduler"))
+
+
+def _check_cycled(component: Component, optimizers: Sequence[Optimizer]) -> None:
+    """OneCycleLR and CyclicLR move momentum too, by one name for all groups."""
+    named = {"betas" in each.defaults for each in optimizers}
+    if component.type in PER_STEP and component.args.get("cycle_momentum", True) and len(named) > 1:
+        message = f"{component.type} moves momentum too, which these optimisers have under other names"
+        raise fail("bad-value", message, at=("train", "scheduler"), hint="cycle_momentum = false")
 
 
 @contextlib.contextmanager
-def _refusing(name: str) -> Iterator[None]:
-    """Inside, what torch raises of a schedule's arguments is the user's mistake."""
+def _refusing(name: str, at: Path = ("train", "scheduler")) -> Iterator[None]:
+    """Inside, what torch raises of the arguments of what is called `name` is the user's mistake."""
     try:
         yield
-    except (TypeError, ValueError, LookupError, RuntimeError, ArithmeticError) as error:
+    except (TypeError, ValueError, LookupError, RuntimeError, ArithmeticError, AssertionError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise fail("bad-value", f"{name}: {reason}", at=("train", "scheduler")) from error
+        raise fail("bad-value", f"{name}: {reason}", at=at) from error
 
 
 def _combined(component: Component, function: Any, optimizer: Optimizer, steps: int, maximise: bool, at: Path) -> Any:

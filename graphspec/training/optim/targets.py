@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from graphspec.losses import Targets
 
+_AS_THEY_ARE = (Targets.CLASSES, Targets.SEQUENCES, Targets.GROUPS, Targets.OWN)
+
 
 def preparation(targets: Targets, classes: int | None) -> Callable[[Tensor, Tensor], Tensor]:
     """What makes of an output and its field's values the target that a loss of such `targets` takes."""
@@ -16,7 +18,7 @@ def preparation(targets: Targets, classes: int | None) -> Callable[[Tensor, Tens
         return _as_sides
     if targets is Targets.LISTS:
         return _as_lists
-    if classes is None or targets in (Targets.CLASSES, Targets.OWN):
+    if classes is None or targets in _AS_THEY_ARE:
         return _as_it_is
     return _as_signs if targets is Targets.SIGNS else _as_values
 

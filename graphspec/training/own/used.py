@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from graphspec.data.augment.own import TRANSFORMS
 from graphspec.data.sources.user import own_datasets
+from graphspec.data.transforms.own import TRANSFORMS
 from graphspec.losses import OWN as LOSSES
 from graphspec.ops.table import own_layers
 from graphspec.spec.model import NetworkSpec

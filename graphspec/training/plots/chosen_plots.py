@@ -11,12 +11,14 @@ from graphspec.data import DataSet, Samples
 from graphspec.data.dataset import Part
 from graphspec.data.sources.series_windows import PAST
 from graphspec.data.transforms import to_float
+from graphspec.losses import Targets
+from graphspec.sequences import edits, spelled
 from graphspec.system.canvas import Album
 from graphspec.training.evaluate.maps import Maps
 from graphspec.training.evaluate.measure import MOST_CLASSES, Predictions
 from graphspec.training.evaluate.thresholds import of_labels
 from graphspec.training.metrics.scores import per_class
-from graphspec.training.plots import classifier_plots, mask_plots, run_plots
+from graphspec.training.plots import classifier_plots, image_plots, mask_plots, run_plots
 from graphspec.training.plots.forecast_plot import forecasts
 
 #: Wrong predictions that are shown, the most confident first.
@@ -37,6 +39,10 @@ def draw_predictions(
         elif each.term.reading.labels is not None:
             names = data.applied[each.term.target or ""]
             album.add(f"{prefix}classes.png", classifier_plots.class_bars, of_labels(each), names, part)
+        elif each.term.reading.blank is not None:
+            _of_sequences(each, data, part, album, prefix)
+        elif each.term.row.targets is Targets.GROUPS:
+            continue  # an embedding is no answer
         elif each.term.target in data.labels:
             _of_classes(each, data, part, album, prefix, whole)
         else:
@@ -62,13 +68,10 @@ def _of_classes(predictions: Predictions, data: DataSet, part: Part, album: Albu
     rows = worst_errors(confidence, right)
     pictures = _pictures(data.samples(part), rows)
     if pictures is not None and len(rows):
-        titles = [
-            f"{run_plots.short(classes[int(predictions.targets[row])], 14)} → "
-            f"{run_plots.short(classes[int(predicted[row])], 14)}\n"
-            f"{100 * confidence[row].item():.1f} %"
-            for row in rows.tolist()
-        ]
-        album.add(f"{prefix}errors.png", classifier_plots.errors, pictures, titles, int((~right).sum()), part)
+        named = [run_plots.short(name, 14) for name in classes]
+        pairs = [f"{named[int(predictions.targets[row])]} → {named[int(predicted[row])]}" for row in rows.tolist()]
+        wrong = int((~right).sum())
+        album.add(f"{prefix}errors.png", classifier_plots.errors, pictures, pairs, confidence[rows], wrong, part)
 
 
 def _of_maps(maps: Maps, data: DataSet, part: Part, album: Album, prefix: str, whole: bool) -> None:
@@ -83,6 +86,46 @@ def _of_maps(maps: Maps, data: DataSet, part: Part, album: Album, prefix: str, w
         album.add(f"{prefix}confusion_matrix.png", run_plots.confusion_matrix, counts, classes, part)
     if whole:
         album.add(f"{prefix}classes.png", classifier_plots.class_bars, per_class(counts), classes, part)
+
+
+def _of_sequences(predictions: Predictions, data: DataSet, part: Part, album: Album, prefix: str) -> None:
+    """The pictures that are read with the most edits."""
+    found, wanted = predictions.term.reading.sequences(predictions.outputs), predictions.targets
+    wrong = edits(found, wanted)
+    rows = wrong.argsort(descending=True, stable=True)[: int((wrong > 0).sum())][:MOST_ERRORS]
+    pictures = _pictures(data.samples(part), rows)
+    if pictures is None or not len(rows):
+        return
+    names = data.labels[predictions.term.target or ""]
+    pairs = [f"{spelled(wanted[row], names)} → {spelled(found[row], names)}" for row in rows.tolist()]
+    album.add(f"{prefix}errors.png", classifier_plots.errors, pictures, pairs, None, int((wrong > 0).sum()), part)
+
+
+def _of_images(predictions: Predictions, data: DataSet, part: Part, album: Album, prefix: str) -> None:
+    """The images that are farthest from what they should be, beside the network's input where that is an image."""
+    wanted, predicted = predictions.targets.to(torch.float32), predictions.outputs
+    probability = predictions.term.reading.probability
+    if probability is not None and probability.each:
+        predicted = probability.tensors(predicted)  # logits of values in [0, 1]
+    error = (predicted - wanted).square().flatten(1).mean(1)
+    rows = error.argsort(descending=True)[: image_plots.MOST_ROWS]
+    given = as_given(data, part, rows) if data.corrupt else _pictures(data.samples(part), rows)
+    album.add(f"{prefix}images.png", image_plots.images_beside, given, wanted[rows], predicted[rows], error[rows], part)
+
+
+def as_given(data: DataSet, part: Part, rows: Tensor) -> Tensor | None:
+    """The first input that is pictures as the network is given it, corrupted, at `rows`."""
+    names = [name for name, each in data.samples(part).inputs.items() if each.ndim == 4 and each.shape[1] in (1, 3)]
+    if not names:
+        return None
+    found: dict[int, Tensor] = {}
+    wanted, start = set(rows.tolist()), 0
+    for batch in data.batches(part).in_order():
+        for row in range(len(batch)):
+            if start + row in wanted:
+                found[start + row] = batch.inputs[names[0]][row].cpu()
+        start += len(batch)
+    return torch.stack([found[row] for row in rows.tolist()])
 
 
 def worst_errors(confidence: Tensor, right: Tensor) -> Tensor:
@@ -101,13 +144,16 @@ def _pictures(samples: Samples, rows: Tensor) -> Tensor | None:
 
 
 def _of_values(predictions: Predictions, data: DataSet, part: Part, album: Album, prefix: str) -> None:
-    """One picture; none where an output is more than a few columns, as an image is."""
+    """One picture; none where an output is more than a few columns and no image."""
+    if predictions.outputs.ndim == 4 and predictions.outputs.shape == predictions.targets.shape:
+        _of_images(predictions, data, part, album, prefix)
+        return
     wanted, predicted = predictions.targets.flatten(1), predictions.outputs.flatten(1)
     if wanted.shape != predicted.shape or (wanted.shape[1] > run_plots.MOST_PANELS and data.series is None):
         return
     if data.series is not None:
-        naive = data.series.naive(data.samples(part).inputs[PAST].cpu())
         target = predictions.term.target or ""
+        naive = data.series.naive(data.samples(part).inputs[PAST].cpu())[target]
         album.add(f"{prefix}forecast.png", forecasts, wanted, predicted, naive, target, part)
         return
     (name, feature), *others = data.samples(part).inputs.items()

@@ -21,18 +21,23 @@ _BINS = 15
 
 
 def class_bars(table: Mapping[str, Tensor], classes: Sequence[str], part: str) -> Figure:
-    """Precision, recall and F1 of each class, as ``per_class`` gives them."""
+    """Precision, recall and F1 of each class, as ``per_class`` gives them, the highest F1 first; the dotted line is the
+    average of F1 over the classes.
+    """
     from matplotlib.figure import Figure
 
     rows = torch.arange(len(classes))
     if len(rows) > _MOST_CLASSES:
         missed = table["support"] * (1 - table["recall"])
         rows = missed.argsort(descending=True, stable=True)[:_MOST_CLASSES].sort().values
+    rows = rows[table["f1"][rows].argsort(descending=True, stable=True)]
     figure = Figure(figsize=(6.5, 1.3 + 0.42 * len(rows)), layout="constrained")
     panel = figure.add_subplot()
     for i, (name, colour) in enumerate((("precision", TRAINING), ("recall", VALIDATION), ("f1", _GREEN))):
         at = torch.arange(len(rows)) + 0.27 * (i - 1)
         panel.barh(at.numpy(), table[name][rows].numpy(), 0.25, color=colour, label="F1" if name == "f1" else name)
+    average = table["f1"].double().nanmean().item()
+    panel.axvline(average, color=INK, lw=0.8, ls=":", label=f"average F1 {average:.3f}")
     names = [f"{short(classes[row])}  ({int(table['support'][row]):,})" for row in rows.tolist()]
     panel.set_yticks(range(len(rows)), names)
     all_shown = len(rows) == len(classes)
@@ -41,7 +46,7 @@ def class_bars(table: Mapping[str, Tensor], classes: Sequence[str], part: str) -
     panel.grid(axis="x", color=FAINT, lw=0.5)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
@@ -67,8 +72,11 @@ def reliability(confidence: Tensor, right: Tensor, part: str) -> Figure:
     return figure
 
 
-def errors(pictures: Tensor, titles: Sequence[str], wrong: int, part: str) -> Figure:
-    """Wrong predictions: `pictures` (``N × C × H × W`` in [0, 1]) with their titles; in all there are `wrong`."""
+def errors(pictures: Tensor, pairs: Sequence[str], confidence: Tensor | None, wrong: int, part: str) -> Figure:
+    """Wrong predictions: `pictures` (``N × C × H × W`` in [0, 1]), true and predicted class as one of `pairs` and how
+    probable the latter was, where that is known: then they are the most confident, else the worst. In all there are
+    `wrong`. What is the same of all stands in the heading alone.
+    """
     from matplotlib.figure import Figure
 
     columns = max(3, min(6, len(pictures)))  # wide enough for the heading
@@ -78,13 +86,16 @@ def errors(pictures: Tensor, titles: Sequence[str], wrong: int, part: str) -> Fi
     # one panel for all: to lay out a panel a picture takes a second
     panel = figure.add_axes((0.01, 0.01, 0.98, 0.98))
     panel.set_axis_off()
-    for i, title in enumerate(titles):
+    alike = len(set(pairs)) == 1
+    sure = [] if confidence is None else [f"{100 * share:.1f} %" for share in confidence.tolist()]
+    for i, pair in enumerate(pairs):
+        title = "\n".join([*([] if alike else [pair]), *sure[i : i + 1]])
         x, y = 1.08 * (i % columns), (tall + 0.3) * (i // columns)
         picture = pictures[i][0] if pictures.shape[1] == 1 else pictures[i].permute(1, 2, 0)
         panel.imshow(picture.numpy(), cmap="gray", vmin=0, vmax=1, extent=(x, x + 1, y + tall, y), interpolation="none")
         panel.text(x + 0.5, y - 0.02, title, ha="center", va="bottom", fontsize=8)
     panel.set(xlim=(-0.02, 1.08 * columns - 0.06), ylim=((tall + 0.3) * rows - 0.28, -0.45))
-    panel.text(
-        0, -0.36, f"{part} part: {len(pictures)} most confident of {wrong:,} errors (true → predicted)", fontsize=10
-    )
+    said = f"all {pairs[0]}" if alike else "true → predicted"
+    which = f"{len(pictures)} most confident" if sure else f"the {len(pictures)} worst"
+    panel.text(0, -0.36, f"{part} part: {which} of {wrong:,} errors ({said})", fontsize=10)
     return figure

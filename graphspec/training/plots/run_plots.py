@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from graphspec.diagnostics import printable
-from graphspec.training.metrics.names import by_part, title
+from graphspec.training.metrics.names import LOSS, by_part, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 TRAINING, VALIDATION, INK, FAINT = "#3b6fb6", "#d1702b", "#333333", "#d9d9d9"
 #: Columns of a regression that are drawn, a panel each.
 MOST_PANELS = 6
+#: Classes up to which a confusion matrix has room for per cent.
+_MOST_SHARES = 12
 
 
-def curves(history: Sequence[Mapping[str, Any]], best_epoch: int) -> Figure:
-    """Loss and each metric over the epochs, training and validation; the epoch of the best weights is marked."""
+def curves(history: Sequence[Mapping[str, Any]], best_epoch: int, loss: str = "") -> Figure:
+    """The `loss`, which is called so, and each metric over the epochs, training and validation; the epoch of the best
+    weights is marked.
+    """
     from matplotlib.ticker import MaxNLocator
 
     rows = [by_part(row) for row in history]
@@ -35,20 +39,23 @@ def curves(history: Sequence[Mapping[str, Any]], best_epoch: int) -> Figure:
                 label = "training" if part == "train" else part
                 values = [row[part][name] for row in rows]
                 panel.plot(epochs, values, marker=marker, ms=3.5, color=colour, label=label)
-        if best_epoch and best_epoch != epochs[-1]:
-            panel.axvline(best_epoch, color=INK, lw=0.8, ls=":", label="best weights")
-        panel.set(xlabel="epoch", title=title(name))
+        if best_epoch:
+            panel.axvline(best_epoch, color=INK, lw=0.8, ls=":", label=f"best: epoch {best_epoch}")
+        panel.set(xlabel="epoch", title=f"loss: {short(loss, 40)}" if name == LOSS and loss else title(name))
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.legend(frameon=False)
     return figure
 
 
 def confusion_matrix(counts: Tensor, classes: Sequence[str], part: str) -> Figure:
-    """Counts of (true, predicted), coloured by the share of the true class; numbers where they can be read."""
+    """Counts of (true, predicted), coloured by the share of the true class; numbers, and per cent of the true class,
+    where they can be read.
+    """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
 
     size = len(classes)
-    side = min(3.2 + 0.45 * size, 14)
+    side = min(3.2 + (0.6 if size <= _MOST_SHARES else 0.45) * size, 14)
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
     panel = figure.add_subplot()
     share = counts.to(torch.float64) / counts.sum(1, keepdim=True).clamp(min=1)
@@ -68,28 +75,43 @@ def confusion_matrix(counts: Tensor, classes: Sequence[str], part: str) -> Figur
             for j in range(size):
                 if counts[i, j]:
                     colour = "white" if share[i, j] > 0.5 else INK
-                    panel.text(
-                        j,
-                        i,
-                        str(int(counts[i, j])),
-                        ha="center",
-                        va="center",
-                        color=colour,
-                        fontsize=8 if size > 12 else 9,
-                    )
-    figure.colorbar(image, ax=panel, label="share of the true class", shrink=0.8)
+                    text = f"{int(counts[i, j]):,}"
+                    text += f"\n{100 * share[i, j]:.0f} %" if size <= _MOST_SHARES else ""
+                    panel.text(j, i, text, ha="center", va="center", color=colour, fontsize=8)
+    bar = figure.colorbar(image, ax=panel, label="per cent of the true class", shrink=0.8)
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
     return figure
 
 
 def fitted_line(x: Tensor, y: Tensor, predicted: Tensor, names: tuple[str, str]) -> Figure:
-    """The data with one feature, and the fitted function through it. All are flat, of one length."""
+    """The data with one feature, and the fitted function through it, as an equation where it is a line; and R², the
+    share of the variance that it explains. All are flat, of one length.
+    """
     figure, (panel,) = new_panels(1)
     order = x.argsort()
+    equation = _equation(x, predicted)
+    missed, spread = (y - predicted).double().square().sum(), (y - y.mean()).double().square().sum()
+    said = [equation] if equation else []
+    said += [f"R² = {1 - (missed / spread).item():.4f}"] if spread > 0 else []
+    panel.set_title(", ".join(said))
     panel.plot(x.numpy(), y.numpy(), "o", ms=4, color=TRAINING, alpha=0.6, mec="none", label="data")
     panel.plot(x[order].numpy(), predicted[order].numpy(), color=VALIDATION, lw=2, label="fitted")
     panel.set(xlabel=short(names[0], 40), ylabel=short(names[1], 40))
     panel.legend(frameon=False)
     return figure
+
+
+def _equation(x: Tensor, predicted: Tensor) -> str:
+    """``y = 2.01 x − 0.98`` where the predictions lie on a line; empty where they do not."""
+    x, predicted = x.double(), predicted.double()
+    centred, spread = x - x.mean(), predicted.max() - predicted.min()
+    if len(x) < 3 or centred.square().sum() == 0:
+        return ""
+    slope = ((centred * (predicted - predicted.mean())).sum() / centred.square().sum()).item()
+    offset = predicted.mean().item() - slope * x.mean().item()
+    if ((slope * x + offset - predicted).abs().max() > 1e-4 * max(spread.item(), abs(offset), 1e-12)).item():
+        return ""
+    return f"y = {slope:.4g} x {'−' if offset < 0 else '+'} {abs(offset):.4g}"
 
 
 def predicted_against_true(y: Tensor, predicted: Tensor, name: str, part: str) -> Figure:
@@ -109,12 +131,21 @@ def predicted_against_true(y: Tensor, predicted: Tensor, name: str, part: str) -
 def learning_rates(rates: Sequence[float], losses: Sequence[float], suggestion: float) -> Figure:
     """The loss over a growing learning rate (logarithmic), the suggested rate marked."""
     figure, (axes,) = new_panels(1)
-    axes.semilogx(rates, losses)
-    axes.axvline(suggestion, linestyle="--", color="tab:red", label=f"falls fastest at {suggestion:.1e}")
-    axes.set_xlabel("learning rate")
-    axes.set_ylabel("loss, smoothed")
-    axes.legend()
+    axes.plot(rates, losses, color=TRAINING)
+    logarithmic(axes)
+    axes.axvline(suggestion, color=INK, lw=0.8, ls=":", label=f"falls fastest at {suggestion:.1e}")
+    axes.set(xlabel="learning rate", ylabel="loss, smoothed")
+    axes.legend(frameon=False)
     return figure
+
+
+def logarithmic(panel: Axes) -> None:
+    """Give `panel` a logarithmic x axis, whose labels are plain text: no picture parses formulas."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    panel.set_xscale("log")
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.xaxis.set_minor_formatter(NullFormatter())
 
 
 def new_panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from graphspec.training.engine.undecorated import constructor, undecorated
+from graphspec.training.optim.several import numbered
 
 #: Options of a parameter group that a schedule changes, or adds.
 _SCHEDULED = ("lr", "momentum", "betas", "initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
@@ -65,10 +66,18 @@ def check_optimizer(optimizer: Optimizer, given: Mapping[str, Any], scheduled: b
                     raise ValueError(f"optimizer: {key} is {_text(theirs[key])}")
             elif theirs[key] != value:
                 raise ValueError(f"optimizer: {key} is {_text(theirs[key])}, the spec's is {_text(value)}")
+    if odd := given["state"].keys() - set(range(sum(len(group["params"]) for group in optimizer.param_groups))):
+        raise ValueError(f"optimizer: there is no parameter {_text(min(odd))}")
+    for part, numbers in numbered(optimizer):
+        _check_state(part, {number: given["state"][number] for number in numbers if number in given["state"]}, numbers)
+
+
+def _check_state(optimizer: Optimizer, given: Mapping[int, Mapping[str, Any]], numbers: range) -> None:
+    """Raise ``ValueError`` where the state `given` of parameters is none of `optimizer`, whose are called `numbers`."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    _check_names(optimizer, given["state"])
-    for number, state in given["state"].items():
-        shape = parameters[int(number)].shape
+    _check_names(optimizer, given)
+    for number, state in given.items():
+        shape = parameters[number - numbers.start].shape
         for name, value in state.items():
             whole = isinstance(value, Tensor) and (value.shape == shape or value.numel() == 1)
             finite = not isinstance(value, Tensor) or (value.dtype.is_floating_point and bool(value.isfinite().all()))
@@ -76,7 +85,7 @@ def check_optimizer(optimizer: Optimizer, given: Mapping[str, Any], scheduled: b
                 raise ValueError(f"optimizer: {name} of parameter {number} is {_text(value)}")
 
 
-def _check_names(optimizer: Optimizer, given: Mapping[Any, Mapping[str, Any]]) -> None:
+def _check_names(optimizer: Optimizer, given: Mapping[int, Mapping[str, Any]]) -> None:
     """Raise ``ValueError`` where the state of a parameter is not what a step of such an optimiser leaves."""
     kind = type(optimizer)
     if kind.__name__ in (*_OTHER_STATES, "SparseAdam"):

@@ -38,7 +38,7 @@ class EvaluateReport(Shown):
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as data, for ``--json`` and ``evaluation.json``."""
+        """The same as data, for ``--json`` and ``evaluation.json``, where the sha256 of the ``weights`` stands too."""
         return {
             "run": str(self.run), "parts": _plain(self.parts), "samples": self.samples, "classes": self.classes,
             "confusion": self.confusion, "per_class": self.per_class, "files": [path.name for path in self.files],
@@ -50,8 +50,8 @@ class EvaluateReport(Shown):
 class TrainReport(Shown):
     """How a run went. ``seconds`` were spent in epochs, validation included; the rate follows from it.
 
-    ``advice`` says what to look at next where something is wrong. ``evaluation`` is None where nobody asked for it, and
-    in all processes of a distributed run but the first.
+    ``loss`` is its name, ``advice`` says what to look at next where something is wrong. ``evaluation`` is None where
+    nobody asked for it, and in all processes of a distributed run but the first.
     """
 
     run: Path
@@ -59,6 +59,7 @@ class TrainReport(Shown):
     steps: int
     best_epoch: int
     monitor: str
+    loss: str
     history: list[dict[str, Any]]
     seconds: float
     samples_per_second: float
@@ -80,7 +81,7 @@ class TrainReport(Shown):
         """The learning curves as a figure of matplotlib's."""
         from graphspec.training.plots.run_plots import curves
 
-        return curves(self.history, self.best_epoch)
+        return curves(self.history, self.best_epoch, self.loss)
 
     def evaluate(self, *, device: str = "auto", data: DataLike = None) -> EvaluateReport:
         """The best weights measured again, as ``graphspec.evaluate`` does it."""

@@ -109,10 +109,32 @@ def default_reporter() -> Reporter:
     return Bar() if sys.stderr.isatty() else Lines()
 
 
-def epoch_line(row: Mapping[str, Any], epochs: int) -> str:
-    """``epoch 2/5  loss 0.4012  accuracy 0.8551  validation loss 0.4188  accuracy 0.8483  3.1 s``."""
-    words = [f"epoch {row['epoch']}/{epochs}"]
-    for part, metrics in by_part(row).items():
-        words.append("" if part == "train" else part + " ")
-        words[-1] += "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-    return "  ".join([*words, f"{row['seconds']:.1f} s"])
+def epoch_line(row: Mapping[str, Any], epochs: int, width: int = 79) -> str:
+    """``epoch 2/5  loss 0.4012  accuracy 0.8551  validation loss 0.4188  accuracy 0.8483  3.1 s``.
+
+    Where that is wider than `width`, the training part has its loss alone; then the last metrics are left out.
+    """
+    parts = {
+        part: [f"{name} {_number(value)}" for name, value in found.items()] for part, found in by_part(row).items()
+    }
+    *others, last = parts
+    line = _joined(row, epochs, parts)
+    for part in others:
+        if len(line) > width:
+            parts[part] = parts[part][:1]
+            line = _joined(row, epochs, parts)
+    kept = parts[last]
+    while len(line) > width and len(kept) > 1:
+        kept = kept[:-1]
+        line = _joined(row, epochs, {**parts, last: [*kept, "…"]})
+    return line
+
+
+def _joined(row: Mapping[str, Any], epochs: int, parts: Mapping[str, list[str]]) -> str:
+    said = ["  ".join(["" if part == "train" else part, *found]).strip() for part, found in parts.items()]
+    said = [text.replace("validation  ", "validation ") for text in said]
+    return "  ".join([f"epoch {row['epoch']}/{epochs}", *said, f"{row['seconds']:.1f} s"])
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 1000 else f"{value:.5g}"

@@ -45,6 +45,8 @@ def check_same_run(saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         )
     if saved["data"] != now["data"]:
         raise fail("checkpoint-mismatch", "the training data changed since the run began", at=("data",))
+    if saved.get("teacher", "") != now.get("teacher", ""):
+        raise fail("checkpoint-mismatch", "the teacher is another than when the run began", at=("train", "teacher"))
     before, here = saved["environment"], now["environment"]
     changed = [key for key in ("device", "versions") if before[key] != here[key]]
     if before["threads"] > here["cpus"]:  # fewer are no change: a run takes up the count that it began with

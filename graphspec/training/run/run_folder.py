@@ -34,8 +34,8 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.checkpoints = path / "checkpoints"
+        self.path = path if path.name else path.absolute()  # "." has no name, and others stand beside it by name
+        self.checkpoints = self.path / "checkpoints"
         self._lock: Lock | None = None
         self._resume: bool | None = None
         self._overwrite = False

@@ -16,6 +16,7 @@ from graphspec.spec.model import NetworkSpec
 from graphspec.spec.train import TrainSpec
 from graphspec.training.engine.protocol import Choice
 from graphspec.training.learner import Learner
+from graphspec.training.optim.teacher import fingerprint
 from graphspec.training.own.loss import noted
 from graphspec.training.own.used import own_code
 from graphspec.training.run import checkpoint
@@ -41,8 +42,11 @@ class Saver:
             "data": data.fingerprint,
             "environment": self.environment,
             "own": own_code(spec),
+            "teacher": fingerprint(spec.train),
         }
-        self.learned = Learned.of(data)
+        if spec.train and spec.train.teacher:
+            self.environment["teacher"] = {"run": spec.train.teacher, "sha256": self.run["teacher"]}
+        self.learned, self.data = Learned.of(data), data
         self._saved = time.perf_counter()
         self._took = 0.0
 
@@ -61,9 +65,17 @@ class Saver:
             names = ", ".join(self.run["own"])
             reporter.note(f"code of your own ({names}) goes on bit for bit only where it keeps nothing itself")
 
+    def say_teacher(self, settings: TrainSpec, reporter: Reporter) -> None:
+        """Say which run teaches, and what that is left out of."""
+        if settings.teacher is not None:
+            measured = ", ".join(loss.type for loss in settings.of_data)
+            reporter.note(
+                f"teacher: {quoted(settings.teacher)}, in training alone; validation and test measure {measured}"
+            )
+
     def say_columns(self, reporter: Reporter) -> None:
-        """Say what was decided about each column of a table; the run keeps it in ``learned.json``."""
-        lines = self.learned.columns.lines() if self.learned.columns else []
+        """Say what was decided about each column of a table or a series; the run keeps it in ``learned.json``."""
+        lines = self.learned.lines()
         for line in lines[:_MOST_LINES]:
             reporter.note(printable(line))
         if len(lines) > _MOST_LINES:
@@ -76,6 +88,7 @@ class Saver:
         The mark comes first: a run that is killed between them can be resumed, and writes all of them again. `reporter`
         is told where a run is kept that was there before.
         """
+        self.environment["data"] = self.data.noted
         mark, spec = as_json(self.environment), dump(noted(self.spec)).encode()
         kept = self.folder.begin({"environment.json": mark, **self.learned.files, "spec.toml": spec})
         if kept is not None and reporter is not None:

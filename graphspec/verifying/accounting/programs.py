@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphspec.exporting.layer_map import within
 from graphspec.exporting.reference import Arrays
+from graphspec.module.names import within
 from graphspec.shapes.shaped import ShapedLayer
 from graphspec.verifying.accounting.account import MOST_SAID, Account
 

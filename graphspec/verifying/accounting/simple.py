@@ -43,8 +43,10 @@ def cast_like(rules: Rewriter, node: Node) -> Term | None:
 
 
 def where(rules: Rewriter, node: Node) -> Term | None:
-    """A choice that is certain, where the other number does not widen the result."""
+    """A choice that is certain, where the other number does not widen the result; by a condition, not its opposite."""
     condition, *branches = node.inputs
+    if condition.op == "Not":
+        return rules.make("Where", (condition.inputs[0], *branches[::-1]), layer=node.layer)
     if condition.array is None or condition.array.size != 1:
         return None
     chosen, other = branches if condition.array.all() else branches[::-1]
@@ -112,11 +114,11 @@ def clip(rules: Rewriter, node: Node) -> Term | None:
     """Bounds that no float32 passes are none; with 0 alone it is a ReLU."""
     low, high = (bound.array for bound in (*node.inputs[1:], *[rules.terms.none] * 2)[:2])
     given = [term for term in node.inputs[1:] if term.op != "none"]
-    if any(term.array is None for term in given):
+    if any(term.array is None or term.array.size != 1 for term in given):
         return None
     least, most = np.finfo(np.float32).min, np.finfo(np.float32).max
-    bottom = -np.inf if low is None or float(low) <= least else float(low)
-    top = np.inf if high is None or float(high) >= most else float(high)
+    bottom = -np.inf if low is None or low.item() <= least else float(low.item())
+    top = np.inf if high is None or high.item() >= most else float(high.item())
     if (bottom, top) == (-np.inf, np.inf):
         return node.inputs[0]
     if (bottom, top) == (0.0, np.inf):

@@ -7,21 +7,18 @@ taken layer by layer; the first layer, in the order of execution, whose values d
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, fx
 
 from graphspec.exporting.onnx import LAYER_KEY
-from graphspec.exporting.reference import Arrays, Reference, as_array, as_float64, in_float64
-from graphspec.exporting.tolerance import FLOAT32, error
-from graphspec.shapes.shaped import ShapedGraph, ShapedLayer
+from graphspec.exporting.reference import Arrays, Reference
+from graphspec.shapes.shaped import ShapedGraph
 from graphspec.system.free_memory import at_most
+from graphspec.verifying.blame.layer_values import Values, layer_values, with_rounding
 from graphspec.verifying.cases import Case
-from graphspec.verifying.judge import HALF_ULP, Rounded
 from graphspec.verifying.local_functions import check_functions
 from graphspec.verifying.rule import Status, judge
 from graphspec.verifying.runner import Runner
@@ -31,8 +28,6 @@ from graphspec.verifying.verify_report import Blame
 
 #: Bytes that the inference of shapes may take beside what this process has.
 MOST_INFERRED = 1 << 30
-#: A layer's values in double and single precision, each with the error that rounding makes, and its unit.
-Values = list[tuple[NDArray[Any], NDArray[Any], float, float]]
 
 
 def blame_onnx(
@@ -50,8 +45,11 @@ def blame_onnx(
         return None
     layers = layers_of_nodes(model.graph)
     leaving = values_leaving(model.graph, layers)
+    looked_at = {layer: names for layer, names in leaving.items() if among is None or layer in among}
+    if not looked_at:
+        return None
     present = {value.name for value in model.graph.output}
-    names = list(dict.fromkeys(name for values in leaving.values() for name in values))
+    names = list(dict.fromkeys(name for values in looked_at.values() for name in values))
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
     probe, inputs = runner.scratch / "probe.onnx", runner.write("probe_inputs.npz", [case.inputs])
     onnx.save(model, str(probe))
@@ -62,7 +60,6 @@ def blame_onnx(
         problem = str(error)
     if problem:
         return _wrong_shape(model, leaving, shaped) or blame_message(problem, layers, shaped)
-    looked_at = {layer: names for layer, names in leaving.items() if among is None or layer in among}
     return first_wrong(looked_at, outputs.of(0), reference, shaped, case)
 
 
@@ -146,10 +143,13 @@ def first_wrong(
         leaving: the names of each layer's values.
         found: what the file gave under those names.
     """
-    own = layer_values(reference, case)
+    own, rounded = layer_values(reference, case, leaving), False
     for layer in shaped.layers:
         for name in leaving.get(layer.name, ()):
             reason = _wrong(found[name], own[layer.name])
+            if reason and not rounded:
+                own, rounded = with_rounding(own, reference, case, leaving), True
+                reason = _wrong(found[name], own[layer.name])
             if reason:
                 return Blame(layer.name, layer.at, f'layer "{layer.name}" is the first that differs: {reason}')
     return None
@@ -167,50 +167,3 @@ def _wrong(candidate: NDArray[Any], values: Values) -> str:
     judged = [judge(candidate, double, single, noise, unit=unit) for double, single, noise, unit in fitting]
     wrong = all(judgement.status is Status.FAIL for judgement in judged)
     return min(judged, key=lambda judgement: judgement.error).reason if wrong else ""
-
-
-def layer_values(reference: Reference, case: Case) -> dict[str, Values]:
-    """Every layer's values on `case`, in both precisions."""
-    inputs = list(case.inputs.values())
-    wide, layers = list(map(as_float64, inputs)), reference.shaped.layers
-    with torch.no_grad():
-        single = _recorded(_Recorder(reference.single, {}, 0.0), layers, inputs)
-        with in_float64():
-            double = _recorded(_Recorder(reference.double, {}, 0.0), layers, wide)
-            rounded = _recorded(_Recorder(reference.double, reference.units, HALF_ULP), layers, wide)
-    return {
-        name: [
-            (wide, own, max(error(own, wide), error(off, wide)), reference.units[name] or FLOAT32)
-            for wide, own, off in zip(double[name], single[name], rounded[name], strict=True)
-        ]
-        for name in single
-    }
-
-
-def _recorded(
-    recorder: _Recorder, layers: Sequence[ShapedLayer], inputs: Sequence[Tensor]
-) -> dict[str, list[NDArray[Any]]]:
-    recorder.run(*inputs)
-    return {layer.name: values for layer, values in zip(layers, recorder.values, strict=True)}
-
-
-class _Recorder(Rounded):
-    """Runs the module and keeps what each layer gave, in the order of the layers."""
-
-    def __init__(self, module: torch.nn.Module, units: Mapping[str, float], ulps: float) -> None:
-        super().__init__(module, units, ulps)
-        self.values: list[list[NDArray[Any]]] = []
-
-    def run_node(self, n: fx.Node) -> Any:
-        value = super().run_node(n)
-        if n.op in ("call_module", "get_attr"):
-            self.values.append(list(_arrays(value)))  # copies: the next layer may work in place
-        return value
-
-
-def _arrays(value: Any) -> Iterator[NDArray[Any]]:
-    if isinstance(value, Tensor):
-        yield as_array(value).copy()
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _arrays(item)

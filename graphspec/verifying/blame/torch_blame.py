@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graphspec.exporting.layer_map import within
 from graphspec.exporting.reference import Arrays, Reference, as_array
+from graphspec.module.names import within
 from graphspec.verifying.blame.onnx_blame import first_wrong
 from graphspec.verifying.cases import Case
 from graphspec.verifying.runner import Runner

@@ -5,13 +5,13 @@ from __future__ import annotations
 import http.server
 import os
 import secrets
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from graphspec.system.scratch import ScratchFolder
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.needs import BROWSER, HERE, ORT_WEB
 from graphspec.verifying.runtimes.node import read_outputs, write_inputs
@@ -47,7 +47,7 @@ def _response(server: _Server, seconds: float) -> tuple[str, bytes]:
     """What the page sends: ``outputs`` or ``failed``, with its body."""
     deadline = time.monotonic() + seconds
     root = ["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []  # Chromium does not start as root else
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+    with ScratchFolder() as profile:
         command = [BROWSER.path or "chromium", *_FLAGS, *root, f"--user-data-dir={profile}/profile", server.address]
         with started(command, Path(profile) / "log") as browser:
             while not server.responded.wait(0.1):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -15,11 +14,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphspec.system.children import end, guarded
+from graphspec.system.children import end, guarded, room
 from graphspec.system.closing import Closing
 from graphspec.system.free_memory import available
+from graphspec.system.scratch import ScratchFolder
 
 WORKER = Path(__file__).with_name("worker.py")
+#: Bytes of a response, and of what a process printed last.
+_LONGEST, _LAST = 1 << 28, 1 << 14
 
 
 class WorkerError(Exception):
@@ -29,37 +31,29 @@ class WorkerError(Exception):
 class Worker(Closing):
     """Starts at once, so that its imports run beside our own work. Use as a context; it is killed at the end.
 
-    It ends with this process, however that happens. Its memory is bounded by what the machine can spare, and from
-    :meth:`limit_memory` on by what the network needs; its processor time by that of each request. `loads` are modules
-    that it imports at once.
+    It ends with this process, however that happens. Its memory and what it writes are bounded by what the machine can
+    spare, and from :meth:`limit_memory` on by what the network needs; its processor time by that of each request.
+    `loads` are modules that it imports at once.
     """
 
     def __init__(self, loads: Sequence[str] = ()) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
-        self._folder = tempfile.TemporaryDirectory(
-            ignore_cleanup_errors=True
-        )  # what a killed runtime leaves goes with it
+        self._folder = ScratchFolder()  # what a killed runtime leaves goes with it
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "AOTI_"))}
         self._process = subprocess.Popen(
-            guarded([sys.executable, "-I", WORKER, *loads], memory=available()),
+            guarded([sys.executable, "-I", WORKER, *loads], memory=available(), written=room(self._folder.name)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=kept | {"TMPDIR": self._folder.name},
             start_new_session=True,
         )
-        self._buffer = b""
+        self._buffer = bytearray()
+        self._memory = 0
 
     def limit_memory(self, most_bytes: int) -> None:
-        """Bound what it allocates from now on."""
-        if sys.platform == "linux":
-            import resource
-
-            with contextlib.suppress(ProcessLookupError):  # it has ended, which the next request finds
-                process, kind = self._process.pid, resource.RLIMIT_DATA
-                hard = resource.prlimit(process, kind)[1]
-                most = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
-                resource.prlimit(process, kind, (most, hard))
+        """Bound what it allocates from the next request on."""
+        self._memory = most_bytes
 
     def ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """Send `request` and wait at most `seconds` for the response.
@@ -69,7 +63,8 @@ class Worker(Closing):
         """
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps({**request, "seconds": seconds}).encode() + b"\n")
+            limits = {"seconds": seconds, "memory": self._memory}
+            self._process.stdin.write(json.dumps({**request, **limits}).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise WorkerError(self._death()) from None
@@ -78,7 +73,9 @@ class Worker(Closing):
     def _line(self, deadline: float, seconds: float) -> bytes:
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
-        while b"\n" not in self._buffer:
+        seen = 0
+        while self._buffer.find(b"\n", seen) < 0:
+            seen = len(self._buffer)
             ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
                 self.close()
@@ -87,13 +84,16 @@ class Worker(Closing):
             if not piece:
                 raise WorkerError(self._death())
             self._buffer += piece
+            if len(self._buffer) > _LONGEST:
+                self.close()
+                raise WorkerError(f"its answer has more than {_LONGEST:,} bytes")
         line, _, self._buffer = self._buffer.partition(b"\n")
-        return line
+        return bytes(line)
 
     def _death(self) -> str:
         code = self._process.wait()
         name = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        self._log.seek(0)
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - _LAST))
         last = self._log.read().decode(errors="replace").strip().splitlines()[-1:]
         return f"the process ended with {name}" + "".join(f": {line}" for line in last)
 

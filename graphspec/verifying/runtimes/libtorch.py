@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 
 from graphspec.exporting.reference import Arrays, as_array
+from graphspec.system.scratch import ScratchFolder
 from graphspec.system.user_cache import user_cache
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.needs import COMPILER, HERE
@@ -84,7 +84,7 @@ def compiled(scratch: Path, seconds: float) -> Path:
     program = folder / name
     if program.is_file():
         return program
-    with tempfile.TemporaryDirectory(dir=folder) as made:
+    with ScratchFolder(folder) as made:
         part = Path(made) / "program"
         code, printed = run(command(SOURCE, part), seconds)
         if code:

@@ -6,12 +6,12 @@ import contextlib
 import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from graphspec.system.children import end, guarded
+from graphspec.system.children import end, guarded, room
 from graphspec.system.free_memory import available
+from graphspec.system.scratch import ScratchFolder
 from graphspec.verifying.runtimes.child import WorkerError
 
 #: The exit code of a program that cannot be started.
@@ -33,7 +33,7 @@ def started(
     kept = {key: value for key, value in os.environ.items() if key not in _STRIPPED}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            guarded(command, memory=min(MEMORY_LIMIT, available())),
+            guarded(command, memory=min(MEMORY_LIMIT, available()), written=min(MEMORY_LIMIT, room(log.parent))),
             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             env={**kept, **(environment or {})}, start_new_session=True,
         )  # fmt: skip
@@ -49,7 +49,7 @@ def run(command: Sequence[str | Path], seconds: float, environment: Mapping[str,
     Raises:
         WorkerError: it cannot be started, takes more than `seconds`, or was ended by a signal.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with ScratchFolder() as folder:
         log = Path(folder) / "log"
         with started(command, log, environment) as process:
             try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,16 +12,27 @@ from .tensors import Arrays, Call, Run, array, runner
 
 def load(path: str, names: Sequence[str], dtypes: Mapping[str, str]) -> Run:
     """The file as users run it."""
+    return runner(_program(path).module(), names, dtypes)
+
+
+def _program(path: str) -> Any:
+    """The file's program, read once as long as the file is the same."""
+    entry = os.stat(path)
+    return _read(path, (entry.st_ino, entry.st_size, entry.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=1)
+def _read(path: str, stamp: tuple[int, ...]) -> Any:
     import torch
 
-    return runner(torch.export.load(path).module(), names, dtypes)
+    return torch.export.load(path)
 
 
 def weights(path: str) -> Arrays:
     """The tensors that the file holds, by the names that the module has for them."""
     import torch
 
-    program = torch.export.load(path)
+    program = _program(path)
     constants = {name: value for name, value in program.constants.items() if isinstance(value, torch.Tensor)}
     return {name: array(value) for name, value in {**constants, **program.state_dict}.items()}
 
@@ -28,7 +41,7 @@ def steps(path: str) -> list[tuple[str, str]]:
     """The nodes of the program, and of the graphs inside it, with the submodules that they came from."""
     import torch
 
-    program = torch.export.load(path)
+    program = _program(path)
     found = [("", f"{symbol} in {span}") for symbol, span in sorted(program.range_constraints.items(), key=str)]
     for module in program.graph_module.modules():
         for node in module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ():
@@ -41,7 +54,7 @@ def calls(path: str, modules: Sequence[str]) -> Callable[..., list[tuple[Call, A
     """A function of the file's inputs that gives the tensors that leave each of `modules`, in order."""
     import torch
 
-    program = torch.export.load(path).module()
+    program = _program(path).module()
     found: list[tuple[Call, Any]] = []
 
     class Recorder(torch.fx.Interpreter):

@@ -5,14 +5,18 @@ Loaded by the worker: this file imports nothing of graphspec.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .pt2_sizes import check_sizes
 from .tensors import Arrays, Run, array, tensors
 
 #: torch's own archives are not packed; one that claims so many times its size, and this beside, is none.
 MOST_TIMES, MOST_BESIDE = 4, 1 << 20
+#: Nor are its tensors so many times its size and this beside: one of a stride of 0 has any shape in a few bytes.
+MOST_TENSORS_BESIDE = 64 << 20
 
 
 def load(path: str, names: Sequence[str], dtypes: Mapping[str, str]) -> Run:
@@ -43,6 +47,7 @@ def program(path: str) -> tuple[dict[str, Any], Arrays]:
     _check(path)
     loaded = _loaded(path)
     tensors = _tensors(loaded)
+    _check_tensors(path, tensors)
     names = {id(value): name for name, value in reversed(tensors.items())}
     nodes = [node for node in loaded.graph.nodes if node.op not in ("placeholder", "output")]
     described = {
@@ -59,7 +64,7 @@ def program(path: str) -> tuple[dict[str, Any], Arrays]:
 
 
 def _check(path: str) -> None:
-    """Look at the archive's checksums, which torch does not."""
+    """Look at the archive's checksums, which torch does not, and at the sizes that it evaluates."""
     import zipfile
 
     with zipfile.ZipFile(path) as archive:
@@ -68,6 +73,9 @@ def _check(path: str) -> None:
             raise ValueError(f"its records claim {claimed:,} bytes, and the file has {held:,}")
         if (damaged := archive.testzip()) is not None:
             raise ValueError(f"its record {damaged} is damaged: another checksum")
+        for name in archive.namelist():
+            if name.endswith(".json"):
+                check_sizes(json.loads(archive.read(name)))
 
 
 def _loaded(path: str) -> Any:
@@ -86,6 +94,13 @@ def _tensors(loaded: Any) -> dict[str, Any]:
 
     found = {**loaded.state_dict, **loaded.constants}
     return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
+
+
+def _check_tensors(path: str, tensors: Mapping[str, Any]) -> None:
+    for name, value in tensors.items():
+        if value.numel() * value.element_size() > MOST_TIMES * os.path.getsize(path) + MOST_TENSORS_BESIDE:
+            shape, held = " × ".join(map(str, value.shape)), os.path.getsize(path)
+            raise ValueError(f"its tensor {name:.80} is {shape}, and the file has {held:,} bytes")
 
 
 def _tensor(loaded: Any, name: str, value: Any) -> dict[str, Any]:

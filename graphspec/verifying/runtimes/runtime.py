@@ -66,6 +66,9 @@ RUNTIMES = (
     ONNXRUNTIME,
     Runtime("torchscript", "torchscript", "torch", "torch", "torchscript", layered=True, loads="torch"),
     Runtime("pt2", "pt2", "torch", "torch", "pt2", layered=True, loads="torch.export.pt2_archive"),
+    Runtime(
+        "executorch", "executorch", "executorch", "'graphspec[executorch]'", "executorch", loads="executorch.runtime"
+    ),
     Runtime("aoti", "aoti", "torch", "torch", "aoti", machine_code=True),
     Runtime("onnx.reference", "onnx", "onnx", "onnx", "onnx_reference", optional=True),
     Runtime("openvino", "onnx", "openvino", "openvino", "openvino", optional=True),

@@ -70,8 +70,20 @@ def run_cases(request: Mapping[str, Any]) -> dict[str, Any]:
             errors[case] = f"{type(error).__name__}: {error}"
             continue
         outputs |= {f"{case}.{name}": value for name, value in found.items()}
-    np.savez(request["outputs"], allow_pickle=False, **outputs)
+    _save(request, outputs)
     return {"errors": errors}
+
+
+def _save(request: Mapping[str, Any], arrays: Arrays) -> None:
+    """Write `arrays`; one that repeats a number in memory (a stride of 0) is as large as its shape on the disk."""
+    size = sum(array.nbytes for array in arrays.values())
+    if os.name == "posix":
+        import resource
+
+        most, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if most != resource.RLIM_INFINITY and size > most:
+            raise ValueError(f"its tensors are {size:,} bytes, and at most {most:,} are written")
+    np.savez(request["outputs"], allow_pickle=False, **arrays)
 
 
 def _numbers(name: str, value: Any) -> NDArray[Any]:
@@ -83,13 +95,13 @@ def _numbers(name: str, value: Any) -> NDArray[Any]:
 
 def write_weights(request: Mapping[str, Any]) -> dict[str, Any]:
     """Write the model's tensors."""
-    np.savez(request["outputs"], allow_pickle=False, **runtime(request["code"]).weights(request["model"]))
+    _save(request, runtime(request["code"]).weights(request["model"]))
     return {"errors": {}}
 
 
 def tell_steps(request: Mapping[str, Any]) -> dict[str, Any]:
     """The model's steps; no arrays."""
-    np.savez(request["outputs"], allow_pickle=False)
+    _save(request, {})
     return {"errors": {}, "steps": runtime(request["code"]).steps(request["model"])}
 
 
@@ -103,14 +115,14 @@ def write_calls(request: Mapping[str, Any]) -> dict[str, Any]:
     with torch.no_grad():
         found = run(*tensors.tensors(inputs, request["dtypes"]))
     arrays = {str(k): tensors.array(value) for k, (_, value) in enumerate(found)}
-    np.savez(request["outputs"], allow_pickle=False, **arrays)
+    _save(request, arrays)
     return {"errors": {}, "calls": [call for call, _ in found]}
 
 
 def write_program(request: Mapping[str, Any]) -> dict[str, Any]:
     """Write the tensors of an exported program, and tell the rest of it."""
     described, tensors = runtime("pt2_program").program(request["model"])
-    np.savez(request["outputs"], allow_pickle=False, **tensors)
+    _save(request, tensors)
     return {"errors": {}, "program": described}
 
 
@@ -127,13 +139,24 @@ def serve(request: Mapping[str, Any]) -> dict[str, Any]:
         return {"failed": f"cannot load the file: {type(error).__name__}: {error}"}
 
 
-def limit_time(seconds: float) -> None:
-    """End this process when it takes more processor time from now on: nobody may be left to do so."""
+def limit(seconds: float, most_bytes: int) -> None:
+    """End this process when it takes more processor time from now on; bound what it allocates and writes (0: as it is).
+
+    It does so itself: its parent could not tell what the limits are before this program has started, and may be gone
+    before the time is up.
+    """
     if os.name == "posix":
         import resource
 
         most = int(time.process_time() + seconds * (os.cpu_count() or 1)) + 1
         resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+        if most_bytes and sys.platform == "linux":
+            hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+            allowed = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
+            resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
+            _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)  # what is written was in memory
+            allowed = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, hard))
 
 
 def main() -> None:
@@ -148,7 +171,7 @@ def main() -> None:
     os.dup2(2, 1)
     for line in sys.stdin:
         request = json.loads(line)
-        limit_time(request["seconds"])
+        limit(request["seconds"], request["memory"])
         print(json.dumps(serve(request)), file=responses, flush=True)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from graphspec.diagnostics import fail
 from graphspec.exporting.reference import Arrays
+from graphspec.system.scratch import ScratchFolder
 
 #: Layers whose activations vary so much that onnxruntime's guide scales them anew for each input.
 RECURRENT = ("LSTM", "GRU", "RNN")
@@ -44,7 +44,7 @@ def write_int8(source: Path, target: Path, batches: Sequence[Arrays]) -> None:
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    with tempfile.TemporaryDirectory() as scratch, _quiet():
+    with ScratchFolder() as scratch, _quiet():
         prepared, made = Path(scratch) / "prepared.onnx", Path(scratch) / "int8.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         if _scaled_while_running(onnx.load(str(prepared))):

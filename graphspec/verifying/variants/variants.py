@@ -17,6 +17,7 @@ from graphspec.data.dataset import Part
 from graphspec.diagnostics import Diagnostic, VerificationError, fail
 from graphspec.exporting.bundle.bundle import Bundle, variant_file
 from graphspec.exporting.capture import eval_network
+from graphspec.exporting.costly import batch_dim
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.exporting.sampler import Sampler
@@ -24,7 +25,6 @@ from graphspec.formats import BASE
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.training.evaluate.measure import measure
 from graphspec.training.prepare import make_learner
-from graphspec.verifying.cases import batch_dim
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.runtime import ONNXRUNTIME

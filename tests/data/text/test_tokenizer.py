@@ -72,7 +72,7 @@ def test_a_special_token_written_in_a_text_is_a_text() -> None:
         ({"type": "BPE", "vocab_size": 100}, r"vocab_size is a whole number from 258 to"),
         ({"type": "WordLevel", "vocab_size": 1 << 40}, r"vocab_size is a whole number from 3 to 1,048,576"),
         ({"type": "Char", "max_length": -1}, r"max_length is a whole number from 0"),
-        ({"type": "Char", "max_length": 1.5}, r"max_length is a whole number"),
+        ({"type": "Char", "max_length": 1.5}, r"max_length must be a whole number"),
         ({"type": "Char", "max_length": "long"}, r"max_length must be a number"),
     ],
 )

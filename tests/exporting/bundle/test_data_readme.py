@@ -71,6 +71,11 @@ def test_the_snippet_classifies_raw_rows_as_well_as_the_network_does(iris, tmp_p
     assert np.mean([rows.target_names[k] == name for k, name in zip(rows.target, said, strict=True)]) > 0.9
 
 
+def test_the_classes_that_it_says_the_snippet_prints_are_those_that_it_prints(iris):
+    (said,) = re.findall(r"^It prints.*: `(\[.*\])`$", text_of(iris), re.M)
+    assert run_snippet(iris) == re.findall(r"'([^']+)'", said)
+
+
 SECONDS = """
 graphspec = 1
 [inputs]

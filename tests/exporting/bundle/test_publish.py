@@ -181,6 +181,7 @@ for k in range(10_000):
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_there_is_one_whole_set(tmp_path):
     """Six publishers in a row are killed with SIGKILL while they replace the set; every look at it finds one set."""
     target = tmp_path / "net"

@@ -205,6 +205,31 @@ def test_a_file_that_is_no_model_is_one_clear_error(kind: str, tmp_path: Path) -
         import_source(str(tmp_path / "net.onnx"))
 
 
+def _constant(model: onnx.ModelProto, **attributes: Any) -> None:
+    model.graph.node.insert(0, onnx.helper.make_node("Constant", [], ["c"], "k", **attributes))
+
+
+#: What is done to a Relu of x, and what is said.
+STRANGE = {
+    "no nodes": (lambda m: m.graph.ClearField("node"), 'no node gives the output "y"'),
+    "an output twice": (lambda m: m.graph.output.append(m.graph.output[0]), 'gives the output "y" twice'),
+    "a constant of nothing": (lambda m: _constant(m), r'the node "k" \(Constant\) has 0 values, not one'),
+    "a constant of two": (lambda m: _constant(m, value_int=1, value_float=1.0), "has 2 values, not one"),
+    "a constant of texts": (lambda m: _constant(m, value_strings=["a"]), "value_strings, which holds no numbers"),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_graph_that_no_exporter_writes_is_one_clear_error(kind: str, tmp_path: Path) -> None:
+    change, message = STRANGE[kind]
+    path = write(tmp_path / "net.onnx", [node("Relu", "x", "y")], ["N", 4])
+    model = onnx.load(str(path))
+    change(model)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(graphspec.GraphspecError, match=message):
+        import_source(str(path))
+
+
 def test_weights_outside_the_folder_of_a_file_are_not_read(tmp_path: Path) -> None:
     path = write(tmp_path / "net.onnx", [node("Add", "x b", "y")], ["N", 4], {"b": numbers(4)})
     model = onnx.load(str(path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -25,9 +27,13 @@ def rewritten(good: Path, path: Path, change: str) -> Path:
     """The archive at `path` with one record another."""
     with zipfile.ZipFile(good) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
-            if change == "cut" and name.endswith("models/model.json"):
-                continue
-            new.writestr(name, old.read(name))
+            text = old.read(name)
+            if name.endswith("models/model.json"):
+                if change == "cut":
+                    continue
+                if change == "sizes":
+                    text = re.sub(rb'"expr_str": "[^"]*"', b'"expr_str": "factorial(10**8)"', text)
+            new.writestr(name, text)
         if change == "bomb":
             new.writestr("net/data/weights/weight_9", bytes(64 << 20))
     return path
@@ -46,8 +52,50 @@ def test_a_weight_with_a_bit_flipped_is_seen_by_its_checksum(good: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("change", "words"), [("cut", "it is damaged, or no exported program"), ("bomb", r"claim 67,1\d\d,\d\d\d bytes")]
+    ("change", "words"),
+    [
+        ("cut", "it is damaged, or no exported program"),
+        ("bomb", r"claim 67,1\d\d,\d\d\d bytes"),
+        ("sizes", "factorial is no function of sizes"),
+    ],
 )
 def test_what_torch_cannot_load_is_said_in_our_words(good: Path, tmp_path: Path, change: str, words: str) -> None:
     with pytest.raises(GraphspecError, match=f"m.pt2.*{words}"):
         import_source(str(rewritten(good, tmp_path / "m.pt2", change)))
+
+
+class Repeated(nn.Module):
+    """A buffer of a few bytes that says it has four gigabytes: all its strides are 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("wide", torch.ones(1).expand(2**15, 2**15))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.wide[:1, :8]
+
+
+def test_a_tensor_that_is_larger_than_its_file_is_refused_before_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    torch.export.save(torch.export.export(Repeated().eval(), (torch.zeros(2, 8),)), str(tmp_path / "m.pt2"))
+    with pytest.raises(GraphspecError, match=r"m.pt2.*tensor wide is 32768 × 32768, and the file has [\d,]+ bytes"):
+        import_source(str(tmp_path / "m.pt2"))
+    assert not list(folder.iterdir())
+
+
+class Filling(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.full((1_300_000_000,), 1.0).sum()
+
+
+@pytest.mark.slow
+def test_a_small_file_that_asks_for_five_gigabytes_is_refused_before_it_has_them(tmp_path: Path) -> None:
+    dims = ({0: torch.export.Dim("N")},)
+    program = torch.export.export(Filling().eval(), (torch.zeros(2, 8),), dynamic_shapes=dims)
+    torch.export.save(program, str(tmp_path / "m.pt2"))
+    with pytest.raises(GraphspecError, match=r"aten.full.default.*allocate"):
+        import_source(str(tmp_path / "m.pt2"))

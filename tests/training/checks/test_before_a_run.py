@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from graphspec import pipeline
+from graphspec import before_training, pipeline
 from graphspec.diagnostics import GraphspecError
 
 DIGITS: dict[str, Any] = {
@@ -24,7 +24,7 @@ DIGITS: dict[str, Any] = {
 
 def test_the_suggested_rate_trains_well(tmp_path: Path) -> None:
     """Better within an epoch than a hundred times more or less."""
-    report = pipeline.find_lr(DIGITS, picture=tmp_path / "lr.png", device="cpu")
+    report = before_training.find_lr(DIGITS, picture=tmp_path / "lr.png", device="cpu")
     assert report.rates[0] == pytest.approx(1e-6)
     assert report.rates == sorted(report.rates)
     assert report.losses[-1] > min(report.losses)
@@ -43,7 +43,7 @@ def test_the_suggested_rate_trains_well(tmp_path: Path) -> None:
 
 def test_a_batch_is_learned_by_heart_and_nothing_is_kept() -> None:
     before = pipeline.compile(DIGITS).state_dict()
-    report = pipeline.overfit_batch(DIGITS, device="cpu")
+    report = before_training.overfit_batch(DIGITS, device="cpu")
     assert report.samples == 32
     assert report.last <= 0.01 * report.first
     assert report.steps < 300
@@ -54,4 +54,4 @@ def test_a_network_that_cannot_learn_is_found() -> None:
     """Outputs that are all the same have no gradient."""
     layers = DIGITS["layers"] | {"dead": {"type": "clamp", "min": 0.0, "max": 0.0}}
     with pytest.raises(GraphspecError, match=r"not-learning.*the loss of one batch is 2.303 at first and 2.303 after"):
-        pipeline.overfit_batch(DIGITS | {"layers": layers}, device="cpu")
+        before_training.overfit_batch(DIGITS | {"layers": layers}, device="cpu")

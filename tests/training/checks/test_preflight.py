@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
+from graphspec.losses import LOSSES, Targets
 
 Spec = dict[str, Any]
 LINEAR = {"graphspec": 1, "inputs": {"x": ["N", 4]}, "layers": {"y": {"type": "Linear", "out_features": 3}}}
@@ -93,3 +94,30 @@ def test_a_sample_in_two_parts_is_a_warning(fit: Callable[..., Any]) -> None:
     """Iris holds one flower twice; with this seed the two fall into training and validation."""
     with pytest.warns(GraphspecWarning, match="1 validation sample also stands in the training part"):
         fit(table())
+
+
+OF_WHOLE_CLASSES = (
+    "NLLLoss", "MultiMarginLoss", "SoftMarginLoss", "HingeEmbeddingLoss", "MultiLabelMarginLoss",
+    "BatchHardTripletLoss",
+)  # fmt: skip
+
+
+#: Those of one output that is compared with the label of a sample.
+OF_LABELS = [n for n, row in LOSSES.items() if row.outputs == 1 and row.compared and row.targets != Targets.SEQUENCES]
+
+
+@pytest.mark.parametrize("loss", OF_LABELS)
+def test_mixed_labels_are_for_losses_of_shares(loss: str, fit: Any) -> None:
+    """The others ended in torch's words, or took shares for classes."""
+    last = {"NLLLoss": ["LogSoftmax"], "KLDivLoss": ["LogSoftmax"], "BCELoss": ["Sigmoid"]}.get(loss, [])
+    spec = {
+        "graphspec": 1, "inputs": {"image": ["N", 1, 8, 8]},
+        "layers": {"flat": "Flatten", "fc": {"type": "Linear", "out_features": 10},
+                   **{kind.lower(): {"type": kind, **({"dim": 1} if "Soft" in kind else {})} for kind in last}},
+        "data": {"dataset": "digits", "augment": ["MixUp"]}, "train": {"epochs": 1, "loss": loss},
+    }  # fmt: skip
+    if loss not in OF_WHOLE_CLASSES:
+        assert fit(spec).epochs == 1
+        return
+    with pytest.raises(GraphspecError, match=f"MixUp and CutMix make shares of classes, and {loss} compares with"):
+        fit(spec)

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from graphspec.diagnostics import GraphspecError
-from graphspec.losses import LOSSES, Reading, Targets
+from graphspec.losses import LOSSES, Targets
+from graphspec.output_reading import Reading
 from graphspec.spec.base import Component
 from graphspec.training.metrics.metric_set import MetricSet
 from graphspec.training.metrics.names import higher_is_better
@@ -22,6 +23,8 @@ from graphspec.training.optim.build_objective import Target, build_objective
 from graphspec.training.optim.objective import Objective
 
 CPU = torch.device("cpu")
+#: Targets that a loss compares with otherwise than by two sides.
+OTHERS = (Targets.CLASSES, Targets.LISTS, Targets.SEQUENCES, Targets.GROUPS)
 RANDOM = torch.Generator().manual_seed(0)
 LABELS = torch.randint(0, 4, (237,), generator=RANDOM)
 LOGITS = torch.randn(237, 4, generator=RANDOM) + 1.5 * torch.nn.functional.one_hot(LABELS, 4)
@@ -58,6 +61,7 @@ CLASSES: list[tuple[Any, Callable[[], float]]] = [
     ("dice", labels("macro", theirs.f1_score)),
     ("average_precision", lambda: theirs.average_precision_score(torch.eye(4)[LABELS], LOGITS.softmax(1))),
     ("roc_auc", lambda: theirs.roc_auc_score(LABELS, LOGITS.softmax(1), multi_class="ovr")),
+    ("perplexity", lambda: math.exp(theirs.log_loss(LABELS, LOGITS.double().softmax(1)))),
     ("calibration_error", lambda: multiclass_calibration_error(LOGITS.softmax(1), LABELS, 4, n_bins=15).item()),
 ]
 REGRESSION: list[tuple[Any, Callable[[], float]]] = [
@@ -94,11 +98,7 @@ def test_one_column_decides_between_two_classes(loss: str, scale: float | None) 
 @pytest.mark.parametrize("columns", [1, 2])
 @pytest.mark.parametrize(
     "loss",
-    [
-        name
-        for name, row in LOSSES.items()
-        if row.outputs == 1 and row.compared and row.targets not in (Targets.CLASSES, Targets.LISTS)
-    ],
+    [name for name, row in LOSSES.items() if row.outputs == 1 and row.compared and row.targets not in OTHERS],
 )
 def test_two_classes_are_scikit_learns_under_every_loss(loss: str, columns: int) -> None:
     """The score of the second class grows with what the loss takes for it: below a threshold where the lowest wins."""
@@ -141,7 +141,7 @@ def test_a_loss_without_probabilities_has_no_calibration() -> None:
         compute("calibration_error", "MSELoss", 2, LOGITS[:, :1], LABELS % 2)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", [name for name, kind in METRICS.items() if kind.of_targets is None])
 @pytest.mark.parametrize("count", [1, 30])
 def test_a_part_of_one_class_has_every_metric_but_those_of_every_class(metric: str, count: int) -> None:
     """Also a part of one sample, and constant values."""
@@ -179,7 +179,7 @@ def test_a_class_that_does_not_occur() -> None:
 
 def test_every_metric_is_tested() -> None:
     tested = {Component.model_validate(metric).type for metric, _ in CLASSES + REGRESSION}
-    assert tested == set(METRICS)
+    assert tested == {name for name, kind in METRICS.items() if kind.of_targets is None}  # else test_sequence_losses
 
 
 def test_going_on_in_the_middle() -> None:
@@ -214,7 +214,7 @@ def test_metrics_of_several_outputs_have_the_outputs_name() -> None:
 def test_which_way_is_better() -> None:
     assert [higher_is_better(name) for name in ("kind_accuracy", "age_mae", "age_r2")] == [True, False, True]
     assert [name for name in ("loss", *METRICS) if not higher_is_better(name)] == [
-        "loss", "calibration_error", "mse", "rmse", "mae",
+        "loss", "calibration_error", "perplexity", "char_error_rate", "mse", "rmse", "mae",
     ]  # fmt: skip
 
 
@@ -227,6 +227,7 @@ def test_which_way_is_better() -> None:
         ({"type": "f1", "avrage": "macro"}, 4, r'unknown-argument.*did you mean "average"'),
         ({"type": "f1", "average": "micro"}, 4, r"average must be macro or weighted"),
         ({"type": "top_k_accuracy", "k": 0}, 4, r"counts start at 1"),
+        ({"type": "top_k_accuracy", "k": 4}, 4, r"bad-metric.*of 4 classes every one is among the 4 best.*at most 3"),
     ],
 )
 def test_what_is_wrong_is_said(metric: Any, classes: int | None, expected: str) -> None:

@@ -10,6 +10,7 @@ from sklearn import metrics as sklearn
 from torch import Tensor
 from torchmetrics.classification import MulticlassJaccardIndex
 from torchmetrics.segmentation import DiceScore
+from torchmetrics.text import Perplexity
 
 from graphspec.spec.base import Component
 from graphspec.training.metrics.metric_set import MetricSet
@@ -26,6 +27,11 @@ LEFT_OUT = torch.where(torch.rand(MASKS.shape, generator=RANDOM) < 0.3, IGNORED,
 
 def jaccard(average: str, masks: Tensor) -> float:
     return MulticlassJaccardIndex(CLASSES, average=average, ignore_index=IGNORED)(OUTPUTS, masks).item()  # type: ignore[arg-type]
+
+
+def perplexity(masks: Tensor) -> float:
+    """torchmetrics takes ``N × T × classes``."""
+    return Perplexity(ignore_index=IGNORED)(OUTPUTS.flatten(2).transpose(1, 2).double(), masks.flatten(1)).item()
 
 
 def dice(include_background: bool) -> float:
@@ -49,10 +55,22 @@ def counted(score: Callable[[Tensor, Tensor], float]) -> float:
         ({"type": "iou"}, LEFT_OUT, lambda: jaccard("macro", LEFT_OUT)),
         ({"type": "dice"}, MASKS, lambda: dice(True)),
         ({"type": "dice", "include_background": False}, MASKS, lambda: dice(False)),
+        ({"type": "perplexity"}, LEFT_OUT, lambda: perplexity(LEFT_OUT)),
+        ({"type": "perplexity"}, MASKS, lambda: perplexity(MASKS)),
         ({"type": "accuracy"}, LEFT_OUT, lambda: counted(sklearn.accuracy_score)),
         ({"type": "f1"}, LEFT_OUT, lambda: counted(lambda a, b: sklearn.f1_score(a, b, average="macro"))),
     ],
-    ids=["iou", "weighted iou", "iou with ignored", "dice", "dice of the foreground", "accuracy", "f1"],
+    ids=[
+        "iou",
+        "weighted iou",
+        "iou with ignored",
+        "dice",
+        "dice of the foreground",
+        "perplexity with ignored",
+        "perplexity",
+        "accuracy",
+        "f1",
+    ],
 )
 def test_of_positions(metric: dict[str, str], masks: Tensor, expected: Callable[[], float], batch: int) -> None:
     loss = Component.model_validate({"type": "CrossEntropyLoss", "ignore_index": IGNORED})

@@ -100,6 +100,7 @@ def grouped(digits: dict[str, Any], engine: str) -> dict[str, Any]:
     return digits
 
 
+@pytest.mark.slow
 def test_every_engine_gives_eagers_bits_and_a_run_goes_on(digits: Any, fit: Any, tmp_path: Path) -> None:
     eager = fit(grouped(digits, "eager"), tmp_path / "eager")
     fast = fit(grouped(digits, "default"), tmp_path / "default")

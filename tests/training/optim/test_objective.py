@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graphspec.diagnostics import GraphspecError
-from graphspec.losses import LOSSES, Targets, loss_table
+from graphspec.losses import LOSSES, UNNAMED, Targets, loss_table
 from graphspec.spec.base import Component
 from graphspec.training.optim.build_objective import Target, build_objective
 
@@ -83,7 +83,10 @@ def test_rows_of_0_and_1_become_lists_of_classes() -> None:
     [
         ("CrossEntropy", 2, r'unknown loss "CrossEntropy"; did you mean "CrossEntropyLoss"'),
         ("CrossEntropyLoss", None, r"CrossEntropyLoss is for classes"),
-        ("CTCLoss", 2, r"does not take outputs and a target alone"),
+        ("AdaptiveLogSoftmaxWithLoss", 2, r"has weights of its own.*end with Linear and use CrossEntropyLoss"),
+        ("LinearCrossEntropyLoss", 2, r"has weights of its own"),
+        ("CTCLoss", None, r"CTCLoss is for classes"),
+        ({"type": "CTCLoss", "target_lengths": "many"}, 2, r'target_lengths: nothing is called "many"'),
         ("TripletMarginLoss", 2, r"the network has one output, TripletMarginLoss takes 3"),
         ({"type": "MSELoss", "weight": "balanced"}, None, r"no classes to balance"),
         ({"type": "MSELoss", "output": "z"}, None, r'bad-loss.*the network has no output "z"'),
@@ -100,11 +103,9 @@ def test_what_is_wrong_is_said(loss: Any, classes: int | None, expected: str) ->
 
 
 def test_every_loss_of_outputs_and_a_target_is_known() -> None:
-    """What torch.nn has beyond these has weights, takes lengths, or is a name kept for old code."""
-    others = {
-        "AdaptiveLogSoftmaxWithLoss", "CTCLoss", "LinearCrossEntropyLoss", "NLLLoss2d",
-    }  # fmt: skip
-    assert {name for name in dir(nn) if name.endswith("Loss")} - others == set(loss_table()) - {"mean"}
+    """What torch.nn has beyond these has weights."""
+    own = {"mean", "BatchHardTripletLoss"}
+    assert {name for name in dir(nn) if name.endswith("Loss")} - set(UNNAMED) == set(loss_table()) - own
 
 
 A, B, C = (torch.randn(5, 3, generator=torch.Generator().manual_seed(i)) for i in (1, 2, 3))

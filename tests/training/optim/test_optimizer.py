@@ -161,6 +161,15 @@ def test_frozen_parameters_are_left_out() -> None:
         ({"type": "Adam", "lr": -0.1}, r"lr must be above 0"),
         ({"type": "Adam", "lr": 1e30}, r"lr must be above 0 and at most 1000"),
         ({"type": "Adam", "lr": "0.1"}, r"lr must be a number"),
+        ({"type": "AdamW", "weight_decay": 1e308}, r"weight_decay is at most 1e\+30"),
+        ({"type": "Adafactor", "eps": [1e-30, -1e300]}, r"eps is at most 1e\+30"),
+        ({"type": "Muon", "ns_steps": 0.5}, r"ns_steps must be a whole number, not 0.5"),
+        ({"type": "LBFGS", "history_size": 0}, r"history_size is 1 to 10,000, not 0"),
+        ({"type": "LBFGS", "max_eval": "x"}, r"bad-value.*LBFGS: '>=' not supported"),
+        ({"type": "SGD", "differentiable": True}, r"bad-value.*SGD: a leaf Variable that requires grad"),
+        ({"type": "Rprop", "capturable": True}, r"bad-value.*Rprop: If capturable=True"),
+        ({"type": "LBFGS", "max_iter": 10**12}, r"max_iter is 1 to 10,000, not 10"),
+        ({"type": "LBFGS", "max_eval": 10**12}, r"max_eval is 1 to 10,000, not 10"),
         ({"type": "Adam", "lr": True}, r"lr must be a number"),
         ({"type": "Adam", "betas": [0.9]}, r"betas must be a list of 2"),
         ({"type": "Adam", "betas": [0.9, 1.5]}, r"bad-value.*[Ii]nvalid beta"),
@@ -191,7 +200,17 @@ def test_a_wrong_optimiser_is_said(component: Any, expected: str) -> None:
         ({"type": "StepLR", "step_size": 0}, r"bad-value.*StepLR"),
         ({"type": "CyclicLR", "base_lr": 0.1, "max_lr": 0.2, "step_size_up": 0}, r"bad-value.*CyclicLR"),
         ({"type": "OneCycleLR", "max_lr": 0.1, "pct_start": 1.0}, r"bad-value.*OneCycleLR"),
-        ({"type": "ExponentialLR", "gamma": 1e308}, r"bad-value.*ExponentialLR makes the learning rate"),
+        ({"type": "ExponentialLR", "gamma": 1e308}, r"bad-value.*gamma is at most 1e\+30"),
+        (
+            {"type": "ExponentialLR", "gamma": 1e30},
+            r"bad-value.*ExponentialLR makes the .*rate 1e\+27, .*at most 1000",
+        ),
+        ({"type": "CosineAnnealingLR", "eta_min": 1e29}, r"bad-value.*CosineAnnealingLR makes the learning rate"),
+        (
+            {"type": "MultiplicativeLR", "lr_lambda": "1e9"},
+            r"bad-value.*MultiplicativeLR makes the .*rate 1e\+06",
+        ),
+        ({"type": "LambdaLR", "lr_lambda": "1e9"}, r"LambdaLR makes the .*rate 1e\+06"),
         ({"type": "SequentialLR", "schedulers": []}, r"needs a list of schedulers"),
         (
             {"type": "SequentialLR", "schedulers": ["LinearLR", "ConstantLR"]},
@@ -240,7 +259,9 @@ def test_odd_arguments_of_optimisers_are_served_or_refused() -> None:
     for component in odd_components(optimizer_table(), {}):
         module = network()
         try:
-            build_optimizer(component, module)
+            optimizer = build_optimizer(component, module)
+            if component.type != "SparseAdam":
+                steps(module, optimizer, None, 3)
         except GraphspecError:
             refused += 1
     assert refused > 100

@@ -11,14 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 import graphspec
 from graphspec import losses
 from graphspec.data import load
-from graphspec.data.augment import own as own_transforms
+from graphspec.data.place import DataPlace
+from graphspec.data.transforms import own as own_transforms
 from graphspec.data.transforms import to_float
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
 from graphspec.schema import json_schema
@@ -188,6 +191,11 @@ def test_a_mask_follows_a_transform_that_moves_pixels(geometry: bool | None) -> 
         ({"loss": "focall"}, 'unknown loss "focall"; did you mean "focal"?'),
         ({"metrics": ["nothing"]}, "one of your own comes with --import FILE.py"),
         ({"callbacks": ["nothing"]}, 'unknown callback "nothing"; one of your own comes with --import FILE.py'),
+        ({"transforms": ["slopes"]}, 'unknown transform "slopes"; did you mean "_slopes"?'),
+        ({"transforms": [{"type": "_slopes", "gian": 1.0}]}, '_slopes has no argument "gian"; did you mean "gain"?'),
+        ({"transforms": ["sums"]}, "sums gives a number, not an image C × H × W"),
+        ({"transforms": ["logs"]}, "logs makes values that are not finite"),
+        ({"transforms": ["StandardScaler", "_slopes"]}, "StandardScaler stands before _slopes; _slopes goes first"),
         ({"loss": "rows"}, r"rows gives a tensor \(2,\), not the mean of a batch"),
         ({"loss": "broken"}, "broken cannot be computed: no way"),
     ],
@@ -203,9 +211,92 @@ def test_mistakes_are_one_error(digits: Any, fit: Any, change: dict[str, Any], m
     def broken(output: Tensor, target: Tensor) -> Tensor:
         raise TypeError("no way")
 
-    digits["train"] |= change
+    graphspec.transform(_slopes)
+
+    @graphspec.transform
+    def sums(image: Tensor) -> Tensor:
+        return image.sum()
+
+    @graphspec.transform
+    def logs(image: Tensor) -> Tensor:
+        return image.log()
+
+    digits["data" if "transforms" in change else "train"] |= change
     with pytest.raises(GraphspecError, match=message.replace("?", r"\?").replace("; did", ".*did")):
         fit(digits)
+
+
+def _slopes(image: Tensor, gain: float = 2.0) -> Tensor:
+    return (image - image.roll(1, -1)) * gain
+
+
+def test_one_among_transforms_is_applied_to_every_sample(digits: Any, fit: Any, tmp_path: Path) -> None:
+    """Training, test and prediction are those of data to which it was applied before; statistics are behind it."""
+    graphspec.transform(_slopes)
+    images, labels = (torch.from_numpy(each) for each in load_digits(return_X_y=True))
+    images = (images.reshape(-1, 1, 8, 8) / 16).float()
+    digits["data"] = {"dataset": "arrays", "transforms": ["StandardScaler"], "batch_size": 128}
+    before = fit(digits, tmp_path / "before", data=(_slopes(images, 3.0), labels))
+    digits["data"]["transforms"].insert(0, {"type": "_slopes", "gain": 3.0})
+    named = fit(digits, tmp_path / "named", data=(images, labels))
+    assert named.metrics == before.metrics
+    answers = [graphspec.predict(before, _slopes(images[:9], 3.0)), graphspec.predict(named, images[:9])]
+    ours, theirs = ([each.probability for each in answer] for answer in answers)
+    assert ours == pytest.approx(theirs, abs=1e-6)
+    del own_transforms.TRANSFORMS["_slopes"]
+    with pytest.raises(GraphspecError, match='unknown transform "_slopes"'):
+        graphspec.predict(named.run, images[:9])
+
+
+def test_one_among_transforms_is_none_of_pipeline_onnx(digits: Any, fit: Any, tmp_path: Path) -> None:
+    graphspec.transform(_slopes)
+    digits["data"] |= {"augment": [], "transforms": ["_slopes"]}
+    report = fit(digits)
+    with pytest.raises(GraphspecError, match="_slopes is a transform of your own, and pipeline"):
+        graphspec.export(report, tmp_path / "no", formats=["pipeline"])
+    bundle = graphspec.export(report, tmp_path / "yes", formats=["onnx"])
+    assert "_slopes: the author's own Python" in (bundle.folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("geometry", [None, False, True])
+def test_masks_follow_one_among_transforms(geometry: bool | None) -> None:
+    @graphspec.transform(geometry=geometry)
+    def flip(image: Tensor) -> Tensor:
+        return image.flip(-1)
+
+    data = {"dataset": {"type": "shapes", "samples": 20, "size": 8}}
+    plain = load(DataSpec.model_validate(data)).train
+    spec = DataSpec.model_validate(data | {"transforms": ["flip"]})
+    if geometry is None:
+        with pytest.raises(GraphspecError, match="whether flip moves pixels is not known, and a target is an image"):
+            load(spec)
+        return
+    changed = load(spec).train
+    assert torch.equal(changed.inputs["image"], to_float(plain.inputs["image"]).flip(-1))
+    truth = plain.targets["mask"]
+    assert torch.equal(changed.targets["mask"], truth.flip(-1) if geometry else truth)
+
+
+def test_one_among_transforms_of_files_draws_alike_for_each(tmp_path: Path, recwarn: Any) -> None:
+    """Files are decoded by many threads: what it draws is the same, and torch's generator stays where it was."""
+    from PIL import Image
+
+    @graphspec.transform
+    def speckled(image: Tensor) -> Tensor:
+        return image + torch.rand(image.shape)
+
+    pictures = np.random.default_rng(0).integers(0, 255, (80, 6, 6, 3), dtype=np.uint8)
+    for row, picture in enumerate(pictures):
+        (tmp_path / "ab"[row % 2]).mkdir(exist_ok=True)
+        Image.fromarray(picture).save(tmp_path / "ab"[row % 2] / f"{row:02}.png")
+    spec = {"dataset": "ImageFolder", "transforms": ["speckled"], "validation": 0, "test": 0}
+    before = torch.get_rng_state()
+    data = load(DataSpec.model_validate(spec), DataPlace(tmp_path, cache=tmp_path / "cache"))
+    assert torch.equal(torch.get_rng_state(), before)
+    stored = torch.from_numpy(np.concatenate([pictures[::2], pictures[1::2]])).permute(0, 3, 1, 2)
+    noise = torch.rand(3, 6, 6, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(data.train.inputs["image"], to_float(stored) + noise)
+    assert any("what speckled makes of images is not cached" in str(each.message) for each in recwarn)
 
 
 def test_names_that_are_taken_are_refused() -> None:
@@ -227,6 +318,8 @@ def test_they_stand_in_the_schema(digits: Any) -> None:
 
     import jsonschema
 
+    graphspec.transform(_slopes)
+    digits["data"]["transforms"] = [{"type": "_slopes", "gain": 1.0}]
     digits["train"] |= {"loss": {"type": "focal", "gamma": 1.0}, "callbacks": [{"type": "told", "file": "y"}]}
     jsonschema.validate(digits, json_schema())
     digits["train"]["loss"] = {"type": "focal", "gama": 1.0}

@@ -122,6 +122,7 @@ train(network, RunOptions(folder=Path(sys.argv[2]), device="cpu"), reporter=Kill
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [3, 29])
 def test_killed(step: int, whole: object, digits: dict[str, Any], fit: Any, tmp_path: Path) -> None:
     """kill -9 before the first checkpoint, and between two."""

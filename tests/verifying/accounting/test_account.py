@@ -13,7 +13,7 @@ import pytest
 from graphspec.exporting.capture import capture
 from graphspec.exporting.onnx import write_onnx
 from graphspec.verifying import Workers
-from graphspec.verifying.accounting import account
+from graphspec.verifying.accounting import Account, account
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.verify import Judge
 
@@ -91,6 +91,28 @@ def test_nothing_that_tools_write_of_larger_networks_is_a_difference(larger, tmp
     path, _ = larger
     for name, made in made_by_tools(path, tmp_path, TOOLS | FURTHER_TOOLS):
         assert account(path, made).differences == (), name
+
+
+CHOICE = """
+agraph (float[N, 4] x, bool[N, 4] c) => (float[N, 4] y)
+<float high = {5.0}, float[4] each = {1.0, 2.0, 3.0, 4.0}>
+"""
+#: Body, another, and whether they are the same function.
+BODIES = {
+    "a choice by the opposite": ("y = Where(c, x, high)", "n = Not(c)\ny = Where(n, high, x)", True),
+    "the opposite choice": ("y = Where(c, x, high)", "n = Not(c)\ny = Where(n, x, high)", False),
+    "a bound of its own for each": ("y = Min(x, each)", "y = Min(each, x)", True),
+    "another bound for each": ("y = Min(x, each)", "y = Max(x, each)", False),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_spellings_of_a_choice(name, tmp_path):
+    *bodies, same = BODIES[name]
+    for k, body in enumerate(bodies):
+        model = onnx.parser.parse_model(f'<ir_version: 9, opset_import: ["" : 20]>{CHOICE}{{\n{body}\n}}')
+        onnx.save(model, tmp_path / f"{k}.onnx")
+    assert (account(tmp_path / "0.onnx", tmp_path / "1.onnx") == Account()) is same
 
 
 def test_what_differs_is_said_before_the_numbers_are(small, judge, damaged):

@@ -8,8 +8,9 @@ import warnings
 import pytest
 
 from graphspec import compiler
-from graphspec.exporting.capture import capture
+from graphspec.exporting.capture import capture, eval_network
 from graphspec.exporting.pt2 import write_pt2
+from graphspec.exporting.sampler import Sampler
 from graphspec.exporting.torchscript import write_torchscript
 from graphspec.verifying import Workers
 from graphspec.verifying.own_files import OwnFiles
@@ -59,7 +60,7 @@ def built(text=TEXT, change=None):
 def own():
     network = built()
     with Runner(network.shaped, Workers(tuple(WRITERS))) as runner:
-        yield OwnFiles(network, runner)
+        yield OwnFiles(network, Sampler.of(eval_network(network)), runner)
 
 
 def found(own, format, network, path):

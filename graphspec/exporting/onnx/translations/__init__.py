@@ -11,6 +11,7 @@ from graphspec.exporting.onnx.translations import (
     casts,
     convolutions,
     distances,
+    doubles,
     moved,
     orders,
     pools,
@@ -28,8 +29,8 @@ def translations() -> Translations:
     """torch operator → the function that writes it."""
     found: Translations = {}
     kinds = (
-        activations, attention, casts, convolutions, distances, moved, orders, pools, powers, recurrent, resize,
-        scattered, whole_numbers,
+        activations, attention, casts, convolutions, distances, doubles, moved, orders, pools, powers, recurrent,
+        resize, scattered, whole_numbers,
     )  # fmt: skip
     for kind in kinds:
         found |= kind.translations()

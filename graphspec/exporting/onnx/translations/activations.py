@@ -10,6 +10,7 @@ import onnx_ir as ir
 import torch
 from onnxscript.function_libs.torch_lib.ops import core
 
+from graphspec.exporting.onnx.translations.doubles import leaky_relu
 from graphspec.exporting.onnx.translations.values import constant, op
 
 
@@ -21,6 +22,8 @@ def translations() -> dict[Any, Callable[..., Any]]:
         aten.softplus.default: _softplus,
         aten.logaddexp.default: _logaddexp,
         aten.floor.default: _whole_or(core.aten_floor),
+        aten.ceil.default: _whole_or(core.aten_ceil),
+        aten.trunc.default: _whole_or(core.aten_trunc),
         aten.round.default: _whole_or(core.aten_round),
         aten.rrelu.default: _rrelu,
         aten.rrelu_with_noise_functional.default: _rrelu_with_noise,
@@ -39,27 +42,30 @@ def _whole_or(torch_s: Callable[..., Any]) -> Callable[..., Any]:
 
 def _log_sigmoid(values: Any) -> Any:
     """−softplus(−x); the logarithm of a sigmoid is −∞ below −104."""
-    return op.Neg(_exact_softplus(op.Neg(values)))
+    return op.Neg(_exact_softplus(op.Neg(values), values.dtype))
 
 
 def _softplus(values: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """log(1 + exp(βx)) / β, and x itself where βx is above `threshold`."""
-    scaled = values if beta == 1 else op.Mul(values, op.CastLike(constant(beta, np.float32), values))
-    soft = _exact_softplus(scaled)
-    soft = soft if beta == 1 else op.Div(soft, op.CastLike(constant(beta, np.float32), values))
-    return op.Where(op.Greater(scaled, op.CastLike(constant(threshold, np.float32), values)), values, soft)
+    scaled = values if beta == 1 else op.Mul(values, op.CastLike(constant(beta, np.float64), values))
+    soft = _exact_softplus(scaled, values.dtype)
+    soft = soft if beta == 1 else op.Div(soft, op.CastLike(constant(beta, np.float64), values))
+    return op.Where(op.Greater(scaled, op.CastLike(constant(threshold, np.float64), values)), values, soft)
 
 
 def _logaddexp(values: Any, others: Any) -> Any:
     """The greater one + log(1 + exp(−|x − y|)), which does not overflow; an infinite one is the answer itself."""
     greater = op.Max(values, others)
-    rest = _exact_softplus(op.Neg(op.Abs(op.Sub(values, others))))
+    rest = _exact_softplus(op.Neg(op.Abs(op.Sub(values, others))), values.dtype)
     return op.Where(op.IsInf(greater), greater, op.Add(greater, rest))
 
 
-def _exact_softplus(values: Any) -> Any:
-    """onnxruntime has Softplus in float32 alone; in float64, max(x, 0) + log(1 + exp(−|x|))."""
-    if values.dtype != ir.DataType.DOUBLE:
+def _exact_softplus(values: Any, dtype: Any) -> Any:
+    """Of `values` of `dtype`, which nothing infers where they are computed here.
+
+    onnxruntime has Softplus in float32 alone; in float64, max(x, 0) + log(1 + exp(−|x|)).
+    """
+    if dtype != ir.DataType.DOUBLE:
         return op.Softplus(values)
     one, zero = constant(1, np.float64), constant(0, np.float64)
     return op.Add(op.Max(values, zero), op.Log(op.Add(one, op.Exp(op.Neg(op.Abs(values))))))
@@ -69,7 +75,7 @@ def _rrelu(
     values: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None
 ) -> Any:
     """In evaluation the slope is the middle of the bounds."""
-    return op.LeakyRelu(values, alpha=(lower + upper) / 2)
+    return leaky_relu(values, (lower + upper) / 2)
 
 
 def _rrelu_with_noise(

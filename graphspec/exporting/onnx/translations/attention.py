@@ -31,7 +31,7 @@ def _attention(
         width = fixed(query, rank(query) - 1)
         assert width is not None  # the width is that of a layer before
         scale = 1 / math.sqrt(width)
-    scores = op.Mul(scores, op.CastLike(constant(scale, np.float32), query))
+    scores = op.Mul(scores, op.CastLike(constant(scale, np.float64), query))
     keep = None
     if is_causal:
         rows, columns = positions(size(query, rank(query) - 2)), positions(size(key, rank(key) - 2))

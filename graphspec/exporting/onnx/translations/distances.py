@@ -16,7 +16,21 @@ from graphspec.exporting.onnx.translations.values import cast, constant, op
 def translations() -> dict[Any, Callable[..., Any]]:
     """torch operator → the function that writes it."""
     aten = torch.ops.aten
-    return {aten.atan2.default: _angle, aten.cdist.default: _distances, aten._cdist_forward.default: _distances}
+    return {
+        aten.atan2.default: _angle, aten.hypot.default: _length, aten.cdist.default: _distances,
+        aten._cdist_forward.default: _distances,
+    }  # fmt: skip
+
+
+def _length(one: Any, other: Any) -> Any:
+    """Of the sides in units of the longer one, whose square no dtype may hold."""
+    zero, unit = (constant(value, one.dtype.numpy()) for value in (0.0, 1.0))
+    one, other = op.Abs(one), op.Abs(other)
+    longer = op.Max(one, other)
+    plain = op.Or(op.Equal(longer, zero), op.IsInf(longer))
+    by = op.Where(plain, unit, longer)
+    parts = (op.Div(side, by) for side in (one, other))
+    return op.Where(plain, longer, op.Mul(longer, op.Sqrt(op.Add(*(op.Mul(part, part) for part in parts)))))
 
 
 def _angle(y: Any, x: Any) -> Any:

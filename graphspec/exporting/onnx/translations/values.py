@@ -52,6 +52,11 @@ def size(value: Any, axis: int) -> Any:
     return constant(known, np.int64) if known is not None else op.Squeeze(op.Shape(value, start=axis, end=axis + 1))
 
 
+def without(value: Any, axis: int) -> Any:
+    """The sizes but for that along `axis`."""
+    return op.Gather(op.Shape(value), constant([k for k in range(rank(value)) if k != axis], np.int64))
+
+
 def positions(count: Any) -> Any:
     """0, 1, … below the int64 scalar `count`."""
     return op.Range(constant(0, np.int64), count, constant(1, np.int64))

@@ -13,7 +13,7 @@ import onnx_ir as ir
 import torch
 from onnxscript.function_libs.torch_lib.ops import core
 
-from graphspec.exporting.onnx.translations.values import cast, constant, op, rank, size
+from graphspec.exporting.onnx.translations.values import cast, constant, op, rank, size, without
 
 #: Of these, as many as an axis can hold have a sum that float64 holds too.
 _SMALL = (ir.DataType.BOOL, ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16, ir.DataType.INT32)
@@ -57,7 +57,7 @@ def _product(values: Any, dim: int, keepdim: bool = False, dtype: int = -1) -> A
     axis = dim % count
     one = ir.tensor(np.array([1], dtype=values.dtype.numpy()))
     body = _multiply(values.dtype, count - 1)
-    start = op.ConstantOfShape(_without(values, axis), value=one)
+    start = op.ConstantOfShape(without(values, axis), value=one)
     product = op.Scan(start, values, body=body, num_scan_inputs=1, scan_input_axes=[axis])
     return op.Unsqueeze(product, constant([axis], np.int64)) if keepdim else product
 
@@ -74,7 +74,7 @@ def _running_product(values: Any, dim: int, *, dtype: int = -1) -> Any:
         return op.Identity(values)
     axis = dim % count
     one = ir.tensor(np.array([1], dtype=values.dtype.numpy()))
-    start = op.ConstantOfShape(_without(values, axis), value=one)
+    start = op.ConstantOfShape(without(values, axis), value=one)
     body = _multiply(values.dtype, count - 1, kept=True)
     places = {"num_scan_inputs": 1, "scan_input_axes": [axis], "scan_output_axes": [axis]}
     products = _second(op.Scan(start, values, body=body, **places))
@@ -86,11 +86,6 @@ def _second(first: Any) -> Any:
     node = first.producer()
     node.resize_outputs(2)
     return node.outputs[1]
-
-
-def _without(values: Any, axis: int) -> Any:
-    """The sizes but for that along `axis`."""
-    return op.Gather(op.Shape(values), constant([k for k in range(rank(values)) if k != axis], np.int64))
 
 
 def _multiply(dtype: ir.DataType, count: int, kept: bool = False) -> ir.Graph:

@@ -1,4 +1,4 @@
-"""What stands before the network: from a sample as it lies in the data to what forward takes.
+"""What stands before one input of the network: from raw values to what forward takes.
 
 Each step has its torch side and its ONNX side in :mod:`graphspec.data.transforms`; here they stand in a row.
 """
@@ -6,8 +6,6 @@ Each step has its torch side and its ONNX side in :mod:`graphspec.data.transform
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +13,6 @@ import torch
 from numpy.typing import DTypeLike
 from torch import Tensor
 
-from graphspec.data import DataSet
-from graphspec.data.copied import is_copied, without_targets
-from graphspec.data.place import DataPlace
-from graphspec.data.sources import read
-from graphspec.data.sources.builtin import OF_IMAGE_FILES
-from graphspec.data.sources.source import Place
 from graphspec.data.transforms import (
     Normalize,
     Pixels,
@@ -28,26 +20,18 @@ from graphspec.data.transforms import (
     calculated,
     calculated_nodes,
     float_nodes,
-    resolved,
-    size_transforms,
     to_float,
 )
-from graphspec.data.wanted import Wanted
-from graphspec.diagnostics import Diagnostic, GraphspecError, fail
 from graphspec.exporting.tape import Taped
 from graphspec.ops.arguments import DTYPES
-from graphspec.shapes.shaped import ShapedGraph
-from graphspec.spec.base import Component
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-AT = ("data", "transforms")
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Preprocessing:
-    """``[data] transforms`` of the one input, their numbers resolved: of sizes, then of values.
+class RawInput:
+    """``[data] transforms`` of one input, their numbers resolved: of sizes, then of values.
 
     ``dtype`` and ``shape`` are those of a batch of raw samples. uint8 images are N × height × width × C, as decoders
     give them; everything else is as the data set holds it.
@@ -57,33 +41,6 @@ class Preprocessing:
     shape: tuple[int | str, ...]
     resizing: SizeTransforms
     scaling: tuple[Normalize, ...] = ()
-
-    @classmethod
-    def of(cls, shaped: ShapedGraph, data: DataSet, place: DataPlace = DataPlace()) -> Preprocessing:
-        """What `data`, which lie at `place`, go through on their way into `shaped`.
-
-        Raises:
-            GraphspecError: ``not-exportable`` for what :func:`faults` finds, or data of several fields.
-        """
-        if found := list(faults(shaped)):
-            raise GraphspecError(found)
-        if len(data.train.inputs) != 1:
-            raise fail("not-exportable", _ONE_INPUT.format(f"the data have {len(data.train.inputs)}"), at=_FORMATS)
-        ((kind,), (values,), (scaling,)) = shaped.inputs.values(), data.train.inputs.values(), data.values.values()
-        shape = kind.sizes
-        if values.ndim == 4:
-            shape[1:] = _channels(shaped, data.sizes, place), *_sizes(shaped, data.sizes)
-        dtype = str(values[:1].numpy().dtype)
-        if values.ndim == 4 and dtype == "uint8":
-            shape = [shape[0], *shape[2:], shape[1]]
-        return cls(dtype, tuple(shape), data.sizes, scaling)
-
-    @classmethod
-    def from_manifest(cls, manifest: Mapping[str, Any]) -> Preprocessing:
-        """That of an export, by its manifest."""
-        (entry,) = manifest["pipeline"]["inputs"]
-        transforms = [Component.model_validate(transform) for transform in manifest["transforms"]]
-        return cls(entry["dtype"], tuple(entry["shape"]), *resolved(transforms))
 
     @property
     def transforms(self) -> list[str]:
@@ -149,40 +106,3 @@ class Preprocessing:
     def sizes(self) -> tuple[int | str, ...]:
         """The raw images' height and width."""
         return self.shape[1:3] if self.interleaved else self.shape[2:]
-
-
-_ONE_INPUT, _FORMATS = '"pipeline" is for networks with one input, {}', ("export", "formats")
-
-
-def faults(shaped: ShapedGraph) -> Iterator[Diagnostic]:
-    """Why ``pipeline.onnx`` cannot be written for `shaped`, as far as no data are needed to see it: each transform that
-    has no form in ONNX, at its argument.
-    """
-    if len(shaped.inputs) != 1:
-        yield Diagnostic("not-exportable", _ONE_INPUT.format(f"this one has {len(shaped.inputs)}"), at=_FORMATS)
-    for k, step in enumerate(size_transforms(shaped.spec.data.transforms if shaped.spec.data else ()).steps):
-        if because := step.refusal():
-            yield Diagnostic("not-exportable", because.message, at=(*AT, k, because.argument), hint=because.hint)
-
-
-def _channels(shaped: ShapedGraph, resizing: SizeTransforms, place: DataPlace) -> int | str:
-    """The raw images' channels: the network's, but where a transform changes them; then those of the source."""
-    spec = shaped.spec.data
-    (kind,) = shaped.inputs.values()
-    if spec is None or not any(step.colours for step in resizing.steps):
-        return kind.sizes[1]
-    if spec.dataset.type in OF_IMAGE_FILES:
-        return 3  # as it decodes them
-    wanted = Wanted(shaped.spec.train.losses if shaped.spec.train else (), is_copied(spec.dataset))
-    dataset = without_targets(spec.dataset) if is_copied(spec.dataset) else spec.dataset
-    source = read(dataset, Place(place.root or Path(spec.root), wanted=wanted), size_transforms(()))
-    (images,) = source.train.inputs.values()
-    return int(images.shape[1])
-
-
-def _sizes(shaped: ShapedGraph, resizing: SizeTransforms) -> list[int | str]:
-    """Height and width of raw images: the network's, but open where a transform makes them what they are."""
-    (kind,) = shaped.inputs.values()
-    if any(step.sizes for step in resizing.steps):
-        return [name if name not in shaped.dims else f"image_{name}" for name in ("height", "width")]
-    return kind.sizes[2:]

@@ -1,0 +1,202 @@
+"""How exactly each runtime computes each spec of specs/: the greatest error in units of float32's own noise.
+
+    python benchmarks/fidelity.py [SPEC …] [--write FOLDER] [--minutes 5] [--gib 12] [--variant V] [--aoti] [--again]
+
+Each spec is exported with its seeded initial weights in every format and judged as ``graphspec verify`` judges it. 1 is
+as far from float64 as the float32 module itself is (where that is next to nothing: as a few ulp of the greatest element
+allow), over magnitudes, sizes and zeros; more than 16 is refused, and the first layer over it named. A spec is
+one process with bounds of time and memory, and in it each runtime another one. ``--write`` keeps ``fidelity.md``
+and ``fidelity.json`` in FOLDER; rows that stand there in the same versions are not run again without ``--again``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+import tomllib
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from graphspec import compiler
+from graphspec.diagnostics import GraphspecError
+from graphspec.exporting import write_bundle
+from graphspec.exporting.bundle.manifest import versions
+from graphspec.exporting.tolerance import NOISE_FACTOR
+from graphspec.verifying.rule import Status
+from graphspec.verifying.runner import Runner
+from graphspec.verifying.runtimes.runtime import RUNTIMES, Runtime
+from graphspec.verifying.runtimes.workers import Workers
+from graphspec.verifying.verify import Judge
+from graphspec.verifying.verify_report import RuntimeReport
+
+SPECS = Path(__file__).parents[1] / "specs"
+#: Greatest length of a reason in the notes.
+MOST = 160
+PACKAGES = ("graphspec", "torch", "onnx", "onnxscript", "onnxruntime", "openvino", "opencv-python-headless", "tract")
+Cell = dict[str, Any]
+HEAD = """# Fidelity
+
+Made by `make fidelity` on {date} with {versions}.
+
+Each spec of `specs/` with its seeded weights, in each runtime that `graphspec verify --runtime all` knows: the greatest
+error against float64 in units of float32's own noise. 1 is as far off as the float32 module itself; more than {most} is
+refused. The unit is a few ulp of the greatest element at least, and a sixteenth of 1e-5 of it at most: a network that
+rounds more coarsely has figures above 1 in torch, too. A figure alone is equal on everything that was tried; "in part"
+did not run some sizes; "—" did not run; "?" cannot be told from a constant. `fidelity.json` has the same as data.
+"""
+
+
+def paths() -> list[Path]:
+    return [*sorted(SPECS.glob("*.toml")), *sorted((SPECS / "zoo").glob("*.toml"))]
+
+
+def cells(path: Path, variant: str | None, formats: Iterable[str], seconds: float) -> dict[str, Cell]:
+    """What each runtime gives for the spec at `path`."""
+    variants = tomllib.loads(path.read_text(encoding="utf-8")).get("variants", {})
+    network = compiler.load(path, variant=variant if variant in variants else None)
+    opset = network.spec.export.opset_version
+    found: dict[str, Cell] = {}
+    runner = Runner(network.shaped, Workers(()), seconds)
+    with tempfile.TemporaryDirectory() as name, Judge(network, runner) as judge:
+        for format in formats:
+            own = [runtime for runtime in RUNTIMES if runtime.format == format]
+            try:
+                bundle = write_bundle(network, Path(name) / format, formats=[format], opset_version=opset)
+            except GraphspecError as error:
+                found |= {runtime.name: {"verdict": "—", "reason": error.diagnostics[0].message} for runtime in own}
+                continue
+            found |= {runtime.name: cell(judge, runtime, bundle.path(format)) for runtime in own}
+    return found
+
+
+def cell(judge: Judge, runtime: Runtime, path: Path) -> Cell:
+    """One runtime's verdict, its greatest error in units of noise, and why it is not equal; ``layer`` is the first at
+    fault, where a runtime's layers can be seen."""
+    report = judge.run(runtime, path)
+    told = [c.judgement for c in report.comparisons if c.judgement.status is not Status.INCONCLUSIVE]
+    allowed = [judgement for judgement in told if judgement.allowed and not judgement.refused]
+    made: Cell = {"noise": max((j.error / j.allowed for j in allowed), default=0.0) * NOISE_FACTOR} if allowed else {}
+    made["verdict"], made["reason"] = verdict(report)
+    if made["verdict"] == "WRONG" and runtime.layered:
+        made["layer"] = judge.files({runtime: path}, None).first_divergent_layer
+    return made
+
+
+def verdict(report: RuntimeReport) -> tuple[str, str]:
+    """In a word, and why it is not ``equal``."""
+    if report.passed:
+        return "equal", ""
+    if report.failure:
+        return "—", report.failure
+    if report.faults and not all(c.judgement.refused for c in report.comparisons if c.judgement.status == "fail"):
+        return "WRONG", report.faults[0]
+    refused = [f"{c.case}: {c.judgement.reason}" for c in report.comparisons if c.judgement.refused]
+    if refused:
+        ran = any(not c.judgement.refused for c in report.comparisons)
+        return "in part" if ran else "—", refused[0]
+    return "?", "; ".join(f"output {output}: {reason}" for output, reason in report.inconclusive.items())
+
+
+def bounded(path: Path, given: argparse.Namespace, formats: tuple[str, ...]) -> dict[str, Any]:
+    """The row of a spec, from a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=one, args=(path, given.variant, formats, given.minutes, given.gib, sender))
+    start = time.perf_counter()
+    process.start()
+    sender.close()
+    try:
+        row = receiver.recv() if receiver.poll(60 * given.minutes) else {"error": f"more than {given.minutes} minutes"}
+    except EOFError:
+        row = {"error": f"it ended with exit code {process.exitcode}: memory, most likely"}
+    process.kill()
+    process.join()
+    return {**row, "seconds": round(time.perf_counter() - start)}
+
+
+def one(path: Path, variant: str | None, formats: tuple[str, ...], minutes: float, gib: int, sender: Any) -> None:
+    warnings.simplefilter("ignore")
+    resource.setrlimit(resource.RLIMIT_DATA, (gib << 30, gib << 30))
+    try:
+        row: dict[str, Any] = {"cells": cells(path, variant, formats, 60 * minutes)}
+    except Exception as error:  # a row of the table, not an end
+        row = {"error": f"{type(error).__name__}: {error}"}
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    sender.send(row | {"gib": round(used, 1)})
+
+
+def markdown(said: Mapping[str, Any]) -> str:
+    """The table, the notes to it, and what was run."""
+    titles = [r.name for r in RUNTIMES if any(r.name in row.get("cells", {}) for row in said["rows"].values())]
+    notes: dict[str, int] = {}
+
+    def note(text: str) -> str:
+        return f" [{notes.setdefault(' '.join(text.split())[:MOST], len(notes) + 1)}]" if text else ""
+
+    def shown(made: Cell | None) -> str:
+        if made is None:
+            return ""
+        figure = f"{made['noise']:.2g}" if "noise" in made and made["verdict"] != "—" else ""
+        word = "" if made["verdict"] == "equal" else made["verdict"]
+        layer = f", from layer {made['layer']}" if made.get("layer") else ""
+        return f"{figure} {word}{layer}".strip() + note(made["reason"])
+
+    lines = [f"| spec | {' | '.join(titles)} |", "|---" + "|---" * len(titles) + "|"]
+    for name, row in said["rows"].items():
+        if "error" in row:
+            lines.append(f"| {name} | not run{note(row['error'])} |" + " |" * (len(titles) - 1))
+        else:
+            lines.append(f"| {name} | " + " | ".join(shown(row["cells"].get(title)) for title in titles) + " |")
+    listed = ", ".join(f"{name} {version}" for name, version in said["versions"].items())
+    head = HEAD.format(date=said["date"], versions=listed, most=f"{NOISE_FACTOR:g}")
+    left = [path.stem for path in paths() if path.stem not in said["rows"]]
+    lines += ["", f"Not run yet: {', '.join(left)}."] if left else []
+    return "\n".join([head, *lines, "", *(f"[{number}] {reason}  " for reason, number in notes.items()), ""])
+
+
+def kept(file: Path, here: Mapping[str, str], again: bool) -> dict[str, Any]:
+    """The rows that stand in `file` already, of these versions."""
+    fresh: dict[str, Any] = {"date": datetime.date.today().isoformat(), "versions": here, "rows": {}}
+    if again or not file.is_file():
+        return fresh
+    said = json.loads(file.read_text(encoding="utf-8"))
+    return fresh | {"rows": said["rows"]} if said["versions"] == here else fresh
+
+
+def main() -> None:
+    """Print the table when all rows are there, and keep it row by row."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("specs", nargs="*", help="names of specs; all without")
+    parser.add_argument("--write", type=Path, help="the folder for fidelity.md and fidelity.json")
+    parser.add_argument("--minutes", type=float, default=5.0, help="what a spec may take")
+    parser.add_argument("--gib", type=int, default=12, help="the most memory that its process allocates")
+    parser.add_argument("--variant", help="take this variant of a spec that has it")
+    parser.add_argument("--aoti", action="store_true", help="AOTInductor too, which compiles for a minute or more")
+    parser.add_argument("--again", action="store_true", help="run rows again that stand there")
+    given = parser.parse_args()
+    formats = tuple(dict.fromkeys(r.format for r in RUNTIMES if given.aoti or not r.machine_code))
+    folder = given.write
+    said = kept(folder / "fidelity.json" if folder else Path(), versions(PACKAGES), given.again)
+    for path in paths():
+        if (given.specs and path.stem not in given.specs) or path.stem in said["rows"]:
+            continue
+        said["rows"][path.stem] = row = bounded(path, given, formats)
+        print(f"{path.stem}: {row['seconds']} s, {row.get('gib', '?')} GiB", file=sys.stderr, flush=True)
+        said["rows"] = {each.stem: said["rows"][each.stem] for each in paths() if each.stem in said["rows"]}
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "fidelity.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+            (folder / "fidelity.md").write_text(markdown(said), encoding="utf-8")
+    print(markdown(said))
+
+
+if __name__ == "__main__":
+    main()

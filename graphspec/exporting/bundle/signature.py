@@ -1,0 +1,116 @@
+"""Who vouches for a bundle: a signature over all of its files, in the form of OpenSSF's model-signing (v1.0).
+
+It covers ``manifest.json``, and so what was verified, in which runtimes, and within what. Keys are files in PEM, of an
+elliptic curve; no server is asked. ``model_signing verify key`` checks the same signature without graphspec.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError, fail, printable, quoted
+from graphspec.system.regular_file import require_regular
+
+if TYPE_CHECKING:
+    from model_signing.hashing import Config
+
+#: The signature's file in the bundle: all that it does not cover.
+NAME = "model.sig"
+#: What decrypts a private key that is encrypted.
+PASSWORD = "GRAPHSPEC_KEY_PASSWORD"
+#: Bytes of a key, and of a signature, which names every file.
+_MOST_KEY, _MOST_SIGNATURE = 1 << 16, 1 << 24
+
+
+def require_what_it_needs() -> None:
+    """Raise ``GraphspecError`` where model-signing is not installed, the extra ``sign``."""
+    if importlib.util.find_spec("model_signing") is None:
+        hint = "pip install 'graphspec[sign]'"
+        raise fail("missing-package", "a signature needs model-signing, which is not installed", hint=hint)
+
+
+def signer_of(key: Path) -> Callable[[Path], None]:
+    """What signs a folder with the private `key`, as ``model.sig`` in it; the key is read now.
+
+    Raises:
+        GraphspecError: ``bad-key`` where it is none that can sign.
+    """
+    require_what_it_needs()
+    from model_signing import signing
+
+    with _reading_key(key):
+        require_regular(key, most=_MOST_KEY)
+        password: Any = os.environb.get(PASSWORD.encode())  # cryptography takes bytes alone
+        config = signing.Config().use_elliptic_key_signer(private_key=key, password=password)
+    return lambda folder: config.set_hashing_config(_hashing()).sign(folder, folder / NAME)
+
+
+def check_signature(folder: Path, key: Path) -> None:
+    """Compare every file of the bundle `folder` with what the owner of the public `key` has signed.
+
+    Raises:
+        VerificationError: ``tampered`` where a file differs, is missing or was added, the signature is another key's,
+            or there is none.
+        GraphspecError: ``bad-key`` where the key is none.
+    """
+    require_what_it_needs()
+    from model_signing import verifying
+
+    with _reading_key(key):
+        require_regular(key, most=_MOST_KEY)
+        config = verifying.Config().use_elliptic_key_verifier(public_key=key)
+    if not os.path.lexists(folder / NAME):
+        raise _refused(folder, f"it has no {NAME}: nobody has signed it", "graphspec export --sign KEY signs one")
+    if odd := next(_odd(folder), None):
+        raise _refused(folder, odd)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # model-signing prints
+            config.set_hashing_config(_hashing()).verify(folder, folder / NAME)
+    except Exception as error:  # whatever a library raises on what a stranger has written
+        raise _refused(folder, _reason(error)) from error
+
+
+def _hashing() -> Config:
+    """Every file but the signature itself; model-signing alone would leave out ``.gitignore`` and its like."""
+    from model_signing import hashing
+
+    return hashing.Config().set_ignored_paths(paths=[NAME], ignore_git_paths=False)
+
+
+def _odd(folder: Path) -> Iterator[str]:
+    """What in `folder` is not to be opened: a bundle has regular files alone."""
+    for entry in sorted(folder.iterdir()):
+        try:
+            require_regular(entry, most=_MOST_SIGNATURE if entry.name == NAME else None, links=False)
+        except OSError as error:
+            yield f"{quoted(entry.name)}: {error.strerror}"
+
+
+@contextlib.contextmanager
+def _reading_key(key: Path) -> Iterator[None]:
+    """Inside, whatever is raised is what is wrong with the `key`."""
+    try:
+        yield
+    except TypeError as error:  # cryptography's for a password that is missing, or that is none
+        hint = f"{PASSWORD} in the environment decrypts one that is encrypted"
+        raise fail("bad-key", f"{quoted(key)} cannot be read: {_reason(error)}", hint=hint) from error
+    except Exception as error:
+        message = f"{quoted(key)} is no key of an elliptic curve in PEM: {_reason(error)}"
+        raise fail(
+            "bad-key", message, hint="openssl ecparam -name prime256v1 -genkey -noout -out KEY makes one"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    text = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())
+    return printable(text)[:1_000] or f"it does not fit the key ({type(error).__name__})"
+
+
+def _refused(folder: Path, reason: str, hint: str = "what was signed is not what is here") -> GraphspecError:
+    return VerificationError([Diagnostic("tampered", f"{quoted(folder)}: {reason}", hint=hint)])

@@ -1,0 +1,158 @@
+"""The captured program as ``.pte`` for ExecuTorch, its linear algebra by XNNPACK: for phones and boards.
+
+ExecuTorch plans memory when the file is written, so every open dim needs a greatest size: its own, where the spec has
+one, else the one that the format's row names. The file refuses greater ones.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch.export import ExportedProgram
+
+from graphspec.diagnostics import GraphspecError, fail
+from graphspec.exporting.bundle.snippets import Signature, Sizes, code, zero_tensors
+from graphspec.exporting.capture import Capture, capture, first_line
+from graphspec.exporting.holdable import check_formats
+from graphspec.exporting.layer_map import layers_of_nodes
+from graphspec.formats import FORMATS
+from graphspec.system.quiet import quiet
+from graphspec.system.torch_private import keep_ranges, sizes_of_one
+
+if TYPE_CHECKING:
+    from graphspec.exporting.order import Order
+    from graphspec.shapes.shaped import ShapedLayer
+
+#: What installs it.
+EXTRA = "pip install 'graphspec[executorch]'"
+_AT = ("export", "formats")
+_RECURRENT = ("LSTM", "GRU", "RNN")
+#: An operator in messages: ``aten.abs.default``, ``aten::abs.out``.
+_OPERATOR = re.compile(r"\b(?:aten|torchvision|executorch_prim)(?:\.|::)(\w+)")
+
+
+def write(order: Order, path: Path) -> None:
+    """Write ``model.pte``."""
+    write_executorch(order.capture, path, order.properties)
+
+
+def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
+    """How the file is run in Python, and up to which sizes."""
+    names = ", ".join(f"`{value['name']}`" for value in signature["outputs"])
+    text = f"## Python, ExecuTorch\n\nInputs in order as tensors; outputs are a list: {names}."
+    greatest = FORMATS["executorch"].greatest
+    if bounded := [name for name, each in signature["dims"].items() if each["max"] is None]:
+        text += f" Its memory is planned for {', '.join(f'{name} ≤ {greatest}' for name in bounded)}; a range under"
+        text += " `[dims]` of the spec plans it otherwise."
+    text += f" `{EXTRA}` installs the runtime; phones and boards run the file by ExecuTorch's own."
+    yield f"{text}\n"
+    lines = ["import torch", "from executorch.runtime import Runtime", ""]
+    lines += ['model = Runtime.get().load_program("model.pte").load_method("forward")']
+    yield code("python", [*lines, f"outputs = model.execute([{zero_tensors(signature, sizes)}])"])
+
+
+def cannot_hold(layer: ShapedLayer) -> str:
+    """Why a program for ExecuTorch has no form for `layer`; empty where it has one."""
+    if layer.type in _RECURRENT:
+        shape = next(iter(layer.outputs.values())).shape
+        axis = 1 if layer.arguments.get("batch_first") and len(shape) == 3 else 0
+        if not isinstance(shape[axis], int):
+            return f"its steps are written out one by one, and their number {shape[axis]} is open"
+    return "torch.export fixes its batch to the sample's" if layer.type == "FractionalMaxPool3d" else ""
+
+
+def write_executorch(captured: Capture, path: Path, extra: Mapping[str, str]) -> None:
+    """Lower `captured`'s program and save it to `path`; `extra` are methods of the file that give a text, by name.
+
+    Raises:
+        GraphspecError: ``missing-package`` where the extra is not installed, ``not-exportable`` with the layer where
+            ExecuTorch refuses it or has no kernel for it.
+    """
+    if importlib.util.find_spec("executorch") is None:
+        raise fail("missing-package", "the format executorch needs ExecuTorch, which is not installed", _AT, EXTRA)
+    check_formats(captured.shaped, ["executorch"])
+    bounded = _bounded(captured)
+    try:
+        with quiet(), sizes_of_one(True):
+            edge = _edge(bounded.program, extra)
+            _check_open(edge.exported_program(), bounded)
+            keep_ranges(edge.exported_program())  # a convolution's choice of kernel has bounded the batch: "<= 15"
+            lowered = edge.to_executorch()
+        missing = _without_kernel(lowered)
+    except GraphspecError:
+        raise
+    except Exception as error:  # ExecuTorch raises many types; whichever it is, it is the answer
+        raise _refused(bounded, str(error), first_line(error)) from error
+    if missing:
+        raise _refused(bounded, missing, f"its runtime has no kernel {missing}")
+    path.write_bytes(lowered.buffer)
+
+
+def _bounded(captured: Capture) -> Capture:
+    """The network captured with a greatest size for every open dim; `captured` itself where each has one."""
+    shaped, greatest = captured.shaped, FORMATS["executorch"].greatest
+    dims = {name: (least, most or greatest) for name, (least, most) in shaped.dims.items()}
+    if dims == shaped.dims:
+        return captured
+    network = captured.network.with_module(captured.network.module, captured.network.weights)
+    network.__dict__["shaped"] = dataclasses.replace(shaped, dims=dims)
+    return capture(network, captured.sampler)
+
+
+def _edge(program: ExportedProgram, extra: Mapping[str, str]) -> Any:
+    """The program in ExecuTorch's operators, what XNNPACK can do given to it."""
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    methods = {name.replace(".", "_"): text for name, text in extra.items()}
+    return to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()], constant_methods=methods)
+
+
+def _check_open(lowered: ExportedProgram, captured: Capture) -> None:
+    """Refuse a program whose dims are no longer those of `captured`: a decomposition may take a size for a number."""
+    values = {node.name: node.meta.get("val") for node in lowered.graph.nodes if node.op == "placeholder"}
+    names = zip(lowered.graph_signature.user_inputs, captured.shaped.inputs.items(), strict=True)
+    for lowered_name, (name, kind) in names:
+        for size, dim in zip(values[str(lowered_name)].shape, kind.shape, strict=True):
+            if str(size).isdecimal() and not isinstance(dim, int):  # a symbol that was replaced reads as a number too
+                message = f'ExecuTorch froze the dynamic dim "{dim}" of input "{name}" to {size}'
+                raise fail("not-exportable", message, ("inputs", name), f"write {size} if it never varies")
+
+
+def _without_kernel(lowered: Any) -> str:
+    """The first operator of the program that the runtime has no kernel for; empty where it has all."""
+    from executorch.extension.pybindings import portable_lib
+
+    known = set(portable_lib._get_operator_names())
+    plan = next(plan for plan in lowered.executorch_program.execution_plan if plan.name == "forward")
+    names = (f"{each.name}.{each.overload}" if each.overload else each.name for each in plan.operators)
+    return next((name for name in names if name not in known), "")
+
+
+def _refused(captured: Capture, text: str, reason: str) -> GraphspecError:
+    """`reason` as a diagnostic at the layer whose operator `text` names, else at the formats."""
+    layers = layers_of_nodes(captured.program.graph, captured.shaped)
+    graph = captured.program.graph
+    if (layer := _named(text, graph, layers)) is None:
+        decomposed = captured.program.run_decompositions().graph
+        layer = _named(text, decomposed, layers_of_nodes(decomposed, captured.shaped))
+    found = next((each for each in captured.shaped.layers if each.name == layer), None)
+    where = f'layer "{found.name}" ({found.type})' if found else "the network"
+    message = f"{where} cannot be written as executorch: {reason}"
+    return fail("not-exportable", message, at=found.at if found else _AT)
+
+
+def _named(text: str, graph: Any, layers: Mapping[str, str]) -> str | None:
+    """The layer of the first node whose operator is named in `text`."""
+    named = set(_OPERATOR.findall(text))
+    for node in graph.nodes:
+        if node.op == "call_function" and node.name in layers:
+            operator = str(node.target).split(".")
+            if len(operator) > 1 and {operator[1], f"{operator[1]}_copy"} & named:
+                return layers[node.name]
+    return None

@@ -1,0 +1,58 @@
+"""Convolutions by shifts give what torch's own give in float64, and torch's are asked for all others."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from graphspec.exporting import convolution
+from graphspec.exporting.convolution import by_shifts
+from graphspec.exporting.reference import in_float64
+
+SEEDED = torch.Generator().manual_seed(0)
+
+
+def drawn(*shape, dtype=torch.float64):
+    return torch.randn(shape, generator=SEEDED, dtype=torch.float64).to(dtype)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dilation", [(1, 1), (2, 3)])
+@pytest.mark.parametrize("padding", [(0, 0), (1, 1), (2, 0), (3, 5)])
+@pytest.mark.parametrize("window", [(1, 3), (3, 3), (5, 2)])
+def test_shifts_give_the_convolution(window, padding, dilation, bias):
+    value, weight, own = drawn(2, 3, 60, 70), drawn(4, 3, *window), drawn(4) if bias else None
+    found = by_shifts(value, weight, own, padding, dilation)
+    torch.testing.assert_close(
+        found, functional.conv2d(value, weight, own, 1, padding, dilation), rtol=1e-13, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "arguments", "by_us"),
+    [
+        ((1, 4, 64, 64), (4, 4, 3, 3), {}, True),
+        ((1, 4, 64, 64), (4, 4, 3, 3), {"padding": "same"}, False),
+        ((1, 4, 64, 64), (4, 4, 3, 3), {"stride": 2}, False),
+        ((1, 4, 64, 64), (4, 1, 3, 3), {"groups": 4}, False),
+        ((1, 4, 64, 64), (4, 4, 1, 1), {}, False),
+        ((1, 4, 8, 8), (4, 4, 3, 3), {}, False),
+        ((4, 64, 64), (4, 4, 3, 3), {}, False),
+    ],
+)
+def test_what_is_not_faster_is_left_to_torch(shape, kernel, arguments, by_us, monkeypatch):
+    calls = []
+    monkeypatch.setattr(convolution, "by_shifts", lambda *given: calls.append(given) or by_shifts(*given))
+    groups = arguments.get("groups", 1)
+    layer = torch.nn.Conv2d(kernel[1] * groups, kernel[0], kernel[2:], **arguments).double()
+    value = drawn(*shape)
+    with torch.no_grad(), in_float64():
+        found = layer(value)
+    with torch.no_grad():
+        torch.testing.assert_close(found, layer(value), rtol=1e-13, atol=1e-12)
+    assert bool(calls) is by_us
+    with in_float64():
+        layer(value).sum().backward()  # gradients are torch's own
+    assert layer.weight.grad is not None
+    assert len(calls) == by_us

@@ -1,0 +1,153 @@
+"""ExecuTorch's ``model.pte``: judged like every file, planned for the sizes it says, run by the README's lines."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from graphspec import compiler
+from graphspec.diagnostics import GraphspecError
+from graphspec.exporting import check_formats, executorch, write_bundle
+from graphspec.exporting.sampler import Sampler
+from graphspec.formats import FORMATS
+from graphspec.verifying import verify_bundle
+from graphspec.verifying.cases import cases
+from graphspec.verifying.judge import Oracle
+from graphspec.verifying.planned_sizes import at_greatest, fits
+
+SPEC = """
+graphspec = 1
+name = "pocket"
+[inputs]
+image = ["N", 1, 8, 8]
+[layers]
+conv    = { type = "Conv2d", out_channels = 2, kernel_size = 3, stride = 2, padding = 1 }
+bn      = "BatchNorm2d"
+relu    = "ReLU"
+pool    = { type = "AdaptiveAvgPool2d", output_size = 2 }
+flatten = "Flatten"
+fc      = { type = "Linear", out_features = 3 }
+[outputs]
+scores   = "fc"
+features = "flatten"
+"""
+STEPS = """
+graphspec = 1
+[inputs]
+x = ["N", {steps}, 4]
+[layers]
+rnn = {{ type = "{type}", hidden_size = 3, batch_first = true }}
+"""
+INSTALLED = importlib.util.find_spec("executorch") is not None
+needs_executorch = pytest.mark.skipif(not INSTALLED, reason=f"not installed: {executorch.EXTRA}")
+
+
+def written(network, folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return write_bundle(network, folder, formats=["executorch"], opset_version=20)
+
+
+@pytest.mark.skipif(INSTALLED, reason="executorch is installed")
+def test_without_the_extra_one_error_says_what_to_type(tmp_path):
+    with pytest.raises(GraphspecError) as caught:
+        written(compiler.load(SPEC), tmp_path)
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.at, found.hint) == ("missing-package", ("export", "formats"), executorch.EXTRA)
+    assert not (tmp_path / "model.pte").exists()
+
+
+@pytest.mark.parametrize("type_", ["LSTM", "GRU", "RNN"])
+def test_steps_of_an_open_number_are_refused_at_their_layer(type_):
+    with pytest.raises(GraphspecError) as caught:
+        check_formats(compiler.load(STEPS.format(steps='"T"', type=type_)).shaped, ["executorch"])
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.at) == ("not-exportable", ("layers", "rnn"))
+    assert "their number T is open" in found.message
+    check_formats(compiler.load(STEPS.format(steps=5, type=type_)).shaped, ["executorch"])
+
+
+def test_no_case_is_past_the_plan_and_one_is_at_its_end():
+    network = compiler.load(SPEC, seed=1)
+    oracle = Oracle(network)
+    expectations = oracle.expectations(cases(network.shaped, Sampler.of(oracle.reference.network), None))
+    within = [each for each in expectations if fits(each.case, network.shaped, 3)]
+    assert 0 < len(within) < len(expectations)
+    assert all(len(each.case.inputs["image"]) <= 3 for each in within)
+    largest = at_greatest(expectations, network.shaped, 64)
+    assert largest.case.name.endswith("N = 64")
+    own = oracle.reference(largest.case.inputs)
+    for name, value in largest.outputs.single.items():
+        np.testing.assert_allclose(value, own.single[name], atol=1e-6)
+        np.testing.assert_allclose(largest.outputs.double[name], own.double[name], atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def pocket(tmp_path_factory):
+    network = compiler.load(SPEC, seed=1)
+    return network, written(network, tmp_path_factory.mktemp("pocket") / "pocket")
+
+
+@needs_executorch
+@pytest.mark.slow
+def test_it_is_judged_up_to_the_greatest_batch(pocket):
+    network, bundle = pocket
+    report = verify_bundle(network, bundle)
+    report.raise_if_failed()
+    (found,) = report.runtimes
+    assert (found.runtime, found.passed, found.optional) == ("executorch", True, False)
+    greatest = FORMATS["executorch"].greatest
+    assert {"normal × 1, N = 1", "normal × 1, N = 17", f"normal × 1, N = {greatest}"} <= {
+        comparison.case for comparison in found.comparisons
+    }
+
+
+@needs_executorch
+@pytest.mark.slow
+def test_the_lines_of_the_readme_give_the_networks_answer(pocket):
+    network, bundle = pocket
+    text = (bundle.folder / "README.md").read_text(encoding="utf-8")
+    assert "planned for N ≤ 64" in text
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    (bundle.folder / "main.py").write_text(code + "print(*outputs[0].reshape(-1).tolist())\n", encoding="utf-8")
+    command = [sys.executable, "-I", "main.py"]
+    done = subprocess.run(command, cwd=bundle.folder, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = int(re.search(r"torch.zeros\(\((\d+),", code)[1])
+    with torch.no_grad():
+        expected = network.copy().module.eval()(torch.zeros(rows, 1, 8, 8))["scores"].numpy()
+    np.testing.assert_allclose(np.array(done.stdout.split(), float), expected.ravel(), atol=1e-6)
+
+
+@needs_executorch
+@pytest.mark.slow
+def test_the_layer_that_is_lowered_wrong_is_named(tmp_path, monkeypatch):
+    right = executorch._edge
+
+    def wrong(program, extra):
+        for name, weight in program.state_dict.items():
+            if name == "fc.weight":
+                program.state_dict[name] = torch.nn.Parameter(weight * 1.001, requires_grad=False)
+        return right(program, extra)
+
+    monkeypatch.setattr(executorch, "_edge", wrong)
+    network = compiler.load(SPEC, seed=1)
+    report = verify_bundle(network, written(network, tmp_path / "wrong"))
+    assert not report.passed
+    assert (report.blame.layer, report.blame.at) == ("fc", ("layers", "fc"))
+
+
+@needs_executorch
+@pytest.mark.slow
+def test_another_networks_file_is_told_as_that(pocket):
+    _, bundle = pocket
+    report = verify_bundle(compiler.load(SPEC, seed=2), bundle)
+    assert not report.passed
+    assert "another network" in report.blame.detail
