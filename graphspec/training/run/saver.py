@@ -88,8 +88,8 @@ class Saver:
         The mark comes first: a run that is killed between them can be resumed, and writes all of them again. `reporter`
         is told where a run is kept that was there before.
         """
-        self.environment["data"] = self.data.noted
-        mark, spec = as_json(self.environment), dump(noted(self.spec)).encode()
+        mark = as_json({**self.environment, "data": self.data.noted})
+        spec = dump(noted(self.spec)).encode()
         kept = self.folder.begin({"environment.json": mark, **self.learned.files, "spec.toml": spec})
         if kept is not None and reporter is not None:
             reporter.note(f"the run that was in {self.folder.path} is kept in {kept} until this one has ended")
