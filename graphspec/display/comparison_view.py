@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from graphspec.comparing.page import summary
+from graphspec.comparing.text import summary
 from graphspec.display.comparison_table import compared
 from graphspec.display.html import Part
 

@@ -14,7 +14,10 @@ from graphspec.importing.sizes import Computed, Formula
 from graphspec.ops import Op
 from graphspec.ops.inferred import inferred
 
-_KEYWORDS = {"axis": "dim", "keepdims": "keepdim", "split_size": "split_size_or_sections"}
+_KEYWORDS = {
+    "axis": "dim", "keepdims": "keepdim", "split_size": "split_size_or_sections",
+    "indices": "indices_or_sections", "sections": "indices_or_sections",
+}  # fmt: skip
 #: What a parameter that is left out means, where an op has no such argument.
 _NOTHING: dict[str, tuple[Any, ...]] = {
     "alpha": (1,), "rounding_mode": (None,), "dtype": (None,), "dropout_p": (0.0,), "scale": (None,),

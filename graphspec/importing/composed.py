@@ -211,9 +211,10 @@ def _rot90(lines: Lines, pair: Pair) -> Iterator[Step]:
 
 
 def _tensor_split(lines: Lines, pair: Pair) -> Iterator[Step]:
-    """Pieces of sizes that are known."""
+    """Pieces of sizes that are known; ``hsplit``, ``vsplit`` and ``dsplit`` say the dim by their name."""
     given = lines.bound(pair, ["input", "indices_or_sections", "dim"])
-    dim = given.get("dim", 0) % len(given["input"].shape)
+    rank = len(given["input"].shape)
+    dim = {"hsplit": min(rank - 1, 1), "vsplit": 0, "dsplit": 2}.get(pair.first.plain_name, given.get("dim", 0)) % rank
     first, second = lines.shapes(given["input"])
     if first[dim] != second[dim]:
         raise lines.lacks(pair, "tensor_split of a dim that is open")
@@ -256,7 +257,8 @@ COMPOSED: dict[str, Special] = {
     "quantile": _of_row("quantile", ["input", "q", "dim", "keepdim", "interpolation"]),
     "nansum": _over_dims("nansum", ["input", "dim", "keepdim", "dtype"]),
     "count_nonzero": _over_dims("count_nonzero", ["input", "dim"]),
-    "cross": _cross, "linalg_cross": _cross, "diag": _diag, "rot90": _rot90, "tensor_split": _tensor_split,
+    "cross": _cross, "linalg_cross": _cross, "diag": _diag, "rot90": _rot90,
+    **dict.fromkeys("tensor_split hsplit vsplit dsplit".split(), _tensor_split),
     "aminmax": _aminmax, "mse_loss": _squared_error,
     "frac": _frac, "linalg_norm": _linalg_norm, **{kind: _of_all(kind) for kind in ("all", "any")},
 }  # fmt: skip

@@ -334,6 +334,9 @@ CASES: dict[str, tuple[Small, str]] = {
     "pieces by count": (
         Small(lambda net, x: x.tensor_split(3, 1)[0] + torch.dstack([x, x])[:, :3, 1] + F.mse_loss(x, x * 2)), "line",
     ),
+    "pieces by where they begin": (
+        Small(lambda net, x: torch.tensor_split(x, indices=(1, 3), dim=1)[1] + x.hsplit(4)[0]), "line",
+    ),
     "stages that no forward uses": (
         Small(lambda net, x: net.stage(x), stage=_residuals(), unused=_residuals(), more=_residuals()), "line",
     ),
