@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphspec.exporting.bundle.markdown import plain
+from graphspec.exporting.bundle.verification_rows import HEADINGS, verification_rows
 
 Manifest = Mapping[str, Any]
 
@@ -118,22 +119,13 @@ def _count(samples: Any) -> str:
 def _verification(verification: Manifest) -> Iterator[str]:
     if not verification.get("runtimes"):
         return
-    rows = [
-        [
-            f"`{name}`",
-            str(sum(row["comparisons"].values())),
-            "" if row["scaled_error"] is None else f"{row['scaled_error']:.1e}",
-            "" if row["error_over_allowed"] is None else f"{row['error_over_allowed']:.0%}",
-            "equal" if row["passed"] else "equal in part",
-        ]
-        for name, row in verification["runtimes"].items()
-    ]
+    rows = [(f"`{name}`", *row) for name, *row in verification_rows(verification)]
     yield (
         "## Verification\n\nEach file was run beside the network in float64 before it was published. The error is that"
         " of the worst output, relative to its greatest value; 100 % of what is allowed is what rounding alone"
         " explains.\n"
     )
-    yield _table(["runtime", "comparisons", "greatest error", "of allowed", "verdict"], rows)
+    yield _table([heading.lower() for heading in HEADINGS], rows)
 
 
 def _limits(manifest: Manifest) -> Iterator[str]:
