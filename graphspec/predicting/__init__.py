@@ -5,7 +5,8 @@ from __future__ import annotations
 from graphspec.predicting.arrays import given
 from graphspec.predicting.ensemble import predict_together
 from graphspec.predicting.function import Function, function_of, module_function
-from graphspec.predicting.predict import Drawing, Prediction, predict
+from graphspec.predicting.predict import Drawing, predict
+from graphspec.predicting.prediction import Prediction
 
 __all__ = [
     "Drawing",

@@ -13,7 +13,8 @@ from graphspec.data.place import DataPlace
 from graphspec.diagnostics import fail
 from graphspec.output_reading import Reading
 from graphspec.predicting.function import Function
-from graphspec.predicting.predict import Drawing, Prediction, predict, predictions
+from graphspec.predicting.predict import Drawing, predict
+from graphspec.predicting.prediction import Prediction, predictions
 from graphspec.shapes.producer import reading_of
 
 

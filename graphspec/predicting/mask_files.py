@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from graphspec.diagnostics import fail
-from graphspec.predicting.predict import Prediction
+from graphspec.predicting.prediction import Prediction
 from graphspec.system.durable import write_atomically
 
 #: Numbers that a pixel of an 8-bit PNG can be.
