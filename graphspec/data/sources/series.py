@@ -128,9 +128,18 @@ class Rows:
             times = Times.of(table, form.time, series)
             return cls(series, times.steps, kept, times)
         steps = torch.empty_like(series)
-        for number in range(int(series.max()) + 1):
-            steps[series == number] = torch.arange(int((series == number).sum()))
+        for inside in _each(series):
+            steps[inside] = torch.arange(len(inside))
         return cls(series, steps, kept)
+
+    def each(self) -> tuple[Tensor, ...]:
+        """The rows (int64) of one series after another, in their order."""
+        return _each(self.series)
+
+
+def _each(series: Tensor) -> tuple[Tensor, ...]:
+    """The rows of each number in `series`: one sort, however many there are."""
+    return series.argsort(stable=True).split(series.bincount().tolist())
 
 
 def _numbered(keys: Sequence[Hashable]) -> Tensor:
@@ -142,8 +151,7 @@ def _numbered(keys: Sequence[Hashable]) -> Tensor:
 def _source(form: Series, values: Tensor, rows: Rows) -> Source:
     """The windows of each series of the `values`, ``columns × rows``."""
     found, times, kept = [], [], []
-    for number in range(int(rows.series.max()) + 1):
-        inside = rows.series == number
+    for inside in rows.each():
         part, steps = form.windows(values[:, inside], rows.steps[inside])
         found.append(part)
         times.append(steps)
@@ -170,9 +178,10 @@ def latest(form: Series, table: Table) -> tuple[list[str], Tensor]:
         table.required(name, "columns")
     values, rows = form.values(table), Rows.of(form, table)
     called, found, short = [], [], []
-    for number in range(int(rows.series.max()) + 1):
-        inside = (rows.series == number).nonzero().flatten()[-form.window :]
-        name = table.texts(form.group)[int(inside[0])] if form.group else ""
+    names = table.texts(form.group) if form.group else ()
+    for each in rows.each():
+        inside = each[-form.window :]
+        name = names[int(inside[0])] if names else ""
         if len(inside) < form.window:
             short.append(f"{form.group} {quoted(name)}".strip() if form.group else quoted(table.path))
             continue
