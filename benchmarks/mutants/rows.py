@@ -92,7 +92,7 @@ def run_tables(rows: list[Row]) -> str:
 
 
 def pair_tables(rows: list[Row]) -> str:
-    """What ``hidden.py`` or ``third.py`` found: changes refused, and harmless files passed."""
+    """What the other campaigns found: changes refused, and harmless files passed."""
     parts = []
     for key, head in (("changes", ("change", "files", "refused")), ("harmless", ("harmless", "files", "passed"))):
         table = added(row[key] for row in rows)
@@ -101,7 +101,7 @@ def pair_tables(rows: list[Row]) -> str:
     return "\n\n".join(parts)
 
 
-TABLES = {"run": run_tables, "hidden": pair_tables, "third": pair_tables}
+TABLES = {"run": run_tables, **dict.fromkeys(("hidden", "third", "fourth"), pair_tables)}
 
 
 def main() -> None:

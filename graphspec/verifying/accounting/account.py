@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
@@ -11,24 +10,15 @@ import numpy as np
 
 from graphspec.verifying.accounting.constants import compared
 from graphspec.verifying.accounting.elementwise import region, same_function, values_before
+from graphspec.verifying.accounting.left_over import added, changed
 from graphspec.verifying.accounting.read import Contents, read
-from graphspec.verifying.accounting.terms import COMMUTATIVE, FLOATS, LAYOUT, Constant, Term, reachable
+from graphspec.verifying.accounting.terms import COMMUTATIVE, LAYOUT, Constant, Term, reachable
 
-#: Operators that a converter may put in or leave out without changing what is computed: arithmetic, arrangement, and
-#: the parts of which normalisation and attention are made. What they compute shows on any numbers.
-_PLAIN = frozenset(
-    """const input none Identity Reshape Flatten Squeeze Unsqueeze Transpose Expand Concat Split Shape Gather Tile
-    ConstantOfShape MatMul Gemm Linear Conv ConvTranspose Affine BatchNormalization Add Sub Mul Div Neg Sqrt Pow
-    Reciprocal Exp Log Erf Tanh Sigmoid Gelu Softmax LogSoftmax LayerNormalization ReduceMean ReduceSum ReduceMax
-    GlobalAveragePool QuantizeLinear DequantizeLinear DynamicQuantizeLinear MatMulInteger ConvInteger""".split()
-)
 _QUANTISED = ("QLinear", "DynamicQuantize", "QuantizeLinear", "DequantizeLinear", "MatMulInteger", "ConvInteger")
 #: What a quantisation expresses by the range of its numbers.
 _SATURATING = ("Relu", "Clip")
 #: Differences that are said one by one.
 MOST_SAID = 20
-#: Of a constant that has its like in another place, so much may differ for it to be that one, changed.
-FEW = 0.05
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,7 +52,7 @@ class _Comparison:
         self._matched: tuple[set[int], set[int]] = (set(), set())
         self._found: dict[str, Term] = {}  # the network's own terms are numbered in the order of execution
         self._readers: dict[int, Term] = {}  # of the network's constants
-        self._unsure: list[str] = []
+        self._unsure: dict[str, Term] = {}
         self._precisions = {"int8"} if self._quantised else set()
         self._waiting: list[tuple[Term, Term]] = []
 
@@ -84,12 +74,15 @@ class _Comparison:
         more = [f"and {len(said) - MOST_SAID} more differences"] if len(said) > MOST_SAID else []
         precision = next((name for name in ("int8", "fp16") if name in self._precisions), "")
         layer = next((self._found[text].layer for text in said if self._found[text].layer), "")
-        return Account((*said[:MOST_SAID], *more), tuple(dict.fromkeys(self._unsure)), precision, layer)
+        return Account((*said[:MOST_SAID], *more), tuple(self._unsure), precision, layer)
 
     def _differs(self, own: Term, what: str) -> None:
         at = self._readers.get(own.number, own)
         where = f'layer "{at.layer}": ' if at.layer else ""
         self._found.setdefault(f"{where}{what}", at)
+
+    def _doubt(self, what: str, own: Term) -> None:
+        self._unsure.setdefault(what, own)
 
     def _pair(self, own: Term, other: Term) -> None:
         if own.constant is not None and other.constant is not None:
@@ -109,7 +102,7 @@ class _Comparison:
         elif other.op in LAYOUT:
             self._arranged(own, other.inputs[0], own)
         elif self._quantised and own.op in _SATURATING:
-            self._unsure.append(f"{_name(own)}, which quantised numbers may have as their range")
+            self._doubt(f"{_name(own)}, which quantised numbers may have as their range", own)
             self._matched[0].add(own.number)
             self._waiting.append((own.inputs[0], other.inputs[0] if other.op in _SATURATING else other))
         else:
@@ -130,7 +123,7 @@ class _Comparison:
         self._matched[1].add(other.number)
 
     def _arranged(self, own: Term, other: Term, at: Term) -> None:
-        self._unsure.append(f"the arrangement of elements at {_name(at)}")
+        self._doubt(f"the arrangement of elements at {_name(at)}", at)
         self._waiting.append((own, other))
 
     def _alike(self, own: Term, other: Term) -> None:
@@ -141,7 +134,7 @@ class _Comparison:
         elif own.op in LAYOUT:
             self._waiting.append((own.inputs[0], other.inputs[0]))
             if own.attributes != other.attributes or not _same_numbers(own.inputs[1:], other.inputs[1:]):
-                self._unsure.append(f"the arrangement of elements at {_name(own)}")
+                self._doubt(f"the arrangement of elements at {_name(own)}", own)
             return
         elif own.attributes != other.attributes:
             mine, its = dict(own.attributes), dict(other.attributes)
@@ -187,7 +180,7 @@ class _Comparison:
             self._match(own, other)
             self._differs(own, f"{_name(other)} has other bounds than {_name(own)}")
         else:
-            self._unsure.append(f"{_name(other)} in the place of {_name(own)}")
+            self._doubt(f"{_name(other)} in the place of {_name(own)}", own)
 
     def _left_over(self) -> None:
         """Nodes and constants that no pair has."""
@@ -195,30 +188,16 @@ class _Comparison:
             [term for term in reachable(list(outputs.values())) if term.number not in matched]
             for outputs, matched in zip((self._own, self._other), self._matched, strict=True)
         )
-        more = Counter(map(_kind, other)) - Counter(map(_kind, own))
-        last = max(reachable(list(self._own.values())), key=lambda term: term.number)
-        for kind, count in sorted(more.items()):
-            if kind not in _PLAIN and "::" not in kind:
-                self._found.setdefault(f"{count} × {kind} that the network has not", last)
-        self._content(own, other)
-
-    def _content(self, own: Sequence[Term], other: Sequence[Term]) -> None:
-        """The constants that are left, by what is in them, whatever their arrangement."""
-        left = [term for term in own if term.constant and term.array is not None and term.array.size > 1]
-        for term in other:
-            if term.constant is None or term.array is None or term.array.size < 2 or term.array.dtype.kind != "f":
-                continue
-            same = [mine for mine in left if mine.array is not None and mine.array.size == term.array.size]
-            wrong = {k: _missing(mine, term) for k, mine in enumerate(same)}
-            best = min(wrong, key=wrong.__getitem__, default=None)
-            if best is None or wrong[best] > FEW * term.array.size:
-                self._unsure.append(f"the numbers of {term.constant.name or _name(term)}")
-                continue
-            mine = same[best]
-            left.remove(mine)
-            if wrong[best]:
+        at = next((term for term in self._unsure.values() if term.layer), next(iter(self._own.values())))
+        for kind, count in added(own, other, self._quantised).items():
+            self._differs(at, f"{count} × {kind} that the network has not")
+        for term, mine, wrong in changed(own, other):
+            assert term.constant is not None
+            if mine is None:
+                self._doubt(f"the numbers of {term.constant.name or _name(term)}", at)
+            elif wrong:
                 assert mine.constant is not None
-                self._differs(mine, _changed(mine.constant, term.constant, wrong[best], term.array.size))
+                self._differs(mine, _changed(mine.constant, term.constant, wrong, term.constant.array.size))
 
 
 _KEYS: tuple[Callable[[Term], Hashable], ...] = (
@@ -238,13 +217,6 @@ def _crossed(own: Sequence[Term], other: Sequence[Term]) -> bool:
         if straight != crossed:
             return crossed > straight
     return False
-
-
-def _missing(own: Term, other: Term) -> int:
-    """How many numbers of `other` are not among those of `own`."""
-    assert own.array is not None
-    assert other.array is not None
-    return int(np.count_nonzero(~np.isin(other.array.reshape(-1), own.array.reshape(-1))))
 
 
 def _is_absent(own: Term, other: Term) -> bool:
@@ -277,12 +249,6 @@ def _changed(own: Constant, other: Constant, wrong: int, size: int) -> str:
 def _number(constant: Constant) -> str:
     value = constant.array.reshape(-1)[0]
     return f"{value:.9g}" if constant.array.dtype.kind == "f" else str(value)
-
-
-def _kind(term: Term) -> str:
-    """The operator; of a cast, also what to, where that is no floating-point type."""
-    to = term.attribute("to")
-    return f"Cast to type {to}" if term.op == "Cast" and to not in FLOATS else term.op
 
 
 def _name(term: Term) -> str:

@@ -58,6 +58,7 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     "Transpose": (simple.transpose,),
     "Slice": (simple.whole_slice,),
     "Pad": (simple.pad,),
+    "Pow": (simple.power,),
     "Where": (simple.where,),
     "Shape": (simple.shape,),
     "Gather": (simple.gather,),

@@ -59,6 +59,13 @@ def pad(rules: Rewriter, node: Node) -> Term | None:
     return node.inputs[0] if pads is not None and not pads.any() else None
 
 
+def power(rules: Rewriter, node: Node) -> Term | None:
+    """By 1, of a floating-point number."""
+    value, exponent = node.inputs[0], node.inputs[1].array
+    one = exponent is not None and exponent.ndim == 0 and exponent.item() == 1
+    return value if one and value.array is None and not _whole(value) else None
+
+
 def _whole(term: Term) -> bool:
     """Whether a term is no floating-point number, as far as its operator tells."""
     return (
