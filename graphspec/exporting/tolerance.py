@@ -25,25 +25,33 @@ NEGLIGIBLE = 1e-31
 
 def magnitude(reference: NDArray[np.generic]) -> float:
     """max|reference| over its finite elements, 0 where there are none."""
+    if reference.size:
+        greatest = max(-float(reference.min()), float(reference.max())) + 0.0
+        if math.isfinite(greatest):
+            return greatest
     finite = np.abs(reference[np.isfinite(reference)])
     return float(finite.max()) if finite.size else 0.0
 
 
-def floor_error(reference: NDArray[np.generic], unit: float = FLOAT32) -> float:
-    """`FLOOR_ULPS` of the spacing at max|reference|, `NEGLIGIBLE` at least."""
-    greatest = magnitude(reference)
+def floor_error(reference: NDArray[np.generic], unit: float = FLOAT32, greatest: float | None = None) -> float:
+    """`FLOOR_ULPS` of the spacing at max|reference|, `NEGLIGIBLE` at least; `greatest` is that where it is known."""
+    greatest = magnitude(reference) if greatest is None else greatest
     spacing = math.ldexp(unit, math.frexp(greatest)[1] - 1) if greatest else 0.0
     return max(FLOOR_ULPS * spacing, NEGLIGIBLE)
 
 
-def most_error(reference: NDArray[np.generic], unit: float = FLOAT32) -> float:
+def most_error(reference: NDArray[np.generic], unit: float = FLOAT32, greatest: float | None = None) -> float:
     """The error above which no noise excuses it: `MOST_SCALED` of max|reference|, as many units in other dtypes."""
-    return max(MOST_SCALED * unit / FLOAT32 * magnitude(reference), NEGLIGIBLE)
+    greatest = magnitude(reference) if greatest is None else greatest
+    return max(MOST_SCALED * unit / FLOAT32 * greatest, NEGLIGIBLE)
 
 
-def allowed_error(reference: NDArray[np.float64], noise: float, unit: float = FLOAT32) -> float:
+def allowed_error(
+    reference: NDArray[np.float64], noise: float, unit: float = FLOAT32, greatest: float | None = None
+) -> float:
     """The greatest allowed max|candidate − reference|, where `noise` is the module's own such error."""
-    return min(max(NOISE_FACTOR * noise, floor_error(reference, unit)), most_error(reference, unit))
+    greatest = magnitude(reference) if greatest is None else greatest
+    return min(max(NOISE_FACTOR * noise, floor_error(reference, unit, greatest)), most_error(reference, unit, greatest))
 
 
 def error(candidate: NDArray[np.generic], reference: NDArray[np.generic]) -> float:

@@ -68,16 +68,15 @@ def judge(
         return _failed(f"dtype {candidate.dtype} instead of {single.dtype}")
     if not np.issubdtype(single.dtype, np.floating):
         return _judge_exact(candidate, double, single)
-    known = np.isfinite(single) == np.isfinite(double)
-    known &= ~np.isnan(double)
-    off = error(candidate[known], double[known])
+    known = None if _all_finite(single) and _all_finite(double) else _known(single, double)
+    off = error(candidate, double) if known is None else error(candidate[known], double[known])
     noise = min(noise, float(np.finfo(np.float64).max))
     scale = magnitude(double)
-    allowed = allowed_error(double, noise, unit)
+    allowed, floor = allowed_error(double, noise, unit, scale), floor_error(double, unit, scale)
     judged = Judgement(Status.PASS, off, allowed, off / scale if scale else (np.inf if off else 0.0))
-    if off > max(NOISE_FACTOR * noise, floor_error(double, unit)):
+    if off > max(NOISE_FACTOR * noise, floor):
         return dataclasses.replace(judged, status=Status.FAIL, reason=f"off by {off:.3g}, allowed {allowed:.3g}")
-    reason = _vacuous(double, known, unit)
+    reason = _vacuous(double, known is None or bool(known.all()), floor)
     if off > allowed and not reason:
         reason = f"rounding alone may put it off by {NOISE_FACTOR * noise / scale:.1g} of the largest element"
     if reason:
@@ -105,17 +104,27 @@ def _judge_exact(candidate: Array, double: Array, single: Array) -> Judgement:
     return Judgement(Status.PASS)
 
 
-def _vacuous(double: Array, known: Array, unit: float) -> str:
-    """Why nothing can be told from this reference, or an empty string."""
+def _all_finite(array: Array) -> bool:
+    """Whether it has numbers alone, as its least and its greatest tell."""
+    return bool(array.size) and bool(np.isfinite(array.min()) and np.isfinite(array.max()))
+
+
+def _known(single: Array, double: Array) -> NDArray[np.bool_]:
+    """Where both references tell the same of being finite, and it is a number."""
+    known: NDArray[np.bool_] = (np.isfinite(single) == np.isfinite(double)) & ~np.isnan(double)
+    return known
+
+
+def _vacuous(double: Array, known: bool, floor: float) -> str:
+    """Why nothing can be told from this reference, or an empty string; `floor` is its :func:`floor_error`."""
     if double.size == 0:
         return "empty"
-    if not known.all():
+    if not known:
         return "not a number" if np.isnan(double).any() else "overflows"
-    finite = double[np.isfinite(double)]
+    finite = double if _all_finite(double) else double[np.isfinite(double)]
     if not finite.size:
         return "infinite"
-    if not finite.any():
+    least, most = finite.min(), finite.max()
+    if not least and not most:
         return "all zero"
-    if double.size > 1 and finite.max() - finite.min() <= floor_error(double, unit):
-        return "constant"
-    return ""
+    return "constant" if double.size > 1 and most - least <= floor else ""

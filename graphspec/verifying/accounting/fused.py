@@ -33,7 +33,7 @@ def taken_apart(rules: Rewriter, node: Node) -> Term | None:
         total = make("Add", (value, skip), layer=node.layer)
         if len(rest) > 2:
             total = make("Add", (total, rest[2]), layer=node.layer)
-        attributes = (("axis", -1), *plain)
+        attributes = tuple(sorted({"axis": -1, "stash_type": 1, **own}.items()))
         return total if node.index else make("LayerNormalization", (total, *rest[:2]), attributes, layer=node.layer)
     return None
 

@@ -46,6 +46,14 @@ def gemm(rules: Rewriter, node: Node) -> Term | None:
     return found
 
 
+def plus_negative(rules: Rewriter, node: Node) -> Term | None:
+    """What is added negated, as what is subtracted."""
+    for left, right in (node.inputs, node.inputs[::-1]):
+        if right.op == "Neg":
+            return rules.make("Sub", (left, right.inputs[0]), layer=node.layer)
+    return None
+
+
 def scaled_sum(rules: Rewriter, node: Node) -> Term | None:
     """Something plus, minus, times or through a constant."""
     op, (left, right) = node.op, node.inputs

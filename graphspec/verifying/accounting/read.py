@@ -12,6 +12,7 @@ import numpy as np
 
 from graphspec.exporting.onnx import LAYER_KEY
 from graphspec.verifying.accounting.elementwise import FUNCTIONS
+from graphspec.verifying.accounting.ranks import rank_of
 from graphspec.verifying.accounting.rules import Rules
 from graphspec.verifying.accounting.terms import FLOATS, Attributes, Term, Terms
 from graphspec.verifying.local_functions import check_functions
@@ -34,12 +35,6 @@ _IDLE: dict[str, tuple[Any, ...]] = {
 #: Of convolutions and pools: attributes whose values are all 1, or all 0, are those that are left out.
 _UNIT = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
 _DOMAINS = ("", "ai.onnx")
-#: onnxruntime's convolutions and pools over blocks of channels: of pictures, always.
-_BLOCKED = "com.microsoft.nchwc::"
-_OF_SAME_RANK = frozenset(
-    """Affine Linear BatchNormalization InstanceNormalization LayerNormalization MaxPool AveragePool Softmax
-    LogSoftmax ReduceMean ReduceMax ReduceSum Slice Pad Transpose Concat Resize""".split()
-)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -129,7 +124,7 @@ class _Reader:
         inputs = [values[name] for name in node.input]
         layer = next((prop.value for prop in node.metadata_props if prop.key == LAYER_KEY), "")
         inputs = self._moved(op, attributes, inputs)
-        rank = self._ranks.get(node.input[0], self._rank(inputs[0])) if inputs else None
+        rank = self._rank(node.input[0], inputs[0]) if inputs else None
         normal = self._normal(op, node.domain, attributes, rank)
         inputs = [self._positive(op, k, term, rank) for k, term in enumerate(inputs)]
         while inputs and inputs[-1] is self._terms.none:
@@ -146,18 +141,10 @@ class _Reader:
             below = [*inputs, *(term for terms in bodies.values() for term in terms)]
             values[name] = self._rules.make(op, below, counted, index, rank, layer)
 
-    def _rank(self, term: Term) -> int | None:
-        """The rank of a value that onnx's inference does not reach, behind operators of others."""
-        if term.array is not None:
-            return term.array.ndim
-        if term.op.startswith(_BLOCKED):
-            return 4
-        if term.op in ("Conv", "ConvTranspose"):
-            return self._rank(term.inputs[1])
-        if term.op in FUNCTIONS:
-            known = [self._rank(part) for part in term.inputs if part.op != "none"]
-            return None if None in known else max(rank for rank in known if rank is not None)
-        return self._rank(term.inputs[0]) if term.op in _OF_SAME_RANK else None
+    def _rank(self, name: str, term: Term) -> int | None:
+        """The rank of a value, by onnx's inference where that reaches it."""
+        known = self._ranks.get(name)
+        return rank_of(term, self._ranks) if known is None else known
 
     def _moved(self, op: str, attributes: dict[str, Hashable], inputs: Sequence[Term]) -> list[Term]:
         """`inputs`, with the attributes that later versions have as inputs."""

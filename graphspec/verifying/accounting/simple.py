@@ -66,6 +66,19 @@ def power(rules: Rewriter, node: Node) -> Term | None:
     return value if one and value.array is None and not _whole(value) else None
 
 
+def negative(rules: Rewriter, node: Node) -> Term | None:
+    """Of what is negated itself."""
+    (term,) = node.inputs
+    return term.inputs[0] if term.op == "Neg" else None
+
+
+def to_own_shape(rules: Rewriter, node: Node) -> Term | None:
+    """To the shape that the value has."""
+    value, sizes = node.inputs
+    whole = sizes.op == "Shape" and sizes.attribute("start", 0) == 0 and sizes.attribute("end") in (None, node.rank)
+    return value if whole and sizes.inputs[0] is value else None
+
+
 def _whole(term: Term) -> bool:
     """Whether a term is no floating-point number, as far as its operator tells."""
     return (
@@ -176,8 +189,10 @@ def _sizes(rules: Rewriter, term: Term, start: int, end: int) -> Term | None:
 
 
 def gather(rules: Rewriter, node: Node) -> Term | None:
-    """One size of a shape."""
+    """One size of a shape; of a transposed value, what stands there in the value itself."""
     term, place = node.inputs
+    if term.op == "Transpose" and place.array is not None and place.array.ndim < 2:
+        return _before_transposing(rules, node)
     if term.op != "Shape" or place.array is None or place.array.size != 1:
         return None
     number = int(place.array.item())
@@ -185,6 +200,20 @@ def gather(rules: Rewriter, node: Node) -> Term | None:
     if found is None or place.array.ndim:
         return found
     return rules.make("Squeeze", (found, rules.terms.constant(np.array([0]))), layer=term.layer)
+
+
+def _before_transposing(rules: Rewriter, node: Node) -> Term | None:
+    (value,), order = node.inputs[0].inputs, node.inputs[0].attribute("perm")
+    axis = node.attributes.get("axis", 0)
+    if not isinstance(order, tuple) or not isinstance(axis, int):
+        return None
+    axis, place = axis + len(order) * (axis < 0), node.inputs[1]
+    taken = rules.make("Gather", (value, place), node.pairs(axis=order[axis] - len(order)), layer=node.layer)
+    assert place.array is not None
+    if place.array.ndim == 0:
+        rest = [dim for k, dim in enumerate(order) if k != axis]
+        order = tuple(sorted(rest).index(dim) for dim in rest)
+    return rules.make("Transpose", (taken,), (("perm", order),), layer=node.layer)
 
 
 def reduced(rules: Rewriter, node: Node) -> Term | None:
