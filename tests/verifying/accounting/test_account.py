@@ -19,8 +19,11 @@ from graphspec.verifying.verify import Judge
 
 MUTANTS = Path(__file__).parents[3] / "benchmarks" / "mutants"
 sys.path.insert(0, str(MUTANTS))
+from arithmetic import arithmetic  # noqa: E402
 from changes import changes  # noqa: E402
 from deeper import deeper  # noqa: E402
+from fourth import built as built_fourth  # noqa: E402
+from fourth_networks import FOURTH  # noqa: E402
 from harmless import TOOLS, harmless, made_by_tools  # noqa: E402
 from hidden import built  # noqa: E402
 from networks import HIDDEN, LARGER  # noqa: E402
@@ -32,7 +35,7 @@ sys.path.remove(str(MUTANTS))
 BY_NUMBERS = ("a shape", "outputs exchanged")
 
 
-def write(name, folder):
+def write(name, folder, built=built):
     """A network's own file, and the network."""
     network = built(name)
     with warnings.catch_warnings():
@@ -51,6 +54,13 @@ def own(request, tmp_path_factory):
 )
 def larger(request, tmp_path_factory):
     return write(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(
+    scope="module", params=["steps", *(pytest.param(n, marks=pytest.mark.slow) for n in FOURTH if n != "steps")]
+)
+def fourth(request, tmp_path_factory):
+    return write(request.param, tmp_path_factory.mktemp("fourth"), built_fourth)
 
 
 def test_every_change_is_seen_and_no_harmless_one_is(own, tmp_path):
@@ -77,6 +87,23 @@ def test_changes_in_the_midst_of_larger_networks_are_seen_and_other_spellings_ar
                 assert bool(found.differences) == wrong, (change.family, change.site, found)
 
 
+def test_arithmetic_that_acts_in_one_case_is_seen_and_other_spellings_are_not(fourth, tmp_path):
+    path, _ = fourth
+    model, target = onnx.load(path), tmp_path / "changed.onnx"
+    for wrong, made in ((True, arithmetic), (False, rewrites), (False, harmless)):
+        for change in made(model):
+            onnx.save(change.of(model), target)
+            found = account(path, target)
+            assert bool(found.differences) == wrong, (change.family, change.site, found)
+
+
+@pytest.mark.slow
+def test_nothing_that_tools_write_of_networks_with_arrangements_is_a_difference(fourth, tmp_path):
+    path, _ = fourth
+    for name, made in made_by_tools(path, tmp_path, TOOLS | FURTHER_TOOLS):
+        assert account(path, made).differences == (), name
+
+
 @pytest.mark.slow
 def test_files_that_tools_made_pass(own, tmp_path):
     path, network = own
@@ -93,9 +120,10 @@ def test_nothing_that_tools_write_of_larger_networks_is_a_difference(larger, tmp
         assert account(path, made).differences == (), name
 
 
-CHOICE = """
-agraph (float[N, 4] x, bool[N, 4] c) => (float[N, 4] y)
-<float high = {5.0}, float[4] each = {1.0, 2.0, 3.0, 4.0}>
+HEAD = """<ir_version: 9, opset_import: ["" : 20, "com.microsoft" : 1]>
+agraph (float[N, 4] x, bool[N, 4] c, float[N, T, 4] s) => (float[A, B] y)
+<float high = {5.0}, float one = {1.0}, float[4] each = {1.0, 2.0, 3.0, 4.0}, float[4, 4] w = {
+1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0}, int64 first = {0}>
 """
 #: Body, another, and whether they are the same function.
 BODIES = {
@@ -103,15 +131,30 @@ BODIES = {
     "the opposite choice": ("y = Where(c, x, high)", "n = Not(c)\ny = Where(n, x, high)", False),
     "a bound of its own for each": ("y = Min(x, each)", "y = Min(each, x)", True),
     "another bound for each": ("y = Min(x, each)", "y = Max(x, each)", False),
-}
+    "twice negated": ("y = Exp(x)", "n = Neg(x)\nm = Neg(n)\ny = Exp(m)", True),
+    "negated once": ("y = Exp(x)", "n = Neg(x)\ny = Exp(n)", False),
+    "the negative added": ("e = Exp(x)\ny = Sub(x, e)", "e = Exp(x)\nn = Neg(e)\ny = Add(n, x)", True),
+    "the negative subtracted": ("e = Exp(x)\ny = Sub(x, e)", "e = Exp(x)\nn = Neg(e)\ny = Sub(x, n)", False),
+    "a power of 1": ("y = Exp(x)", "p = Pow(x, one)\ny = Exp(p)", True),
+    "its own shape": ("y = Exp(x)", "k = Shape(x)\nr = Reshape(x, k)\ny = Exp(r)", True),
+    "one step of a turned value": (
+        "t = Transpose<perm = [1, 0, 2]>(s)\ny = Gather<axis = 1>(t, first)", "y = Gather<axis = 0>(s, first)", True
+    ),
+    "another step of it": (
+        "t = Transpose<perm = [1, 0, 2]>(s)\ny = Gather<axis = 1>(t, first)", "y = Gather<axis = 1>(s, first)", False
+    ),
+    "an axis behind a fused product": (
+        "t = Transpose<perm = [0, 2, 1]>(s)\nm = MatMul(s, t)\ny = Concat<axis = 1>(m, m)",
+        "t = Transpose<perm = [0, 2, 1]>(s)\nm = com.microsoft.FusedMatMul(s, t)\ny = Concat<axis = 1>(m, m)", True
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_spellings_of_a_choice(name, tmp_path):
+def test_spellings(name, tmp_path):
     *bodies, same = BODIES[name]
     for k, body in enumerate(bodies):
-        model = onnx.parser.parse_model(f'<ir_version: 9, opset_import: ["" : 20]>{CHOICE}{{\n{body}\n}}')
-        onnx.save(model, tmp_path / f"{k}.onnx")
+        onnx.save(onnx.parser.parse_model(f"{HEAD}{{\n{body}\n}}"), tmp_path / f"{k}.onnx")
     assert (account(tmp_path / "0.onnx", tmp_path / "1.onnx") == Account()) is same
 
 
