@@ -18,7 +18,7 @@ from graphspec.system.closing import Closing
 from graphspec.system.scratch import ScratchFolder
 from graphspec.verifying.local_functions import check_functions
 from graphspec.verifying.needed_memory import needed_memory
-from graphspec.verifying.runtimes.child import WorkerError
+from graphspec.verifying.runtimes.child import WorkerError, written_arrays
 from graphspec.verifying.runtimes.runtime import Runtime
 from graphspec.verifying.runtimes.workers import Workers
 
@@ -146,8 +146,7 @@ class Runner(Closing):
             raise
         if "failed" in response:
             raise WorkerError(response["failed"])
-        with np.load(outputs, allow_pickle=False) as file:
-            return response, {key: file[key] for key in file}
+        return response, written_arrays(outputs)
 
     def close(self) -> None:
         """End the processes and remove what was written for them."""

@@ -40,13 +40,16 @@ _RAW = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202
 
 @dataclass(frozen=True)
 class Case:
-    """`make` writes the input into the working directory; `command` is given to graphspec."""
+    """`make` writes the input into the working directory; `command` is given to graphspec; `after` then says what is
+    wrong there.
+    """
 
     name: str
     command: tuple[str, ...]
     make: Callable[[], object]
     right: tuple[int, ...] = (0, 1, 3)
     cpu: float = MOST_CPU
+    after: Callable[[], str] = lambda: ""
 
 
 @dataclass(frozen=True)
@@ -181,10 +184,11 @@ def _answer(case: Case, work: Path) -> Answer:
         taken, cpu = _memory("VmHWM") - before, _cpu() - started
         printed.seek(0)
         text = printed.read(1 << 20).decode(errors="replace")
+    left = case.after()
     os.chdir(work)
     _remove(folder)
     words = text.strip().splitlines()
-    wrong = "; ".join(_faults(case, code, text, stack, cpu, taken, watch.seen))
+    wrong = "; ".join(filter(None, [*_faults(case, code, text, stack, cpu, taken, watch.seen), left]))
     return Answer(case.name, wrong, code, (words[0] if words else "")[:300], cpu, taken / 2**20)
 
 

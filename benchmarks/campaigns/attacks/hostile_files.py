@@ -141,6 +141,54 @@ def table():
     run("graphspec", "export", "run-table", "-o", "exp-table")
 
 
+TEXTS = """graphspec = 1
+[inputs]
+text = { shape = ["N", "T"], dtype = "int64" }
+[layers]
+e = { type = "Embedding", num_embeddings = "${vocabulary.text}", embedding_dim = 4 }
+m = { type = "mean", dim = 1 }
+l = { type = "Linear", out_features = 2 }
+[data]
+dataset = { type = "csv", file = "texts.csv", target = "y" }
+tokenizer = { type = "KIND", max_length = 8 }
+root = "."
+batch_size = 16
+[train]
+epochs = 1
+"""
+
+
+def texts():
+    """texts.csv with texts that end scripts, run-text that has learned its words from it, exp-text."""
+    said = (
+        "</script><script>alert(1)</script>",
+        "<!-- <img src=x onerror=alert(1)>",
+        "\u2028 ]]> __proto__",
+        "$(id) `id` {{7*7}}",
+    )
+    rows = [f'"{said[k % 4]} {k}","{("</script><b>", "<!--")[k % 2]}"' for k in range(60)]
+    Path("texts.csv").write_text("text,y\n" + "\n".join(rows) + "\n")
+    Path("texts.toml").write_text(TEXTS.replace("KIND", "WordLevel"))
+    run("graphspec", "train", "texts.toml", "--run", "run-text")
+    run("graphspec", "export", "run-text", "-o", "exp-text", "--format", "onnx")
+
+
+def signed():
+    """Keys own, other, rsa, locked and their public ones; exp-signed by the first."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    pem, whole = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    kinds = {"own": None, "other": None, "locked": b"a word", "rsa": None}
+    for name, password in kinds.items():
+        key = rsa.generate_private_key(65537, 2048) if name == "rsa" else ec.generate_private_key(ec.SECP256R1())
+        locked = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+        Path(f"{name}.pem").write_bytes(key.private_bytes(pem, whole, locked))
+        public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+        Path(f"{name}.pub").write_bytes(public)
+    run("graphspec", "export", "run-digits", "-o", "exp-signed", "--format", "onnx", "--sign", "own.pem")
+
+
 # ---- forging ----
 def seal(folder, change=None):
     """Write the manifest of `folder` again, with the right hashes of its regular files and of itself."""

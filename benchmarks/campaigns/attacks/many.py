@@ -29,6 +29,7 @@ import hostile_arrays
 import hostile_files
 import hostile_folders
 import hostile_imports
+import hostile_new
 import hostile_onnx
 import hostile_promises
 import hostile_specs
@@ -39,7 +40,8 @@ KINDS: dict[str, Callable[[], Iterable[drive.Case]]] = {
         hostile_specs.texts, hostile_specs.settings, hostile_specs.removed, hostile_specs.emitted, hostile_specs.compiled,
         hostile_specs.worked, hostile_arrays.tables, hostile_arrays.archives, hostile_arrays.weights, hostile_arrays.pictures,
         hostile_folders.runs, hostile_folders.exports, hostile_folders.studies, hostile_folders.learned, hostile_onnx.models,
-        hostile_imports.imports, hostile_promises.promises,
+        hostile_imports.imports, hostile_promises.promises, hostile_new.signatures, hostile_new.served, hostile_new.spoken,
+        hostile_new.parts, hostile_new.series,
     )
 }  # fmt: skip
 
@@ -78,6 +80,8 @@ def make_base(folder: Path) -> None:
     hostile_files.base()
     hostile_files.pictures("eps")
     hostile_files.table()
+    hostile_files.texts()
+    hostile_files.signed()
     os.chdir(folder.parent)
     with contextlib.suppress(OSError):  # another process was faster
         made.rename(folder)

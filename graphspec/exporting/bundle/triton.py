@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from graphspec.diagnostics import fail, quoted
 from graphspec.formats import BASE
-from graphspec.system.durable import make_folders, unwritable, write_atomically
-from graphspec.system.regular_file import read_regular
+from graphspec.system.durable import make_folders, replace_folder, sync, unwritable, write_atomically
+from graphspec.system.regular_file import read_regular, require_regular
 
 _MARK = "# graphspec wrote this from manifest.json;"
 #: Samples that Triton puts into one batch where the network bounds none.
@@ -35,28 +36,54 @@ def write_triton(bundle: Path, manifest: Mapping[str, Any], repository: Path) ->
 
     Raises:
         GraphspecError: ``not-exportable`` where the bundle has no ONNX, ``exists`` where a model of that name is there
-            that graphspec did not write, ``unwritable``.
+            that graphspec did not write, ``bad-name`` where the bundle's is no name of a folder, ``unwritable``.
     """
     if BASE.name not in manifest["formats"]:
         raise fail(
             "not-exportable", f"Triton serves {BASE.file}, and it is not among the formats", hint="--format onnx"
         )
-    folder = repository / manifest["name"]
+    folder = _place(repository, manifest["name"])
     text = folder / "config.pbtxt"
     if folder.exists() and not _is_own(text):
         raise fail("exists", f"{quoted(folder)} is no model that graphspec put there", hint="name another folder")
     try:
         versions = [int(each.name) for each in folder.iterdir() if each.name.isdecimal()] if folder.exists() else []
         target = folder / str(max(versions, default=0) + 1)
-        make_folders(target)
-        for path in sorted(bundle.glob(f"{BASE.file}*")):
-            shutil.copyfile(path, target / path.name)
-        if manifest.get("labels"):
-            write_atomically(folder / "labels.txt", ("\n".join(map(_line, manifest["labels"])) + "\n").encode())
-        write_atomically(text, ("\n".join(_config(manifest)) + "\n").encode())
+        make_folders(folder)
+        if not versions:  # what a copy that fails leaves is known as ours
+            _describe(folder, manifest)
+        _copied(sorted(bundle.glob(f"{BASE.file}*")), target)
+        if versions:
+            _describe(folder, manifest)
     except OSError as error:
         raise unwritable(folder, error) from error
     return target
+
+
+def _place(repository: Path, name: object) -> Path:
+    """The folder of a model called `name`, which a stranger's bundle may have chosen."""
+    if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name:
+        raise fail("bad-name", f"{quoted(str(name))} cannot be the folder of a model")
+    return repository / name
+
+
+def _describe(folder: Path, manifest: Mapping[str, Any]) -> None:
+    if manifest.get("labels"):
+        write_atomically(folder / "labels.txt", ("\n".join(map(_line, manifest["labels"])) + "\n").encode())
+    write_atomically(folder / "config.pbtxt", ("\n".join(_config(manifest)) + "\n").encode())
+
+
+def _copied(files: Sequence[Path], target: Path) -> None:
+    """The folder `target` with copies of `files`, whole or not at all: Triton serves whatever is called by a number."""
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent, ignore_cleanup_errors=True) as made:
+        folder = Path(made) / target.name
+        folder.mkdir()
+        for path in files:
+            shutil.copyfile(require_regular(path, links=False), folder / path.name)
+            sync(folder / path.name)
+        sync(folder)
+        replace_folder(folder, target)
+    sync(target.parent)
 
 
 def _is_own(config: Path) -> bool:

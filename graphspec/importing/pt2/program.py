@@ -12,14 +12,18 @@ import torch
 from torch import Tensor
 
 from graphspec.diagnostics import fail, quoted
+from graphspec.exporting.reference import Arrays
 from graphspec.system.closing import Closing
+from graphspec.system.free_memory import available
 from graphspec.system.regular_file import require_regular
 from graphspec.system.scratch import ScratchFolder
 from graphspec.verifying.runner import TIME_LIMIT
-from graphspec.verifying.runtimes.child import Worker, WorkerError
+from graphspec.verifying.runtimes.child import Worker, WorkerError, written_arrays
 
 #: Every dtype that torch has, by name.
 _DTYPES = {str(kind).removeprefix("torch."): kind for kind in vars(torch).values() if isinstance(kind, torch.dtype)}
+#: What an import takes, here and in its worker: this often the size of the file, and this beside for computed samples.
+COPIES, SPARE = 16, 4 * 2**30
 #: Of each call of a module: its path, which call of it this is, and its class.
 Place = tuple[str, int, str]
 
@@ -68,6 +72,11 @@ class Program:
     def outputs(self) -> Any:
         """The results as forward nests them, of :class:`Ref`."""
         return _decoded(self.described["outputs"])
+
+
+def most_memory(path: Path) -> int:
+    """Bytes that this process, and a worker, may take for the file at `path`; never more than are free."""
+    return min(available(), SPARE + COPIES * path.stat().st_size)
 
 
 def refs(structure: Any) -> Iterator[str]:
@@ -119,6 +128,7 @@ class Pt2File(Closing):
             reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
             raise fail("not-importable", f"{quoted(path)} cannot be read: {reason}") from error
         self._worker = Worker()
+        self._worker.limit_memory(most_memory(path))
         self._folder = ScratchFolder()
 
     def program(self) -> Program:
@@ -130,8 +140,7 @@ class Pt2File(Closing):
         outputs = Path(self._folder.name) / "tensors.npz"
         request = {"task": "program", "code": "pt2_program", "model": str(self.path), "outputs": str(outputs)}
         answer = self._ask(request)
-        with np.load(outputs, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file}
+        arrays = self._arrays(outputs)
         said = answer["program"]["tensors"]
         tensors = {name: torch.from_numpy(arrays[name]).to(_DTYPES[said[name]["dtype"]]) for name in said}
         return Program(answer["program"], tensors)
@@ -148,8 +157,14 @@ class Pt2File(Closing):
         })  # fmt: skip
         if answer["errors"]:
             raise fail("not-importable", f"{quoted(self.path)} cannot be run: {next(iter(answer['errors'].values()))}")
-        with np.load(folder / "outputs.npz", allow_pickle=False) as file:
-            return [torch.from_numpy(np.ascontiguousarray(file[f"0.{name}"])) for name in outputs]
+        arrays = self._arrays(folder / "outputs.npz")
+        return [torch.from_numpy(np.ascontiguousarray(arrays[f"0.{name}"])) for name in outputs]
+
+    def _arrays(self, path: Path) -> Arrays:
+        try:
+            return written_arrays(path)
+        except WorkerError as error:
+            raise fail("not-importable", f"{quoted(self.path)} cannot be loaded: {error}") from error
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         try:

@@ -14,8 +14,6 @@ from graphspec.importing.sources.opened import Opened
 from graphspec.system.free_memory import at_most, available
 
 _FORMS = "torchvision:NAME, timm:NAME, FILE.py:NAME, FILE.onnx or FILE.pt2"
-#: What the import of a file takes: this often its size, and this beside for what is computed of samples.
-COPIES, SPARE = 16, 4 * 2**30
 #: What to do with a file that is no source, by its ending.
 _HINTS = {
     ".py": "graphspec import {source}:NAME",
@@ -43,7 +41,9 @@ def _memory(path: Path) -> int:
     """Bytes that the import of a file may take; an ONNX file may have its weights beside it."""
     if path.suffix == ".onnx" or not path.is_file():
         return available()
-    return min(available(), SPARE + COPIES * path.stat().st_size)
+    from graphspec.importing.pt2.program import most_memory
+
+    return most_memory(path)
 
 
 def _imported(source: str, given: Mapping[str, Input]) -> Imported:

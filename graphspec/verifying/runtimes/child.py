@@ -14,9 +14,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
+from graphspec.system.array_file import Claim, read_arrays
 from graphspec.system.children import end, guarded, room
 from graphspec.system.closing import Closing
 from graphspec.system.free_memory import available
+from graphspec.system.regular_file import open_regular
 from graphspec.system.scratch import ScratchFolder
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -25,7 +29,26 @@ _LONGEST, _LAST = 1 << 28, 1 << 14
 
 
 class WorkerError(Exception):
-    """The worker crashed or ran out of time; the message says which."""
+    """The worker crashed, ran out of time or gave what is no response; the message says which."""
+
+
+def written_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """What a worker wrote to `path`: a file that it ran may have written anything there.
+
+    Raises:
+        WorkerError: it is no archive of arrays, or claims more memory than is free.
+    """
+
+    def check(claims: Mapping[str, Claim]) -> None:
+        claimed = sum(each.values * each.dtype.itemsize for each in claims.values())
+        if claimed > available():
+            raise ValueError(f"they claim {claimed:,} bytes, which are not free")
+
+    try:
+        with open_regular(path, links=False) as file:
+            return read_arrays(file, check)
+    except (OSError, ValueError) as error:
+        raise WorkerError(f"its arrays cannot be read: {error}") from error
 
 
 class Worker(Closing):
@@ -59,7 +82,7 @@ class Worker(Closing):
         """Send `request` and wait at most `seconds` for the response.
 
         Raises:
-            WorkerError: the process died, or did not respond in time and was killed.
+            WorkerError: the process died, did not respond in time and was killed, or its response is none.
         """
         assert self._process.stdin is not None
         try:
@@ -68,7 +91,11 @@ class Worker(Closing):
             self._process.stdin.flush()
         except BrokenPipeError:
             raise WorkerError(self._death()) from None
-        return dict(json.loads(self._line(time.monotonic() + seconds, seconds)))
+        line = self._line(time.monotonic() + seconds, seconds)
+        try:
+            return dict(json.loads(line))
+        except (ValueError, TypeError, RecursionError) as error:  # a file that it ran may have printed anything
+            raise WorkerError(f"its answer is none: {type(error).__name__}") from error
 
     def _line(self, deadline: float, seconds: float) -> bytes:
         assert self._process.stdout is not None

@@ -15,8 +15,8 @@ from .tensors import Arrays, Run, array, tensors
 
 #: torch's own archives are not packed; one that claims so many times its size, and this beside, is none.
 MOST_TIMES, MOST_BESIDE = 4, 1 << 20
-#: Nor are its tensors so many times its size and this beside: one of a stride of 0 has any shape in a few bytes.
-MOST_TENSORS_BESIDE = 64 << 20
+#: Nor are its tensors together that often its size and this beside: one of a stride of 0 has any shape in few bytes.
+MOST_TENSORS_BESIDE = 256 << 20
 
 
 def load(path: str, names: Sequence[str], dtypes: Mapping[str, str]) -> Run:
@@ -68,12 +68,15 @@ def _check(path: str) -> None:
     import zipfile
 
     with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if len(set(names)) < len(names):  # zipfile reads the last of that name, torch the first
+            raise ValueError("it has two records of one name")
         claimed, held = sum(entry.file_size for entry in archive.infolist()), os.path.getsize(path)
         if claimed > MOST_TIMES * held + MOST_BESIDE:
             raise ValueError(f"its records claim {claimed:,} bytes, and the file has {held:,}")
         if (damaged := archive.testzip()) is not None:
             raise ValueError(f"its record {damaged} is damaged: another checksum")
-        for name in archive.namelist():
+        for name in names:
             if name.endswith(".json"):
                 check_sizes(json.loads(archive.read(name)))
 
@@ -97,10 +100,14 @@ def _tensors(loaded: Any) -> dict[str, Any]:
 
 
 def _check_tensors(path: str, tensors: Mapping[str, Any]) -> None:
-    for name, value in tensors.items():
-        if value.numel() * value.element_size() > MOST_TIMES * os.path.getsize(path) + MOST_TENSORS_BESIDE:
-            shape, held = " × ".join(map(str, value.shape)), os.path.getsize(path)
-            raise ValueError(f"its tensor {name:.80} is {shape}, and the file has {held:,} bytes")
+    """Each is written with its shape, whatever it takes in the file: the largest is named where they are too large."""
+    sizes = {name: value.numel() * value.element_size() for name, value in tensors.items()}
+    held = os.path.getsize(path)
+    if sum(sizes.values()) > MOST_TIMES * held + MOST_TENSORS_BESIDE:
+        name = max(sizes, key=lambda name: sizes[name])
+        shape = " × ".join(map(str, tensors[name].shape))
+        said = f"its tensor {name:.80} is {shape}, all {len(sizes):,} together {sum(sizes.values()):,} bytes"
+        raise ValueError(f"{said}, and the file has {held:,} bytes")
 
 
 def _tensor(loaded: Any, name: str, value: Any) -> dict[str, Any]:

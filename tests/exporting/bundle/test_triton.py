@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -116,6 +118,35 @@ def test_each_export_is_the_next_version_and_the_model_is_the_bundle_s(exported,
     paths = [exported.triton(tmp_path / "models") for _ in range(2)]
     assert [path.name for path in paths] == ["1", "2"]
     assert (paths[1] / "model.onnx").read_bytes() == exported.path("onnx").read_bytes()
+
+
+def test_a_copy_that_fails_leaves_no_version_that_triton_would_serve(exported, tmp_path, monkeypatch):
+    def full(source, target):
+        target.write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfile", full)
+        with pytest.raises(GraphspecError, match="No space left"):
+            exported.triton(tmp_path)
+    assert [path.name for path in (tmp_path / exported.manifest["name"]).iterdir()] == ["config.pbtxt"]
+    assert exported.triton(tmp_path).name == "1"
+
+
+@pytest.mark.parametrize("name", ["../out", "/tmp/out", "a/b", "..", ""])
+def test_a_stranger_s_bundle_names_no_folder_elsewhere(name, exported, tmp_path):
+    (tmp_path / "models").mkdir()
+    with pytest.raises(GraphspecError, match="cannot be the folder of a model"):
+        Bundle(exported.folder, {**exported.manifest, "name": name}).triton(tmp_path / "models")
+    assert [path.name for path in tmp_path.rglob("*")] == ["models"]
+
+
+def test_a_link_in_a_stranger_s_bundle_is_not_followed(exported, tmp_path):
+    shutil.copytree(exported.folder, tmp_path / "bundle")
+    (tmp_path / "bundle" / "model.onnx.data").symlink_to("/etc/passwd")
+    with pytest.raises(GraphspecError, match="symbolic link"):
+        Bundle(tmp_path / "bundle", exported.manifest).triton(tmp_path / "models")
+    assert not list((tmp_path / "models").rglob("model.onnx*"))
 
 
 def test_a_model_of_that_name_by_somebody_else_stays(exported, tmp_path):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import tempfile
+import threading
 import zipfile
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import torch
 from torch import nn
 
 from graphspec.diagnostics import GraphspecError
+from graphspec.importing.pt2.program import Pt2File
 from graphspec.importing.sources import import_source
 
 
@@ -34,6 +38,9 @@ def rewritten(good: Path, path: Path, change: str) -> Path:
                 if change == "sizes":
                     text = re.sub(rb'"expr_str": "[^"]*"', b'"expr_str": "factorial(10**8)"', text)
             new.writestr(name, text)
+        if change == "twice":
+            name = next(name for name in old.namelist() if name.endswith("models/model.json"))
+            new.writestr(name, old.read(name))
         if change == "bomb":
             new.writestr("net/data/weights/weight_9", bytes(64 << 20))
     return path
@@ -57,6 +64,7 @@ def test_a_weight_with_a_bit_flipped_is_seen_by_its_checksum(good: Path, tmp_pat
         ("cut", "it is damaged, or no exported program"),
         ("bomb", r"claim 67,1\d\d,\d\d\d bytes"),
         ("sizes", "factorial is no function of sizes"),
+        ("twice", "it has two records of one name"),
     ],
 )
 def test_what_torch_cannot_load_is_said_in_our_words(good: Path, tmp_path: Path, change: str, words: str) -> None:
@@ -85,6 +93,37 @@ def test_a_tensor_that_is_larger_than_its_file_is_refused_before_it_is_written(
     with pytest.raises(GraphspecError, match=r"m.pt2.*tensor wide is 32768 × 32768, and the file has [\d,]+ bytes"):
         import_source(str(tmp_path / "m.pt2"))
     assert not list(folder.iterdir())
+
+
+class Many(nn.Module):
+    """Eight buffers of a few bytes, each of which says that it has 64 MiB."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for number in range(8):
+            self.register_buffer(f"wide{number}", torch.ones(1).expand(2**12, 2**12))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for wide in self.buffers():
+            x = x + wide[:1, :8]
+        return x
+
+
+def test_tensors_that_are_together_larger_than_their_file_are_refused_too(tmp_path: Path) -> None:
+    torch.export.save(torch.export.export(Many().eval(), (torch.zeros(2, 8),)), str(tmp_path / "m.pt2"))
+    words = r"wide0 is 4096 × 4096, all 8 together 536,870,912 bytes, and the file has [\d,]+ bytes"
+    with pytest.raises(GraphspecError, match=words):
+        import_source(str(tmp_path / "m.pt2"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_the_worker_gets_what_is_promised_and_not_what_is_free(good: Path) -> None:
+    with Pt2File(good) as file:
+        file.program()
+        (child,) = Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children").read_text().split()
+        limits = Path(f"/proc/{child}/limits").read_text()
+    (most,) = re.findall(r"Max data size +(\d+)", limits)
+    assert int(most) <= (4 << 30) + 16 * good.stat().st_size
 
 
 class Filling(nn.Module):
