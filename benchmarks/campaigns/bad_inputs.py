@@ -1,6 +1,6 @@
 """The catalogue of bad inputs, typed as a user would: each row ends as it says, with one clear error where it is one.
 
-    python benchmarks/campaigns/bad_inputs.py [--only N …] [-v]      # Linux; some minutes
+    python benchmarks/campaigns/bad_inputs.py [--only N …] [--base DIR] [-v]      # Linux; some minutes
 
 Prints a table: the catalogue's number, the exit code, the first line that was printed, and what is wrong with it. What
 `drive` looks at is looked at here too: tracebacks, raw control characters, time, memory, writing outside.
@@ -10,8 +10,11 @@ Prints a table: the catalogue's number, the exit code, the first line that was p
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -23,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).parent / "attacks"))
 
 import drive
 import hostile_files as made
-from many import preload
+from hostile_arrays import base, png
+from many import make_base, preload
 
 HEAD = 'graphspec = 1\n[inputs]\nx = ["N", 4]\n'
 IMAGE = 'graphspec = 1\n[inputs]\nx = ["N", 3, 8, 8]\n'
@@ -70,7 +74,9 @@ def table(text: str, more: str = "") -> Callable[[], object]:
 def arrays(**values: object) -> Callable[[], object]:
     def make() -> None:
         np.savez("t.npz", **values)  # type: ignore[arg-type]
-        Path("x.toml").write_text(made.TABLE.replace("TYPE", "npz").replace("FILE", "t.npz"))
+        Path("x.toml").write_text(
+            made.TABLE.replace("TYPE", "npz").replace("FILE", "t.npz").replace('target = "y"', 'targets = ["y"]')
+        )
 
     return make
 
@@ -90,6 +96,119 @@ def fed(text: str) -> str:
 
 
 GOOD = "a,b,y\n" + "".join(f"{k},{k % 7},{'uv'[k % 2]}\n" for k in range(40))
+
+
+def ran(*commands: str, then: Callable[[], object] = lambda: None, source: str = "") -> Callable[[], object]:
+    """`commands` done before, on a copy of the base's `source` as r; what they print is not looked at."""
+
+    def make() -> None:
+        Path("x.toml").write_text(made.IRIS)
+        if source:
+            shutil.copytree(base(source), "r")
+        for command in commands:
+            ran_here(command)
+        then()
+
+    return make
+
+
+def ran_here(command: str) -> None:
+    """A command on what is here already."""
+    quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    with quiet[0], quiet[1], contextlib.suppress(SystemExit):
+        app()(command.split())
+
+
+def app() -> Callable[[list[str]], object]:
+    from graphspec.cli.app import app
+
+    return app
+
+
+def states(end: str = "safetensors") -> list[Path]:
+    return sorted(Path("r/checkpoints").glob(f"step-*.{end}"))
+
+
+def cut(*paths: Path) -> None:
+    for path in paths:
+        os.truncate(path, path.stat().st_size // 2)
+
+
+def pictures_of(*modes: str) -> Callable[[Path], object]:
+    """One more picture of each mode, of the size of the others."""
+    from PIL import Image
+
+    def change(x: Path) -> None:
+        for number, mode in enumerate(modes):
+            end = "tif" if mode == "CMYK" else "png"
+            Image.new(mode, (8, 8)).save(x / "a" / f"m{number}.{end}")
+
+    return change
+
+
+def claims_30000(x: Path) -> None:
+    (x / "a/0.png").write_bytes(png(30_000, 30_000))
+
+
+def parts(x: Path) -> None:
+    """train with the classes a and b, val with a and c."""
+    for part in ("train", "val"):
+        shutil.copytree(x / "a", x / part / "a"), shutil.copytree(x / "b", x / part / "b")
+    (x / "val/b").rename(x / "val/c")
+    shutil.rmtree(x / "a"), shutil.rmtree(x / "b")
+
+
+def no_paths() -> str:
+    """What of this machine stands in the export e."""
+    here = os.getcwd().encode()
+    return "; ".join(f"{path} names {here!r}" for path in Path("e").iterdir() if here in path.read_bytes())
+
+
+def link(name: str) -> None:
+    os.makedirs("elsewhere")
+    os.symlink("elsewhere", name)
+
+
+def untouched() -> str:
+    return "written through a link" if any(Path("elsewhere").iterdir()) else ""
+
+
+RESUME = "train x.toml --run r --resume"
+IRIS_CHANGED = made.IRIS.replace
+VERIFY = "verify r"
+#: Rows about what was done before: number, what does it, command, exit codes, what is said, what must hold afterwards.
+LATER: list[tuple[int, Callable[[], object], str, tuple[int, ...], str, Callable[[], str]]] = [
+    (number, make, command, codes, says, after[0] if after else lambda: "")
+    for number, make, command, codes, says, *after in (
+        (36, at("x.toml", OK), "compile x.toml", FINE, ""),
+        (66, at("x.toml", OK + '[outputs]\nfc = "fc"\n'), COMPILE, FINE, ""),
+        (76, at("x.toml", layers('a = { type = "ReLU", from = "x" }\nb = { type = "ReLU", from = "y" }\n[outputs]\np = "a"\nq = "b"', HEAD + 'y = ["N", 3]\n')), COMPILE, ANY, ""),
+        (78, at("x.toml", layers('r = { type = "ReLU", repeat = 9999 }')), COMPILE, FINE, ""),
+        (89, at("x.toml", HEAD.replace("4", "100000") + '[layers]\nf = { type = "Linear", out_features = 100000 }\n'), COMPILE, E, "GiB|GB"),
+        (100, at("x.toml", layers('p = { type = "MaxPool2d", kernel_size = 8 }\na = { type = "add", from = ["x", "p"] }', IMAGE)), COMPILE, E, "broadcast"),
+        (121, pictures(claims_30000), TRAIN, E, r"0\.png"), (122, pictures(pictures_of("L", "RGBA", "CMYK", "I;16", "P", "1", "LA")), TRAIN, FINE, ""), (126, pictures(parts), TRAIN, E, "c"),
+        (133, lambda: (arrays(x=np.ones((40, 2), "float32"), y=np.linspace(0, 1, 40, dtype="float32")[:, None])(), Path("x.toml").write_text(Path("x.toml").read_text().replace("out_features = 2", "out_features = 1") + 'loss = "MSELoss"\n')), TRAIN, ANY, ""),
+        (134, arrays(x=np.ones((40, 2), "float32"), y=np.arange(40) % 2), TRAIN, FINE, "same|twice|equal"),
+        (135, lambda: (table(GOOD)(), ran_here("train x.toml --run r"), Path("t.csv").write_text(GOOD.replace("\n3,", "\n4,"))), "train x.toml --run r --resume --epochs 2", E, r"data|t\.csv"),
+        (137, arrays(x=np.full((40, 2), np.nan, "float32"), y=np.arange(40) % 2), TRAIN, E, "finite|NaN|nan"),
+        *((148, ran(source="run-iris", then=lambda old=old, new=new: Path("x.toml").write_text(made.IRIS.replace(old, new))), RESUME + " --epochs 4", E, says) for old, new, says in (
+            ("out_features = 8", "out_features = 9", r"x\.toml:\d|layers"), ("batch_size = 16", "batch_size = 8", "batch_size"), ("epochs = 2", "epochs = 2\nseed = 5", "seed"), ("lr = 0.01", "lr = 0.02", "lr"))),
+        (148, ran(source="run-iris"), RESUME + " --epochs 4", FINE, ""), (150, ran(source="run-iris"), RESUME, FINE, ""),
+        (151, ran(then=lambda: Path("r").mkdir()), RESUME, ANY, ""),
+        (152, ran(source="run-iris", then=lambda: cut(states()[-1])), RESUME + " --epochs 3", FINE, "damaged"), (152, ran(source="run-iris", then=lambda: states()[-1].write_bytes(b"")), RESUME + " --epochs 3", FINE, "damaged"),
+        (153, ran(source="run-iris", then=lambda: cut(*states())), RESUME + " --epochs 3", E, "damaged"),
+        (154, ran(source="run-iris", then=lambda: [path.write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.") for path in states()]), RESUME + " --epochs 3", E, "damaged", lambda: "code ran" if Path("pwned").exists() else ""),
+        (155, ran(source="run-digits"), RESUME + " --epochs 3", E, ""),
+        (156, ran(source="run-iris", then=lambda: states()[-1].unlink()), RESUME + " --epochs 3", FINE, ""), (156, ran(source="run-iris", then=lambda: states("json")[-1].unlink()), RESUME + " --epochs 3", FINE, ""),
+        (157, ran(source="run-iris", then=lambda: Path("r/checkpoints/.best.safetensors.99.tmp").write_bytes(b"half")), RESUME + " --epochs 3", FINE, "", lambda: "left" if list(Path("r/checkpoints").glob(".*.tmp")) else ""),
+        (158, ran(source="run-iris", then=lambda: [os.utime(path, (2e9 - k * 1e8,) * 2) for k, path in enumerate(states("json"))]), RESUME + " --epochs 3", FINE, ""),
+        (160, ran(source="run-iris", then=lambda: (Path("r/checkpoints").rename("there"), os.symlink("../there", "r/checkpoints"))), RESUME + " --epochs 3", FINE, "link"),
+        (161, ran(source="run-iris", then=lambda: (Path("e").mkdir(), Path("e/model.onnx").write_bytes(b"mine"))), "export r -o e", E, "e", lambda: "" if Path("e/model.onnx").read_bytes() == b"mine" else "lost"),
+        (167, ran("export r -o e", source="run-iris"), "export r -o e", FINE, ""), (170, ran(source="exp", then=lambda: os.truncate("r/model.onnx", 5)), VERIFY, (3,), r"model\.onnx"),
+        (171, ran(source="run-iris", then=lambda: link("e")), "export r -o e", E, "link", untouched), (171, ran(source="run-iris", then=lambda: link("exports")), "export r", E, "link", untouched),
+        (175, ran(source="run-iris"), "export r -o e --set export.opset_version=99", E, "opset"), (177, ran(source="run-iris"), "export r -o e --format onnx --format torchscript --format pt2", FINE, "", no_paths),
+    )
+]  # fmt: skip
 
 ROWS: list[Row] = [
     (1, "", COMPILE, E, "empty"), (2, at("x.json", '{"graphspec": 1,,}'), "compile x.json", E, r"x.json:1:\d+"),
@@ -127,7 +246,7 @@ ROWS: list[Row] = [
     (62, 'name = "a\\u001b[31m"\n' + OK, COMPILE, ANY, ""), (63, layers('A = "ReLU"\na = "ReLU"'), COMPILE, E, "case"), (65, OK.replace("x = [", '"x=open(1)" = ['), COMPILE, E, "x.toml:3"),
     (67, layers('a = { type = "ReLU", from = "b" }\nb = { type = "ReLU", from = "a" }\nc = { type = "add", from = ["a", "x"] }'), COMPILE, E, "a.*b"), (68, layers('a = { type = "ReLU", from = "a" }'), COMPILE, E, "a"),
     (69, layers('relu = "ReLU"\nb = { type = "ReLU", from = "rleu" }'), COMPILE, E, 'mean "relu"'), (70, at("x.json", JSON.replace('"layers": {"fc": {', '"layers": [{"name": "a", "type": "ReLU"}, {"name": "a", ').replace("}}}", "}]}")), "compile x.json", E, "a"),
-    (71, layers('a = "ReLU"\nb = { type = "ReLU", from = "x" }'), COMPILE, E, '"a"'), (72, OK.replace("[layers]", 'y = ["N", 2]\n[layers]'), COMPILE, E, '"y"'), (73, OK + '[outputs]\no = "nope"\n', COMPILE, E, "nope"),
+    (71, layers('a = "ReLU"\nb = { type = "ReLU", from = "x" }'), COMPILE, E, '"a"'), (72, OK.replace("[layers]", 'y = ["N", 2]\n[layers]').replace("= 3 }", '= 3, from = "x" }'), COMPILE, E, '"y"'), (73, OK + '[outputs]\no = "nope"\n', COMPILE, E, "nope"),
     (74, layers('a = { type = "Linear", out_features = 2, from = [] }'), COMPILE, E, "x.toml:5"), (74, layers('a = { type = "Linear", out_features = 2, from = ["x", "x"] }'), COMPILE, E, "x.toml:5"), (75, layers('a = { type = "add", from = ["x", "x"] }'), COMPILE, FINE, ""),
     (77, HEAD + "[layers]\n" + "".join(f'l{k}="ReLU"\n' for k in range(60000)), COMPILE, E, "10,000"), (79, layers("\n".join(f'a{k} = {{ type = "add", from = ["{f"a{k - 1}" if k else "x"}", "{f"a{k - 1}" if k else "x"}"] }}' for k in range(24))), COMPILE, FINE, ""),
     (80, layers('a = { type = "ReLU", from = "b" }\nb = { type = "ReLU", from = "x" }\n[outputs]\no = "a"'), COMPILE, FINE, ""), (81, layers('a = "B"\n[blocks.B.layers]\nb = "B"'), COMPILE, E, "B"),
@@ -135,7 +254,7 @@ ROWS: list[Row] = [
     (83, layers('a = "B0"\n' + "\n".join(f'[blocks.B{k}.layers]\nb = {{ type = "{f"B{k + 1}" if k < 12 else "ReLU"}", repeat = 10 }}' for k in range(13))), COMPILE, E, "10,000"),
     *((84, layers(f'a = {{ type = "ReLU", repeat = {n} }}'), COMPILE, E, "repeat|10,000") for n in (0, -1, 10**9)), (86, OK + '[blocks.B.layers]\nb = "ReLU"\n', COMPILE, FINE, "B"),
     (87, linear("out_features = 0"), COMPILE, E, "out_features"), (87, linear("out_features = -1"), COMPILE, E, "out_features"), (88, HEAD.replace("4", "1000000000") + '[layers]\nf = { type = "Linear", out_features = 1000000000 }\n', COMPILE, E, "B"),
-    (90, HEAD.replace('["N", 4]', '{ shape = ["N"], dtype = "int64" }') + '[layers]\ne = { type = "Embedding", num_embeddings = 1000000000000, embedding_dim = 8 }\n', COMPILE, E, "B"), (91, conv('u = { type = "Upsample", scale_factor = 64, repeat = 16 }'), COMPILE, E, "x.toml:5"),
+    (90, HEAD.replace('["N", 4]', '{ shape = ["N"], dtype = "int64" }') + '[layers]\ne = { type = "Embedding", num_embeddings = 1000000000000, embedding_dim = 8 }\n', COMPILE, E, "2147483647"), (91, conv('u = { type = "Upsample", scale_factor = 64, repeat = 16 }'), COMPILE, E, "x.toml:5"),
     (92, layers('l = { type = "LSTM", hidden_size = 4, num_layers = 1000000 }', HEAD.replace("4", "5, 4")), COMPILE, E, "x.toml:5"), *((93, conv(f"a = {{ {text} }}"), COMPILE, E, "x.toml:5") for text in (
         'type = "AdaptiveAvgPool2d", output_size = 1099511627776', 'type = "Conv2d", out_channels = 1, kernel_size = 3, padding = 1099511627776', 'type = "Conv2d", out_channels = 1, kernel_size = 3, dilation = 1099511627776')),
     (94, made.IRIS.replace("batch_size = 16", "batch_size = 1000000000"), TRAIN, ANY, ""), *((95, HEAD.replace('["N", 4]', f'{{ shape = ["N", 4], dtype = "{kind}" }}') + '[layers]\na = "ReLU"\n', COMPILE, E, kind) for kind in ("float8", "complex64", "nope")),
@@ -155,7 +274,7 @@ ROWS: list[Row] = [
     *((127, arrays(x=np.ones((8, 2), "float32"), y=np.array([0, 1] * 3 + [0, bad])), TRAIN, ANY if bad == -100 else E, "") for bad in (-1, 7, -100, 1.5)), (128, table(GOOD.replace("\n3,", "\ninf,")), TRAIN, E, r"t\.csv"),
     (129, table(GOOD + "1,2\n"), TRAIN, E, r"t\.csv"), (129, table(""), TRAIN, E, r"t\.csv"), (129, table(GOOD.replace("y\n", "z\n", 1)), TRAIN, E, '"y"'), (130, arrays(x=np.array([{}] * 8), y=np.arange(8)), TRAIN, E, r"t\.npz"),
     (131, fed("").replace("batch_size = 16", "batch_size = 17").replace('r = "ReLU"', 'r = "BatchNorm1d"'), TRAIN, ANY, ""), (132, table("a,b,y\n"), TRAIN, E, r"t\.csv"), (136, fed("").replace("lr = 0.01", "lr = 1e30"), TRAIN, E, ""),
-    *((138, fed("").replace("lr = 0.01", f"lr = {lr}"), TRAIN, E, "lr") for lr in ("-1.0", "nan", "1e30", "inf")), (144, made.IRIS, "train x.toml --run /proc/self/x", E, "x"), (151, made.IRIS, "train x.toml --run . --resume", E, ""), (166, OK, "export x.toml -o /proc/self/x", E, "x"),
+    *((138, fed("").replace("lr = 0.01", f"lr = {lr}"), TRAIN, E, "lr") for lr in ("-1.0", "nan", "1e30", "inf")), (144, made.IRIS, "train x.toml --run /dev/null/x", E, "x"), (151, made.IRIS, "train x.toml --run . --resume", E, ""), (166, OK, "export x.toml -o /dev/null/x", E, "x"),
 ]  # fmt: skip
 
 
@@ -163,18 +282,25 @@ def cases() -> Iterator[tuple[drive.Case, str]]:
     for number, content, command, codes, says in ROWS:
         make = content if callable(content) else at("x.toml", content)
         yield drive.Case(f"{number}", tuple(command.split()), make, codes, 25.0), says
+    for number, make, command, codes, says, after in LATER:
+        yield drive.Case(f"{number}", tuple(command.split()), make, codes, 40.0, after), says
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--base", type=Path, help="where runs and exports are kept, as many.py has it")
     parser.add_argument("-v", action="store_true")
     given = parser.parse_args()
     preload()
     rows = [(case, says) for case, says in cases() if not given.only or case.name in given.only]
     broken = 0
     with tempfile.TemporaryDirectory(prefix="gs-") as folder:
-        os.environ.update(HOME=folder)
+        place = (given.base or Path(folder)).resolve()
+        place.mkdir(parents=True, exist_ok=True)
+        os.environ.update(HOME=folder, GRAPHSPEC_ATTACKS=str(place))
+        if any(int(case.name) in {row[0] for row in LATER} for case, _ in rows):
+            make_base(place / "base")
         for answer, (_, says) in zip(drive.run([case for case, _ in rows], Path(folder)), rows, strict=True):
             wrong = answer.wrong or ("" if re.search(says, answer.last) else f"says nothing of {says!r}")
             broken += bool(wrong)

@@ -6,16 +6,20 @@ elliptic curve; no server is asked. ``model_signing verify key`` checks the same
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import importlib.util
 import io
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError, fail, printable, quoted
-from graphspec.system.regular_file import require_regular
+from graphspec.exporting.bundle import manifest as manifests
+from graphspec.system.regular_file import MOST_JSON, read_regular, require_regular
 
 if TYPE_CHECKING:
     from model_signing.hashing import Config
@@ -67,7 +71,7 @@ def check_signature(folder: Path, key: Path) -> None:
         config = verifying.Config().use_elliptic_key_verifier(public_key=key)
     if not os.path.lexists(folder / NAME):
         raise _refused(folder, f"it has no {NAME}: nobody has signed it", "graphspec export --sign KEY signs one")
-    if odd := next(_odd(folder), None):
+    if odd := next(_odd(folder), None) or next(_contradicted(folder), None):
         raise _refused(folder, odd)
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # model-signing prints
@@ -90,6 +94,32 @@ def _odd(folder: Path) -> Iterator[str]:
             require_regular(entry, most=_MOST_SIGNATURE if entry.name == NAME else None, links=False)
         except OSError as error:
             yield f"{quoted(entry.name)}: {error.strerror}"
+
+
+def _contradicted(folder: Path) -> Iterator[str]:
+    """What is not as ``model.sig`` says, seen without reading the large files: model-signing hashes all that is there.
+
+    Whether its statement is to be believed is asked afterwards, and before a file is hashed.
+    """
+    try:
+        bundle = json.loads(read_regular(folder / NAME, most=_MOST_SIGNATURE, links=False))
+        resources = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))["predicate"]["resources"]
+        signed = {str(each["name"]): str(each["digest"]) for each in resources}
+        text = read_regular(folder / manifests.NAME, most=MOST_JSON, links=False)
+        manifest = hashlib.sha256(text).hexdigest()
+        sizes = {str(name): entry["bytes"] for name, entry in json.loads(text)["files"].items()}
+    except OSError as error:
+        yield f"{manifests.NAME}: {error.strerror}"
+        return
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        yield f"{NAME} or {manifests.NAME} is none that graphspec wrote ({type(error).__name__})"
+        return
+    there = {entry.name: entry.stat().st_size for entry in folder.iterdir() if entry.name != NAME}
+    yield from (f"{quoted(name)} was not signed" for name in sorted(there.keys() - signed.keys()))
+    yield from (f"{quoted(name)} is missing" for name in sorted(signed.keys() - there.keys()))
+    if signed[manifests.NAME] != manifest:
+        yield f"{manifests.NAME} was changed"
+    yield from (f"{quoted(name)} was changed" for name, size in sizes.items() if there.get(name) != size)
 
 
 @contextlib.contextmanager
