@@ -55,6 +55,20 @@ def reshaped(rank: int, kind: str) -> dict[str, Any]:
     return {"graphspec": 1, "inputs": {"x": shape}, "layers": layers}
 
 
+def whole(kind: str, count: int, size: int | str) -> dict[str, Any]:
+    """Whole numbers that outgrow int64, as rows of a table."""
+    again = {"type": "cumsum", "dim": 1} if kind == "cumsum" else {"type": kind, "from": ["x", "x"]}
+    layers = {
+        "p": {"type": "cumsum", "dim": 1},
+        "s": {"type": "S", "repeat": count},
+        "e": {"type": "Embedding", "num_embeddings": 10, "embedding_dim": 3},
+    }
+    blocks = {"S": {"inputs": ["x"], "layers": {"m": again}}}
+    return {
+        "graphspec": 1, "inputs": {"x": {"shape": ["N", size], "dtype": "bool"}}, "layers": layers, "blocks": blocks
+    }  # fmt: skip
+
+
 TERMS = "+".join(["i"] * 200)
 CASES: dict[str, Callable[[], dict[str, Any]]] = {
     "200 chained variables × 5,000": lambda: linear("${a199}", 5000) | {"vars": chain(200, "")},
@@ -174,6 +188,10 @@ CASES: dict[str, Callable[[], dict[str, Any]]] = {
             "B9": {"layers": {"r": "ReLU"}},
         },
     ),
+    "a sum squared 34 times": lambda: whole("mul", 34, 5),
+    "a sum squared 9,000 times, of an open size": lambda: whole("mul", 9000, "T"),
+    "a sum doubled 9,000 times": lambda: whole("add", 9000, 5),
+    "a sum summed 60 times": lambda: whole("cumsum", 60, "T"),
     "9,000 mul": lambda: of({"m": {"type": "mul", "other": 2, "repeat": 9000}}),
 } | {
     f"{kind} of {rank} open dims": lambda kind=kind, rank=rank: reshaped(rank, kind)

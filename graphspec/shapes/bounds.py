@@ -8,10 +8,12 @@ is no T − 1.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
 import sympy
+import torch
 
 from graphspec.shapes.dims import SizeExpr
 from graphspec.system.torch_private import Max, Min
@@ -20,6 +22,7 @@ from graphspec.system.torch_private import Max, Min
 #: along one dim are at one place. `SOMEWHERE` is a dim that is not known. Of an input it is how all its values are.
 Condition = tuple[int | str, str]
 SOMEWHERE = 0
+_BITS = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,6 +91,23 @@ class Bounds:
 def is_natural(bounds: Bounds) -> bool:
     """Whether no value is below 0."""
     return bool(sympy.sympify(bounds.least.size).is_nonnegative)
+
+
+def fits(bounds: Bounds, dtype: torch.dtype) -> bool:
+    """Whether `dtype` holds the bounds where sizes are small; beyond it numbers wrap round, and nothing is known."""
+    return max(_bits(bounds.least.size), _bits(bounds.greatest.size)) < torch.iinfo(dtype).bits
+
+
+def _bits(size: Any) -> float:
+    """At least how many bits the terms of `size` have, each without its sign, at sizes of `_BITS`."""
+    if isinstance(size, int | sympy.Integer):
+        return int(size).bit_length()
+    if isinstance(size, sympy.Pow):
+        return _bits(size.base) * max(0, int(size.exp)) if size.exp.is_Integer else math.inf
+    parts = [_bits(part) for part in getattr(size, "args", ())]
+    if isinstance(size, sympy.Mul):
+        return sum(parts)
+    return max(parts) + (len(parts).bit_length() if isinstance(size, sympy.Add) else 0) if parts else _BITS
 
 
 def number(value: Any) -> Bounds | None:

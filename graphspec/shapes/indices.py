@@ -13,7 +13,7 @@ from typing import Any
 import sympy
 import torch
 
-from graphspec.shapes.bounds import SOMEWHERE, Bound, Bounds, either, is_natural, number
+from graphspec.shapes.bounds import SOMEWHERE, Bound, Bounds, either, fits, is_natural, number
 from graphspec.shapes.dims import SizeExpr, dim_text, tidy
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, TensorType, ValueRef
 
@@ -66,7 +66,7 @@ class Known:
         if kind is None or kind.dtype.is_floating_point or kind.dtype.is_complex:
             return
         found = self._found(layer, kind, types)
-        if found is not None:
+        if found is not None and (kind.dtype == torch.bool or fits(found, kind.dtype)):
             self._of[ValueRef(layer.name)] = found
 
     def _found(self, layer: ShapedLayer, kind: TensorType, types: Mapping[ValueRef, TensorType]) -> Bounds | None:

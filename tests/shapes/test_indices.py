@@ -23,6 +23,11 @@ def spec(layers: dict[str, Any]) -> dict[str, Any]:
     return {"graphspec": 1, "inputs": {"x": tokens}, "layers": body, "outputs": {"rows": "y", "rest": "r"}}
 
 
+def repeated(kind: str, count: int) -> dict[str, Any]:
+    """What is done to places with themselves, time after time."""
+    return {f"q{k}": {"type": kind, "from": [f"q{k - 1}" if k else "t"] * 2} for k in range(count)}
+
+
 #: The layers whose last one chooses among 8 rows, and the greatest T; None where there is no end that is certain.
 GREATEST: dict[str, tuple[dict[str, Any], int | None]] = {
     "places": (PLACES, 8),
@@ -49,6 +54,7 @@ GREATEST: dict[str, tuple[dict[str, Any], int | None]] = {
     "one of two that exclude each other": (
         {**REAL, "o": {"type": "eq", "from": "x", "other": 0}, "p": {"type": "to", "dtype": "int64"},
          "a": {"type": "add", "from": ["k", "p"]}, "c": {"type": "cumsum", "dim": 1}}, None),
+    "places doubled until all are 0": ({**PLACES, **repeated("add", 64)}, None),
     "a constant added": ({**PLACES, "b": {"type": "Buffer", "data": [3]},
                           "a": {"type": "add", "from": ["t", "b"], "broadcast": True}}, 5),
 }  # fmt: skip
@@ -102,3 +108,9 @@ def test_indices_that_no_size_makes_rows_are_refused_at_the_table(name: str) -> 
     assert message in fault.message
     assert not fault.hint or fault.hint.startswith("it breaks at T = 1")
     assert "multiples" not in fault.hint
+
+
+def test_numbers_far_beyond_int64_are_not_computed() -> None:
+    """4 squared 40 times has two trillion bits."""
+    layers = {"t": {"type": "arange", "end": 5}, **repeated("mul", 40)}
+    assert graphspec.load(spec(layers)).shaped.layers
