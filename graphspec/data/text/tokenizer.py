@@ -121,7 +121,10 @@ def opened(content: str) -> Tokenizer:
     except Exception as error:  # the package raises bare Exceptions
         raise ValueError(str(error)) from error
     tokenizer.encode_special_tokens = True  # "[PAD]" in a text is five characters
-    if tokenizer.token_to_id(PAD) != 0 or tokenizer.token_to_id(UNKNOWN) != 1:
+    ids = said["model"]["vocab"]
+    if not isinstance(ids, dict) or sorted(ids.values()) != list(range(len(ids))):
+        raise ValueError("its ids are not 0, 1, … each once")
+    if ids.get(PAD) != 0 or ids.get(UNKNOWN) != 1:
         raise ValueError(f"{PAD} and {UNKNOWN} are not its first two ids")
     return tokenizer
 

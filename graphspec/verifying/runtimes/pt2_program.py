@@ -106,7 +106,9 @@ def _check_tensors(path: str, tensors: Mapping[str, Any]) -> None:
     if sum(sizes.values()) > MOST_TIMES * held + MOST_TENSORS_BESIDE:
         name = max(sizes, key=lambda name: sizes[name])
         shape = " × ".join(map(str, tensors[name].shape))
-        said = f"its tensor {name:.80} is {shape}, all {len(sizes):,} together {sum(sizes.values()):,} bytes"
+        said = f"its tensor {name:.80} is {shape}"
+        if len(sizes) > 1:
+            said += f", all {len(sizes):,} together {sum(sizes.values()):,} bytes"
         raise ValueError(f"{said}, and the file has {held:,} bytes")
 
 

@@ -97,6 +97,9 @@ def _changed(change: Any) -> str:
         _changed(lambda said: said.update(normalizer={"type": "Strip", "strip_left": True, "strip_right": True})),
         _changed(lambda said: said["model"].update(vocab={"a": 0, "b": 1})),
         _changed(lambda said: said["model"].update(vocab=[1, 2])),
+        _changed(lambda said: said["model"].update(vocab={})),
+        _changed(lambda said: said["model"]["vocab"].update(far=4_000_000_000)),
+        _changed(lambda said: said["model"]["vocab"].update(twice=3)),
         _changed(lambda said: said["model"].pop("vocab")),
     ],
 )
