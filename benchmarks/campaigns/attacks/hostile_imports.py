@@ -7,6 +7,7 @@ import functools
 import io
 import json
 import os
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -81,6 +82,42 @@ def weights(change: Callable[[Program], object]) -> bytes:
         return json.dumps(config).encode()
 
     return entry("model_weights_config.json", edit)
+
+
+def wide(count: int) -> bytes:
+    """So many more buffers that share the four bytes of one, each 64 MiB by its shape."""
+
+    def edit(text: bytes) -> bytes:
+        config = json.loads(text)
+        for number in range(count):
+            entry = json.loads(json.dumps(config["config"]["fc.weight"])) | {"is_param": False}
+            entry["tensor_meta"].update(sizes=[{"as_int": 2**12}] * 2, strides=[{"as_int": 0}] * 2)
+            config["config"][f"w{number}"] = entry
+        return json.dumps(config).encode()
+
+    return entry("model_weights_config.json", edit)
+
+
+def twice(end: str, data: bytes) -> bytes:
+    """The good file with another record of that name in front of the right one."""
+    found = entries()
+    name = next(name for name in found if name.endswith(end))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for each, text in [(name, data), *found.items()]:
+            file.writestr(each, text)
+    return buffer.getvalue()
+
+
+def unheld(sizes: int) -> bytes:
+    """The good file with a weight that claims so many numbers, of which its record has none: torch makes zeros."""
+    found = entries()
+    name = next(name for name in found if name.endswith("model_weights_config.json"))
+    config = json.loads(found[name])
+    config["config"]["fc.weight"]["tensor_meta"]["sizes"] = [{"as_int": sizes}, {"as_int": 4}]
+    empty = next(name for name in found if name.endswith("weight_0"))
+    return archive(found | {name: json.dumps(config).encode(), empty: b""})
 
 
 def graph(program: Program) -> Program:
@@ -197,6 +234,8 @@ def programs() -> dict[str, Callable[[], bytes]]:
             "10,000 inputs": lambda p: graph(p)["inputs"].extend({"as_tensor": {"name": "x"}} for _ in range(10_000)), "an input of ints": lambda p: graph(p)["inputs"].append({"as_int": 5}), "dtype 0": lambda p: graph(p)["tensor_values"]["x"].update(dtype=0), "dtype complex": lambda p: graph(p)["tensor_values"]["x"].update(dtype=10),
             "sparse": lambda p: graph(p)["tensor_values"]["x"].update(layout=1), "on meta": lambda p: graph(p)["tensor_values"]["x"].update(device={"type": "meta", "index": None}), "mutated": lambda p: p["graph_module"]["signature"]["output_specs"].append({"buffer_mutation": {"arg": {"name": "relu"}, "buffer_name": "zz"}}),
         }.items()},
+        **{f"{count} wide tensors": lambda count=count: wide(count) for count in (3, 5, 100, 3000)}, **{f"zeros for {size} rows": lambda size=size: unheld(size) for size in (10**6, 10**9, 10**12)},
+        "another program in front": lambda: twice("models/model.json", b"{}"), "weights in front": lambda: twice("weight_0", bytes(48)), "sizes in front": lambda: twice("models/model.json", told(symbol("Integer(2)**(10**10)"))),
         "a bomb of weights": lambda: entry("weight_0", bomb, zipfile.ZIP_DEFLATED), "a bomb of JSON": lambda: entry("models/model.json", b"[" + b" " * (1 << 30) + b"]", zipfile.ZIP_DEFLATED), "a bomb beside": lambda: archive(entries() | {"good/extra/bomb": bomb}, zipfile.ZIP_DEFLATED),
         "40,000 entries": lambda: archive(entries() | {f"good/extra/{n}": b"" for n in range(40_000)}), "an entry up": lambda: archive(entries() | {"../../pwned": b"x"}), "an absolute entry": lambda: archive(entries() | {"/tmp/pwned-by-import": b"x"}), "an entry of a long name": lambda: archive(entries() | {"a" * 60_000: b"x"}),
         "a pickle that runs": lambda: entry("sample_inputs/model.pt", b"cos\nsystem\n(S'touch pwned'\ntR."), "another zip": lambda: archive({"a/b": b"x"}), "no zip": lambda: b"PK\x03\x04" + bytes(100), "empty": lambda: b"", "text": lambda: b"graphspec = 1\n", "a state_dict": state,

@@ -22,6 +22,10 @@ MEMORY_LIMIT = 16 * 2**30
 _STRIPPED = ("NODE_OPTIONS", "NODE_PATH")
 
 
+#: Bytes of what a program has printed that are read: a stranger's file may print without end.
+MOST_PRINTED = 1 << 20
+
+
 @contextlib.contextmanager
 def started(
     command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
@@ -44,7 +48,7 @@ def started(
 
 
 def run(command: Sequence[str | Path], seconds: float, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """The exit code of `command` and what it printed.
+    """The exit code of `command` and what it printed last.
 
     Raises:
         WorkerError: it cannot be started, takes more than `seconds`, or was ended by a signal.
@@ -56,9 +60,15 @@ def run(command: Sequence[str | Path], seconds: float, environment: Mapping[str,
                 code = process.wait(seconds)
             except subprocess.TimeoutExpired:
                 raise WorkerError(f"no answer within {seconds:g} s") from None
-        text = log.read_text(encoding="utf-8", errors="replace")
+        text = _last(log)
     if code == NOT_STARTED:
         raise WorkerError(text.strip())
     if code < 0:
         raise WorkerError(f"the process ended with signal {signal.Signals(-code).name}")
     return code, text
+
+
+def _last(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - MOST_PRINTED))
+        return file.read(MOST_PRINTED).decode("utf-8", "replace")

@@ -227,3 +227,8 @@ def test_the_page_s_server_gives_its_own_files_alone_and_to_this_machine_alone(s
         assert [status(path) for path in ("/", "/page.html", "/model.onnx")] == [404] * 3
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(server.address, timeout=5)
+
+
+def test_of_a_program_that_prints_without_end_the_last_is_read():
+    code, printed = process.run([sys.executable, "-c", "print('x' * 5_000_000); print('the end')"], 20)
+    assert (code, len(printed), printed[-8:]) == (0, process.MOST_PRINTED, "the end\n")
