@@ -6,7 +6,8 @@ Each spec is exported with its seeded initial weights in every format and judged
 as far from float64 as the float32 module itself is (where that is next to nothing: as a few ulp of the greatest element
 allow), over magnitudes, sizes and zeros; more than 16 is refused, and the first layer over it named. A spec is
 one process with bounds of time and memory, and in it each runtime another one. ``--write`` keeps ``fidelity.md``
-and ``fidelity.json`` in FOLDER; rows that stand there in the same versions are not run again without ``--again``.
+and ``fidelity.json`` in FOLDER; what stands there in the same versions is not run again without ``--again``: a runtime
+that was installed since is a column more.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ from graphspec.verifying.verify_report import RuntimeReport
 SPECS = Path(__file__).parents[1] / "specs"
 #: Greatest length of a reason in the notes.
 MOST = 160
-PACKAGES = ("graphspec", "torch", "onnx", "onnxscript", "onnxruntime", "openvino", "opencv-python-headless", "tract")
+PACKAGES = (
+    "graphspec", "torch", "onnx", "onnxscript", "onnxruntime", "openvino", "opencv-python-headless", "tract", "MNN",
+    "ncnn", "pnnx", "executorch",
+)  # fmt: skip
 Cell = dict[str, Any]
 HEAD = """# Fidelity
 
@@ -58,16 +62,17 @@ def paths() -> list[Path]:
     return [*sorted(SPECS.glob("*.toml")), *sorted((SPECS / "zoo").glob("*.toml"))]
 
 
-def cells(path: Path, variant: str | None, formats: Iterable[str], seconds: float) -> dict[str, Cell]:
-    """What each runtime gives for the spec at `path`."""
+def cells(path: Path, variant: str | None, names: Iterable[str], seconds: float) -> dict[str, Cell]:
+    """What each runtime of `names` gives for the spec at `path`."""
+    wanted = [runtime for runtime in RUNTIMES if runtime.name in names]
     variants = tomllib.loads(path.read_text(encoding="utf-8")).get("variants", {})
     network = compiler.load(path, variant=variant if variant in variants else None)
     opset = network.spec.export.opset_version
     found: dict[str, Cell] = {}
     runner = Runner(network.shaped, Workers(()), seconds)
     with tempfile.TemporaryDirectory() as name, Judge(network, runner) as judge:
-        for format in formats:
-            own = [runtime for runtime in RUNTIMES if runtime.format == format]
+        for format in dict.fromkeys(runtime.format for runtime in wanted):
+            own = [runtime for runtime in wanted if runtime.format == format]
             try:
                 bundle = write_bundle(network, Path(name) / format, formats=[format], opset_version=opset)
             except GraphspecError as error:
@@ -85,7 +90,7 @@ def cell(judge: Judge, runtime: Runtime, path: Path) -> Cell:
     allowed = [judgement for judgement in told if judgement.allowed and not judgement.refused]
     made: Cell = {"noise": max((j.error / j.allowed for j in allowed), default=0.0) * NOISE_FACTOR} if allowed else {}
     made["verdict"], made["reason"] = verdict(report)
-    if made["verdict"] == "WRONG" and runtime.layered:
+    if made["verdict"] == "WRONG" and runtime.blame:
         made["layer"] = judge.files({runtime: path}, None).first_divergent_layer
     return made
 
@@ -105,11 +110,11 @@ def verdict(report: RuntimeReport) -> tuple[str, str]:
     return "?", "; ".join(f"output {output}: {reason}" for output, reason in report.inconclusive.items())
 
 
-def bounded(path: Path, given: argparse.Namespace, formats: tuple[str, ...]) -> dict[str, Any]:
-    """The row of a spec, from a process of its own."""
+def bounded(path: Path, given: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+    """The cells of a spec for the runtimes of `names`, from a process of its own."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=one, args=(path, given.variant, formats, given.minutes, given.gib, sender))
+    process = context.Process(target=one, args=(path, given.variant, names, given.minutes, given.gib, sender))
     start = time.perf_counter()
     process.start()
     sender.close()
@@ -122,11 +127,11 @@ def bounded(path: Path, given: argparse.Namespace, formats: tuple[str, ...]) -> 
     return {**row, "seconds": round(time.perf_counter() - start)}
 
 
-def one(path: Path, variant: str | None, formats: tuple[str, ...], minutes: float, gib: int, sender: Any) -> None:
+def one(path: Path, variant: str | None, names: tuple[str, ...], minutes: float, gib: int, sender: Any) -> None:
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_DATA, (gib << 30, gib << 30))
     try:
-        row: dict[str, Any] = {"cells": cells(path, variant, formats, 60 * minutes)}
+        row: dict[str, Any] = {"cells": cells(path, variant, names, 60 * minutes)}
     except Exception as error:  # a row of the table, not an end
         row = {"error": f"{type(error).__name__}: {error}"}
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -163,12 +168,21 @@ def markdown(said: Mapping[str, Any]) -> str:
 
 
 def kept(file: Path, here: Mapping[str, str], again: bool) -> dict[str, Any]:
-    """The rows that stand in `file` already, of these versions."""
+    """The rows that stand in `file` already, if nothing that made them has another version now."""
     fresh: dict[str, Any] = {"date": datetime.date.today().isoformat(), "versions": here, "rows": {}}
     if again or not file.is_file():
         return fresh
     said = json.loads(file.read_text(encoding="utf-8"))
-    return fresh | {"rows": said["rows"]} if said["versions"] == here else fresh
+    same = all(here.get(name) == version for name, version in said["versions"].items())
+    return fresh | {"rows": said["rows"]} if same else fresh
+
+
+def joined(row: Mapping[str, Any] | None, found: Mapping[str, Any]) -> dict[str, Any]:
+    """`row` with the cells that were `found` now; what could not be run leaves what is known."""
+    if row is None or "cells" not in row:
+        return dict(found)
+    most = {key: max(row.get(key, 0), found[key]) for key in ("gib",) if key in found}
+    return {**row, **most, "cells": row["cells"] | found.get("cells", {}), "seconds": row["seconds"] + found["seconds"]}
 
 
 def main() -> None:
@@ -182,13 +196,15 @@ def main() -> None:
     parser.add_argument("--aoti", action="store_true", help="AOTInductor too, which compiles for a minute or more")
     parser.add_argument("--again", action="store_true", help="run rows again that stand there")
     given = parser.parse_args()
-    formats = tuple(dict.fromkeys(r.format for r in RUNTIMES if given.aoti or not r.machine_code))
+    names = [r.name for r in RUNTIMES if r.installed and (given.aoti or not r.machine_code)]
     folder = given.write
     said = kept(folder / "fidelity.json" if folder else Path(), versions(PACKAGES), given.again)
     for path in paths():
-        if (given.specs and path.stem not in given.specs) or path.stem in said["rows"]:
+        row = said["rows"].get(path.stem)
+        left = tuple(name for name in names if name not in (row or {}).get("cells", {}))
+        if (given.specs and path.stem not in given.specs) or (row and "error" in row) or not left:
             continue
-        said["rows"][path.stem] = row = bounded(path, given, formats)
+        said["rows"][path.stem] = row = joined(row, bounded(path, given, left))
         print(f"{path.stem}: {row['seconds']} s, {row.get('gib', '?')} GiB", file=sys.stderr, flush=True)
         said["rows"] = {each.stem: said["rows"][each.stem] for each in paths() if each.stem in said["rows"]}
         if folder:

@@ -27,6 +27,7 @@ ALLOWED = {
     ("graphspec/__init__.py", "importlib.import_module"),
     ("graphspec/system/shown.py", "importlib.import_module"),  # a room of its own, by name
     ("graphspec/formats.py", "importlib.import_module"),  # of a row of its own table
+    ("graphspec/verifying/runtimes/runtime.py", "importlib.import_module"),  # of a row of its own table
     ("graphspec/verifying/runtimes/worker.py", "importlib.import_module"),
     ("graphspec/verifying/runtimes/torchscript.py", "torch.jit.load"),
     ("graphspec/verifying/runtimes/pt2.py", "torch.export.load"),
@@ -244,8 +245,7 @@ NAMING_FORMATS = {
     "exporting/preprocessing/preprocessing": {"pipeline"},
     "verifying/pipeline_file": {"pipeline"},
     "reporting/live": {"pipeline"},
-    "verifying/verify": {"pipeline", "executorch"},  # whose layers are seen in a file of their own
-    "verifying/own_files": {"torchscript", "pt2", "executorch"},
+    "verifying/verify": {"pipeline"},
     "exporting/executorch": {"executorch"},  # the package
 }
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, zero_tensors
 from graphspec.exporting.capture import Capture, capture, first_line
 from graphspec.exporting.holdable import check_formats
-from graphspec.exporting.layer_map import layers_of_nodes
+from graphspec.exporting.lowering import AT, refused
 from graphspec.formats import FORMATS
 from graphspec.system.quiet import quiet
 from graphspec.system.torch_private import keep_ranges, sizes_of_one
@@ -30,10 +29,7 @@ if TYPE_CHECKING:
 
 #: What installs it.
 EXTRA = "pip install 'graphspec[executorch]'"
-_AT = ("export", "formats")
 _RECURRENT = ("LSTM", "GRU", "RNN")
-#: An operator in messages: ``aten.abs.default``, ``aten::abs.out``.
-_OPERATOR = re.compile(r"\b(?:aten|torchvision|executorch_prim)(?:\.|::)(\w+)")
 
 
 def write(order: Order, path: Path) -> None:
@@ -74,7 +70,7 @@ def write_executorch(captured: Capture, path: Path, extra: Mapping[str, str]) ->
             ExecuTorch refuses it or has no kernel for it.
     """
     if importlib.util.find_spec("executorch") is None:
-        raise fail("missing-package", "the format executorch needs ExecuTorch, which is not installed", _AT, EXTRA)
+        raise fail("missing-package", "the format executorch needs ExecuTorch, which is not installed", AT, EXTRA)
     check_formats(captured.shaped, ["executorch"])
     bounded = _bounded(captured)
     try:
@@ -87,9 +83,9 @@ def write_executorch(captured: Capture, path: Path, extra: Mapping[str, str]) ->
     except GraphspecError:
         raise
     except Exception as error:  # ExecuTorch raises many types; whichever it is, it is the answer
-        raise _refused(bounded, str(error), first_line(error)) from error
+        raise refused(bounded, "executorch", str(error), first_line(error)) from error
     if missing:
-        raise _refused(bounded, missing, f"its runtime has no kernel {missing}")
+        raise refused(bounded, "executorch", missing, f"its runtime has no kernel {missing}")
     path.write_bytes(lowered.buffer)
 
 
@@ -132,27 +128,3 @@ def _without_kernel(lowered: Any) -> str:
     plan = next(plan for plan in lowered.executorch_program.execution_plan if plan.name == "forward")
     names = (f"{each.name}.{each.overload}" if each.overload else each.name for each in plan.operators)
     return next((name for name in names if name not in known), "")
-
-
-def _refused(captured: Capture, text: str, reason: str) -> GraphspecError:
-    """`reason` as a diagnostic at the layer whose operator `text` names, else at the formats."""
-    layers = layers_of_nodes(captured.program.graph, captured.shaped)
-    graph = captured.program.graph
-    if (layer := _named(text, graph, layers)) is None:
-        decomposed = captured.program.run_decompositions().graph
-        layer = _named(text, decomposed, layers_of_nodes(decomposed, captured.shaped))
-    found = next((each for each in captured.shaped.layers if each.name == layer), None)
-    where = f'layer "{found.name}" ({found.type})' if found else "the network"
-    message = f"{where} cannot be written as executorch: {reason}"
-    return fail("not-exportable", message, at=found.at if found else _AT)
-
-
-def _named(text: str, graph: Any, layers: Mapping[str, str]) -> str | None:
-    """The layer of the first node whose operator is named in `text`."""
-    named = set(_OPERATOR.findall(text))
-    for node in graph.nodes:
-        if node.op == "call_function" and node.name in layers:
-            operator = str(node.target).split(".")
-            if len(operator) > 1 and {operator[1], f"{operator[1]}_copy"} & named:
-                return layers[node.name]
-    return None

@@ -15,18 +15,15 @@ from graphspec.diagnostics import GraphspecError
 from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.exporting.bundle.manifest import versions
 from graphspec.exporting.capture import Capture, capture, first_line
-from graphspec.exporting.executorch import write_executorch
-from graphspec.exporting.onnx import write_onnx
-from graphspec.exporting.pt2 import write_pt2
+from graphspec.exporting.metadata import Metadata
+from graphspec.exporting.order import Order
 from graphspec.exporting.sampler import Sampler
-from graphspec.exporting.torchscript import write_torchscript
+from graphspec.formats import FORMATS
 from graphspec.verifying.accounting import Account, account
 from graphspec.verifying.accounting.programs import Program, account_program
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.runtime import UNOPTIMISED, Runtime, chosen
-
-_WRITERS = {"torchscript": write_torchscript, "pt2": write_pt2, "executorch": write_executorch}
 
 
 class OwnFiles:
@@ -42,10 +39,7 @@ class OwnFiles:
     def file(self, format: str, opset_version: int) -> Path:
         """The network's own file of `format`, which is none of machine code."""
         path = self._runner.scratch / f"own.{format}"
-        if format == "onnx":
-            write_onnx(self._capture, path, opset_version, {})
-        else:
-            _WRITERS[format](self._capture, path, {})
+        FORMATS[format].writer.write(Order(self._capture, opset_version, {}, Metadata()), path)
         return path
 
     def accounts(self, bundle: Bundle, failed: Collection[str] = ()) -> dict[Path, Account]:
@@ -60,7 +54,7 @@ class OwnFiles:
             path = bundle.path(runtime.format)
             if runtime is UNOPTIMISED:
                 found[path] = self.account_onnx(path, bundle.manifest["opset_version"])
-            elif runtime.layered and runtime.format in _WRITERS and runtime.name not in failed:
+            elif runtime.layered and runtime.name not in failed:
                 found[path] = self.account_program(runtime, path, same_torch)
         return found
 

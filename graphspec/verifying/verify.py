@@ -19,10 +19,7 @@ from graphspec.formats import FORMATS
 from graphspec.system.closing import Closing
 from graphspec.verifying.accounting import Account
 from graphspec.verifying.agreement import agreement
-from graphspec.verifying.blame.executorch_blame import blame_lowering
-from graphspec.verifying.blame.layers_alone import blame_alone
-from graphspec.verifying.blame.onnx_blame import blame_onnx, blame_unloadable
-from graphspec.verifying.blame.torch_blame import blame_values, blame_weights
+from graphspec.verifying.blame.onnx_blame import blame_unloadable
 from graphspec.verifying.cases import Case, cases, further_cases
 from graphspec.verifying.golden_sample import golden_sample
 from graphspec.verifying.judge import Expected, Oracle, by_row, compare, inputs_of
@@ -249,7 +246,7 @@ class Judge(Closing):
         runtime = next((runtime for runtime in RUNTIMES if runtime.name == report.runtime), None)
         if case is None and runtime is UNOPTIMISED:
             return blame_unloadable(path, report.failure, self.shaped), None
-        if case is not None and runtime is not None and (runtime.layered or runtime.format == "executorch"):
+        if case is not None and runtime is not None and runtime.blame:
             return self._blame_file(runtime, path, case), case
         if ONNXRUNTIME.name in faulty:
             detail = "the file itself is right: onnxruntime's graph optimiser changes what it computes"
@@ -260,17 +257,9 @@ class Judge(Closing):
         self, runtime: Runtime, path: Path, case: Case, among: Collection[str] | None = None
     ) -> Blame | None:
         """The layer of the file that differs, by its weights or by its values on `case`."""
-        reference, runner = self._oracle.reference, self.runner
         try:
-            if runtime.format == "executorch":
-                return blame_lowering(runtime, reference, case, runner)
-            if runtime is UNOPTIMISED:
-                found = blame_onnx(path, reference, case, runner, among)
-                return found or (blame_alone(path, reference, case, runner, among) if among else None)
-            found = blame_weights(runtime, path, reference, runner)
-            if found or among is not None:  # code is the same for all inputs: it is looked at where outputs are wrong
-                return found
-            return blame_values(runtime, path, reference, case, runner)
+            found: Blame | None = runtime.find(runtime, path, self._oracle.reference, case, self.runner, among)
+            return found
         except WorkerError:  # the file is refused whether or not a layer can be named
             return None
 

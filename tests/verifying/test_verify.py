@@ -291,7 +291,7 @@ def test_a_runtime_that_takes_too_much_memory_is_refused(small):
     assert answer["failed"]
 
 
-@pytest.mark.parametrize("name", ["onnx.reference", "openvino", "opencv", "tract"])
+@pytest.mark.parametrize("name", ["onnx.reference", "openvino", "opencv", "tract", "mnn", "ncnn"])
 def test_an_optional_runtime_that_is_installed_agrees(judge, small, name):
     runtime = next(runtime for runtime in RUNTIMES if runtime.name == name)
     if not runtime.installed:

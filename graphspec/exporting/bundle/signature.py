@@ -1,7 +1,8 @@
 """Who vouches for a bundle: a signature over all of its files, in the form of OpenSSF's model-signing (v1.0).
 
-It covers ``manifest.json``, and so what was verified, in which runtimes, and within what. Keys are files in PEM, of an
-elliptic curve; no server is asked. ``model_signing verify key`` checks the same signature without graphspec.
+It covers ``manifest.json``; what that says of the verification (in which runtimes, within what) stands in the signed
+statement itself too, under ``graphspec`` in its predicate. Keys are files in PEM, of an elliptic curve; no server is
+asked. ``model_signing verify key`` checks the same signature without graphspec.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 NAME = "model.sig"
 #: What decrypts a private key that is encrypted.
 PASSWORD = "GRAPHSPEC_KEY_PASSWORD"
+#: What the signed statement repeats of the manifest.
+_TOLD = ("name", "spec_sha256", "weights", "formats", "versions", "verification", "variants")
 #: Bytes of a key, and of a signature, which names every file.
 _MOST_KEY, _MOST_SIGNATURE = 1 << 16, 1 << 24
 
@@ -52,7 +55,32 @@ def signer_of(key: Path) -> Callable[[Path], None]:
         require_regular(key, most=_MOST_KEY)
         password: Any = os.environb.get(PASSWORD.encode())  # cryptography takes bytes alone
         config = signing.Config().use_elliptic_key_signer(private_key=key, password=password)
-    return lambda folder: config.set_hashing_config(_hashing()).sign(folder, folder / NAME)
+    signer = config._signer
+
+    def sign(folder: Path) -> None:
+        config._signer = _Telling(signer, _told(folder))
+        config.set_hashing_config(_hashing()).sign(folder, folder / NAME)
+
+    return sign
+
+
+class _Telling:
+    """A signer of model-signing's whose statement says more; that library's own verifier reads past what it adds."""
+
+    def __init__(self, signer: Any, told: dict[str, Any]) -> None:
+        self._signer, self._told = signer, told
+
+    def sign(self, payload: Any) -> Any:
+        payload.statement.pb.predicate.update({"graphspec": self._told})
+        return self._signer.sign(payload)
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """What the statement says of the bundle in `folder`: how it was verified, and what it is made of."""
+    from graphspec.exporting.bundle.manifest import text_of
+
+    manifest = json.loads(text_of(folder))
+    return {key: manifest[key] for key in _TOLD if key in manifest}
 
 
 def check_signature(folder: Path, key: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from graphspec.exporting.reference import Arrays, Reference, as_array
@@ -11,6 +12,14 @@ from graphspec.verifying.cases import Case
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.runtime import Runtime
 from graphspec.verifying.verify_report import Blame
+
+
+def find(
+    runtime: Runtime, path: Path, reference: Reference, case: Case, runner: Runner, among: Collection[str] | None = None
+) -> Blame | None:
+    """The layer by its weights, else by its values on `case`: not `among` some, for their code is the same on all."""
+    found = blame_weights(runtime, path, reference, runner)
+    return found if found or among is not None else blame_values(runtime, path, reference, case, runner)
 
 
 def blame_weights(runtime: Runtime, path: Path, reference: Reference, runner: Runner) -> Blame | None:

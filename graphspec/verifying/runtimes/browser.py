@@ -18,11 +18,13 @@ from graphspec.verifying.runtimes.node import read_outputs, write_inputs
 from graphspec.verifying.runtimes.process import started
 
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
-#: No GPU, no first-run page, and nothing that talks to the browser's maker.
+#: No first-run page, and nothing that talks to the browser's maker.
 _FLAGS = (
-    "--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--headless", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
 )  # fmt: skip
+#: By provider: no GPU, or one that SwiftShader computes on the processor, the same on every machine.
+_GPU = {"wasm": ("--disable-gpu",), "webgpu": ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")}
 
 
 def run_browser(request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def run_browser(request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     inputs, outputs = folder / "web_inputs.safetensors", folder / "web_outputs.safetensors"
     write_inputs(request["inputs"], inputs)
     with _Server({"model.onnx": Path(request["model"]), "inputs": inputs}) as server:
-        name, body = _response(server, seconds)
+        name, body = _response(server, request["options"]["provider"], seconds)
     if name == "failed":
         return {"failed": f"cannot load the file: {body.decode(errors='replace')}"}
     outputs.write_bytes(body)
@@ -43,12 +45,13 @@ def run_browser(request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     return {"errors": errors}
 
 
-def _response(server: _Server, seconds: float) -> tuple[str, bytes]:
-    """What the page sends: ``outputs`` or ``failed``, with its body."""
+def _response(server: _Server, provider: str, seconds: float) -> tuple[str, bytes]:
+    """What the page sends from onnxruntime-web's `provider`: ``outputs`` or ``failed``, with its body."""
     deadline = time.monotonic() + seconds
     root = ["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []  # Chromium does not start as root else
     with ScratchFolder() as profile:
-        command = [BROWSER.path or "chromium", *_FLAGS, *root, f"--user-data-dir={profile}/profile", server.address]
+        command = [BROWSER.path or "chromium", *_FLAGS, *_GPU[provider], *root, f"--user-data-dir={profile}/profile"]
+        command.append(f"{server.address}#{provider}")
         with started(command, Path(profile) / "log") as browser:
             while not server.responded.wait(0.1):
                 if browser.poll() is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import os
 import shutil
@@ -54,6 +55,19 @@ class NpmPackage:
         return f"npm install --ignore-scripts --prefix {NPM_FOLDER} {self.name}@{pinned}"
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class PythonModule:
+    """A Python module beside the runtime's own."""
+
+    name: str
+    distribution: str
+
+    @property
+    def missing(self) -> str:
+        """How to install it; empty where it is there."""
+        return "" if importlib.util.find_spec(self.name) else f"pip install {self.distribution}"
+
+
 COMPILER = Program(("g++", "c++", "clang++"), "a C++ compiler (Debian: apt-get install g++)", "CXX")
 NODE = Program(("node", "nodejs"), "Node.js (Debian: apt-get install nodejs npm)")
 BROWSER = Program(
@@ -63,3 +77,4 @@ BROWSER = Program(
 )
 ORT_NODE = NpmPackage("onnxruntime-node")
 ORT_WEB = NpmPackage("onnxruntime-web")
+PNNX = PythonModule("pnnx", "pnnx")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +11,17 @@ from graphspec.diagnostics import fail, quoted, suggest
 from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.verifying.runtimes.browser import run_browser
 from graphspec.verifying.runtimes.libtorch import run_libtorch
-from graphspec.verifying.runtimes.needs import BROWSER, COMPILER, NODE, ORT_NODE, ORT_WEB, NpmPackage, Program
+from graphspec.verifying.runtimes.needs import (
+    BROWSER,
+    COMPILER,
+    NODE,
+    ORT_NODE,
+    ORT_WEB,
+    PNNX,
+    NpmPackage,
+    Program,
+    PythonModule,
+)
 from graphspec.verifying.runtimes.node import run_node
 
 #: Takes a request and the seconds it may take, and gives a response, both as ``worker.py`` has them.
@@ -26,8 +36,8 @@ class Runtime:
     ``needs`` what else must be there. It runs in a worker, by the file ``code`` of this folder with ``options``, or as
     a ``program`` of its own. An ``optional`` one is asked by name; it need not run every file, but what it gives must
     be right. ``loads`` is what its worker imports while the files are still written. One that runs ``machine_code`` is
-    asked by its own name alone: such a file can do anything. Of a ``layered`` one the layer at fault can be found by
-    running it.
+    asked by its own name alone: such a file can do anything. ``blame`` is the module of ``verifying.blame`` that finds
+    the layer at fault in its file; a ``layered`` one finds it in a file whose outputs are right, too.
     """
 
     name: str
@@ -37,17 +47,23 @@ class Runtime:
     code: str = ""
     options: tuple[tuple[str, Any], ...] = ()
     optional: bool = False
-    needs: tuple[Program | NpmPackage, ...] = ()
+    needs: tuple[Program | NpmPackage | PythonModule, ...] = ()
     program: Ask | None = None
     machine_code: bool = False
+    blame: str = ""
     layered: bool = False
     loads: str = ""
 
     @property
     def missing(self) -> str:
         """How to install what it needs and is not there; empty where nothing is missing."""
-        module = "" if importlib.util.find_spec(self.module) else f"pip install {self.distribution}"
-        return "; ".join(filter(None, [module, *(need.missing for need in self.needs)]))
+        needs = (PythonModule(self.module, self.distribution), *self.needs)
+        return "; ".join(filter(None, [need.missing for need in needs]))
+
+    @property
+    def find(self) -> Any:
+        """What finds the layer at fault, as the files of ``verifying.blame`` have it."""
+        return importlib.import_module(f"graphspec.verifying.blame.{self.blame}").find
 
     @property
     def installed(self) -> bool:
@@ -58,29 +74,40 @@ class Runtime:
 #: Every node as the file has it, and as onnxruntime's graph optimiser rewrites it: what users get.
 UNOPTIMISED = Runtime(
     "onnxruntime, unoptimised", "onnx", "onnxruntime", "onnxruntime", "onnxruntime", (("optimised", False),),
-    layered=True,
+    blame="onnx_layers", layered=True,
 )  # fmt: skip
 ONNXRUNTIME = Runtime("onnxruntime", "onnx", "onnxruntime", "onnxruntime", "onnxruntime")
 RUNTIMES = (
     UNOPTIMISED,
     ONNXRUNTIME,
-    Runtime("torchscript", "torchscript", "torch", "torch", "torchscript", layered=True, loads="torch"),
-    Runtime("pt2", "pt2", "torch", "torch", "pt2", layered=True, loads="torch.export.pt2_archive"),
     Runtime(
-        "executorch", "executorch", "executorch", "'graphspec[executorch]'", "executorch", loads="executorch.runtime"
+        "torchscript", "torchscript", "torch", "torch", "torchscript", blame="torch_blame", layered=True, loads="torch"
+    ),
+    Runtime(
+        "pt2", "pt2", "torch", "torch", "pt2", blame="torch_blame", layered=True, loads="torch.export.pt2_archive"
+    ),
+    Runtime(
+        "executorch", "executorch", "executorch", "'graphspec[executorch]'", "executorch", blame="lowered_blame",
+        loads="executorch.runtime",
     ),
     Runtime("aoti", "aoti", "torch", "torch", "aoti", machine_code=True),
     Runtime("onnx.reference", "onnx", "onnx", "onnx", "onnx_reference", optional=True),
     Runtime("openvino", "onnx", "openvino", "openvino", "openvino", optional=True),
     Runtime("opencv", "onnx", "cv2", "opencv-python-headless", "opencv", optional=True),
     Runtime("tract", "onnx", "tract", "tract", "tract", optional=True),
+    Runtime("mnn", "onnx", "MNN", "MNN", "mnn", optional=True),
+    Runtime("ncnn", "onnx", "ncnn", "ncnn", "ncnn", optional=True, needs=(PNNX,)),
     Runtime("libtorch", "torchscript", "torch", "torch", optional=True, needs=(COMPILER,), program=run_libtorch),
     Runtime(
         "onnxruntime-node", "onnx", "safetensors", "safetensors",
         optional=True, needs=(NODE, ORT_NODE), program=run_node,
     ),
     Runtime(
-        "onnxruntime-web", "onnx", "safetensors", "safetensors",
+        "onnxruntime-web", "onnx", "safetensors", "safetensors", options=(("provider", "wasm"),),
+        optional=True, needs=(BROWSER, ORT_WEB), program=run_browser,
+    ),
+    Runtime(
+        "onnxruntime-webgpu", "onnx", "safetensors", "safetensors", options=(("provider", "webgpu"),),
         optional=True, needs=(BROWSER, ORT_WEB), program=run_browser,
     ),
 )  # fmt: skip

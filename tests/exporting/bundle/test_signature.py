@@ -66,9 +66,12 @@ def test_a_signed_export_is_verified_wherever_it_lies(signed, keys, tmp_path):
 
 def test_what_was_verified_is_signed_with_it(signed):
     statement = json.loads((signed / "model.sig").read_text())["dsseEnvelope"]["payload"]
-    (names,) = [{row["name"] for row in json.loads(base64.b64decode(statement))["predicate"]["resources"]}]
-    assert names == {path.name for path in signed.iterdir()} - {"model.sig"}
-    assert json.loads((signed / "manifest.json").read_text())["verification"]["runtimes"]["onnxruntime"]["passed"]
+    predicate = json.loads(base64.b64decode(statement))["predicate"]
+    assert {row["name"] for row in predicate["resources"]} == {path.name for path in signed.iterdir()} - {"model.sig"}
+    manifest = json.loads((signed / "manifest.json").read_text())
+    assert predicate["graphspec"]["verification"]["runtimes"]["onnxruntime"]["passed"]
+    assert predicate["graphspec"] == {key: manifest[key] for key in predicate["graphspec"]}
+    assert {"spec_sha256", "weights", "versions", "verification"} <= predicate["graphspec"].keys()
 
 
 def test_model_signing_s_own_command_agrees(signed, keys, tmp_path):

@@ -18,7 +18,7 @@ from graphspec.diagnostics import GraphspecError
 from graphspec.exporting import write_bundle
 from graphspec.verifying import Workers, verify_bundle
 from graphspec.verifying.runner import Runner
-from graphspec.verifying.runtimes import libtorch, process
+from graphspec.verifying.runtimes import browser, libtorch, process
 from graphspec.verifying.runtimes.browser import _Server
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.needs import ORT_WEB
@@ -47,6 +47,7 @@ PROGRAMS = [
     pytest.param("libtorch", marks=pytest.mark.slow),  # it is compiled where this torch has none in the user's cache
     "onnxruntime-node",
     "onnxruntime-web",
+    pytest.param("onnxruntime-webgpu", marks=pytest.mark.slow),
 ]
 
 
@@ -103,6 +104,21 @@ def guarded(graph):
     node = next(node for node in reversed(graph.node) if node.op_type == "Reshape")
     graph.initializer.append(onnx.numpy_helper.from_array(np.array([2, 256]), "two"))
     node.input[1] = "two"
+
+
+@pytest.mark.slow
+def test_what_the_gpus_language_computes_wrong_is_refused_too(judge, small, damaged):
+    wrong = damaged(changed("fc.weight", lambda array: array * np.float32(1.0001)))
+    report = judge.files({UNOPTIMISED: small.bundle.path("onnx"), installed("onnxruntime-webgpu"): wrong}, 20)
+    assert not report.passed
+    assert report.diagnostics()[0].message.startswith("onnxruntime-webgpu: output")
+
+
+@pytest.mark.slow
+def test_a_browser_without_a_gpu_is_said_and_never_counted_as_passed(judge, small, monkeypatch):
+    monkeypatch.setitem(browser._GPU, "webgpu", browser._GPU["wasm"])
+    found = judge.run(installed("onnxruntime-webgpu"), small.bundle.path("onnx"))
+    assert (found.passed, "no WebGPU adapter" in found.failure) == (False, True)
 
 
 @pytest.mark.parametrize("name", ["onnxruntime-node", "onnxruntime-web"])

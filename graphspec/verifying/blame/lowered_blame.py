@@ -1,18 +1,24 @@
-"""Which layer of a network ExecuTorch computes otherwise, by a file of its own that gives every layer's value."""
+"""Which layer of a network a format that shows none computes otherwise, by a file of its own that gives every layer's
+value.
+"""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Collection
+from pathlib import Path
 
 from torch import fx
 
 from graphspec.compiler import Network
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting.capture import capture
-from graphspec.exporting.executorch import write_executorch
+from graphspec.exporting.metadata import Metadata
+from graphspec.exporting.order import Order
 from graphspec.exporting.reference import Reference
 from graphspec.exporting.sampler import Sampler
+from graphspec.formats import FORMATS
 from graphspec.shapes.shaped import ValueRef
 from graphspec.verifying.blame.onnx_blame import first_wrong
 from graphspec.verifying.cases import Case
@@ -24,16 +30,20 @@ from graphspec.verifying.verify_report import Blame
 _OTHER = "every layer is right in a file written anew: this one is of another network, or another version wrote it"
 
 
-def blame_lowering(runtime: Runtime, reference: Reference, case: Case, runner: Runner) -> Blame | None:
+def find(
+    runtime: Runtime, path: Path, reference: Reference, case: Case, runner: Runner, among: Collection[str] | None = None
+) -> Blame | None:
     """The first layer, in the order of execution, whose values in a file of `reference`'s own are not the module's.
 
     Raises:
         WorkerError: the file cannot be run.
     """
     network, names = _giving_all(reference.network)
-    probe = runner.scratch / "probe.pte"
+    format = FORMATS[runtime.format]
+    probe = runner.scratch / f"probe_{format.file}"
     try:
-        write_executorch(capture(network, Sampler.of(network)), probe, {})
+        order = Order(capture(network, Sampler.of(network)), network.spec.export.opset_version, {}, Metadata())
+        format.writer.write(order, probe)
     except GraphspecError:  # every layer's value is more than the network's own outputs: no layer can be named
         return None
     outputs = runner.run(runtime, probe, runner.write("probe_inputs.npz", [case.inputs]), names)

@@ -1,0 +1,40 @@
+"""A refusal of what lowers an exported program for a device, at the layer whose operator its message names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from graphspec.diagnostics import GraphspecError, fail
+from graphspec.exporting.capture import Capture
+from graphspec.exporting.layer_map import layers_of_nodes
+
+#: Where formats stand in a spec.
+AT = ("export", "formats")
+#: An operator in messages: ``aten.abs.default``, ``aten::abs.out``.
+_OPERATOR = re.compile(r"\b(?:aten|torchvision|executorch_prim)(?:\.|::)(\w+)")
+
+
+def refused(captured: Capture, format: str, text: str, reason: str) -> GraphspecError:
+    """`reason` as a diagnostic at the layer whose operator `text` names, else at the formats."""
+    layers = layers_of_nodes(captured.program.graph, captured.shaped)
+    graph = captured.program.graph
+    if (layer := _named(text, graph, layers)) is None:
+        decomposed = captured.program.run_decompositions().graph
+        layer = _named(text, decomposed, layers_of_nodes(decomposed, captured.shaped))
+    found = next((each for each in captured.shaped.layers if each.name == layer), None)
+    where = f'layer "{found.name}" ({found.type})' if found else "the network"
+    message = f"{where} cannot be written as {format}: {reason}"
+    return fail("not-exportable", message, at=found.at if found else AT)
+
+
+def _named(text: str, graph: Any, layers: Mapping[str, str]) -> str | None:
+    """The layer of the first node whose operator is named in `text`."""
+    named = set(_OPERATOR.findall(text))
+    for node in graph.nodes:
+        if node.op == "call_function" and node.name in layers:
+            operator = str(node.target).split(".")
+            if len(operator) > 1 and {operator[1], f"{operator[1]}_copy"} & named:
+                return layers[node.name]
+    return None
