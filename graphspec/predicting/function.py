@@ -16,11 +16,14 @@ from graphspec.diagnostics import fail, quoted
 from graphspec.exporting import Bundle
 from graphspec.formats import BASE
 from graphspec.found import expect
+from graphspec.shapes import ShapedGraph
 from graphspec.verifying import OnnxFunction
 from graphspec.verifying.publication import run_labels
 
 #: Forward's inputs in order to the outputs by name.
 Run = Callable[[Sequence[Tensor]], dict[str, Tensor]]
+#: So many samples are computed at once: a file of many would not fit into memory otherwise.
+_AT_ONCE = 256
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,6 +50,19 @@ def module_function(module: nn.Module, names: Sequence[str]) -> Run:
     return run
 
 
+def in_parts(run: Run, shaped: ShapedGraph) -> Run:
+    """`run` for so many samples at once; as it is where an output is not one of samples."""
+    kinds = [*shaped.inputs.values(), *shaped.output_types.values()]
+    if len({str(kind.shape[0]) if kind.shape else "" for kind in kinds}) > 1:
+        return run
+
+    def each(values: Sequence[Tensor]) -> dict[str, Tensor]:
+        parts = [run(part) for part in zip(*(value.split(_AT_ONCE) for value in values), strict=True)]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]} if len(parts) > 1 else parts[0]
+
+    return each
+
+
 @contextlib.contextmanager
 def function_of(folder: Path) -> Iterator[Function]:
     """The function of a run, or of an export whose hashes are checked first.
@@ -56,7 +72,7 @@ def function_of(folder: Path) -> Iterator[Function]:
     """
     if expect(folder, "run", "export") == "run":
         network = Network.open(folder)
-        run = module_function(network.build(), list(network.shaped.outputs))
+        run = in_parts(module_function(network.build(), list(network.shaped.outputs)), network.shaped)
         yield Function(run, network, run_labels(folder), Learned.read(folder))
         return
     bundle = Bundle.open(folder)
@@ -67,4 +83,4 @@ def function_of(folder: Path) -> Iterator[Function]:
     network.warn_if_untrained("this predicts with")
     with OnnxFunction(bundle.path(BASE.name), network.shaped) as model:
         learned = Learned.read(folder) if FILE in bundle.manifest["files"] else None
-        yield Function(model, network, bundle.manifest["labels"], learned)
+        yield Function(in_parts(model, network.shaped), network, bundle.manifest["labels"], learned)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphspec.data.learned import Learned
+from graphspec.exporting.several_labels import SeveralLabels
 from graphspec.output_reading import Reading
 from graphspec.sequences import cut, lengths_of, spelled
 from graphspec.shapes import ShapedGraph
@@ -51,8 +52,9 @@ def predictions(
     rows = {name: output.tolist() for name, output in outputs.items()}
     (name, only), *others = outputs.items()
     reading = reading_of(shaped, name, None if labels is None else len(labels))
-    if learned is not None and learned.applied and reading is not None and not others and only.ndim == 2:
-        yield from _of_labels(outputs, dataclasses.replace(reading, classes=None), names, targets, learned)
+    several = SeveralLabels.of(shaped, learned)
+    if several is not None:
+        yield from _of_labels(several, only, names, targets)
         return
     if labels is None or others or only.ndim < 2 or reading is None or reading.classes is None:
         for row, sample in enumerate(names):
@@ -88,23 +90,20 @@ def named(targets: Tensor, reading: Reading | None, labels: Sequence[str], learn
 
 
 def _of_labels(
-    outputs: dict[str, Tensor], reading: Reading, names: Sequence[str], targets: Sequence[Any], learned: Learned
+    several: SeveralLabels, output: Tensor, names: Sequence[str], targets: Sequence[Any]
 ) -> Iterator[Prediction]:
     """Of labels of which several may apply: those that do, and the probability of each."""
-    ((name, output),) = outputs.items()
-    ((target, known),) = list(learned.applied.items())[:1]
-    reading = dataclasses.replace(reading, labels=len(known), thresholds=learned.thresholds.get(target, ()))
-    probabilities = None if reading.probability is None else reading.probability.tensors(output)
-    for row, applies in enumerate(reading.applies(output).tolist()):
-        each = {} if probabilities is None else dict(zip(known, probabilities[row].tolist(), strict=True))
-        true = targets[row] if targets[row] is None else _listed(known, targets[row])
-        yield Prediction(
-            names[row], {name: output[row].tolist()}, _listed(known, applies), target=true, labels=each or None
-        )
+    shares, applying = several.reading.probability, several.applying(output)
+    probabilities = [None] * len(names) if shares is None else shares.tensors(output).tolist()
+    for row, sample in enumerate(names):
+        each = dict(zip(several.names, probabilities[row] or (), strict=False))
+        true = None if targets[row] is None else _listed(several.named(targets[row]))
+        given = {several.output: output[row].tolist()}
+        yield Prediction(sample, given, _listed(applying[row]), target=true, labels=each or None)
 
 
-def _listed(names: Sequence[str], applies: Sequence[Any]) -> str:
-    return ", ".join(name for name, one in zip(names, applies, strict=True) if one) or "none"
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 def _at_positions(learned: Learned | None, labels: Sequence[str]) -> Callable[[Any], str]:

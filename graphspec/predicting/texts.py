@@ -17,6 +17,8 @@ from graphspec.shapes import TensorType
 
 #: Ids that stand for no text: the one that pads, and the one for what is unknown.
 _NO_TEXT = 2
+#: So many tokens are drawn at most: minutes of a small network, in one answer.
+MOST_TOKENS = 100_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class Sampling:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
             raise fail("bad-value", f"the temperature is a number from 0 on, not {self.temperature}")
+        if not 1 <= self.count <= MOST_TOKENS:
+            hint = "what came out can be the next prompt"
+            raise fail(
+                "bad-value", f"{self.count:,} tokens are asked, from 1 to {MOST_TOKENS:,} are drawn at once", hint=hint
+            )
 
     def chosen(self, logits: Tensor, generator: torch.Generator) -> int:
         """An id, by the logits of all (one dimension); those that stand for no text are never taken."""

@@ -8,8 +8,7 @@ al. (2016), and Grad-CAM's; those average over the places first, which says noth
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphspec.exporting.pipeline_onnx import LEAVING
 
@@ -37,12 +36,14 @@ class Behind:
     score: str = LEAVING
 
 
-def behind_last_convolution(content: bytes, decision: Mapping[str, Any] | None) -> Behind | None:
-    """Divide the ``pipeline.onnx`` that is `content`; None where it has no convolution, or decides for no class."""
+def behind_last_convolution(content: bytes) -> Behind | None:
+    """Divide the ``pipeline.onnx`` that is `content`, of a network that decides for a class; None where it has no
+    convolution.
+    """
     import onnx
 
     model = onnx.load_from_string(content)
-    if decision is None or not any(LEAVING in node.output for node in model.graph.node):
+    if not any(LEAVING in node.output for node in model.graph.node):
         return None
     seen = _seen(model.graph)
     if seen is None:

@@ -87,11 +87,12 @@ def _of_pipeline(bundle: Bundle) -> Live:
     if isinstance(form, str):
         return Live(form)
     about = bundle.manifest
-    applied = next(iter(learned.applied.values()), ()) if learned is not None else ()
-    described = {"form": form, "labels": about["labels"] or list(applied), "decision": about["decision"]}
+    decision = about["decision"] or {}
+    described = {"form": form, "labels": about["labels"] or decision.get("labels", []), "decision": about["decision"]}
     described["outputs"] = [output["name"] for output in about[PIPELINE]["outputs"]]
     files = {"model": read_regular(bundle.path(PIPELINE), most=MOST_MODEL, links=False)}
-    behind = behind_last_convolution(files["model"], about["decision"]) if form["kind"] == "picture" else None
+    looks = form["kind"] == "picture" and about["labels"] and decision
+    behind = behind_last_convolution(files["model"]) if looks else None
     if behind is not None:
         files = {"model": behind.model, "rest": behind.rest}
         described["look"] = {"seen": behind.seen, "beside": behind.beside, "score": behind.score}

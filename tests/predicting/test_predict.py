@@ -11,6 +11,7 @@ from PIL import Image
 from graphspec import GraphspecError, GraphspecWarning, pipeline
 from graphspec.compiler import Network
 from graphspec.data import data_of
+from graphspec.predicting import function, module_function
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -36,6 +37,19 @@ def test_an_export_predicts_what_its_run_predicts(trained):
     assert [p.label for p in run] == [p.label for p in export]
     assert [p.target for p in run] == [p.target for p in export]
     np.testing.assert_allclose([p.outputs["output"] for p in run], [p.outputs["output"] for p in export], atol=1e-4)
+
+
+def test_many_samples_are_computed_in_parts(trained, tmp_path, monkeypatch):
+    """A file of more samples than memory holds activations of; predictions are those of each alone."""
+    seen = []
+    monkeypatch.setattr(function, "module_function", lambda *of: lambda x: [seen.append(len(x[0])), run(x)][1])
+    run = module_function(Network.open(trained[0]).build(), ["output"])
+    images = np.random.default_rng(0).random((600, 1, 8, 8), dtype=np.float32)
+    np.save(tmp_path / "many.npy", images)
+    found = pipeline.predict(trained[0], [tmp_path / "many.npy"])
+    assert (sum(seen), max(seen)) == (600, 256)
+    assert found[0].sample.endswith(":1")
+    np.testing.assert_allclose(found[599].outputs["output"], run([torch.from_numpy(images[599:])])["output"][0], 1e-5)
 
 
 def test_the_truth_of_test_samples_is_known_and_mostly_met(trained):

@@ -115,6 +115,11 @@ def test_files_of_texts_have_classes(runs: Path) -> None:
     [
         ("goes_on", {"prompt": ""}, r"the prompt is empty"),
         ("goes_on", {"prompt": "a", "temperature": -1.0}, r"the temperature is a number from 0 on, not -1.0"),
+        (
+            "goes_on",
+            {"prompt": "a", "count": 100_000_000},
+            r"100,000,000 tokens are asked, from 1 to 100,000 are drawn",
+        ),
         ("goes_on", {"prompt": "a", "files": ["x.txt"]}, r"a prompt or files, not both"),
     ],
 )

@@ -66,6 +66,23 @@ WEIGHTED: dict[str, Any] = {
         "clip_grad_norm": 0.5,
     },
 }
+#: A convolution and its BatchNorm that learn from the second epoch on.
+THAWED: dict[str, Any] = IMAGES | {
+    "layers": IMAGES["layers"]
+    | {"conv": IMAGES["layers"]["conv"] | {"freeze": True}, "norm": {"type": "BatchNorm2d", "freeze": True}},
+    "train": IMAGES["train"] | {"epochs": 3, "unfreeze": {"conv": 1, "norm": 1}},
+}
+#: The teacher is a run of IMAGES, and sees the batches as they are augmented.
+TAUGHT: dict[str, Any] = IMAGES | {
+    "train": IMAGES["train"]
+    | {
+        "teacher": "runs/big",
+        "loss": [
+            {"type": "CrossEntropyLoss", "factor": 0.3},
+            {"type": "KLDivLoss", "target": "teacher", "temperature": 2.0, "reduction": "batchmean", "factor": 0.7},
+        ],
+    },
+}
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -123,12 +140,17 @@ def until(there: Callable[[], bool], seconds: float = 120) -> None:
         (IMAGES, 2, ("--parallel", "fsdp")),
         (WEIGHTED, 2, ()),
         (WEIGHTED, 2, ("--parallel", "fsdp")),
+        (THAWED, 2, ()),
+        (TAUGHT, 2, ()),
+        (TAUGHT, 3, ("--parallel", "fsdp")),
     ],
-    ids=["images", "uneven", "images-fsdp", "weighted", "weighted-fsdp"],
+    ids=["images", "uneven", "images-fsdp", "weighted", "weighted-fsdp", "thawed", "taught", "taught-fsdp"],
 )
 def test_several_processes_give_the_numbers_of_one(
     start: Start, spec: dict[str, Any], processes: int, options: tuple[str, ...], tmp_path: Path
 ) -> None:
+    if "teacher" in spec["train"]:
+        done(start(IMAGES, "runs/big", processes=1))
     done(start(spec, "one", processes=1))
     out, err = done(start(spec, "several", *options, processes=processes))
     assert difference(tmp_path / "one", tmp_path / "several") < 1e-6
@@ -202,6 +224,14 @@ def test_a_mistake_ends_all_processes(start: Start, tmp_path: Path) -> None:
     (tmp_path / "taken" / "thesis.txt").write_text("mine")
     _, err = done(start(IMAGES, "taken"), code=1, seconds=60)
     assert err.count("error[exists]") == 1
+
+
+@pytest.mark.slow
+def test_shards_do_not_learn_later(start: Start) -> None:
+    _, err = done(start(THAWED, "run", "--parallel", "fsdp"), code=1)
+    assert err.count("shards are made once, and layers that learn later need others") == 1
+    assert "spec.json" in err
+    assert "--parallel ddp" in err
 
 
 @pytest.fixture

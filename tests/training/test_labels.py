@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,6 +128,31 @@ def test_each_label_has_its_figures_and_pictures(fit: Fit, tmp_path: Path) -> No
 def test_what_does_not_fit_is_said(y: np.ndarray, train: dict[str, Any], said: str, fit: Fit, tmp_path: Path) -> None:
     with pytest.raises(GraphspecError, match=said):
         fit(spec(tmp_path, y, **train))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["BCEWithLogitsLoss", "BCELoss"])
+def test_the_lines_of_the_readme_give_the_labels_that_apply(loss: str, fit: Fit, tmp_path: Path) -> None:
+    """Those of model.onnx and of pipeline.onnx, by the thresholds of the run, with and without a sigmoid."""
+    fit(spec(tmp_path, loss=loss, thresholds="validation") | {"export": {"formats": ["onnx", "pipeline"]}})
+    bundle = pipeline.export(tmp_path / "run", tmp_path / "export")
+    text, thresholds = (bundle.folder / "README.md").read_text(), bundle.manifest["decision"]["thresholds"]
+    assert f"| 2 | rare | {thresholds[2]:g} |" in text
+    whole, raw = (re.search(f"## {title}.*?```python\n(.*?)```", text, re.S) for title in ("Python", "pipeline"))
+    rows = np.load(bundle.folder / "sample.npz")["x"]
+    expected = [each.label for each in pipeline.predict(bundle, {"x": rows})]
+    assert {"none", "red"} & {*expected}
+    for lines in (whole, raw):
+        assert lines
+        code = lines[1] if lines is whole else lines[1].replace(_PIPELINE_ROWS, 'np.load("sample.npz")["x"]')
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=bundle.folder, capture_output=True, text=True, check=True
+        )
+        assert [", ".join(each) or "none" for each in ast.literal_eval(done.stdout)] == expected
+    assert repr([[] if each == "none" else each.split(", ") for each in expected]) in text
+
+
+_PIPELINE_ROWS = 'np.load("pipeline_golden.npz")["0.input.x"]'
 
 
 @pytest.mark.slow

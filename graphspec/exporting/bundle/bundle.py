@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from graphspec.compiler import Network
 from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError, fail
@@ -27,6 +28,7 @@ from graphspec.exporting.order import Order
 from graphspec.exporting.postprocessing import LABEL, Postprocessing
 from graphspec.exporting.preprocessing import first_whole_row
 from graphspec.exporting.reference import Reference, as_array
+from graphspec.exporting.several_labels import SeveralLabels
 from graphspec.formats import FORMATS, chosen
 from graphspec.spec.dump import digest, dump
 from graphspec.system.regular_file import MOST_JSON, read_regular
@@ -181,7 +183,8 @@ def _about(network: Network, metadata: Metadata) -> dict[str, Any]:
     text = None if metadata.learned is None else metadata.learned.text
     if text is not None:
         about["text"] = text.as_dict()
-    about["decision"] = Postprocessing.of(shaped, metadata.labels).decision
+    several = SeveralLabels.of(shaped, metadata.learned)
+    about["decision"] = Postprocessing.of(shaped, metadata.labels).decision if several is None else several.decision
     if metadata.preprocessing is not None:
         before, after = metadata.preprocessing, Postprocessing.of(shaped, metadata.labels)
         about["pipeline"] = {**before.noted, "outputs": after.signature}
@@ -200,9 +203,14 @@ def _write_known(folder: Path, metadata: Metadata) -> None:
         np.savez(folder / SAMPLE, allow_pickle=False, **arrays)
 
 
-def _answers(reference: Reference, metadata: Metadata) -> list[str] | None:
-    """The classes that the network decides for on the samples in ``sample.npz``; None where there are no such."""
+def _answers(reference: Reference, metadata: Metadata) -> list[str] | list[list[str]] | None:
+    """The classes, or the labels of each, that the network decides for on the samples in ``sample.npz``; None where
+    there are no such.
+    """
     labels, after = metadata.labels, Postprocessing.of(reference.shaped, metadata.labels)
+    several = SeveralLabels.of(reference.shaped, metadata.learned)
+    if several is not None and metadata.sample is not None and metadata.unscaled is not None:
+        return several.applying(torch.from_numpy(reference(metadata.sample).double[several.output]))
     if labels is None or metadata.sample is None or metadata.unscaled is None or after.classes is None:
         return None
     found = after.read(reference(metadata.sample).double).get(LABEL)

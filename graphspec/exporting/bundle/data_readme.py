@@ -12,6 +12,7 @@ from typing import Any
 from graphspec.data.transforms import SIZE_TRANSFORMS
 from graphspec.exporting.bundle.markdown import plain
 from graphspec.exporting.bundle.snippets import Signature
+from graphspec.exporting.several_labels import EACH
 
 _NORMALIZE = "Normalize"
 #: Real samples in the bundle, by input name.
@@ -33,6 +34,20 @@ def data_section(about: Signature) -> Iterator[str]:
     if about.get("labels") and not (about.get("text") or {}).get("running"):
         names = ", ".join(f"{k} {plain(label)}" for k, label in enumerate(about["labels"]))
         yield f"## Classes\n\n{names}\n"
+    yield from _labels(about)
+
+
+def _labels(about: Signature) -> Iterator[str]:
+    """What the columns are of which each decides by itself, and from where on it does; nothing of others."""
+    decision = about.get("decision") or {}
+    if decision.get("rule") != EACH:
+        return
+    what = "`1 / (1 + exp(-x))` of its column `x`" if decision["sigmoid"] else "its column"
+    pairs = enumerate(zip(decision["labels"], decision["thresholds"], strict=True))
+    rows = [f"| {k} | {plain(name)} | {threshold:g} |" for k, (name, threshold) in pairs]
+    heads = ["| column | label | applies above |", "|---|---|---|"]
+    yield f"## Labels\n\nSeveral may apply to a sample, each where {what} is above its threshold.\n"
+    yield "\n".join([*heads, *rows, ""])
 
 
 def prepared(about: Signature, value: Mapping[str, Any], shape: Sequence[int]) -> list[str]:
@@ -68,6 +83,9 @@ def prepared(about: Signature, value: Mapping[str, Any], shape: Sequence[int]) -
 def decided(about: Signature) -> list[str]:
     """Lines of Python that print the classes which ``outputs`` decide for; none where there are none."""
     decision = about.get("decision")
+    if decision and decision["rule"] == EACH:
+        column = f"outputs[{json.dumps(decision['output'])}]"
+        return label_lines(decision, f"1 / (1 + np.exp(-{column}))" if decision["sigmoid"] else column)
     if not decision or not about.get("labels"):
         return []
     scores = f"outputs[{json.dumps(decision['output'])}]"
@@ -90,6 +108,15 @@ def sequence_lines(steps: str, blank: int, labels: Sequence[str]) -> list[str]:
         f"labels = {json.dumps(labels, ensure_ascii=False)}",
         f"steps = {steps}[0]  # one class of each that repeats, then none that is the blank",
         f"print([labels[k] for k, before in zip(steps, [-1, *steps[:-1]]) if k not in (before, {blank})])",
+    ]
+
+
+def label_lines(decision: Mapping[str, Any], shares: str) -> list[str]:
+    """Lines of Python that print which labels apply to each sample, by `shares`, N × labels."""
+    return [
+        f"labels = {json.dumps(decision['labels'], ensure_ascii=False)}",
+        f"above = {shares} > np.array({decision['thresholds']})",
+        "print([[name for name, applies in zip(labels, row) if applies] for row in above])",
     ]
 
 

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphspec.exporting.bundle.data_readme import sequence_lines
+from graphspec.exporting.bundle.data_readme import label_lines, sequence_lines
 from graphspec.exporting.bundle.golden import PIPELINE_GOLDEN
+from graphspec.exporting.several_labels import EACH
 
 _MODES = {1: "L", 3: "RGB"}
 _IMPORTS = ["import json", "", "import numpy as np", "import onnxruntime"]
@@ -91,6 +92,8 @@ def _run(outputs: Sequence[Mapping[str, Any]], about: Mapping[str, Any], picture
     elif labelled and outputs[0]["name"] == "label" and len(outputs[0]["shape"]) == 1:
         lines += ['labels = json.loads(session.get_modelmeta().custom_metadata_map["graphspec.labels"])']
         lines += ["print(labels[label[0]])"]
+    elif (about.get("decision") or {}).get("rule") == EACH:
+        lines += label_lines(about["decision"], outputs[0]["name"])
     else:
         lines += [f"print({names})"]
     return lines
