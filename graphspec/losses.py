@@ -224,7 +224,10 @@ LOSSES: dict[str, Loss] = {
 
 #: What torch.nn has beyond these, and what does the same.
 UNNAMED = {
-    "AdaptiveLogSoftmaxWithLoss": ("has weights of its own", "end with Linear and use CrossEntropyLoss"),
+    "AdaptiveLogSoftmaxWithLoss": (
+        "has weights of its own",
+        "end with Linear and use CrossEntropyLoss, or as specs/zoo/adaptive_softmax.toml does and use NLLLoss",
+    ),
     "LinearCrossEntropyLoss": ("has weights of its own", "end with Linear and use CrossEntropyLoss"),
 }
 

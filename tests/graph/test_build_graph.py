@@ -183,7 +183,7 @@ def test_a_tensor_is_tied_to_a_layer_whose_inputs_come_later() -> None:
     ("kind", "hint"),
     [
         ("CrossEntropyLoss", 'a loss stands in [train]: loss = "CrossEntropyLoss"'),
-        ("AdaptiveLogSoftmaxWithLoss", "end with Linear and use CrossEntropyLoss"),
+        ("LinearCrossEntropyLoss", "end with Linear and use CrossEntropyLoss"),
     ],
 )
 def test_a_loss_among_layers_is_sent_to_its_section(kind: str, hint: str) -> None:

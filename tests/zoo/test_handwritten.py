@@ -199,6 +199,25 @@ class TwoTowers(nn.Module):
         return {"image_embedding": self.images(image), "caption_embedding": self.captions(caption)}
 
 
+class Cluster(nn.Module):
+    def __init__(self, down: nn.Linear, up: nn.Linear) -> None:
+        super().__init__()
+        self.down, self.up = down, up
+
+
+class AdaptiveSoftmax(nn.Module):
+    """torch's own, its weights under the spec's names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        own = nn.AdaptiveLogSoftmaxWithLoss(64, 1000, [20, 200])
+        self.__dict__["own"] = own  # not among the submodules
+        self.head, self.tail = own.head, nn.ModuleList(Cluster(*each) for each in own.tail)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.own.log_prob(x)
+
+
 def _tokens() -> Tensor:
     """Two sentences of 20 tokens, the second padded to half."""
     tokens = torch.randint(1, 100, (2, 20))
@@ -214,6 +233,7 @@ CASES = [
     ("transformer_classifier", "small", TransformerClassifier, lambda: [_tokens()]),
     ("siamese", "small", Siamese, lambda: [torch.randn(2, 1, 80, 80), torch.randn(2, 1, 80, 80)]),
     ("two_towers", "small", TwoTowers, lambda: [torch.randn(2, 3, 64, 64), _tokens()]),
+    ("adaptive_softmax", None, AdaptiveSoftmax, lambda: [torch.randn(8, 64)]),
 ]
 
 
@@ -248,3 +268,15 @@ def _with_seed(model: nn.Module, values: list[Tensor]) -> dict[str, Tensor]:
     torch.manual_seed(1)
     outputs = model(*values)
     return outputs if isinstance(outputs, dict) else {"output": outputs}
+
+
+def test_nll_of_an_adaptive_softmax_is_torchs_adaptive_loss() -> None:
+    """torch's own loss looks into the clusters of the targets alone; loss and gradients are the same."""
+    ours, theirs, (x,) = _pair(*CASES[-1])
+    target = torch.tensor([0, 19, 20, 21, 199, 200, 201, 999])
+    losses = F.nll_loss(ours(x), target), theirs.own(x, target).loss
+    assert losses[0].item() == pytest.approx(losses[1].item(), rel=1e-6)
+    for loss in losses:
+        loss.backward()
+    for name, parameter in theirs.named_parameters():
+        assert torch.allclose(ours.get_parameter(name).grad, parameter.grad, atol=1e-6), name

@@ -26,7 +26,8 @@ FULL_GRAPH = ["lenet5", "resnet18", "efficientnet_b0", "convnext_tiny", "vit_b_1
 
 def test_the_zoo_is_complete() -> None:
     assert SPECS == [
-        "alexnet", "autoencoder", "convnext_tiny", "densenet121", "efficientnet_b0", "googlenet", "lenet5",
+        "adaptive_softmax", "alexnet", "autoencoder", "convnext_tiny", "densenet121", "efficientnet_b0", "googlenet",
+        "lenet5",
         "lstm_classifier", "mobilenet_v2", "resnet18", "resnet50", "siamese", "transformer_classifier", "two_towers",
         "unet", "vgg11", "vit_b_16",
     ]  # fmt: skip

@@ -54,7 +54,8 @@ class Trackio:
         self.run = trackio.init(project="graphspec", name=run.name, config=dict(run.spec))
 
     def epoch(self, figures):
-        self.run.log(figures)
+        step = figures.pop("step")  # a name of trackio's own
+        self.run.log(figures, step=step)
 
     def end(self, figures):
         self.run.log(figures)
