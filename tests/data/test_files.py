@@ -87,16 +87,20 @@ def test_more_files_than_can_be_listed_have_one_hash_and_more_bytes_than_can_be_
 
 
 INPUTS = {
-    "iris": '["N", 4]',
-    "line": '["N", 1]',
-    "python_reference": '{ shape = ["N", "T"], dtype = "int64" }',
+    '"iris"': '["N", 4]',
+    '"line"': '["N", 1]',
+    '"seasons"': '["N", 1, 48]',
+    '"shapes"': '["N", 3, 32, 32]',
+    '{ type = "digit_strips", target = "present" }': '["N", 1, 8, 50]',  # a word, and no path
+    '"python_reference"': '{ shape = ["N", "T"], dtype = "int64" }',
 }
 
 
 @pytest.mark.parametrize("dataset", INPUTS)
-def test_data_that_are_no_files_have_none(dataset):
-    spec = f'graphspec = 1\n[inputs]\nx = {INPUTS[dataset]}\n[layers]\nr = "abs"\n[data]\ndataset = "{dataset}"\n'
-    noted = graphspec.data(spec + ('tokenizer = "Char"\n' if "python" in dataset else "")).noted
+def test_data_that_are_no_files_have_none(dataset, tmp_path):
+    (tmp_path / "other.csv").write_text("of another data set\n")
+    spec = f'graphspec = 1\n[inputs]\nx = {INPUTS[dataset]}\n[layers]\nr = "abs"\n[data]\ndataset = {dataset}\n'
+    noted = graphspec.data(spec + ('tokenizer = "Char"\n' if "python" in dataset else ""), tmp_path).noted
     assert "files" not in noted
     assert len(noted["fingerprint"]) == 64
 

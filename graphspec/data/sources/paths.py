@@ -46,7 +46,8 @@ def plain_texts(function: Callable[..., Any]) -> frozenset[str]:
 
 
 def _is_plain(kind: Any) -> bool:
-    return kind == PlainText or (kind is not PlainText and any(map(_is_plain, typing.get_args(kind))))
+    chosen = typing.get_origin(kind) is typing.Literal  # one of a few words
+    return chosen or kind == PlainText or (kind is not PlainText and any(map(_is_plain, typing.get_args(kind))))
 
 
 def check_inside(text: str, at: SpecPath) -> None:
