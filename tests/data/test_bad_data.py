@@ -175,6 +175,10 @@ ROWS: dict[str, tuple[Make, str]] = {
         npz(x=X, y=with_label(7)),
         r'"y" is 7 at row 3, and no label is 2; .*classes = 8',
     ),
+    "127 position 255 after 1": (
+        npz(x=X[:, :, None], y=np.where(np.arange(6)[:, None] == 3, 255, LABELS[:, None] * [1, 1])),
+        r'"y" is 255 at row 3, and no label is 2; .*; ignore_index = 255 in \[train\] loss',
+    ),
     "127 label 1.5": (npz(x=X, y=with_label(1.5), classes=2), r'bad-data.*"y" is 1\.5 at row 3, which is no class'),
     "127 label 1.5 in a table": (
         csv("a,y\n1,0\n2,1\n3,1.5\n", classes=True),

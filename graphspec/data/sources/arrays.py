@@ -165,10 +165,10 @@ def count_classes(name: str, labels: Tensor, ignored: Collection[int]) -> int:
     if gap is not None:
         top = present[gap]
         row = int((labels == top).nonzero()[0, 0])
-        raise fail(
-            "bad-data", f"{quoted(name)} is {top} at row {row}, and no label is {gap}", at=(*AT, "targets"),
-            hint=f"{_instead(gap)}; if that is meant, say classes = {present[-1] + 1}",
-        )  # fmt: skip
+        hint = f"{_instead(gap)}; if that is meant, say classes = {present[-1] + 1}"
+        if labels.ndim > 1:  # 255 in masks, as a rule
+            hint += f"; ignore_index = {top} in [train] loss where such positions do not count"
+        raise fail("bad-data", f"{quoted(name)} is {top} at row {row}, and no label is {gap}", (*AT, "targets"), hint)
     return len(present)
 
 

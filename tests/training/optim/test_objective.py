@@ -83,7 +83,7 @@ def test_rows_of_0_and_1_become_lists_of_classes() -> None:
     [
         ("CrossEntropy", 2, r'unknown loss "CrossEntropy"; did you mean "CrossEntropyLoss"'),
         ("CrossEntropyLoss", None, r"CrossEntropyLoss is for classes"),
-        ("AdaptiveLogSoftmaxWithLoss", 2, r"has weights of its own.*adaptive_softmax.toml and use NLLLoss"),
+        ("AdaptiveLogSoftmaxWithLoss", 2, r"has weights of its own.*adaptive_softmax.toml does and use NLLLoss"),
         ("LinearCrossEntropyLoss", 2, r"has weights of its own"),
         ("CTCLoss", None, r"CTCLoss is for classes"),
         ({"type": "CTCLoss", "target_lengths": "many"}, 2, r'target_lengths: nothing is called "many"'),
