@@ -34,7 +34,7 @@ def front_matter(manifest: Manifest) -> str:
     about["tags"] = ["graphspec", *manifest["formats"]]
     made = _made(manifest)
     dataset = (made.get("data") or {}).get("dataset")
-    rows = [(part, row) for part, row in (made.get("metrics") or {}).items() if row and part != "naive"]
+    rows = [(part, row) for part, row in (made.get("metrics") or {}).items() if row and part not in _BESIDE]
     if dataset and rows:
         about["model-index"] = [{"name": manifest["name"], "results": [_result(task, dataset, *row) for row in rows]}]
     return "\n".join(["---", *_yaml(about), "---", ""])
@@ -96,13 +96,21 @@ def _sections(manifest: Manifest) -> Iterator[str]:
     yield from _how(manifest)
 
 
+#: What stands among a run's parts and is none.
+_BESIDE = {"naive": "test, by a naive forecast: the last season again"}
+
+
 def _evaluation(manifest: Manifest) -> Iterator[str]:
     metrics, samples = _made(manifest).get("metrics"), _made(manifest).get("samples") or {}
     if not metrics:
         return
     names = list(dict.fromkeys(name for row in metrics.values() for name in row))
     rows = [
-        [part, _count(samples.get(part)), *(f"{row[name]:.4g}" if name in row else "" for name in names)]
+        [
+            _BESIDE.get(part, part),
+            _count(samples.get(part)),
+            *(f"{row[name]:.4g}" if name in row else "" for name in names),
+        ]
         for part, row in metrics.items()
     ]
     yield "## Evaluation\n\nThese weights on each part of the data they were trained with:\n"

@@ -42,9 +42,19 @@ def curves(history: Sequence[Mapping[str, Any]], best_epoch: int, loss: str = ""
         if best_epoch:
             panel.axvline(best_epoch, color=INK, lw=0.8, ls=":", label=f"best: epoch {best_epoch}")
         panel.set(xlabel="epoch", title=f"loss: {short(loss, 40)}" if name == LOSS and loss else title(name))
+        if name.endswith("r2"):
+            _show_from(panel, [row[part][name] for part in ("train", "validation") if part in rows[0] for row in rows])
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.legend(frameon=False)
     return figure
+
+
+def _show_from(panel: Axes, values: Sequence[float]) -> None:
+    """Cut what a first epoch has far below: R² is 1 at most, and has no least value."""
+    if min(values) < -1 < max(values):
+        top = max(values)
+        panel.set_ylim(-1, top + 0.05 * (top + 1))
+        panel.set_title(f"{panel.get_title()}, from −1 on")
 
 
 def confusion_matrix(counts: Tensor, classes: Sequence[str], part: str) -> Figure:

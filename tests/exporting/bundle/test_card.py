@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 import graphspec
-from graphspec.exporting.bundle.card import task_of
+from graphspec.exporting.bundle.card import completed, task_of
 
 TABLE = """
 graphspec = 1
@@ -69,6 +69,14 @@ def test_metrics_and_samples_are_those_of_the_run(bundle, trained):
         (part, str(evaluation.samples[part][1]), f"{row['loss']:.4g}", f"{row['accuracy']:.4g}")
         for part, row in trained.metrics.items()
     ]
+
+
+def test_a_naive_forecast_is_none_of_the_parts(bundle):
+    made = bundle.manifest["provenance"]
+    metrics = made["metrics"] | {"naive": {"loss": 0.5}}
+    text = completed("# no\n\n## End\n", bundle.manifest | {"provenance": made | {"metrics": metrics}})
+    assert "| test, by a naive forecast: the last season again |  | 0.5 |  |" in text
+    assert {each.dataset_split for each in ModelCard(text).data.eval_results} == {"train", "validation", "test"}
 
 
 def test_it_says_what_was_verified_and_how_it_was_made(bundle):

@@ -39,6 +39,15 @@ def test_curves_name_the_loss_and_mark_the_best_epoch_wherever_it_is(best: int) 
         assert marked[f"best: epoch {best}"] == [best, best]
 
 
+@pytest.mark.parametrize(("first", "shown"), [(-770.0, (-1, "R², from −1 on")), (-0.5, (-0.5, "R²"))])
+def test_a_first_epoch_far_below_does_not_flatten_the_curve_of_r2(first: float, shown: tuple[float, str]) -> None:
+    rows = [row(n, 1 / n, train_r2=r2, validation_r2=0.5) for n, r2 in ((1, first), (2, 0.4), (3, 0.6))]
+    _, panel = run_plots.curves(rows, 3).axes
+    lowest, highest = panel.get_ylim()
+    assert (pytest.approx(shown[0], abs=0.1), shown[1]) == (lowest, panel.get_title())
+    assert 0.6 < highest < 0.8
+
+
 def test_a_fitted_line_has_its_equation_and_r2_and_a_curve_has_r2() -> None:
     x = torch.linspace(0, 4, 50)
     y = 2 * x - 1 + torch.sin(40 * x)
