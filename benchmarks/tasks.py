@@ -14,6 +14,7 @@ import argparse
 import dataclasses
 import json
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -156,20 +157,15 @@ def misread(module: nn.Module, x: Tensor, y: Tensor) -> float:
     return -char_error_rate(read, ["".join(chr(64 + k) for k in row if k > 0) for row in y.tolist()]).item()
 
 
-def softened(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    with torch.no_grad():
-        lesson = TEACHER[0](x)
-    own = module(x)
-    apart = F.kl_div((own / 4).log_softmax(1), (lesson / 4).softmax(1), reduction="batchmean") * 16
-    return 0.3 * F.cross_entropy(own, y) + 0.7 * apart
-
-
-#: The network of ``runs/digits``, once it is read.
-TEACHER: list[nn.Module] = []
-
-
 def distilled(network: Network, data: DataSet) -> float:
-    TEACHER[:] = [Network.open(HERE / "runs" / "digits", "run").build().eval()]
+    """By what the network of ``runs/digits`` makes of each batch, at a temperature of 4."""
+    teacher = Network.open(HERE / "runs" / "digits", "run").build().eval().requires_grad_(False)
+
+    def softened(module: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        own, lesson = module(x), (teacher(x) / 4).softmax(1)
+        apart = F.kl_div((own / 4).log_softmax(1), lesson, reduction="batchmean")
+        return 0.3 * F.cross_entropy(own, y) + 0.7 * 16 * apart
+
     return textbook(softened, accuracy)(network, data)
 
 
@@ -250,6 +246,17 @@ TASKS = {
 }  # fmt: skip
 
 
+def without_weights(path: Path) -> dict[str, Any]:
+    """The spec with weights that are drawn, all of which learn from the start."""
+    spec = tomllib.loads(path.read_text(encoding="utf-8"))
+    for key in ("init", "unfreeze", "teacher"):
+        spec["train"].pop(key, None)
+    for layer in spec["layers"].values():
+        if isinstance(layer, dict):
+            layer.pop("freeze", None)
+    return spec
+
+
 def lines_of(path: Path) -> int:
     """Lines of a spec that are neither empty nor a comment."""
     return sum(1 for line in path.read_text(encoding="utf-8").splitlines() if line.strip() and line[0] != "#")
@@ -271,8 +278,7 @@ def row_of(name: str) -> Iterator[str]:
     data = data_of(spec)
     counts = " / ".join(str(len(data.samples(part))) for part in ("train", "validation", "test"))
     reached = json.loads((run / "evaluation.json").read_text())["parts"]["test"][task.metric]
-    init = ["train.init=null", "train.unfreeze={}"] if name == "transfer" else []
-    other = abs(task.other(compiler.load(spec, overrides=init), data))
+    other = abs(task.other(compiler.load(without_weights(spec)), data))
     yield from (task.title, f"`{name}.toml`, {lines_of(spec)}", f"{data.name}, {counts}")
     yield from (f"{task.metric} {reached:.4f}", f"{other:.4f}, {task.how}", verified(HERE / "exports" / name))
 

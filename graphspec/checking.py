@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from graphspec.compiler import Network, load
 from graphspec.diagnostics import Diagnostic, GraphspecError, faults_in
-from graphspec.spec import NetworkSpec
+from graphspec.spec import NetworkSpec, of_one_run
 
 if TYPE_CHECKING:
     from graphspec.shapes import ShapedGraph
@@ -49,6 +49,6 @@ def _faults_of_sections(spec: NetworkSpec, shaped: ShapedGraph) -> list[Diagnost
 
 def _check_changed(network: Network, change: str) -> None:
     """Refuse the spec of `network` with ``path=value`` set, as a trial of a search has it."""
-    changed = load(network.spec.of_one_run(), overrides=[change]).spec
+    changed = load(of_one_run(network.spec), overrides=[change]).spec
     if faults := _faults_of_sections(changed, network.shaped):
         raise GraphspecError(faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -50,6 +51,16 @@ def load(
     with located(changed):
         named = isinstance(spec, NetworkSpec) or source.name.startswith("<")
         return _validate(data, changed, source.name if named else str(spec))
+
+
+def of_one_run(spec: NetworkSpec) -> NetworkSpec:
+    """`spec` without the search for values of it; what its data have said is in it, and its places are those of its
+    file.
+    """
+    data = {key: value for key, value in spec.source.data.items() if key != "tune"} | {"name": spec.name}
+    source = dataclasses.replace(spec.source, data=data | ({"vocabulary": spec.vocabulary} if spec.vocabulary else {}))
+    with located(source):
+        return _validate(source.data, source, spec.name)
 
 
 def _read(spec: str | os.PathLike[str] | Mapping[str, Any]) -> Source:

@@ -177,11 +177,6 @@ class NetworkSpec(NetworkBody):
         }
         return self.model_copy(update=changes | {"blocks": blocks})
 
-    def of_one_run(self) -> dict[str, Any]:
-        """This spec as data, without the search for values of it; what its data have said is in it."""
-        data = {key: value for key, value in self.source.data.items() if key != "tune"} | {"name": self.name}
-        return data | ({"vocabulary": self.vocabulary} if self.vocabulary else {})
-
     def read_from(self, source: Source) -> NetworkSpec:
         """This spec, knowing its source."""
         copy = self.model_copy()

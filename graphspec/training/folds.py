@@ -14,6 +14,7 @@ from typing import Any
 from graphspec.compiler import Network, load
 from graphspec.data.place import DataPlace
 from graphspec.diagnostics import GraphspecError, fail, quoted
+from graphspec.spec import of_one_run
 from graphspec.system.durable import make_folders, unwritable, write_atomically
 from graphspec.system.regular_file import MOST_JSON, read_regular
 from graphspec.system.shown import Shown
@@ -94,9 +95,7 @@ def train_folds(
 
 def _train(network: Network, number: int, options: RunOptions, place: DataPlace, reporter: Reporter) -> None:
     """One fold, unless another process is at it."""
-    data = network.spec.source.data | {"name": network.spec.name}
-    one = load({key: value for key, value in data.items() if key != "tune"}, overrides=[f"data.fold={number}"],
-               data=place)  # fmt: skip
+    one = load(of_one_run(network.spec), overrides=[f"data.fold={number}"], data=place)
     resume = bool(options.resume) and RunFolder(options.folder).is_run
     try:
         with one.located():

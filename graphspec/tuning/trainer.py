@@ -12,6 +12,7 @@ from graphspec.compiler import Network, load
 from graphspec.data import DataSet
 from graphspec.data.place import DataPlace
 from graphspec.diagnostics import GraphspecWarning
+from graphspec.spec import of_one_run
 from graphspec.spec.tune import TuneSpec
 from graphspec.training import RunOptions, TrainReport, train
 from graphspec.training.prepare import choose_device
@@ -26,7 +27,7 @@ class Trainer:
     def __init__(self, network: Network, settings: TuneSpec, data: DataSet, place: DataPlace, device: str) -> None:
         self.data = data
         self._spec, self._settings, self._place, self._device = network.spec, settings, place, device
-        self._plain = network.spec.of_one_run()
+        self._plain = of_one_run(network.spec)
         self._seen: set[str] = set()
 
     @property

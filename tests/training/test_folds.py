@@ -79,6 +79,21 @@ def test_a_fold_that_another_process_trains_is_left_to_it(tmp_path: Path) -> Non
     assert len(trained(tmp_path, epochs=1, resume="auto").runs) == 3
 
 
+@pytest.mark.parametrize(
+    ("data", "place", "message"),
+    [
+        ({"folds": 100, "split": "random"}, "s.json:", "for 100 folds"),
+        ({"split": "random"}, "s.json:", 'the input "x" 2'),  # the groups' column is a feature then
+    ],
+)
+def test_what_is_wrong_in_a_fold_has_its_place_in_the_file(data: Any, place: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text(json.dumps(spec(tmp_path, **data), indent=1))
+    with pytest.raises(GraphspecError, match=message) as caught:
+        graphspec.train(tmp_path / "s.json", run=tmp_path / "cv", data=tmp_path)
+    assert f"{place}" in str(caught.value)
+    assert "^" in str(caught.value)
+
+
 @pytest.mark.slow
 def test_the_command_line_shows_mean_and_spread(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(json.dumps(spec(tmp_path)))

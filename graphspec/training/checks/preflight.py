@@ -32,7 +32,7 @@ def preflight(learner: Learner, batches: Batches, data: DataSet) -> None:
     rows = len(data.train)
     if batches.batch_size > rows:
         message = f"batch_size {batches.batch_size} is more than the {rows} training samples"
-        raise fail("no-data", message, at=("data", "batch_size"))
+        raise fail("no-data", message, at=("data", "batch_size"), hint=f"batch_size = {rows} takes them all at once")
     for term in terms:
         if batches.mix and term.target is not None and not term.row.takes_mixed:
             message = f"MixUp and CutMix make shares of classes, and {term.name} compares with {term.row.targets.value}"

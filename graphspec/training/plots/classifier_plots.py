@@ -41,7 +41,7 @@ def class_bars(table: Mapping[str, Tensor], classes: Sequence[str], part: str) -
     names = [f"{short(classes[row])}  ({int(table['support'][row]):,})" for row in rows.tolist()]
     panel.set_yticks(range(len(rows)), names)
     all_shown = len(rows) == len(classes)
-    title = f"{part} part, by class" if all_shown else f"{part} part: {len(rows)} of {len(classes)} classes, worst"
+    title = f"{part} part, by class" if all_shown else f"{part} part: {len(rows)} of {len(classes)} classes, most errors"
     panel.set(xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6), title=title)
     panel.grid(axis="x", color=FAINT, lw=0.5)
     panel.set_axisbelow(True)

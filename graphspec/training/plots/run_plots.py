@@ -176,6 +176,6 @@ def new_panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:
 
 
 def short(name: str, longest: int = 18) -> str:
-    """`name`, control characters escaped, cut where it is too long for a label."""
-    name = printable(name)
+    """`name`, control characters escaped and a space shown, cut where it is too long for a label."""
+    name = "␣" if name == " " else printable(name)
     return name if len(name) <= longest else name[: longest - 1] + "…"

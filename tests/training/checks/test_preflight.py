@@ -40,7 +40,10 @@ CASES: dict[str, tuple[Spec, str]] = {
     ),
     "no classes": (table(1, 10, "diabetes"), r"CrossEntropyLoss is for classes"),
     "monitor": (table(monitor="acuracy"), r'"acuracy" is not measured; did you mean "accuracy"'),
-    "batch": (table(data={"batch_size": 1000}), r"batch_size 1000 is more than the 108 training samples"),
+    "batch": (
+        table(data={"batch_size": 1000}),
+        r"batch_size 1000 is more than the 108 .*; batch_size = 108",
+    ),
     "loss": (
         table(1, 10, "diabetes", loss={"type": "HuberLoss", "delta": -1.0}),
         r"bad-loss.*HuberLoss cannot be computed",
