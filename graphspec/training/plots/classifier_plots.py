@@ -40,8 +40,8 @@ def class_bars(table: Mapping[str, Tensor], classes: Sequence[str], part: str) -
     panel.axvline(average, color=INK, lw=0.8, ls=":", label=f"average F1 {average:.3f}")
     names = [f"{short(classes[row])}  ({int(table['support'][row]):,})" for row in rows.tolist()]
     panel.set_yticks(range(len(rows)), names)
-    all_shown = len(rows) == len(classes)
-    title = f"{part} part, by class" if all_shown else f"{part} part: {len(rows)} of {len(classes)} classes, most errors"
+    some = f"{part} part: {len(rows)} of {len(classes)} classes, most errors"
+    title = f"{part} part, by class" if len(rows) == len(classes) else some
     panel.set(xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6), title=title)
     panel.grid(axis="x", color=FAINT, lw=0.5)
     panel.set_axisbelow(True)
