@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from graphspec.system.torch_private import AnyBatchNorm
+from graphspec.training.optim.frozen import Frozen
 
 
 class _Sum(Function):
@@ -71,9 +72,15 @@ class SharedBatchNorm(AnyBatchNorm):
         self.running_var.lerp_(variance * (count / (count - 1)), part)
 
 
-def share_batch_norm(module: nn.Module, device: torch.device) -> bool:
-    """Put a shared BatchNorm in place of every one of `module` that is in training mode; whether there was any."""
-    found = [(name, layer) for name, layer in module.named_modules() if type(layer) in _PLAIN and layer.training]
+def share_batch_norm(module: nn.Module, device: torch.device, frozen: Frozen) -> bool:
+    """Put a shared BatchNorm in place of every one of `module` that is in training mode, or will be in a later epoch as
+    `frozen` has it; whether there was any.
+    """
+    found = [
+        (name, layer)
+        for name, layer in module.named_modules()
+        if type(layer) in _PLAIN and (layer.training or frozen.epochs_of(name) is not None)
+    ]
     for name, layer in found:
         parent, _, own = name.rpartition(".")
         made = nn.SyncBatchNorm.convert_sync_batchnorm(layer) if device.type == "cuda" else SharedBatchNorm.of(layer)

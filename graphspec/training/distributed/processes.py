@@ -94,7 +94,7 @@ class Processes(OneProcess):
                 "bad-value", message, ("train", "teacher"), "one process, or a loss without weight and ignore_index"
             )
         check(learner)
-        if share_batch_norm(module, self.device):
+        if share_batch_norm(module, self.device, learner.frozen):
             self._check_shares(batches)
         if self._parallel == "ddp":
             learner = make(module, self.device)
