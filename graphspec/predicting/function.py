@@ -51,13 +51,18 @@ def module_function(module: nn.Module, names: Sequence[str]) -> Run:
 
 
 def in_parts(run: Run, shaped: ShapedGraph) -> Run:
-    """`run` for so many samples at once; as it is where an output is not one of samples."""
+    """`run` for so many samples at once as the network takes; as it is where an output is not one of samples, or where
+    one sample alone is too few.
+    """
     kinds = [*shaped.inputs.values(), *shaped.output_types.values()]
-    if len({str(kind.shape[0]) if kind.shape else "" for kind in kinds}) > 1:
+    batch = {str(kind.shape[0]) if kind.shape else "" for kind in kinds}
+    least, greatest = shaped.dims.get(batch.pop(), (2, None))
+    if batch or least > 1:
         return run
+    at_once = min(greatest or _AT_ONCE, _AT_ONCE)
 
     def each(values: Sequence[Tensor]) -> dict[str, Tensor]:
-        parts = [run(part) for part in zip(*(value.split(_AT_ONCE) for value in values), strict=True)]
+        parts = [run(part) for part in zip(*(value.split(at_once) for value in values), strict=True)]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]} if len(parts) > 1 else parts[0]
 
     return each
