@@ -96,8 +96,8 @@ def _sections(manifest: Manifest) -> Iterator[str]:
     yield from _how(manifest)
 
 
-#: What stands among a run's parts and is none.
-_BESIDE = {"naive": "test, by a naive forecast: the last season again"}
+#: What stands among a run's parts and is none: what is said of it behind the name of the last part, which it forecasts.
+_BESIDE = {"naive": "by a naive forecast: the last season again"}
 
 
 def _evaluation(manifest: Manifest) -> Iterator[str]:
