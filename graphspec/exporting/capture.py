@@ -109,7 +109,7 @@ def _widest(network: Network, sampler: Sampler) -> tuple[ExportedProgram, bool]:
             problem = problem or error
             continue
         certain = proven(program, shaped, oblivious, at)
-        if certain and not _refusals(program, module, _unproven(trials, shaped, sampler)):
+        if certain and not _refused_of_proven(program, module, trials, sampler, shaped):
             return program, True
         found.append((oblivious, program))
     if not found:
@@ -124,16 +124,24 @@ def _widest(network: Network, sampler: Sampler) -> tuple[ExportedProgram, bool]:
     return min(programs, key=lambda entry: entry[:2])[2], False
 
 
-def _unproven(trials: Sequence[Mapping[str, int]], shaped: ShapedGraph, sampler: Sampler) -> list[dict[str, Tensor]]:
-    """Inputs of the sizes that a proven program is tried at: of a costly network those that the proof leaves out."""
+def _refused_of_proven(
+    program: ExportedProgram, module: nn.Module, trials: Sequence[Mapping[str, int]], sampler: Sampler,
+    shaped: ShapedGraph,
+) -> int:  # fmt: skip
+    """How many sizes of `trials` a proven program refuses, and the module does not: of a costly network those that the
+    proof leaves out, which are followed and not computed.
+    """
     costly = is_costly(shaped, sampler.sizes)
-    return [sampler.draw(sizes) for sizes in trials if not costly or 1 in sizes.values()]
+    tried = [sampler.draw(sizes) for sizes in trials if not costly or 1 in sizes.values()]
+    return _refusals(program, module, tried, computed=not costly)
 
 
-def _refusals(program: ExportedProgram, module: nn.Module, trials: Sequence[Mapping[str, Tensor]]) -> int:
+def _refusals(
+    program: ExportedProgram, module: nn.Module, trials: Sequence[Mapping[str, Tensor]], computed: bool = True
+) -> int:
     """How many of `trials` the program refuses, and the module does not."""
     runnable = program.module()
-    return sum(not accepts(runnable, inputs) and accepts(module, inputs) for inputs in trials)
+    return sum(not accepts(runnable, inputs, computed) and accepts(module, inputs, computed) for inputs in trials)
 
 
 def _many_sizes(shaped: ShapedGraph, sampler: Sampler) -> list[dict[str, Tensor]]:

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from graphspec.compiler import Network
 from graphspec.exporting.capture import eval_copy
-from graphspec.exporting.convolution import convolution
+from graphspec.exporting.convolution import convolution, transposed
 from graphspec.exporting.machine_epsilon import outputs_of, units_of
 from graphspec.exporting.sampler import Sampler
 from graphspec.exporting.tolerance import FLOAT32, allowed_error, error
@@ -137,7 +137,12 @@ class _Promoted(TorchFunctionMode):
         call: Callable[..., Any] = Tensor.double if func is Tensor.float else func
         args = tuple(torch.float64 if arg is torch.float32 else arg for arg in args)
         named = {key: torch.float64 if arg is torch.float32 else arg for key, arg in (kwargs or {}).items()}
-        return convolution(call, args, named) if func is torch.conv2d else call(*args, **named)
+        faster = _FASTER.get(func)
+        return call(*args, **named) if faster is None else faster(call, args, named)
+
+
+#: What is computed in float64 by another way than torch's.
+_FASTER: dict[Any, Callable[..., Any]] = {torch.conv2d: convolution, torch.conv_transpose2d: transposed}
 
 
 def noise(outputs: ReferenceOutputs, name: str) -> float:

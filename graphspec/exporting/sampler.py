@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from graphspec.shapes.dims import Dim
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 from graphspec.spec.dims import GREATEST
 from graphspec.system.quiet import quiet
+from graphspec.system.torch_private.fake import FakeTensorMode
 
 #: Sizes tried for a dynamic dim; the first that the module accepts is its ordinary size.
 LADDER = (4, 8, 16, 32, 64, 128, 224, 256, 512)
@@ -106,11 +108,12 @@ def is_integer(kind: TensorType) -> bool:
     return not kind.dtype.is_floating_point and kind.dtype != torch.bool
 
 
-def accepts(module: nn.Module, inputs: Mapping[str, Tensor]) -> bool:
-    """Whether `module` runs on `inputs`."""
+def accepts(module: nn.Module, inputs: Mapping[str, Tensor], computed: bool = True) -> bool:
+    """Whether `module` runs on `inputs`; without being `computed` only their sizes and dtypes are followed."""
+    mode = None if computed else FakeTensorMode(allow_non_fake_inputs=True)
     try:
-        with torch.no_grad(), quiet():
-            module(*inputs.values())
+        with torch.no_grad(), quiet(), mode or contextlib.nullcontext():
+            module(*(value if mode is None else mode.from_tensor(value) for value in inputs.values()))
     except REFUSALS:
         return False
     return True

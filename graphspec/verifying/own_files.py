@@ -72,8 +72,8 @@ class OwnFiles:
         read is left to its runtime.
         """
         try:
-            own = self.file(runtime.format, 0)
-            mine, its = self._read(runtime, own, same_torch), self._read(runtime, path, same_torch)
+            its = self._read(runtime, path, same_torch)  # first: its weights may have been read just now
+            mine = self._read(runtime, self.file(runtime.format, 0), same_torch)
             found = account_program(mine, its, self._runner.shaped.layers)
             left = () if same_torch else (f"the steps of {path.name}, which another version of torch wrote",)
             return dataclasses.replace(found, unaccounted=left)

@@ -50,6 +50,7 @@ class Runner(Closing):
         self.scratch = Path(self._folder.name)
         self._dtypes = {name: str(kind.dtype).removeprefix("torch.") for name, kind in shaped.inputs.items()}
         self._onnx: dict[tuple[Any, ...], Any] = {}
+        self._weights: tuple[tuple[Any, ...], Arrays] | None = None
 
     def limit_memory(self, cases: Iterable[Mapping[str, Tensor]]) -> None:
         """Give the workers what the network needs for `cases`, and little more."""
@@ -74,8 +75,7 @@ class Runner(Closing):
         """
         import onnx
 
-        entry = path.stat()
-        key = path, entry.st_mtime_ns, entry.st_size, entry.st_ino
+        key = _as_it_is(path)
         if key not in self._onnx:
             model = onnx.load(str(path), load_external_data=False)
             check_functions(model)
@@ -108,10 +108,16 @@ class Runner(Closing):
     def weights(self, runtime: Runtime, model: Path) -> Arrays:
         """The tensors that a TorchScript or ``.pt2`` file holds, by the names that the module has for them.
 
+        Those of the last file are kept.
+
         Raises:
             WorkerError: as :meth:`run`.
         """
-        return self._ask(runtime, "weights", model)[1]
+        key = _as_it_is(model)
+        if self._weights is None or self._weights[0] != key:
+            self._weights = None  # before others are read: they may be large
+            self._weights = key, self._ask(runtime, "weights", model)[1]
+        return self._weights[1]
 
     def steps(self, runtime: Runtime, model: Path) -> list[tuple[str, str]]:
         """What the program of such a file does, step by step: the path of a submodule, and text.
@@ -152,3 +158,9 @@ class Runner(Closing):
         """End the processes and remove what was written for them."""
         self.workers.close()
         self._folder.cleanup()
+
+
+def _as_it_is(path: Path) -> tuple[Any, ...]:
+    """What is another where a file is."""
+    entry = path.stat()
+    return path, entry.st_mtime_ns, entry.st_size, entry.st_ino

@@ -8,6 +8,7 @@ import torch
 from graphspec import compiler
 from graphspec.exporting import guards
 from graphspec.exporting.capture import capture
+from graphspec.exporting.sampler import accepts
 from graphspec.system.torch_private import guards_of
 
 PROVEN = {
@@ -63,3 +64,13 @@ def test_a_proven_program_keeps_to_the_range_of_the_dims():
     module(torch.zeros(1, 20, 4))
     with pytest.raises(AssertionError, match="Guard failed"):
         module(torch.zeros(1, 21, 4))
+
+
+def test_sizes_that_are_followed_are_taken_and_refused_as_computed_ones_are():
+    found = _capture(["N", "T", 4], [{"type": "Linear", "out_features": 3}, "ReLU"], dims={"T": {"min": 3, "max": 20}})
+    program, module = found.program.module(), found.network.module
+    for steps, taken in ((3, True), (20, True), (2, False), (21, False)):
+        inputs = {"x": torch.zeros(1, steps, 4)}
+        assert [accepts(program, inputs, computed) for computed in (True, False)] == [taken] * 2
+        assert accepts(module, inputs, computed=False)
+    assert not accepts(module, {"x": torch.zeros(1, 5, 6)}, computed=False)

@@ -343,6 +343,17 @@ def test_a_wrong_answer_of_an_optional_runtime_refuses_the_file(judge, small, da
     assert report.diagnostics()[0].message.startswith("onnx.reference: output")
 
 
+def test_weights_are_read_once_as_long_as_the_file_is_the_same(small, tmp_path, monkeypatch):
+    runtime, path, asked = next(r for r in RUNTIMES if r.name == "torchscript"), tmp_path / "model.pt", []
+    with Runner(small.shaped, Workers(())) as runner:
+        monkeypatch.setattr(runner, "_ask", lambda *given: asked.append(given) or ({}, {}))
+        for text, times in (("one", 1), ("one", 1), ("another", 2)):
+            if not path.exists() or path.read_text() != text:
+                path.write_text(text)
+            runner.weights(runtime, path)
+            assert len(asked) == times
+
+
 def test_a_worker_that_is_closed_leaves_no_file_open():
     worker = Worker()
     worker.close()

@@ -43,7 +43,11 @@ def compared(own: Constant, other: Constant, half: bool = False) -> Likeness:
 
 
 def _allowed(own: Constant, other: Constant, right: Array, half: bool) -> tuple[str, Array | None]:
-    """What the file's constant was lowered to, and how far it may be off."""
+    """What the file's constant was lowered to, and how far it may be off; None where it has to be the same."""
+    halved = right.dtype != np.float16 and (other.array.dtype == np.float16 or (half and other.derived))
+    computed = own.derived or other.derived or own.array.dtype != other.array.dtype
+    if other.step is None and not halved and not computed:
+        return "", None
     with np.errstate(invalid="ignore"):
         size = np.abs(right.astype(np.float64))
     finite = size[np.isfinite(size)]
@@ -54,8 +58,6 @@ def _allowed(own: Constant, other: Constant, right: Array, half: bool) -> tuple[
     if other.step is not None:
         step = np.broadcast_to(other.step.reshape(()) if other.step.size == 1 else other.step, right.shape)
         return "int8", 0.51 * step + 10 * rounding
-    if right.dtype != np.float16 and (other.array.dtype == np.float16 or (half and other.derived)):
+    if halved:
         return "fp16", np.where(size > GREATEST, size, HALF * whole + TINY)
-    if own.derived or other.derived or own.array.dtype != other.array.dtype:
-        return "", rounding
-    return "", None
+    return "", rounding

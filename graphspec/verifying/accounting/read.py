@@ -83,7 +83,7 @@ class _Reader:
         self._opset = next((entry.version for entry in model.opset_import if entry.domain in _DOMAINS), 1)
         self._terms = Terms(FUNCTIONS)
         self._rules = Rules(self._terms)
-        inferred = onnx.shape_inference.infer_shapes(model).graph
+        inferred = onnx.shape_inference.infer_shapes(_without_weights(model)).graph
         known = [*inferred.value_info, *inferred.input, *inferred.output]
         self._ranks = {
             value.name: len(value.type.tensor_type.shape.dim)
@@ -194,6 +194,22 @@ class _Reader:
             return {}
         known = {name: attribute.default_value for name, attribute in schema.attributes.items()}
         return {name: _plain(value) for name, value in known.items() if value.type}
+
+
+def _without_weights(model: Any) -> Any:
+    """`model` with the kinds of its weights alone: inference copies them all, and asks for those of shapes only."""
+    import onnx
+
+    graph = onnx.GraphProto(name=model.graph.name, node=model.graph.node)
+    graph.input.extend(model.graph.input)
+    graph.output.extend(model.graph.output)
+    graph.sparse_initializer.extend(model.graph.sparse_initializer)
+    for tensor in model.graph.initializer:
+        floating = tensor.data_type in FLOATS
+        graph.initializer.append(
+            onnx.TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type) if floating else tensor
+        )
+    return onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, graph=graph)
 
 
 def _certain_branch(op: str, inputs: Sequence[Term], bodies: Mapping[str, list[Term]]) -> list[Term] | None:
