@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, cast
 
-FormatName = Literal["onnx", "torchscript", "pt2", "executorch", "aoti", "pipeline"]
+FormatName = Literal["onnx", "torchscript", "pt2", "executorch", "litert", "aoti", "pipeline"]
 
 
 class Writer(Protocol):
@@ -39,7 +39,8 @@ class Format:
     ``of_onnx``: written in ONNX operators, of the version that ``opset_version`` says. ``of_data``: it holds what is
     done to the data, which must be there. A file of ``machine_code`` is run only if its runtime is named.
     ``by_default``: it is written where a spec names no formats. ``greatest``: where its memory is planned, the size up
-    to which an open dim without a greatest size is planned; None where it may be any.
+    to which an open dim without a greatest size is planned; None where it may be any. ``layout``: the order of an
+    image's axes, where those who use the format expect another.
     """
 
     name: FormatName
@@ -51,6 +52,7 @@ class Format:
     machine_code: bool = False
     by_default: bool = False
     greatest: int | None = None
+    layout: str = ""
 
     @property
     def writer(self) -> Writer:
@@ -65,6 +67,10 @@ _ROWS = (
     Format("torchscript", "model.pt", "torchscript", "TorchScript, for libtorch and C++", by_default=True),
     Format("pt2", "model.pt2", "pt2", "torch.export's program"),
     Format("executorch", "model.pte", "executorch", "ExecuTorch with XNNPACK, for phones and boards", greatest=64),
+    Format(
+        "litert", "model.tflite", "litert", "LiteRT (TensorFlow Lite), for phones and boards",
+        layout="as in the spec: channels first, N × C × H × W",
+    ),
     Format("aoti", "model.aoti.pt2", "aoti", "AOTInductor's machine code for this processor", machine_code=True),
     Format(
         "pipeline", "pipeline.onnx", "pipeline_onnx", "ONNX from the raw sample to label and probabilities",

@@ -247,6 +247,7 @@ NAMING_FORMATS = {
     "reporting/live": {"pipeline"},
     "verifying/verify": {"pipeline"},
     "exporting/executorch": {"executorch"},  # the package
+    "exporting/litert": {"litert"},
 }
 
 

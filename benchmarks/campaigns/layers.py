@@ -1,15 +1,19 @@
 """Every layer of the vocabulary through every format, against float64 torch, at many sizes.
 
     python benchmarks/campaigns/layers.py [--formats torchscript,pt2,onnx] [--only TEXT] [--shard 0/2] [--json FILE]
+    python benchmarks/campaigns/layers.py --formats executorch,litert --each --fixed
 
 A case is right in a format if the file gives what the module gives, within the noise of float32, wherever the module
-runs; or if it is refused with a layer. Each case has a process of its own.
+runs; or if it is refused with a layer. Each case has a process of its own. ``--fixed`` leaves the batch open alone,
+``--each`` takes the first case of every type.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import dataclasses
+import importlib
 import itertools
 import json
 import os
@@ -17,7 +21,7 @@ import signal
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +37,12 @@ import graphspec
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting import check_formats
 from graphspec.exporting.capture import capture
+from graphspec.exporting.metadata import Metadata
+from graphspec.exporting.order import Order
 from graphspec.exporting.reference import Reference, as_array
 from graphspec.exporting.sampler import REFUSALS, Sampler
 from graphspec.exporting.tolerance import MOST_SCALED, allowed_error, error, magnitude
+from graphspec.formats import FORMATS
 
 SIZES = (1, 2, 3, 4, 8, 13)
 SECONDS = 120
@@ -51,16 +58,21 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--slim", action="store_true")
     parser.add_argument("--reverse", action="store_true")
+    parser.add_argument("--fixed", action="store_true")
+    parser.add_argument("--each", action="store_true")
     options = parser.parse_args()
     shard, of = map(int, options.shard.split("/"))
     table = slim() if options.slim else cases()
+    if options.each:
+        table = list({case.layers[0]["type"]: case for case in reversed(table)}.values())[::-1]
     chosen = [case for k, case in enumerate(table) if k % of == shard and options.only in case.name]
     chosen = chosen[::-1] if options.reverse else chosen
+    chosen = [fixed(case) for case in chosen] if options.fixed else chosen
     formats = options.formats.split(",")
     found: dict[str, dict[str, str]] = {}
     if options.json and options.json.is_file():
         found = json.loads(options.json.read_text())
-    warm_up()
+    warm_up(formats)
     for case in chosen:
         if case.name in found:
             continue
@@ -75,13 +87,27 @@ def main() -> None:
         print(format, dict(counts))
 
 
-def warm_up() -> None:
+def warm_up(formats: Iterable[str]) -> None:
     """What every child would import and build again."""
     with open(os.devnull, "w") as null:
         sys.stdout, kept = null, sys.stdout
         for _ in judge(cases()[0], ["onnx"]):
             pass
         sys.stdout = kept
+    for module in (name for format in formats for name in IMPORTS.get(format, ())):
+        importlib.import_module(module)
+
+
+def fixed(case: Case) -> Case:
+    """`case` with a number for every open dim but the first of an input."""
+    numbers = {letter: str(size) for letter, size in zip("HWTLDS", (6, 7, 5, 9, 4, 5), strict=True)}
+
+    def closed(text: str) -> str:
+        sizes, colon, dtype = text.partition(":")
+        first, *rest = sizes.split() or [""]
+        return " ".join([first, *(numbers.get(size, size) for size in rest)]) + colon + dtype
+
+    return dataclasses.replace(case, inputs=tuple(map(closed, case.inputs)))
 
 
 def apart(case: Any, formats: list[str], judge: Judging) -> dict[str, str]:
@@ -248,7 +274,29 @@ def _of_torch(model: Any, captured: Any) -> Run:
     return run
 
 
-WRITERS = {"onnx": _onnx, "torchscript": _torchscript, "pt2": _pt2}
+def _by_runtime(format: str) -> Callable[[Any, Path], Run]:
+    """A format whose file is run as verify runs it."""
+
+    def written(captured: Any, path: Path) -> Run:
+        FORMATS[format].writer.write(Order(captured, 20, {}, Metadata()), path)
+        names, inputs = list(captured.shaped.outputs), captured.shaped.inputs
+        dtypes = {name: str(kind.dtype).removeprefix("torch.") for name, kind in inputs.items()}
+        run = importlib.import_module(f"graphspec.verifying.runtimes.{format}").load(str(path), names, dtypes)
+        return lambda given: dict(zip(names, run({k: as_array(v) for k, v in given.items()}), strict=True))
+
+    return written
+
+
+#: What a format's child needs and what takes seconds to import.
+IMPORTS = {
+    "executorch": (
+        "executorch.runtime",
+        "executorch.exir",
+        "executorch.backends.xnnpack.partition.xnnpack_partitioner",
+    ),
+    "litert": ("litert_torch", "ai_edge_litert.interpreter"),
+}
+WRITERS = {name: _by_runtime(name) for name in IMPORTS} | {"onnx": _onnx, "torchscript": _torchscript, "pt2": _pt2}
 
 if __name__ == "__main__":
     sys.setrecursionlimit(10_000)

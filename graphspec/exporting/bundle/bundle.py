@@ -149,6 +149,8 @@ def write_bundle(
     shutil.copyfile(Path(__file__).parent / "files" / "check.py", folder / "check.py")
     manifest = {"graphspec_export": manifests.FORMAT_VERSION, **about, "formats": list(formats)}
     manifest |= {"provenance": metadata.provenance} if metadata.provenance else {}
+    layouts = {format.file: format.layout for format in rows if format.layout}
+    manifest |= {"layouts": layouts} if layouts else {}
     opset = opset_version if any(format.of_onnx for format in rows) else None
     manifest |= {"opset_version": opset, "versions": manifests.versions()}
     manifest |= {"files": manifests.files_of(folder), "layers": order.layers}

@@ -90,6 +90,10 @@ RUNTIMES = (
         "executorch", "executorch", "executorch", "'graphspec[executorch]'", "executorch", blame="lowered_blame",
         loads="executorch.runtime",
     ),
+    Runtime(
+        "litert", "litert", "ai_edge_litert", "'graphspec[litert]'", "litert", blame="lowered_blame",
+        loads="ai_edge_litert.interpreter",
+    ),
     Runtime("aoti", "aoti", "torch", "torch", "aoti", machine_code=True),
     Runtime("onnx.reference", "onnx", "onnx", "onnx", "onnx_reference", optional=True),
     Runtime("openvino", "onnx", "openvino", "openvino", "openvino", optional=True),
