@@ -71,7 +71,7 @@ def train(
     network = load(spec, data=data, **reading)
     options = training.RunOptions(
         folder=Path(run or training.folder_of(network.name, newest=bool(resume or overwrite))), resume=resume,
-        overwrite=overwrite, epochs=epochs, init=Path(init) if init else None, device=device, parallel=parallel,
+        overwrite=overwrite, epochs=epochs, init=None if init is None else Path(init), device=device, parallel=parallel,
         evaluated=evaluated,
     )  # fmt: skip
     with network.located():

@@ -45,6 +45,8 @@ def named_by_spec(text: str) -> Path:
 def inside(text: str, at: SpecPath, hint: str) -> Path:
     """A path that a spec names, which stays inside the working directory; `hint` says what else may be done."""
     path = Path(text)
+    if not text:
+        raise fail("bad-value", "the path is empty", at, "leave it out, or name a file")
     if not is_inside(path):
         raise fail("outside", f"the path {quoted(text)} leads out of the working directory", at, hint)
     return path

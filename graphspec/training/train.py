@@ -167,8 +167,11 @@ def _learners(
 
 def _begin(module: nn.Module, settings: TrainSpec, init: Path | None, reporter: Reporter) -> None:
     """Take the weights that a new run starts from."""
-    if init or settings.init:
-        kept = start_from(module, init or named_by_spec(settings.init or ""), at=() if init else ("train", "init"))
+    chosen, at = init, ()
+    if init is None and settings.init is not None:
+        chosen, at = named_by_spec(settings.init), ("train", "init")
+    if chosen is not None:
+        kept = start_from(module, chosen, at=at)
         if kept:
             reporter.note(f"new weights, which the file has not, or in another shape: {', '.join(kept)}")
 

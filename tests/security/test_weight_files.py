@@ -13,6 +13,7 @@ import pytest
 import safetensors.torch
 import torch
 
+import graphspec
 from graphspec.diagnostics import GraphspecError
 from graphspec.module.initial import named_by_spec
 from graphspec.module.weights import load_weights, read_tensors
@@ -112,3 +113,14 @@ def test_a_path_in_a_spec_stays_inside(text: str, tmp_path: Path, monkeypatch: p
     with pytest.raises(GraphspecError, match=r"error\[outside\].*--init names a file anywhere"):
         named_by_spec(text)
     assert named_by_spec("inside.pt") == Path("inside.pt")
+
+
+def test_an_empty_path_is_no_path_and_not_left_out(tmp_path: Path) -> None:
+    with pytest.raises(GraphspecError, match=r"error\[bad-value\].*the path is empty"):
+        named_by_spec("")
+    spec = {
+        "graphspec": 1, "inputs": {"x": ["N", 4]}, "layers": {"l": {"type": "Linear", "out_features": 3}},
+        "data": {"dataset": "iris"}, "train": {"epochs": 1, "init": ""},
+    }  # fmt: skip
+    with pytest.raises(GraphspecError, match="the path is empty"):
+        graphspec.train(spec, run=tmp_path / "run")

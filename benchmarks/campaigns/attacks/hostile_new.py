@@ -296,7 +296,7 @@ def evaluated(names: list[str]) -> Make:
 
 OWN = """import graphspec, torch
 @graphspec.transform{geometry}
-def Mine(image, size: int = 1):
+def {name}(image, size: int = 1):
     {body}
 """
 BODIES = {
@@ -309,18 +309,17 @@ KEYS = ("transforms", "augment", "corrupt")
 
 def parts() -> Iterator[Case]:
     """Own transforms that break their word, and files of weights to begin with."""
-    for (name, body), key in itertools.product(BODIES.items(), KEYS):
-        text = file("own.py", OWN.format(geometry="(geometry=False)", body=body))
-        make = pictures(text, text=f'{key} = ["Mine"]' if key != "corrupt" else 'target = "input"\ncorrupt = ["Mine"]')
-        yield Case(
-            f"{key}: own that {name}", ("train", "x.toml", "--run", "r", "--import", "own.py"), make, (0, 1, 130), 60.0
-        )
-    for value in ("10**12", "-1", "1.5", "'x'", "[1]", "true", "nan"):
-        make = pictures(
-            file("own.py", OWN.format(geometry="", body="return image.repeat(1, size, 1)")),
-            text=f'transforms = [{{ type = "Mine", size = {value.replace("10**12", "1000000000000")} }}]',
-        )
-        yield Case(f"own of size {value}", ("train", "x.toml", "--run", "r", "--import", "own.py"), make, EITHER, 60.0)
+    for count, ((name, body), key) in enumerate(itertools.product(BODIES.items(), KEYS)):
+        own = f"Mine{count}"
+        text = file(f"{own}.py", OWN.format(name=own, geometry="(geometry=False)", body=body.replace("Mine", own)))
+        command = ("train", "x.toml", "--run", "r", "--import", f"{own}.py")
+        yield Case(f"{key}: own that {name}", command, pictures(text, text=f'{key} = ["{own}"]'), (0, 1, 130), 60.0)
+    for count, value in enumerate((10**12, -1, 1.5, "'x'", [1], "true", "nan")):
+        own = f"Sized{count}"
+        text = file(f"{own}.py", OWN.format(name=own, geometry="", body="return image.repeat(1, size, 1)"))
+        make = pictures(text, text=f'transforms = [{{ type = "{own}", size = {value} }}]')
+        command = ("train", "x.toml", "--run", "r", "--import", f"{own}.py")
+        yield Case(f"own of size {value}", command, make, EITHER, 60.0)
     head = {
         "huge header": (1 << 60).to_bytes(8, "little"),
         "header of 200 MB": (200 << 20).to_bytes(8, "little") + b" " * 1000,
@@ -365,7 +364,7 @@ x = ["N", 1, 4]
 f = "Flatten"
 l = { type = "Linear", out_features = 2 }
 [data]
-dataset = { type = "series", file = "s.csv", target = "a", window = 4, horizon = 2MORE }
+dataset = { type = "series", file = "s.csv", target = "a", window = 4, horizon = 2, columns = ["a"]MORE }
 root = "."
 [train]
 epochs = 1
@@ -408,7 +407,7 @@ def series() -> Iterator[Case]:
         text = (
             SERIES.replace('target = "a"', f"target = {json.dumps(value)}")
             if key == "target"
-            else SERIES.replace("MORE", f", {key} = {json.dumps(value)}")
+            else SERIES.replace(', columns = ["a"]MORE', f", {key} = {json.dumps(value)}")
         )
         yield Case(f"series {key} = {str(value)[:20]}", command, given(text.replace("MORE", ""), table()), EITHER, 40.0)
     times: dict[str, Callable[[int], str]] = {

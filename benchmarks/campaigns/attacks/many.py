@@ -114,6 +114,7 @@ def main() -> int:
                 codes[answer.code] += 1
                 wrong += bool(answer.wrong)
                 if answer.wrong:
+                    print(f"! {answer.case!a}: {answer.wrong!a}"[:400], flush=True)
                     faults[re.sub(r"0x[0-9a-f]+|\d+", "#", answer.wrong)[:160]].append((answer.case, answer.wrong))
                 if given.v:
                     print(

@@ -85,6 +85,18 @@ def _of_function(function: Callable[..., Any]) -> Callable[..., Any]:
     return make
 
 
+def _no_image(found: Tensor, rank: int) -> str:
+    """What `found` is instead of an image of `rank` dims; empty where it is one."""
+    if found.is_meta:
+        return "a tensor without values (on the device meta)"
+    if found.is_complex() or found.is_quantized:
+        return f"values of {str(found.dtype).removeprefix('torch.')}, not numbers"
+    if found.ndim != rank or not found.numel():
+        shape = " × ".join(map(str, found.shape)) or "a number"
+        return f"{shape}, not an image {'C × H × W' if rank == 3 else f'of {rank} dims'}"
+    return ""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Called:
     """A transform of the user's at `at` of the spec, whose faults are one error; `step` takes one image."""
@@ -94,12 +106,15 @@ class Called:
     at: Path
 
     def __call__(self, image: Any) -> Tensor:
-        """What it makes of `image`, or of a mask."""
+        """What it makes of `image`, or of a mask: one of as many dims."""
         try:
-            return torch.as_tensor(self.step(image)).as_subclass(Tensor)
-        except Exception as error:  # the user's code can fail in any way
+            found = torch.as_tensor(self.step(image)).detach().as_subclass(Tensor)
+        except (Exception, SystemExit) as error:  # the user's code can fail in any way
             message = f"{self.name} fails with {type(error).__name__}: {error}"
             raise fail("bad-value", message, at=self.at) from error
+        if reason := _no_image(found, image.ndim):
+            raise fail("bad-value", f"{self.name} gives {reason}", at=self.at)
+        return found
 
     def each(self, images: Any) -> Tensor:
         """What it makes of one after another, stacked."""
@@ -153,12 +168,9 @@ class OwnStep(SizeTransform):
             return self._checked(self.step(values) if values.ndim == 3 else self.step.each(map(kind, values)))
 
     def _checked(self, found: Tensor) -> Tensor:
-        name, at, shape = self.name, self.step.at, " × ".join(map(str, found.shape))
-        if found.ndim not in (3, 4):
-            raise fail("bad-value", f"{name} gives {shape or 'a number'}, not an image C × H × W", at=at)
         values = to_float(found).to(torch.float32)
         if not values.isfinite().all():
-            raise fail("bad-value", f"{name} makes values that are not finite", at=at)
+            raise fail("bad-value", f"{self.name} makes values that are not finite", at=self.step.at)
         return values
 
     def nodes(self, op: Operators, images: Operand, pixels: Pixels) -> Operand:

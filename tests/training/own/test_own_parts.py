@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +180,40 @@ def test_a_mask_follows_a_transform_that_moves_pixels(geometry: bool | None) -> 
     (before,), (truth,) = stored.inputs.values(), stored.targets.values()
     assert torch.equal(image, to_float(before).flip(-1))
     assert torch.equal(mask, truth.flip(-1) if geometry else truth)
+
+
+#: What an own transform gives that is no image, and what is said.
+NO_IMAGES: dict[str, tuple[Callable[[Tensor], Any], str]] = {
+    "a number": (lambda image: image.sum(), "gives a number, not an image C × H × W"),
+    "no rows": (lambda image: image[:, :0], "gives 1 × 0 × 8, not an image C × H × W"),
+    "five dims": (lambda image: image[None, None], "gives 1 × 1 × 1 × 8 × 8, not an image C × H × W"),
+    "nothing": (lambda image: None, "fails with RuntimeError"),
+    "complex values": (lambda image: image * 1j, "gives values of complex64, not numbers"),
+    "no values": (lambda image: image.to("meta"), "gives a tensor without values"),
+    "the end": (lambda image: sys.exit(0), "fails with SystemExit: 0"),
+}
+
+
+@pytest.mark.parametrize("key", ["transforms", "augment", "corrupt"])
+@pytest.mark.parametrize("what", NO_IMAGES)
+def test_what_is_no_image_is_one_error_wherever_the_transform_stands(what: str, key: str) -> None:
+    made, message = NO_IMAGES[what]
+
+    @graphspec.transform(geometry=False)
+    def odd(image: Tensor) -> Tensor:
+        return made(image)
+
+    with pytest.raises(GraphspecError, match=message):
+        list(load(DataSpec.model_validate({"dataset": "digits", key: ["odd"]})).batches("train").shuffled(0))
+
+
+def test_gradients_of_a_transform_are_nobody_s() -> None:
+    @graphspec.transform(geometry=False)
+    def traced(image: Tensor) -> Tensor:
+        return image.clone().requires_grad_()
+
+    samples = load(DataSpec.model_validate({"dataset": "digits", "transforms": ["traced"]})).train
+    assert not any(value.requires_grad for value in samples.inputs.values())
 
 
 @pytest.mark.parametrize(
