@@ -77,6 +77,9 @@ class Network(Shown):
         if kind == "spec":
             return load(source, data=data, **reading)
         folder = Path(source)  # type: ignore[arg-type]
+        if reading.get("variant") is not None or tuple(reading.get("overrides", ())):
+            message = f"--set and --variant change a spec, and {quoted(folder)} has weights that were made for its own"
+            raise fail("bad-value", message, hint="train the changed spec")
         if kind == "run" and not (folder / "spec.toml").is_file():
             raise fail(
                 "no-run", f"{quoted(folder)} holds no run: it has no spec.toml", hint="graphspec train makes one"

@@ -228,6 +228,13 @@ def test_a_thread_count_that_is_there_is_taken_up_again(command: Command, run: P
     assert state_of(run)["progress"]["threads"] == began
 
 
+@pytest.mark.parametrize("option", ["--set export.opset_version=99", "--set no.such=1", "--variant small"])
+@pytest.mark.parametrize("name", ["export", "inspect"])
+def test_what_changes_a_spec_is_not_left_out_of_a_run(name: str, option: str, command: Command, run: Path) -> None:
+    answer = command(name, str(run), *option.split())
+    assert (answer.code, "change a spec" in answer.err) == (1, True)
+
+
 def test_a_run_that_is_done_says_so(command: Command, run: Path) -> None:
     ended = resume(command, "--epochs", "2")
     assert (ended.code, "all 2 epochs are done already" in ended.err) == (0, True)

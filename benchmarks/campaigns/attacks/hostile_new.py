@@ -181,9 +181,7 @@ class Scripts(html.parser.HTMLParser):
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        odd = [
-            f"{key}={value}" for key, value in attrs if key.startswith("on") or (value or "").startswith("javascript:")
-        ]
+        odd = [f"{key}={value}" for key, value in attrs if key.startswith("on")]
         outside = [
             value for key, value in attrs if key in ("src", "href") and not (value or "").startswith(("data:", "#"))
         ]
