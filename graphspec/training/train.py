@@ -167,11 +167,9 @@ def _learners(
 
 def _begin(module: nn.Module, settings: TrainSpec, init: Path | None, reporter: Reporter) -> None:
     """Take the weights that a new run starts from."""
-    chosen, at = init, ()
-    if init is None and settings.init is not None:
-        chosen, at = named_by_spec(settings.init), ("train", "init")
-    if chosen is not None:
-        kept = start_from(module, chosen, at=at)
+    named = None if init is not None or settings.init is None else named_by_spec(settings.init)
+    if (chosen := init or named) is not None:
+        kept = start_from(module, chosen, at=("train", "init") if named else ())
         if kept:
             reporter.note(f"new weights, which the file has not, or in another shape: {', '.join(kept)}")
 
