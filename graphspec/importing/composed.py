@@ -233,18 +233,47 @@ def _aminmax(lines: Lines, pair: Pair) -> Iterator[Step]:
         yield lines.step(pair, kind, {"input": given["input"]}, args, [("", value)])
 
 
-def _squared_error(lines: Lines, pair: Pair) -> Iterator[Step]:
-    """Squares of differences, each or their mean or sum."""
-    given = lines.bound(pair, ["input", "target", "[size_average]", "[reduce]", "reduction"])
-    source, target, reduction = given["input"], given["target"], given.get("reduction", "mean")
-    if lines.shapes(source) != lines.shapes(target):
-        raise lines.lacks(pair, "mse_loss of values of different shapes")
-    less, squares = lines.inner(pair, source), lines.inner(pair, source)
-    yield lines.step(pair, "sub", {"input": source, "other": target}, {}, [("", less)])
-    each = pair.first.outputs[0] if reduction == "none" else squares
-    yield lines.step(pair, "square", {"input": less}, {}, [("", each)])
-    if reduction != "none":
-        yield lines.step(pair, reduction, {"input": squares}, {"dim": list(range(len(source.shape)))})
+def _error(kind: str) -> Special:
+    def lower(lines: Lines, pair: Pair) -> Iterator[Step]:
+        """Squares or sizes of differences, each or their mean or sum."""
+        given = lines.bound(pair, ["input", "target", "[size_average]", "[reduce]", "reduction"])
+        source, target, reduction = given["input"], given["target"], given.get("reduction", "mean")
+        if lines.shapes(source) != lines.shapes(target):
+            raise lines.lacks(pair, f"{pair.first.plain_name} of values of different shapes")
+        less, errors = lines.inner(pair, source), lines.inner(pair, source)
+        yield lines.step(pair, "sub", {"input": source, "other": target}, {}, [("", less)])
+        each = pair.first.outputs[0] if reduction == "none" else errors
+        yield lines.step(pair, kind, {"input": less}, {}, [("", each)])
+        if reduction != "none":
+            yield lines.step(pair, reduction, {"input": errors}, {"dim": list(range(len(source.shape)))})
+
+    return lower
+
+
+def _times(factor: float) -> Special:
+    def lower(lines: Lines, pair: Pair) -> Iterator[Step]:
+        """Degrees and radians."""
+        yield lines.step(pair, "mul", {"input": next(pair.first.inputs())}, {"other": factor})
+
+    return lower
+
+
+def _trace(lines: Lines, pair: Pair) -> Iterator[Step]:
+    """The sum of the diagonal."""
+    source = next(pair.first.inputs())
+    row = lines.inner(pair, source, (min(source.shape),))
+    yield lines.step(pair, "diagonal", {"input": source}, {}, [("", row)])
+    yield lines.step(pair, "sum", {"input": row}, {"dim": [0]})
+
+
+def _where(lines: Lines, pair: Pair) -> Iterator[Step]:
+    """``torch.where(condition, x, y)`` and ``x.where(condition, y)``."""
+    names = ["condition", "input", "other"]
+    args, _ = pair.args()
+    first = args[0] if args else None
+    if isinstance(first, Value) and first.dtype != torch.bool:
+        names = ["input", "condition", "other"]
+    yield lines.function(pair, "where", names)
 
 
 COMPOSED: dict[str, Special] = {
@@ -259,6 +288,7 @@ COMPOSED: dict[str, Special] = {
     "count_nonzero": _over_dims("count_nonzero", ["input", "dim"]),
     "cross": _cross, "linalg_cross": _cross, "diag": _diag, "rot90": _rot90,
     **dict.fromkeys("tensor_split hsplit vsplit dsplit".split(), _tensor_split),
-    "aminmax": _aminmax, "mse_loss": _squared_error,
+    "aminmax": _aminmax, "mse_loss": _error("square"), "l1_loss": _error("abs"), "where": _where, "trace": _trace,
+    "deg2rad": _times(math.pi / 180), "rad2deg": _times(180 / math.pi),
     "frac": _frac, "linalg_norm": _linalg_norm, **{kind: _of_all(kind) for kind in ("all", "any")},
 }  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from graphspec.importing.functions import ALIASES
 from graphspec.importing.place import PLACE
 
 _Kind = TypeVar("_Kind")
@@ -72,8 +73,9 @@ class Call:
 
     @property
     def plain_name(self) -> str:
-        """The name without underscores: ``add`` for ``add_`` and ``__add__``."""
-        return self.name.strip("_")
+        """The name without underscores: ``add`` for ``add_`` and ``__add__``; of several that torch has, one."""
+        name = self.name.strip("_")
+        return ALIASES.get(name, name)
 
     def inputs(self) -> Iterator[Value]:
         """Every value that goes in."""

@@ -91,7 +91,7 @@ and bitwise_and iand | bitwise_and | input other
 or bitwise_or ior | bitwise_or | input other
 xor bitwise_xor ixor | bitwise_xor | input other
 pow ipow | pow | input exponent
-matmul imatmul mv dot vdot | matmul | input other
+matmul imatmul mv dot vdot mm linalg_matmul | matmul | input other
 maximum fmax | maximum | input other
 minimum fmin | minimum | input other
 chunk | | input chunks dim
@@ -120,6 +120,14 @@ def parameters_of(op: Op) -> list[str]:
     return list(op_parameters(op.factory.forward))
 
 
+#: Names that torch has beside the one that the vocabulary takes, with the same parameters.
+ALIASES = {
+    **{f"arc{name}": f"a{name}" for name in "cos sin tan cosh sinh tanh tan2".split()},
+    **{f"special_{name}": name for name in "erf erfc exp2 softmax log_softmax logsumexp round".split()},
+    "absolute": "abs", "negative": "neg", "fix": "trunc", "greater": "gt", "greater_equal": "ge", "less": "lt",
+    "less_equal": "le", "not_equal": "ne", "unsafe_chunk": "chunk", "unsafe_split": "split",
+    "unsafe_split_with_sizes": "split", "upsample_nearest": "upsample",
+}  # fmt: skip
 #: torch's name → the type in the vocabulary, and its parameters in order.
 FUNCTIONS = _rows()
 #: What gives its argument's numbers, as far as a spec goes.

@@ -337,6 +337,20 @@ CASES: dict[str, tuple[Small, str]] = {
     "pieces by where they begin": (
         Small(lambda net, x: torch.tensor_split(x, indices=(1, 3), dim=1)[1] + x.hsplit(4)[0]), "line",
     ),
+    "torch's other names of a function": (
+        Small(
+            lambda net, x: torch.mm(x, net.w) + torch.arctan2(x, x.absolute()) * torch.greater(x, 0)
+            + x.fix().negative() + torch.special.erf(x).unsafe_chunk(2, 1)[0].repeat(1, 2) + torch.linalg.matmul(x, net.w),
+            w=nn.Parameter(torch.randn(8, 8)),
+        ),
+        "line",
+    ),
+    "the method where": (Small(lambda net, x: (x * 2).where(x > 0, x.new_zeros(())) + x.where(x < 1, x * 3)), "line"),
+    "errors, degrees and a trace": (
+        Small(lambda net, x: F.l1_loss(x, x * 2) + torch.deg2rad(x).rad2deg() + net.w.mul(2).trace(),
+              w=nn.Parameter(torch.randn(3, 3))),
+        "line",
+    ),
     "stages that no forward uses": (
         Small(lambda net, x: net.stage(x), stage=_residuals(), unused=_residuals(), more=_residuals()), "line",
     ),
