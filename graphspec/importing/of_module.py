@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from graphspec.compiler import load
-from graphspec.diagnostics import Diagnostic, GraphspecError, fail, quoted
+from graphspec.diagnostics import Diagnostic, GraphspecError, fail
 from graphspec.importing.bodies import Network, full_name
 from graphspec.importing.forward_pass import NotRecorded, Recording, Value
 from graphspec.importing.imported import Imported
-from graphspec.importing.input_names import input_names
+from graphspec.importing.input_names import input_names, sizes_of
 from graphspec.importing.items import Block, Writer
 from graphspec.importing.joined import joined
 from graphspec.importing.lower import Lowering
@@ -57,8 +57,7 @@ def written_as_spec(
     model: nn.Module, inputs: Mapping[str, Tensor], dims: Dims | None, ranges: Ranges, *, name: str = ""
 ) -> Imported:
     """:func:`from_module` of a model whose named dims have sizes in `ranges` only, as ``[dims]`` of the spec says."""
-    named_dims = {key: list((dims or {}).get(key) or ["N", *value.shape[1:]]) for key, value in inputs.items()}
-    _check_dims(inputs, named_dims)
+    named_dims = sizes_of(inputs, dims or {})
     names = input_names(model, inputs)
     named_dims = {names[key]: named_dims[key] for key in names}
     title = name or _snake(type(model).__name__)
@@ -80,16 +79,6 @@ def _as_it_is(model: nn.Module) -> Iterator[None]:
         yield
     for module, mode in modes.items():
         module.training = mode
-
-
-def _check_dims(inputs: Mapping[str, Tensor], dims: Mapping[str, Sequence[int | str]]) -> None:
-    for name, value in inputs.items():
-        if len(dims[name]) != value.dim():
-            message = f"the input {quoted(name)} has {value.dim()} dims, and {len(dims[name])} are named"
-            raise fail("bad-value", message, hint="name each: a number, or a name for a size that may be any")
-        for size, dim in zip(value.shape, dims[name], strict=True):
-            if isinstance(dim, int) and dim != size:
-                raise fail("bad-value", f"the input {quoted(name)} has a dim of {size}, not {dim}")
 
 
 class ForwardRaised(GraphspecError):
@@ -140,6 +129,8 @@ class _Import:
         lowering = Lowering(self.model, list(pairs(first, second)), first.result, layout)
         lowering.second.update({value: second.inputs[name] for name, value in first.inputs.items()})
         steps = joined(lowering.steps(), lowering.value)
+        if not steps:
+            raise NotRecorded("it gives back what it is given, and a spec has at least one layer")
         outputs = named(first.result, Value, set(self.inputs))
         if not outputs:
             raise NotRecorded("its forward gives no tensor")

@@ -340,7 +340,8 @@ CASES: dict[str, tuple[Small, str]] = {
     "torch's other names of a function": (
         Small(
             lambda net, x: torch.mm(x, net.w) + torch.arctan2(x, x.absolute()) * torch.greater(x, 0)
-            + x.fix().negative() + torch.special.erf(x).unsafe_chunk(2, 1)[0].repeat(1, 2) + torch.linalg.matmul(x, net.w),
+            + x.fix().negative() + torch.special.erf(x).unsafe_chunk(2, 1)[0].repeat(1, 2)
+            + torch.linalg.matmul(x, net.w),
             w=nn.Parameter(torch.randn(8, 8)),
         ),
         "line",
@@ -398,5 +399,6 @@ REFUSED: dict[str, tuple[Small, str, str]] = {
     "complex numbers": (Small(lambda net, x: torch.fft.fft(x).real), "line", "vocabulary has no fft_fft"),
     "as many as hold": (Small(lambda net, x: x[x > 0]), "line", "indexing by a mask|depends on sizes"),
     "a loop over the batch": (Small(lambda net, x: torch.stack([row * 2 for row in x])), "line", "depends on sizes"),
+    "nothing is done": (Small(lambda net, x: net.part(x), part=nn.Identity()), "line", "gives back what it is given"),
     "numbers are drawn in evaluation": (Small(lambda net, x: x + torch.rand(8)), "line", "rand|is another"),
 }  # fmt: skip

@@ -42,6 +42,15 @@ def test_a_sample_of_one_is_a_batch_like_any_other(case: str) -> None:
     assert torch.equal(ours(INPUTS["line"]), network(INPUTS["line"])), imported.text
 
 
+def test_a_number_is_an_input() -> None:
+    class Scaled(torch.nn.Module):
+        def forward(self, x: Tensor, factor: Tensor) -> Tensor:
+            return x * factor
+
+    imported = graphspec.from_module(Scaled(), {"x": INPUTS["line"], "factor": torch.tensor(2.0)})
+    assert "factor = []" in imported.text
+
+
 def test_a_rank_that_depends_on_the_batch_is_said() -> None:
     network = functional.Small(lambda net, x: x.squeeze() * 2)
     with pytest.raises(graphspec.GraphspecError, match=r"at another size \(squeeze\): its course depends on sizes"):

@@ -20,8 +20,8 @@ MOST_ELEMENTS = 50_000_000
 _RANDOM = frozenset(
     "RandomNormal RandomNormalLike RandomUniform RandomUniformLike Bernoulli Multinomial Dropout".split()
 )
-#: They give what they are given.
-_NOTHING = frozenset(["Identity", "Dropout"])
+#: It gives what it is given.
+_NOTHING = frozenset(["Identity"])
 
 
 def simplified(file: OnnxFile) -> OnnxFile:
@@ -47,7 +47,8 @@ def simplified(file: OnnxFile) -> OnnxFile:
             else:
                 constants |= found
     outputs = [_first(name, same) for name in file.outputs]
-    nodes = list(_products(_needed(kept, outputs), constants, outputs))
+    nodes = [_without_mask(node, kept, outputs) for node in _needed(kept, outputs)]
+    nodes = list(_products(nodes, constants, outputs))
     nodes = list(_without_zeros(nodes, constants, outputs))
     aliases = dict(zip(file.outputs, outputs, strict=True))
     return dataclasses.replace(file, nodes=nodes, constants=constants, aliases=aliases)
@@ -169,6 +170,15 @@ def _needed(nodes: list[Node], outputs: list[str]) -> list[Node]:
             kept.append(node)
             wanted |= {*node.inputs, *_captured(node)}
     return kept[::-1]
+
+
+def _without_mask(node: Node, nodes: list[Node], outputs: list[str]) -> Node:
+    """A Dropout whose mask nothing takes, without it: older exporters write it anyhow."""
+    if node.kind != "Dropout" or not any(node.outputs[1:]):
+        return node
+    mask = node.outputs[1]
+    taken = mask in outputs or any(mask in (*each.inputs, *_captured(each)) for each in nodes)
+    return node if taken else dataclasses.replace(node, outputs=node.outputs[:1])
 
 
 def _captured(node: Node) -> Iterator[str]:

@@ -119,6 +119,33 @@ CASES: dict[str, tuple[list[Any], list[Any], dict[str, Any], dict[str, Any], lis
         [node("FusedConv", "x conv.weight conv.bias", "y", domain="com.microsoft", activation="Relu")], IMAGE,
         KERNEL, {}, ['conv = { type = "Conv2d"', "relu"],
     ),
+    "what is dropped in training": (
+        [node("Dropout", "x ratio", "h mask"), node("Relu", "h", "y")], IMAGE, {"ratio": np.array(0.25, np.float32)},
+        {}, ['{ type = "Dropout", p = 0.25 }'],
+    ),
+    "numbers put and added where indices name": (
+        [
+            node("ScatterElements", "zeros places x", "h", axis=1),
+            node("ScatterElements", "h places x", "y", axis=1, reduction="add"),
+        ],
+        [2, 3], {"zeros": numbers(2, 4), "places": np.array([[0, 3, 1], [2, 0, 1]])}, {"opset": 18},
+        ['"scatter"', '"scatter_add"'],
+    ),
+    "rows of ones and zeros": (
+        [node("ArgMax", "x", "ids", axis=1, keepdims=0), node("OneHot", "ids depth values", "y", axis=1)],
+        ["N", 5, 3], {"depth": ints(5), "values": np.array([0.0, 2.0], np.float32)}, {}, ["num_classes = 5"],
+    ),
+    "the greatest of each row": ([node("Hardmax", "x", "y", axis=1)], ["N", 5, 3], {}, {}, ["num_classes = 5"]),
+    "an image at places of its own": (
+        [node("Tanh", "x", "h"), node("Transpose", "h", "grid", perm=[0, 2, 3, 1]),
+         node("GridSample", "x grid", "y", mode="bilinear")],
+        IMAGE, {}, {}, ['"grid_sample"'],
+    ),
+    "bits and running products": (
+        [node("BitwiseAnd", "x three", "h"), node("BitwiseNot", "h", "i"), node("BitwiseXor", "i x", "y")],
+        ["N", 4], {"three": ints(3)}, {"dtype": TensorProto.INT64, "out": TensorProto.INT64, "opset": 18},
+        ['"bitwise_and"', '"bitwise_xor"'],
+    ),
     "names that no spec can have": (
         [node("Relu", "x", "class")], IMAGE, {}, {"outputs": "class"}, ['class_ = "relu"'],
     ),
@@ -147,8 +174,23 @@ def test_every_opset_is_read(opset: int, tmp_path: Path) -> None:
     assert 'conv = { type = "Conv2d"' in import_source(str(path)).text
 
 
+def test_a_sigmoid_so_small_that_onnxruntime_gives_another_is_not_judged_by_it(tmp_path: Path) -> None:
+    nodes = [node("Add", "x low", "h"), node("Sigmoid", "h", "s"), node("Flatten", "s", "y")]
+    path = write(tmp_path / "net.onnx", nodes, ["N", 3, 2], {"low": np.array([[-22.0, -21.0]], np.float32)})
+    assert "nothing can be told from y" in import_source(str(path)).proof
+    other = write(tmp_path / "other.onnx", [*nodes, node("Relu", "y", "z")], ["N", 3, 2],
+                  {"low": np.array([[-22.0, -21.0]], np.float32)}, outputs="z")  # fmt: skip
+    with pytest.raises(graphspec.GraphspecError, match="are not the same function"):
+        import_source(str(other))
+
+
 #: What no spec can say: nodes, sizes, weights, words, and the error.
 REFUSED: dict[str, tuple[list[Any], list[Any], dict[str, Any], str]] = {
+    "a mask of what is dropped": ([node("Dropout", "x", "h y")], IMAGE, {}, "(Dropout): its mask is asked for"),
+    "the greatest of what is put": (
+        [node("ScatterElements", "x i x", "y", reduction="max")], [2, 3], {"i": np.array([[0, 1, 0], [1, 0, 1]])},
+        "(ScatterElements): its reduction is max",
+    ),
     "an operator": (
         [node("NonZero", "x", "y")], IMAGE, {}, 'no spec can say the node "y" (NonZero)',
     ),

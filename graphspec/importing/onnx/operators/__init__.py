@@ -6,6 +6,7 @@ from graphspec.importing.onnx.operators import (
     attention,
     elementwise,
     images,
+    indexing,
     layers,
     layout,
     microsoft,
@@ -18,6 +19,6 @@ from graphspec.importing.onnx.operators import (
 from graphspec.importing.onnx.operators.registry import OPERATORS
 
 __all__ = [
-    "OPERATORS", "activations", "attention", "elementwise", "images", "layers", "layout", "microsoft", "pools",
-    "products", "recurrent", "reductions", "sizes",
+    "OPERATORS", "activations", "attention", "elementwise", "images", "indexing", "layers", "layout", "microsoft",
+    "pools", "products", "recurrent", "reductions", "sizes",
 ]  # fmt: skip

@@ -83,3 +83,22 @@ def shrink(call: Call) -> Tensor:
     if bias == lambd:
         return call.layer(lambda: nn.Softshrink(short(lambd)))(call.tensor())
     raise call.refuse(f"its bias {short(bias)} is neither 0 nor lambd")
+
+
+@operator("Dropout")
+def dropout(call: Call) -> Tensor:
+    """A layer that drops when the spec is trained. Refused where the file drops too, or its mask is asked for."""
+    training = call.has(2) and call.number(2) is not False
+    if training or any(call.node.outputs[1:]):
+        raise call.refuse("it drops in evaluation, or gives its mask" if training else "its mask is asked for")
+    ratio = call.number(1) if call.has(1) else call.attribute("ratio", 0.5)
+    if ratio is None:
+        raise call.refuse("its ratio is computed")
+    return call.layer(lambda: nn.Dropout(short(float(ratio))))(call.tensor())
+
+
+@operator("Swish")
+def swish(call: Call) -> Tensor:
+    """``silu`` where alpha is 1, else x · sigmoid(alpha · x)."""
+    alpha, x = call.attribute("alpha", 1.0), call.tensor()
+    return F.silu(x) if alpha == 1.0 else x * torch.sigmoid(x * short(alpha))

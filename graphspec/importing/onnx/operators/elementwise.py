@@ -24,6 +24,7 @@ _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     "Cos": torch.cos, "Tan": torch.tan, "Erf": torch.erf, "Sign": torch.sign, "Not": torch.logical_not,
     "Asin": torch.asin, "Acos": torch.acos, "Atan": torch.atan, "Sinh": torch.sinh, "Cosh": torch.cosh,
     "Asinh": torch.asinh, "Acosh": torch.acosh, "Atanh": torch.atanh, "IsNaN": torch.isnan, "IsInf": torch.isinf,
+    "BitwiseNot": torch.bitwise_not,
 }  # fmt: skip
 _HOST: dict[str, Callable[[Any], Any]] = {
     "Abs": abs, "Neg": python.neg, "Floor": lambda x: x.down() if isinstance(x, Quotient) else x // 1,
@@ -190,12 +191,19 @@ def pow_(call: Call) -> Any:
     return binary(call, torch.pow, python.pow)
 
 
-@operator("And", "Or", "Xor")
+#: ONNX's name → torch's function, and what it is of numbers.
+_LOGICAL: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = {
+    "And": (torch.logical_and, lambda a, b: a and b), "Or": (torch.logical_or, lambda a, b: a or b),
+    "Xor": (torch.logical_xor, lambda a, b: a != b),
+    "BitwiseAnd": (torch.bitwise_and, python.and_), "BitwiseOr": (torch.bitwise_or, python.or_),
+    "BitwiseXor": (torch.bitwise_xor, python.xor),
+}  # fmt: skip
+
+
+@operator(*_LOGICAL)
 def logical(call: Call) -> Any:
-    """``logical_and``, ``logical_or`` and ``logical_xor``."""
-    functions = {"And": torch.logical_and, "Or": torch.logical_or, "Xor": torch.logical_xor}
-    numbers = {"And": lambda a, b: a and b, "Or": lambda a, b: a or b, "Xor": lambda a, b: a != b}
-    return binary(call, functions[call.node.op], numbers[call.node.op])
+    """``logical_and``, ``bitwise_and`` and their like."""
+    return binary(call, *_LOGICAL[call.node.op])
 
 
 @operator("Max", "Min")

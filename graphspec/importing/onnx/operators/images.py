@@ -95,3 +95,20 @@ def space_to_depth(call: Call) -> Tensor:
     n, c, h, w = x.shape
     parts = x.reshape(n, c, h // size, size, w // size, size).permute(0, 3, 5, 1, 2, 4)
     return parts.reshape(n, int(c) * size**2, h // size, w // size)
+
+
+@operator("GridSample")
+def grid_sample(call: Call) -> Tensor:
+    """``grid_sample``; its modes had other names before opset 20."""
+    mode = str(call.attribute("mode", "linear")).removeprefix("bi")
+    words = {"padding_mode": call.attribute("padding_mode", "zeros")}
+    names = {"linear": "bilinear", "cubic": "bicubic", "nearest": "nearest"}
+    corners = bool(call.attribute("align_corners", 0))
+    return F.grid_sample(call.tensor(), call.tensor(1), mode=names[mode], align_corners=corners, **words)
+
+
+@operator("AffineGrid")
+def affine_grid(call: Call) -> Tensor:
+    """``affine_grid`` of a size."""
+    corners = bool(call.attribute("align_corners", 0))
+    return F.affine_grid(call.tensor(), as_list(call.host(1)), align_corners=corners)

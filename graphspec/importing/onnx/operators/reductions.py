@@ -85,12 +85,13 @@ def softmax(call: Call) -> Tensor:
     return call.layer(lambda: kind(axis))(call.tensor())
 
 
-@operator("CumSum")
-def cumsum(call: Call) -> Tensor:
-    """``cumsum`` along an axis. Refused where it is exclusive or in reverse."""
+@operator("CumSum", "CumProd")
+def cumulated(call: Call) -> Tensor:
+    """``cumsum`` or ``cumprod`` along an axis. Refused where it is exclusive or in reverse."""
     if call.attribute("exclusive", 0) or call.attribute("reverse", 0):
         raise call.refuse("it is exclusive or in reverse")
-    return torch.cumsum(call.tensor(), int(as_list(call.host(1))[0]))
+    function = torch.cumsum if call.node.op == "CumSum" else torch.cumprod
+    return function(call.tensor(), int(as_list(call.host(1))[0]))
 
 
 @operator("TopK")
