@@ -26,7 +26,7 @@ def sizes_of(inputs: Mapping[str, Tensor], dims: Mapping[str, Sequence[int | str
     Raises:
         GraphspecError: ``bad-value`` where `dims` names another number of them.
     """
-    found = {key: list(dims.get(key) or _usual(value)) for key, value in inputs.items()}
+    found: dict[str, Sequence[int | str]] = {k: list(dims.get(k) or _usual(value)) for k, value in inputs.items()}
     _check_dims(inputs, found)
     return found
 
