@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from graphspec.importing.bound import short
 from graphspec.ops import Op, UnknownOp, lookup
 from graphspec.system.torch_private import has_hooks
 
@@ -100,7 +101,7 @@ def constructor(op: Op, module: nn.Module) -> dict[str, Any]:
     for name, parameter in op.arguments.items():
         if name in _IGNORED:
             continue
-        value = _plain(_argument(op, module, name))
+        value = short(name, _plain(_argument(op, module, name)))
         if parameter.default is inspect.Parameter.empty or value != _plain(parameter.default):
             found[name] = value
     return found

@@ -51,6 +51,12 @@ def test_a_number_is_an_input() -> None:
     assert "factor = []" in imported.text
 
 
+def test_one_number_of_a_layer_over_one_dim_is_no_list() -> None:
+    layer = torch.nn.Conv1d(5, 4, 3, stride=2, padding=1)
+    text = graphspec.from_module(torch.nn.Sequential(layer, torch.nn.LayerNorm(4)), {"x": INPUTS["sequence"]}).text
+    assert '0 = { type = "Conv1d", out_channels = 4, kernel_size = 3, stride = 2, padding = 1 }' in text
+
+
 def test_a_rank_that_depends_on_the_batch_is_said() -> None:
     network = functional.Small(lambda net, x: x.squeeze() * 2)
     with pytest.raises(graphspec.GraphspecError, match=r"at another size \(squeeze\): its course depends on sizes"):
