@@ -21,8 +21,8 @@ from graphspec.verifying.runtimes.workers import Workers
 from graphspec.verifying.verify import Judge
 from graphspec.verifying.verify_report import Comparison, RuntimeReport
 
-#: Layers that give the numbers that they are given.
-_MOVED = frozenset("reshape Flatten flatten permute transpose squeeze unsqueeze select slice cat Identity".split())
+#: Layers that give the numbers that they are given, or a mean of them.
+_MOVED = frozenset("reshape Flatten flatten permute transpose squeeze unsqueeze select slice Identity mean".split())
 
 
 def proven(
