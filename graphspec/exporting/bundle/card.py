@@ -105,14 +105,11 @@ def _evaluation(manifest: Manifest) -> Iterator[str]:
     if not metrics:
         return
     names = list(dict.fromkeys(name for row in metrics.values() for name in row))
-    rows = [
-        [
-            _BESIDE.get(part, part),
-            _count(samples.get(part)),
-            *(f"{row[name]:.4g}" if name in row else "" for name in names),
-        ]
-        for part, row in metrics.items()
-    ]
+    *_, last = (part for part in metrics if part not in _BESIDE)
+    rows = []
+    for part, row in metrics.items():
+        name = f"{last}, {_BESIDE[part]}" if part in _BESIDE else part
+        rows.append([name, _count(samples.get(part)), *(f"{row[key]:.4g}" if key in row else "" for key in names)])
     yield "## Evaluation\n\nThese weights on each part of the data they were trained with:\n"
     yield _table(["part", "samples", *names], rows)
 
