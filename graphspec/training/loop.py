@@ -54,7 +54,8 @@ def halving_step(learner: Learner, batch: Samples, share: Share, update: bool) -
 
     Out of memory, the number of pieces is doubled, said, and the step repeated. Layers that look at a whole batch,
     such as BatchNorm, then see the pieces. Raises ``GraphspecError`` where one sample alone is too much, where
-    earlier batches of this update are lost with the failed one, or where the update itself fails.
+    earlier batches of this update are lost with the failed one, where the loss compares samples with each other, or
+    where the update itself fails.
     """
     while True:
         try:
@@ -62,7 +63,7 @@ def halving_step(learner: Learner, batch: Samples, share: Share, update: bool) -
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            if learner.pieces >= len(batch) or not _alone(share) or learner.asks_again:
+            if learner.pieces >= len(batch) or not _alone(share) or learner.asks_again or learner.objective.whole:
                 raise too_little(error, f"step {learner.step + 1}") from error
         learner.engine.clear_gradients()
         if learner.device.type == "cuda":

@@ -226,12 +226,47 @@ def test_a_mistake_ends_all_processes(start: Start, tmp_path: Path) -> None:
     assert err.count("error[exists]") == 1
 
 
+TRIPLETS: dict[str, Any] = IMAGES | {
+    "train": IMAGES["train"] | {"loss": "BatchHardTripletLoss", "metrics": ["recall_at_k"]}
+}
+
+
 @pytest.mark.slow
-def test_shards_do_not_learn_later(start: Start) -> None:
-    _, err = done(start(THAWED, "run", "--parallel", "fsdp"), code=1)
-    assert err.count("shards are made once, and layers that learn later need others") == 1
+@pytest.mark.parametrize(
+    ("spec", "parallel", "said", "hint"),
+    [
+        (THAWED, "fsdp", "shards are made once, and layers that learn later need others", "--parallel ddp"),
+        (TRIPLETS, "ddp", "the loss compares the samples of a batch with each other", "train in one process"),
+    ],
+    ids=["later", "triplets"],
+)
+def test_what_parts_cannot_do_is_refused(
+    spec: dict[str, Any], parallel: str, said: str, hint: str, start: Start
+) -> None:
+    _, err = done(start(spec, "run", "--parallel", parallel), code=1)
+    assert err.count(said) == 1
     assert "spec.json" in err
-    assert "--parallel ddp" in err
+    assert hint in err
+
+
+OWN = """
+import graphspec
+from torch import nn
+
+@graphspec.loss(like="CrossEntropyLoss")
+def mine(output, target):
+    return nn.functional.cross_entropy(output, target)
+"""
+
+
+@pytest.mark.slow
+def test_a_loss_of_ones_own_is_taken_for_a_mean_which_is_said(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(OWN)
+    spec = IMAGES | {"train": IMAGES["train"] | {"loss": "mine"}}
+    done(start(spec, "one", "--import", "mine.py", processes=1))
+    _, err = done(start(spec, "several", "--import", "mine.py"))
+    assert err.count("mine is computed of each process's samples and averaged") == 1
+    assert difference(tmp_path / "one", tmp_path / "several") < 1e-6
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,8 @@ from torch import nn
 from graphspec.data import Batches, DataSet, Samples
 from graphspec.data.place import DataPlace
 from graphspec.data.seeds import generator
-from graphspec.diagnostics import GraphspecWarning, fail
+from graphspec.diagnostics import GraphspecWarning, fail, warn
+from graphspec.losses import OWN
 from graphspec.spec.train import TrainSpec
 from graphspec.system import processes
 from graphspec.training.distributed.batch_norm import share_batch_norm
@@ -86,25 +88,13 @@ class Processes(OneProcess):
     def learners(self, module: nn.Module, make: Make, check: Check, batches: Batches) -> tuple[Learner, Learner]:
         """For a sharded module the second one is whole, on the CPU."""
         learner = make(module, self.device)
-        if learner.binding.teacher is not None and learner.objective.weighed:
-            message = (
-                "each process sees its samples' part of what a teacher gives, and the weights are of whole batches"
-            )
-            raise fail(
-                "bad-value", message, ("train", "teacher"), "one process, or a loss without weight and ignore_index"
-            )
+        self.once(partial(_check_parts, learner, self._parallel))
         check(learner)
         if share_batch_norm(module, self.device, learner.frozen):
             self._check_shares(batches)
         if self._parallel == "ddp":
             learner = make(module, self.device)
             return learner, learner
-        if learner.precision.scaler is not None:
-            hint = 'precision = "bf16", or --parallel ddp'
-            raise fail("bad-value", "the scale of fp16 is not agreed between shards", ("train", "precision"), hint)
-        if learner.frozen.until:
-            message = "shards are made once, and layers that learn later need others"
-            raise fail("bad-value", message, ("train", "unfreeze"), "--parallel ddp")
         whole = make(copy.deepcopy(module), torch.device("cpu"))
         shard(module, self._group)
         return make(module, self.device), whole
@@ -159,6 +149,26 @@ class Processes(OneProcess):
         if least < self._group.size:
             message = f"a batch of {least} cannot be shared by {self._group.size} processes where there is BatchNorm"
             raise fail("batch-of-one", message, ("data", "batch_size"), "set drop_last = true, or another batch_size")
+
+
+def _check_parts(learner: Learner, parallel: Parallel) -> None:
+    """Refuse what is of no part of a batch, or of no shard of the weights; say what is taken for a mean of parts."""
+    if learner.binding.teacher is not None and learner.objective.weighed:
+        message = "each process sees its samples' part of what a teacher gives, and the weights are of whole batches"
+        hint = "one process, or a loss without weight and ignore_index"
+        raise fail("bad-value", message, ("train", "teacher"), hint)
+    if learner.objective.whole:
+        message = "the loss compares the samples of a batch with each other, and each process has a part of them"
+        raise fail("bad-loss", message, ("train", "loss"), "train in one process")
+    if parallel == "fsdp" and learner.precision.scaler is not None:
+        hint = 'precision = "bf16", or --parallel ddp'
+        raise fail("bad-value", "the scale of fp16 is not agreed between shards", ("train", "precision"), hint)
+    if parallel == "fsdp" and learner.frozen.until:
+        message = "shards are made once, and layers that learn later need others"
+        raise fail("bad-value", message, ("train", "unfreeze"), "--parallel ddp")
+    for name in dict.fromkeys(term.name for term in learner.objective.terms if term.name in OWN):
+        message = f"{name} is computed of each process's samples and averaged, as a mean over samples may be"
+        warn("bad-loss", message, ("train", "loss"), hint="one process, where it compares samples with each other")
 
 
 def own_device(device: torch.device) -> torch.device:

@@ -205,6 +205,11 @@ class Objective:
         """Whether the loss of a batch is not the mean of the losses of its parts, however many samples each has."""
         return any(term.weighed for term in self.terms)
 
+    @property
+    def whole(self) -> bool:
+        """Whether a term compares the samples of a batch with each other, so that no part of it has its loss."""
+        return any(term.row.targets is Targets.GROUPS for term in self.terms)
+
     def masses(self, target: Values) -> tuple[float, ...]:
         """What each term's sum over the samples of `target` is divided by."""
         return tuple(term.mass(target) for term in self.terms)
