@@ -12,7 +12,7 @@ from graphspec.verifying.accounting.constants import compared
 from graphspec.verifying.accounting.elementwise import region, same_function, values_before
 from graphspec.verifying.accounting.left_over import added, changed
 from graphspec.verifying.accounting.read import Contents, read
-from graphspec.verifying.accounting.terms import COMMUTATIVE, LAYOUT, Constant, Term, reachable
+from graphspec.verifying.accounting.terms import COMMUTATIVE, FLOATS, LAYOUT, Constant, Term, reachable
 
 _QUANTISED = ("QLinear", "DynamicQuantize", "QuantizeLinear", "DequantizeLinear", "MatMulInteger", "ConvInteger")
 #: What a quantisation expresses by the range of its numbers.
@@ -139,7 +139,7 @@ class _Comparison:
         elif own.attributes != other.attributes:
             mine, its = dict(own.attributes), dict(other.attributes)
             for key in sorted({*mine, *its}):
-                if mine.get(key) != its.get(key) and not (self._half and _halved(mine.get(key), its.get(key))):
+                if mine.get(key) != its.get(key) and not (self._half and _halved(key, mine.get(key), its.get(key))):
                     found, wanted = _short(its.get(key)), _short(mine.get(key))
                     self._differs(own, f"{own.op} has {key} = {found} instead of {wanted}")
         self._readers |= {term.number: own for term in own.inputs if term.constant}
@@ -225,8 +225,10 @@ def _is_absent(own: Term, other: Term) -> bool:
     return kinds == {"const", "none"}
 
 
-def _halved(own: Hashable, other: Hashable) -> bool:
-    """Whether a number is another as float16 has it."""
+def _halved(key: str, own: Hashable, other: Hashable) -> bool:
+    """Whether a number is another as float16 has it, or a type another of floats."""
+    if key == "to":
+        return own in FLOATS and other in FLOATS
     return isinstance(own, float) and isinstance(other, float) and float(np.float16(own)) == other
 
 

@@ -45,12 +45,15 @@ _MADE_OF: dict[str, dict[str, int]] = {
     "Erf": {"Gelu": 1},
     "Exp": {"Softmax": 1, "Sigmoid": 1},
     "power": {"product": 1},
+    "Range of sizes": {"Slice": 1, "Slice of sizes": 1},
 }
 #: What a quantisation puts in beside them.
 _QUANTISING = frozenset(
     """sum product power Exp Log Erf Tanh Sigmoid Gelu Softmax LogSoftmax LayerNormalization ReduceSum ReduceMax mean
     QuantizeLinear DequantizeLinear DynamicQuantizeLinear MatMulInteger ConvInteger""".split()
 ) | {"linear map", "scaling of channels"}
+#: Behind the operators of sizes and constants alone.
+OF_SIZES = " of sizes"
 #: Of a constant that has its like in another place, so much may differ for it to be that one, changed.
 FEW = 0.05
 
@@ -64,7 +67,7 @@ def added(own: Sequence[Term], other: Sequence[Term], quantised: bool) -> dict[s
         allowed.update({part: count * most for part, most in _MADE_OF.get(kind, {}).items()})
     found = {}
     for kind, count in sorted((its - mine).items()):
-        free = kind in _ARRANGING or (quantised and kind in _QUANTISING)
+        free = kind in _ARRANGING or (quantised and kind.removesuffix(OF_SIZES) in _QUANTISING)
         if "::" in kind:  # what onnxruntime fused is in the place of something
             free = any(missing not in _ARRANGING for missing in fewer)
         if not free and count > allowed[kind]:
@@ -127,5 +130,5 @@ def _kind(term: Term, of_sizes: bool) -> str:
     if term.op == "Gather" and term.inputs[0].constant is not None:
         return "Gather of a constant"
     if of_sizes and term.op not in _ARRANGING:
-        return f"{term.op} of sizes"
+        return f"{term.op}{OF_SIZES}"
     return _ALIKE.get(term.op, term.op)

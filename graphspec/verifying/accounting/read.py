@@ -160,6 +160,8 @@ class _Reader:
     def _positive(self, op: str, place: int, term: Term, rank: int | None) -> Term:
         """Axes counted from the last and in order, where they are an input."""
         array = term.array
+        if op == "Slice" and place == 3 and array is not None and rank is not None:
+            return self._terms.constant(np.where(array < 0, array, array - rank))
         axes = (place == 1 and op in ("Squeeze", "Unsqueeze")) or (place == 1 and op.startswith("Reduce"))
         if not axes or array is None or not array.size:
             return term

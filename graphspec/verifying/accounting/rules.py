@@ -57,6 +57,7 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     "CastLike": (simple.cast_like,),
     "Transpose": (simple.transpose,),
     "Slice": (simple.whole_slice,),
+    "Squeeze": (simple.squeezed,),
     "Pad": (simple.pad,),
     "Pow": (simple.power,),
     "Neg": (simple.negative,),

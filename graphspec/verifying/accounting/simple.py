@@ -122,7 +122,33 @@ def whole_slice(rules: Rewriter, node: Node) -> Term | None:
         part = _part_of_sizes(rules, node.inputs[0], int(starts.item()), int(ends.item()))
         if part is not None:
             return part
-    return node.inputs[0] if not starts.any() and (ends > _FAR).all() and (steps == 1).all() else None
+    if not starts.any() and (ends > _FAR).all() and (steps == 1).all():
+        return node.inputs[0]
+    return _sliced_before_transposing(rules, node)
+
+
+def _sliced_before_transposing(rules: Rewriter, node: Node) -> Term | None:
+    """Of a transposed value, the part of the value itself, transposed."""
+    term, order = node.inputs[0], node.inputs[0].attribute("perm")
+    axes = node.inputs[3].array if len(node.inputs) > 3 else None
+    if term.op != "Transpose" or not isinstance(order, tuple) or axes is None:
+        return None
+    places = np.array([int(order[int(axis)]) - len(order) for axis in axes])
+    inputs = (term.inputs[0], *node.inputs[1:3], rules.terms.constant(places), *node.inputs[4:])
+    return rules.make("Transpose", (rules.make("Slice", inputs, layer=node.layer),), (("perm", order),))
+
+
+def squeezed(rules: Rewriter, node: Node) -> Term | None:
+    """Of a transposed value, the value itself without those dims, transposed."""
+    term, order = node.inputs[0], node.inputs[0].attribute("perm")
+    axes = node.inputs[1].array if len(node.inputs) > 1 else None
+    if term.op != "Transpose" or not isinstance(order, tuple) or axes is None:
+        return None
+    gone = {int(axis) % len(order) for axis in axes}
+    taken = rules.terms.constant(np.sort([order[place] - len(order) for place in gone]))
+    rest = [dim for place, dim in enumerate(order) if place not in gone]
+    value = rules.make("Squeeze", (term.inputs[0], taken), layer=node.layer)
+    return rules.make("Transpose", (value,), (("perm", tuple(sorted(rest).index(dim) for dim in rest)),))
 
 
 def leaky(rules: Rewriter, node: Node) -> Term | None:
