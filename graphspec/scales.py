@@ -26,7 +26,7 @@ _LOGARITHMS = LOG_SOFTMAXES | {"LogSigmoid", "logsigmoid"}
 #: Layers whose values are bounded by 0 alone.
 _POSITIVE = frozenset(["exp", "Softplus", "softplus", "ReLU", "relu", "ReLU6", "square", "abs"])
 #: Layers that cut values off, behind which a plain output is none any more.
-_CUT = frozenset(["ReLU", "relu", "ReLU6"])
+_CUT = frozenset(["ReLU", "relu", "ReLU6", "Tanh", "tanh", "Softsign", "Hardtanh"])
 #: Layers whose values are bounded by nothing, or by other bounds than those of probabilities.
 _SIGNED = frozenset(
     """Linear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d Embedding EmbeddingBag

@@ -10,11 +10,13 @@ from rich.text import Text
 
 from graphspec.diagnostics import printable
 from graphspec.display.table_look import new_table
-from graphspec.exporting.bundle.verification_rows import HEADINGS, verification_rows
 
 
 def verified(verification: Mapping[str, Any]) -> Table:
     """One row a runtime."""
+    # imported here: it brings torch, which asking for help does not need
+    from graphspec.exporting.bundle.verification_rows import HEADINGS, verification_rows
+
     table = new_table()
     first, *others = HEADINGS
     table.add_column(first, overflow="fold")

@@ -16,16 +16,19 @@ from torch.export import Dim, ExportedProgram, export
 from graphspec.compiler import Network
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting.costly import is_costly
-from graphspec.exporting.guards import loosen, proven, span_of, suspect
+from graphspec.exporting.guards import Trace, loosen, proven, span_of, suspect
 from graphspec.exporting.layer_map import failing_layer
 from graphspec.exporting.open_shapes import OpenSizes, open_sequences
 from graphspec.exporting.sampler import Sampler, accepts
 from graphspec.shapes.shaped import ShapedGraph
+from graphspec.spec.dims import GREATEST
 from graphspec.system.quiet import quiet
 from graphspec.system.torch_private import pytree, replaced, sizes_of_one
 
 #: Sizes at which every program is tried, and those at which one is that has guards.
 SMALL, MANY = (1, 2, 3), (*range(1, 10), 12, 17)
+#: How far above the least one those are that hardly any network has among its own numbers.
+UNUSUAL = (10, 18, 36)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def _widest(network: Network, sampler: Sampler) -> tuple[ExportedProgram, bool]:
             return _trace(network, sampler, oblivious, sizes)
 
         try:
-            program = at({})
+            program = _open(at, network, sampler)
         except Exception as error:  # torch.export raises many types; whichever it is, another way may do
             problem = problem or error
             continue
@@ -122,6 +125,31 @@ def _widest(network: Network, sampler: Sampler) -> tuple[ExportedProgram, bool]:
     tried = list(map(sampler.draw, trials))
     programs = [(_refusals(program, module, tried), oblivious, program) for oblivious, program in found]
     return min(programs, key=lambda entry: entry[:2])[2], False
+
+
+def _open(trace: Trace, network: Network, sampler: Sampler) -> ExportedProgram:
+    """A trace at the ordinary sizes; at others where torch takes one of these for a number of the network's own, as 5
+    where a slice ends at 5, and has the dim be that from then on.
+    """
+    shaped, ordinary = network.shaped, trace({})
+    program = ordinary
+    for most in UNUSUAL:
+        if _is_open(program, shaped):
+            return program
+        sizes = {
+            name: min(least + most + 2 * place, greatest or GREATEST)
+            for place, (name, (least, greatest)) in enumerate(shaped.dims.items())
+        }
+        if accepts(network.module, sampler.draw(sizes)):
+            program = trace(sizes)
+    return program if _is_open(program, shaped) else ordinary
+
+
+def _is_open(program: ExportedProgram, shaped: ShapedGraph) -> bool:
+    """Whether every open dim has a size of its own in `program`."""
+    sizes = {str(dim): size for _, dim, size in _sizes(program, shaped)}
+    known = [size.node.expr for size in sizes.values() if not isinstance(size, int)]
+    return len({expr for expr in known if expr.free_symbols}) == len(sizes)
 
 
 def _refused_of_proven(
@@ -191,19 +219,22 @@ def _automatic(dim: sympy.Expr, shaped: ShapedGraph) -> Any:
 
 def _symbols(program: ExportedProgram, shaped: ShapedGraph) -> dict[str, str]:
     """torch's symbols by the spec's names; a dim that was frozen to a number is refused."""
-    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
     symbols: dict[str, str] = {}
-    for captured, (name, kind) in zip(program.graph_signature.user_inputs, shaped.inputs.items(), strict=True):
-        value = values[str(captured)]
-        for axis, dim in enumerate(kind.shape):
-            if isinstance(dim, int):
-                continue
-            size = value.shape[axis]
-            if isinstance(size, int):
-                message = f'torch.export froze the dynamic dim "{dim}" of input "{name}" to {size}'
-                raise fail("not-exportable", message, at=("inputs", name), hint=f"write {size} if it never varies")
-            symbols.setdefault(str(size.node.expr), str(dim))
+    for name, dim, size in _sizes(program, shaped):
+        if isinstance(size, int):
+            message = f'torch.export froze the dynamic dim "{dim}" of input "{name}" to {size}'
+            raise fail("not-exportable", message, at=("inputs", name), hint=f"write {size} if it never varies")
+        symbols.setdefault(str(size.node.expr), str(dim))
     return symbols
+
+
+def _sizes(program: ExportedProgram, shaped: ShapedGraph) -> Iterator[tuple[str, Any, Any]]:
+    """Each open dim of an input, by the input's name, with the size that it has in `program`."""
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    for captured, (name, kind) in zip(program.graph_signature.user_inputs, shaped.inputs.items(), strict=True):
+        for axis, dim in enumerate(kind.shape):
+            if not isinstance(dim, int):
+                yield name, dim, values[str(captured)].shape[axis]
 
 
 def _without_paths(program: ExportedProgram) -> ExportedProgram:

@@ -29,7 +29,7 @@ from graphspec.predicting.files import TEXT, read_samples, read_table, read_text
 from graphspec.predicting.function import Function
 from graphspec.predicting.pictures import say_if_unlike, say_what_was_done
 from graphspec.predicting.prediction import Prediction, named, predictions
-from graphspec.predicting.sample_checks import check_shape, check_whole
+from graphspec.predicting.sample_checks import taken
 from graphspec.predicting.texts import Sampling, continued, inputs_of
 from graphspec.shapes.producer import reading_of
 from graphspec.spec.base import Component
@@ -138,15 +138,12 @@ def _of_file(function: Function, path: Path, learned: Callable[[], Learned]) -> 
     grey = kind.shape[1:2] == (1,) and not any(component.type == "Grayscale" for component in components)
     samples = read_samples(path, kind, not grey)
     values = _transformed(samples, components, learned)
-    check_shape(path, values, quoted(name), kind)
-    if samples.ndim == 4 and is_image(path.name):
-        say_what_was_done(path, samples, values, grey)
-        of_files = spec is None or spec.dataset.type in (*OF_IMAGE_FILES, *STORED)  # to look at them takes too long
-        brightness = None if of_files and function.learned is None else learned().brightness
-        if brightness is not None:
-            say_if_unlike(path, to_float(size_transforms(components)(samples)), brightness)
-    check_whole(path, values, name, kind)
-    yield from _run(function, _rows(path, len(values)), [values.to(kind.dtype)])
+    given = taken(path, values, name, kind)
+    if samples.ndim == 4:
+        if is_image(path.name):
+            say_what_was_done(path, samples, values, grey)
+        _look_at(function, path, samples, learned)
+    yield from _run(function, _rows(path, len(values)), [given])
 
 
 def _of_arrays(function: Function, arrays: Arrays, learned: Callable[[], Learned]) -> Iterator[Prediction]:
@@ -160,10 +157,20 @@ def _of_arrays(function: Function, arrays: Arrays, learned: Callable[[], Learned
         else:
             raw = size_transforms(components)(arrays[name]) if arrays[name].ndim == 4 else arrays[name]
             value = scaled(raw.clone(), learned().values.get(name, ()))
-        check_shape("the array", value, quoted(name), kind)
-        check_whole("the array", value, name, kind)
-        values.append(value.to(kind.dtype))
+        values.append(taken("the array", value, name, kind))
+        if arrays[name].ndim == 4:
+            _look_at(function, "the array", arrays[name], learned)
     yield from _run(function, [f"sample {row}" for row in range(len(values[0]))], values)
+
+
+def _look_at(function: Function, path: Path | str, samples: Tensor, learned: Callable[[], Learned]) -> None:
+    """Say where pictures are unlike those of the training part."""
+    spec = function.network.shaped.spec.data
+    of_files = spec is None or spec.dataset.type in (*OF_IMAGE_FILES, *STORED)  # to look at them takes too long
+    if function.learned is None and (of_files or isinstance(path, str)):
+        return
+    if (known := learned().brightness) is not None:
+        say_if_unlike(path, to_float(size_transforms(spec.transforms if spec else ())(samples)), known)
 
 
 def _of_table(function: Function, path: Path, learned: Learned) -> Iterator[Prediction]:
@@ -178,9 +185,7 @@ def _of_table(function: Function, path: Path, learned: Learned) -> Iterator[Pred
             known = ", ".join(map(quoted, fields))
             raise fail("field-mismatch", f"the input {quoted(name)} has no field in {quoted(path)}, which has {known}")
         value = scaled(fields[field].clone(), learned.values.get(field, ()))
-        check_shape(path, value, quoted(name), kind)
-        check_whole(path, value, name, kind)
-        values.append(value.to(kind.dtype))
+        values.append(taken(path, value, name, kind))
     yield from _run(function, _rows(path, len(values[0])), values)
 
 
@@ -189,10 +194,9 @@ def _of_series(function: Function, path: Path, learned: Learned) -> Iterator[Pre
     series, ((name, kind),) = learned.series, function.network.shaped.inputs.items()
     assert series is not None
     called, windows = latest(series, read_csv(path, series.notation))
-    past = scaled(windows, learned.values[PAST])
-    check_shape(path, past, quoted(name), kind)
+    past = taken(path, scaled(windows, learned.values[PAST]), name, kind)
     names = [f"{path}: {each}" for each in called] if series.group else [str(path)]
-    yield from _run(function, names, [past.to(kind.dtype)])
+    yield from _run(function, names, [past])
 
 
 def _run(function: Function, names: Sequence[str], values: Sequence[Tensor]) -> Iterator[Prediction]:

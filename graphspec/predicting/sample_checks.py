@@ -1,4 +1,4 @@
-"""Whether samples are what an input takes, said of the file or the array that they come from."""
+"""What a network can take: of its shape, finite, and numbers that the input's dtype holds."""
 
 from __future__ import annotations
 
@@ -11,15 +11,33 @@ from graphspec.shapes import TensorType
 from graphspec.shapes.dims import admits
 
 
-def check_whole(path: Path | str, values: Tensor, name: str, kind: TensorType) -> None:
-    if kind.dtype.is_floating_point or not values.is_floating_point():
-        return
-    wrong = (values != values.floor()).nonzero()
-    if len(wrong):
-        row, dtype = int(wrong[0, 0]) + 1, str(kind.dtype).removeprefix("torch.")
-        number = float(values[tuple(wrong[0])])
-        message = f"row {row} of {_called(path)} holds {number:g}, and the input {quoted(name)} takes {dtype}"
+def taken(path: Path | str, values: Tensor, name: str, kind: TensorType) -> Tensor:
+    """Samples of a file, or of ``"the array"``, as the input `name` takes them.
+
+    Raises ``GraphspecError`` for another shape, and for a number that is none or that the dtype cannot hold.
+    """
+    _check_shape(path, values, quoted(name), kind)
+    found = values.to(kind.dtype)
+    text = str(kind.dtype).removeprefix("torch.")
+    if kind.dtype.is_floating_point:
+        if len(wrong := (~found.isfinite()).nonzero()):
+            number = float(values[tuple(wrong[0])])
+            fault = (
+                "which is no finite number"
+                if found.dtype == values.dtype or number - number != 0
+                else f"{text} ends before"
+            )
+            raise fail("bad-data", f"{_row(path, wrong)} holds {number:g}, {fault}")
+        return found
+    if len(wrong := (found.to(values.dtype) != values).nonzero()):
+        number = values[tuple(wrong[0])].item()
+        message = f"{_row(path, wrong)} holds {number:.10g}, and the input {quoted(name)} takes {text}"
         raise fail("wrong-dtype", message)
+    return found
+
+
+def _row(path: Path | str, wrong: Tensor) -> str:
+    return f"row {int(wrong[0, 0]) + 1} of {_called(path)}"
 
 
 def _called(path: Path | str) -> str:
@@ -27,7 +45,7 @@ def _called(path: Path | str) -> str:
     return path if isinstance(path, str) else quoted(path)
 
 
-def check_shape(path: Path | str, values: Tensor, name: str, kind: TensorType) -> None:
+def _check_shape(path: Path | str, values: Tensor, name: str, kind: TensorType) -> None:
     given, wanted = tuple(values.shape[1:]), kind.shape[1:]
     if admits(wanted, given):
         return

@@ -267,6 +267,11 @@ class _Inference:
             self.faults.append(fault)
 
 
+#: What torch says of dtypes, wherever it finds them; and of places, which are whole numbers.
+_DTYPES = re.compile(r"dtype|floating point|safely cast|Type promoting|torch\.finfo")
+_INDEX = re.compile(r"\bind(ex|ices)\b", re.IGNORECASE)
+
+
 def _torch_fault(node: Layer, error: Exception, types: Mapping[ValueRef, TensorType]) -> Diagnostic:
     """torch's objection as one line."""
     name = quoted(node.label)
@@ -274,9 +279,11 @@ def _torch_fault(node: Layer, error: Exception, types: Mapping[ValueRef, TensorT
         dims = {dim_text(dim) for kind in types.values() for dim in kind.shape if not isinstance(dim, int)}
         message = f"layer {name}: {node.op.name} works only for a fixed size of {', '.join(sorted(dims))}"
         return Diagnostic("dynamic-dim", message, node.at, "give the input a number there")
-    if isinstance(error, WrongDtype):
-        whole = any(kind.dtype != torch.float32 for kind in types.values())
-        hint = 'a layer { type = "to", dtype = "float32" } before it helps' if whole else ""
+    floats = all(kind.dtype == torch.float32 for kind in types.values())
+    if isinstance(error, WrongDtype) or (not floats and _DTYPES.search(str(error))):
+        wanted = "int64" if _INDEX.search(str(error)) else "float32"
+        helps = any(kind.dtype != getattr(torch, wanted) for kind in types.values())
+        hint = f'a layer {{ type = "to", dtype = "{wanted}" }} before it helps' if helps else ""
         return Diagnostic("wrong-dtype", f"layer {name}: {node.op.name}: {error}", node.at, hint)
     text = re.sub(r"torch\.Size\(\[.*?\]\)", "this input", str(error))
     # sizes whose product is no 64-bit number

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphspec.ops import Op
-from graphspec.shapes import numbers, on_cpu, recurrent, resized
+from graphspec.shapes import numbers, on_cpu, recurrent, resized, stored
 from graphspec.shapes.atoms import Atoms, atoms_of, is_product
 from graphspec.shapes.call import FrozenDim, Refused, Run, Types
 from graphspec.shapes.conditions import Ranges
@@ -53,6 +53,7 @@ class Runner:
             raise Refused("a number in its sizes is 2**63 or more", "choose smaller sizes") from error
         if on_cpu.is_needed(op, operands, types):
             on_cpu.check(op, arguments, operands, types, run, within)
+        stored.check(arguments, operands, run)
         return run, within
 
     def _run(

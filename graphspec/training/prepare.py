@@ -12,7 +12,6 @@ from torch import Tensor
 from graphspec.compiler import Network
 from graphspec.data import Batches, DataSet, load_data
 from graphspec.data.binding import bind
-from graphspec.data.dataset import Part
 from graphspec.data.place import DataPlace
 from graphspec.diagnostics import fail, quoted, suggest, warn
 from graphspec.shapes.producer import producers
@@ -21,10 +20,11 @@ from graphspec.spec.model import NetworkSpec
 from graphspec.spec.train import TrainSpec
 from graphspec.system.out_of_memory import enough_memory
 from graphspec.training.checks.preflight import preflight
+from graphspec.training.checks.valueless import why_no_value
 from graphspec.training.engine.reproducible import reproducible
 from graphspec.training.engine.threads import forward_flops, restored_threads, set_threads
 from graphspec.training.learner import Best, Learner
-from graphspec.training.metrics.metric_set import Metric, MetricSet
+from graphspec.training.metrics.metric_set import MetricSet
 from graphspec.training.metrics.names import LOSS, MetricName
 from graphspec.training.optim.average import WeightAverage
 from graphspec.training.optim.build_objective import Head, Target, build_objective
@@ -123,17 +123,7 @@ def monitored(wanted: str | None, metrics: MetricSet, data: DataSet) -> MetricNa
         hint = suggest(text, known) or f"known: {', '.join(known)}"
         raise fail("bad-metric", f"{quoted(text)} is not measured", at=("train", "monitor"), hint=hint)
     metric = metrics.metrics.get(text)
-    return MetricName(LOSS) if metric is not None and why_no_value(metric, data) else name
-
-
-def why_no_value(metric: Metric, data: DataSet) -> str:
-    """Why `metric` has no value on the part that is monitored; empty where it has one."""
-    part: Part = "train" if data.validation is None else "validation"
-    if len(data.samples(part)) < metric.kind.fewest:
-        return f"the {part} part has one sample, of which"
-    target = metric.term.target if metric.kind.of_every_class else None
-    missing = missing_class(data, target) if target in data.labels and target is not None else ""
-    return f"{missing}, without which" if missing else ""
+    return MetricName(LOSS) if metric is not None and why_no_value(metric.kind, metric.term.target, data) else name
 
 
 def say_what_is_always_one(metrics: MetricSet) -> None:
@@ -151,17 +141,10 @@ def say_what_is_monitored(learner: Learner, settings: TrainSpec, data: DataSet) 
         message = "without a validation part no epoch is better than another: early_stopping does not end the run"
         warn("no-data", message, at=("train", "early_stopping"), hint="set [data] validation above 0")
     if text != str(learner.best.monitor):
-        reason = why_no_value(learner.metrics.metrics[text], data)
+        metric = learner.metrics.metrics[text]
+        reason = why_no_value(metric.kind, metric.term.target, data)
         message = f'{reason} "{text}" has no value: the loss is monitored instead'
         warn("bad-metric", message, at=("train", "monitor") if wanted else ("train", "metrics"))
-
-
-def missing_class(data: DataSet, target: str) -> str:
-    """Says which class of `target` does not occur in the part that is monitored; empty where all do."""
-    part: Part = "train" if data.validation is None else "validation"
-    counts = data.class_counts(target, data.samples(part)).tolist()
-    missing = next((label for label, count in zip(data.labels[target], counts, strict=True) if not count), None)
-    return "" if missing is None else f'the {part} part has no sample of the class "{missing}"'
 
 
 @contextlib.contextmanager

@@ -22,9 +22,9 @@ from graphspec.spec.tune import TuneSpec
 from graphspec.system.durable import write_atomically
 from graphspec.system.regular_file import MOST_JSON, read_regular
 from graphspec.training import evaluate_folders, load_data
+from graphspec.training.checks.valueless import why_no_value
 from graphspec.training.metrics.names import LOSS, MetricName, names_of
 from graphspec.training.metrics.table import METRICS
-from graphspec.training.prepare import missing_class
 from graphspec.tuning.results import trial_line, write_results
 from graphspec.tuning.samplers import build_pruner, build_sampler
 from graphspec.tuning.settings import check_settings
@@ -146,10 +146,10 @@ def _metric(spec: NetworkSpec, settings: TuneSpec, data: DataSet) -> MetricName:
         hint = suggest(wanted, known) or f"known: {', '.join(known)}"
         raise fail("bad-metric", f"{quoted(wanted)} is not measured", at=("tune", "metric"), hint=hint)
     name = known[wanted]
-    if name.metric in METRICS and METRICS[name.metric].of_every_class and data.labels:
-        target = name.output if name.output in data.labels else next(iter(data.labels))
-        if missing := missing_class(data, target):
-            message = f"{missing}, without which {quoted(wanted)} has no value"
+    if name.metric in METRICS and (targets := data.train.targets):
+        target = name.output if name.output in targets else next(iter(targets))
+        if reason := why_no_value(METRICS[name.metric], target, data):
+            message = f"{reason} {quoted(wanted)} has no value"
             raise fail("bad-metric", message, at=("tune", "metric"), hint='metric = "loss"')
     return name
 

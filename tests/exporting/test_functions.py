@@ -73,3 +73,19 @@ def test_an_operator_into_which_a_layer_is_decomposed_names_the_layer(
     monkeypatch.setattr("graphspec.exporting.onnx.translations.translations", dict)
     with pytest.raises(GraphspecError, match=r'layer "y" \(cdist\) cannot be written as ONNX'):
         write_onnx(capture(network), tmp_path / "model.onnx", 20, {})
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2, -1, None])
+def test_elements_are_repeated_as_often_as_a_size_says(dim: int | None, tmp_path: Path) -> None:
+    line = {"type": "repeat_interleave", "repeats": "${x.shape[2]}"} | ({} if dim is None else {"dim": dim})
+    network = of(line, x=["N", "T", "S"])
+    x = torch.randn(2, 3, 4)
+    assert np.array_equal(in_onnxruntime(network, tmp_path, x), x.repeat_interleave(4, dim).numpy())
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
+def test_whole_numbers_are_divided_by_a_fraction(dtype: str, tmp_path: Path) -> None:
+    network = of({"type": "floor_divide", "other": 2.5}, x={"shape": ["N"], "dtype": dtype})
+    x = torch.tensor([0, 1, 2, 3, 5, 7, 100]).to(getattr(torch, dtype))
+    x = x if dtype == "uint8" else torch.cat([x, -x])
+    assert np.array_equal(in_onnxruntime(network, tmp_path, x), (x // 2.5).numpy())

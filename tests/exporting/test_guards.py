@@ -43,6 +43,18 @@ def test_traces_whose_guards_leave_no_size_out_prove_the_program_for_all(kind):
         torch.testing.assert_close(module(*inputs.values()), found.network.module(*inputs.values()))
 
 
+@pytest.mark.parametrize("line", [{"end": 5}, {"start": -5}])
+def test_a_number_that_is_the_traced_size_holds_no_dim_to_it(line, tmp_path):
+    """torch has a dim be 5 from the moment that it asks whether it is, and writes that into the file."""
+    found = _capture(["N", "T", 4], [{"type": "slice", "dim": 1, **line}])
+    assert found.sampler.sizes["T"] == 5
+    torch.export.save(found.program, tmp_path / "x.pt2")
+    module = torch.export.load(tmp_path / "x.pt2").module()
+    for size in (2, 4, 5, 6, 20):
+        inputs = found.sampler.draw({"N": 3, "T": size})
+        torch.testing.assert_close(module(*inputs.values()), found.network.module(*inputs.values()))
+
+
 def test_a_program_that_is_another_at_other_sizes_is_not_proven():
     found = _capture(["N", "T", 4], [{"type": "slice", "dim": 1, "end": 8}])
     other = _capture(["N", "T", 4], [{"type": "slice", "dim": 1, "end": 9}]).program

@@ -75,6 +75,10 @@ def test_several_inputs_are_a_dict_and_scaled_each(run: dict[str, Any]) -> None:
         ("rows", np.zeros((2, 5)), "a sample .* is 5, the input .x. takes 4|a sample has 5 features"),
         ("rows", np.array([["a"] * 4]), "no numbers"),
         ("rows", np.zeros((0, 4)), "is empty"),
+        ("rows", [[1.0] * 4, [1.0, 2.0, float("nan"), 3.0]], "row 2 of the array holds nan, which is no finite number"),
+        ("rows", np.full((2, 4), np.inf), "row 1 of the array holds inf"),
+        ("rows", np.full((2, 4), 1e300), "row 1 of the array holds inf, which is no finite number"),
+        ("pictures", np.full((2, 1, 8, 8), np.nan), "no finite number"),
         ("pictures", np.zeros((2, 8, 8, 1), "float32"), "channels come first"),
         ("two", np.zeros((2, 4)), "give a dict of arrays"),
         ("two", {"a": np.zeros((2, 2)), "c": np.zeros((2, 2))}, 'the inputs are "a", "b"'),
@@ -84,3 +88,10 @@ def test_several_inputs_are_a_dict_and_scaled_each(run: dict[str, Any]) -> None:
 def test_what_does_not_fit_is_refused(run: dict[str, Any], name: str, samples: Any, said: str) -> None:
     with pytest.raises(graphspec.GraphspecError, match=said):
         graphspec.predict(run[name], samples)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32"])
+def test_pixels_up_to_255_beside_pictures_up_to_1_are_said(run: dict[str, Any], dtype: str) -> None:
+    pixels = (load_digits().images[:3, None] * 15.9).astype("uint8")
+    with pytest.warns(graphspec.GraphspecWarning, match=r"first of 3 such samples of 3\)(.|\n)*give uint8"):
+        graphspec.predict(run["pictures"], pixels.astype(dtype))

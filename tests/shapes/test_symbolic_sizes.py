@@ -209,6 +209,7 @@ SOFTMAX = {"fc": {"type": "Linear", "out_features": 3}, "soft": {"type": "Softma
         (SOFTMAX, {**ROW, "train": {"loss": "CrossEntropyLoss"}}, [("softmax-before-loss", "soft")]),
         (SOFTMAX, {**ROW, "train": {}}, [("softmax-before-loss", "soft")]),
         ({"fc": LINEAR, "relu": "ReLU"}, {**ROW, "train": {}}, [("softmax-before-loss", "relu")]),
+        ({"fc": LINEAR, "tanh": "Tanh"}, {**ROW, "train": {}}, [("softmax-before-loss", "tanh")]),
         (SOFTMAX, {**ROW, "train": {"loss": "MSELoss"}}, []),
         (SOFTMAX, ROW, []),
         ({**SOFTMAX, "out": LINEAR}, {**ROW, "train": {}}, []),

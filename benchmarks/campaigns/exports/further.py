@@ -24,6 +24,7 @@ from further_neighbours import NEIGHBOURS
 from further_numbers import NUMBERS
 from further_row import Row
 from further_shapes import SHAPES
+from further_sizes import SIZES as OTHER_SIZES
 from run import LOADERS, differences
 from torch import Tensor
 
@@ -33,7 +34,7 @@ from graphspec.exporting.capture import eval_network
 
 SIZES = (1, 2, 3, 7, 17, 33)
 MOST = 80
-ROWS = SHAPES | NUMBERS | FUNCTIONS | NEIGHBOURS
+ROWS = SHAPES | NUMBERS | FUNCTIONS | NEIGHBOURS | OTHER_SIZES
 Sizes = dict[str, int]
 
 

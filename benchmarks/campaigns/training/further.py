@@ -13,11 +13,14 @@ import tempfile
 import traceback
 from collections import Counter
 
+from further_figures import FIGURES, LEARNED
 from further_images import FOLDERS, FOLLOW
 from further_predicting import DRAWN, READ
+from further_tables import ALIKE, TABLES
 from further_trial import Case
 
-ROWS: dict[str, Case] = {**FOLLOW.rows, **FOLDERS.rows, **READ.rows, **DRAWN.rows}
+TABLES_OF_ROWS = (FOLLOW, FOLDERS, READ, DRAWN, TABLES, ALIKE, FIGURES, LEARNED)
+ROWS: dict[str, Case] = {name: case for table in TABLES_OF_ROWS for name, case in table.rows.items()}
 
 
 def main() -> int:

@@ -15,7 +15,8 @@ class Kind:
     """A metric: the statistic it reads, its formula, which way is better, and whether it is for classes (None: for
     whatever there is), needs their
     probabilities, and has no value where one of them does not occur, or where there are fewer samples than ``fewest``.
-    ``of_labels``: it is also for labels of which several may apply. ``of_targets``: it is only for losses of such.
+    ``of_labels``: it is also for labels of which several may apply. ``of_positives``: where no sample is positive it
+    is 0 whatever the network gives. ``of_targets``: it is only for losses of such.
     """
 
     statistic: type[Statistic]
@@ -26,18 +27,19 @@ class Kind:
     of_every_class: bool = False
     fewest: int = 1
     of_labels: bool = False
+    of_positives: bool = False
     of_targets: Targets | None = None
 
 
 METRICS: dict[str, Kind] = {
     "accuracy": Kind(Confusion, scores.accuracy, of_labels=True),
-    "precision": Kind(Confusion, scores.precision, of_labels=True),
-    "recall": Kind(Confusion, scores.recall, of_labels=True),
-    "f1": Kind(Confusion, scores.f1, of_labels=True),
+    "precision": Kind(Confusion, scores.precision, of_labels=True, of_positives=True),
+    "recall": Kind(Confusion, scores.recall, of_labels=True, of_positives=True),
+    "f1": Kind(Confusion, scores.f1, of_labels=True, of_positives=True),
     "iou": Kind(Confusion, scores.iou),
     "dice": Kind(Confusion, scores.dice),
     "top_k_accuracy": Kind(Scores, scores.top_k_accuracy),
-    "average_precision": Kind(Scores, scores.average_precision, of_labels=True),
+    "average_precision": Kind(Scores, scores.average_precision, of_labels=True, of_positives=True),
     "roc_auc": Kind(Scores, scores.roc_auc, of_every_class=True, of_labels=True),
     "calibration_error": Kind(Scores, scores.calibration_error, higher_is_better=False, of_probabilities=True),
     "perplexity": Kind(LogLikelihood, scores.perplexity, higher_is_better=False, of_probabilities=True),

@@ -48,6 +48,39 @@ def test_the_loss_decides_and_it_is_said_once(rare: Any, fit: Any) -> None:
     assert report.best_epoch == 1 + losses.index(min(losses)) > 5
 
 
+NEVER = np.repeat([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]], 30, 0).astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("metric", "y", "reason"),
+    [
+        ("roc_auc", NEVER, 'no sample with the label "2", and without one'),
+        ("roc_auc", 1 - NEVER, 'no sample without the label "2", and without one'),
+        ("average_precision", NEVER * 0, "no label applies in the validation part, without which"),
+        ("f1", NEVER * 0, "no label applies in the validation part, without which"),
+        ("r2", np.full((60, 1), 3, "float32"), '"y" is 3 in every sample of the validation part, of which'),
+    ],
+)
+def test_what_no_epoch_can_change_is_not_monitored(rare: Any, fit: Any, metric: str, y: Any, reason: str) -> None:
+    """A figure that is always 0, or none, would drive ReduceLROnPlateau to zero, and end a run early."""
+    np.savez("rare.npz", x=np.random.default_rng(0).normal(size=(60, 3)).astype("float32"), y=y)
+    loss = "MSELoss" if metric == "r2" else "BCEWithLogitsLoss"
+    spec = rare(metrics=[metric], loss=loss, epochs=1)
+    spec["data"]["dataset"].pop("classes")
+    spec["layers"]["fc"]["out_features"] = y.shape[1]
+    report, messages = said(fit, spec)
+    assert report.monitor == "loss"
+    assert f'{reason} "{metric}" has no value' in messages[0]
+
+
+@pytest.mark.parametrize(("metric", "loss", "y"), [("f1", "BCEWithLogitsLoss", NEVER), ("r2", "MSELoss", NEVER)])
+def test_what_some_columns_tell_is_monitored(rare: Any, fit: Any, metric: str, loss: str, y: Any) -> None:
+    np.savez("rare.npz", x=np.random.default_rng(0).normal(size=(60, 3)).astype("float32"), y=y)
+    spec = rare(metrics=[metric], loss=loss, epochs=1)
+    spec["data"]["dataset"].pop("classes")
+    assert said(fit, spec)[0].monitor == metric
+
+
 def test_a_plateau_is_one_of_the_loss(rare: Any, fit: Any) -> None:
     """With a value that is none, every epoch would be one without progress."""
     report, _ = said(

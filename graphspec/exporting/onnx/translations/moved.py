@@ -1,4 +1,4 @@
-"""Elements moved by a size that is known at run time alone."""
+"""Elements moved, or repeated, by a size that is known at run time alone."""
 
 from __future__ import annotations
 
@@ -9,12 +9,23 @@ import numpy as np
 import torch
 from onnxscript.function_libs.torch_lib.ops import core
 
-from graphspec.exporting.onnx.translations.values import as_list, constant, fixed, op, pieces, rank, scalar, size, told
+from graphspec.exporting.onnx.translations.values import (
+    as_list,
+    constant,
+    fixed,
+    op,
+    pieces,
+    rank,
+    scalar,
+    size,
+    told,
+    vector,
+)
 
 
 def translations() -> dict[Any, Callable[..., Any]]:
     """torch operator → the function that writes it."""
-    return {torch.ops.aten.roll.default: _roll}
+    return {torch.ops.aten.roll.default: _roll, torch.ops.aten.repeat_interleave.self_int: _repeat_interleave}
 
 
 def _roll(value: Any, shifts: Sequence[Any], dims: Sequence[int] = ()) -> Any:
@@ -28,3 +39,15 @@ def _roll(value: Any, shifts: Sequence[Any], dims: Sequence[int] = ()) -> Any:
         parts = pieces(value, axis, [cut, constant(0, np.int64)], [length, cut])
         value = told(op.Concat(*parts, axis=axis), value, axis, fixed(value, axis))
     return value
+
+
+def _repeat_interleave(value: Any, repeats: Any, dim: int | None = None, output_size: Any = None) -> Any:
+    """Each element `repeats` times along `dim`; torch's own translation stretches the dim before it by a size."""
+    if isinstance(repeats, int):
+        return core.aten_repeat_interleave_self_int(value, repeats, dim)
+    flat = value if dim is not None else op.Reshape(value, constant([-1], np.int64))
+    axis = 0 if dim is None else dim % rank(value)
+    before, after = op.Shape(flat, start=0, end=axis), op.Shape(flat, start=axis + 1)
+    stretched = op.Concat(before, op.Shape(flat, start=axis, end=axis + 1), vector(repeats), after, axis=0)
+    wide = op.Expand(op.Unsqueeze(flat, constant([axis + 1], np.int64)), stretched)
+    return op.Reshape(wide, op.Concat(before, constant([-1], np.int64), after, axis=0))

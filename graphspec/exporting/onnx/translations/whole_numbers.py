@@ -1,4 +1,4 @@
-"""Sums and products of whole numbers, to the last digit: onnxruntime adds and multiplies up in float64.
+"""Sums and products of whole numbers, to the last digit, for onnxruntime adds and multiplies up in float64; quotients.
 
 Running products, which ONNX has not, of every dtype.
 """
@@ -24,7 +24,16 @@ _ACCUMULATED = {ir.DataType.FLOAT: ir.DataType.DOUBLE, ir.DataType.FLOAT16: ir.D
 def translations() -> dict[Any, Callable[..., Any]]:
     """torch operator → the function that writes it."""
     aten = torch.ops.aten
-    return {aten.sum.dim_IntList: _sum, aten.prod.dim_int: _product, aten.cumprod.default: _running_product}
+    return {
+        aten.sum.dim_IntList: _sum, aten.prod.dim_int: _product, aten.cumprod.default: _running_product,
+        aten.floor_divide.Scalar: _floor_divide,
+    }  # fmt: skip
+
+
+def _floor_divide(values: Any, other: float) -> Any:
+    """By a number with a fraction, as torch keeps it of whole numbers alone: what it gives is a float."""
+    values = values if values.dtype.is_floating_point() else cast(values, ir.DataType.FLOAT)
+    return core.aten_floor_divide(values, constant(other, values.dtype.numpy()))
 
 
 def _sum(values: Any, dim: Any = None, keepdim: bool = False, dtype: int = -1) -> Any:
