@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _AT = ("data", "dataset")
 #: A value's spread is to be at least so many of float32's steps, or the values are hardly told apart.
 _FEWEST_STEPS = 100
+_FLOAT32 = torch.finfo(torch.float32)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Settled:
             top, spread = self._extent(name, column.to(torch.float64), feature, columns.shape[1])
             if top > torch.finfo(torch.float32).max:
                 raise self._beyond(name, feature, top)
-            step = top * torch.finfo(torch.float32).eps
+            step = max(top * _FLOAT32.eps, _FLOAT32.smallest_normal * _FLOAT32.eps)
             if part == "training" and 0 < spread < _FEWEST_STEPS * step and step > 0:
                 sizes = f"differs by {spread:.3g} and is as large as {top:.3g}: float32 has steps of {step:.2g}"
                 hint = "StandardScaler in transforms scales it before it is rounded"

@@ -77,6 +77,17 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "days to predict": (lines("a,y", lambda i: f"{i},2024-01-{i + 1:02d}"), r"is a date, which is no target; what"),
     "another minus": (lines("a,y", lambda i: f"{'−' if i % 2 else ''}{i},{i}"), r'"−1" is no number.*write - before'),
     "brackets": (lines("a,y", lambda i: f"({i}.5),{i}"), r'"\(0\.5\)" is no number.*write - before a negative'),
+    "another script": (
+        lines("a,y", lambda i: f"{'٠١٢٣'[i % 4]},{i}"),
+        r"is no number as .* write numbers in the digits 0",
+    ),
+    "full-width digits": (lines("a,y", lambda i: f"１{'０１２３'[i % 4]},{i}"), r"write numbers in the digits 0 to 9"),
+    "months": (lines("day,y", lambda i: f"2024-{i % 12 + 1:02d},{i}"), r'"2024-01" is a date, which is no feature'),
+    "quarters": (lines("day,y", lambda i: f"2024Q{i % 4 + 1},{i}"), r'"2024Q1" is a date, which is no feature'),
+    "months with names": (
+        lines("day,y", lambda i: f"{'Jan Feb'.split()[i % 2]} 2024,{i}"),
+        r'"(Jan|Feb) 2024" is a date',
+    ),
     "a sheet": (b"PK\x03\x04" + bytes(200), r"is no CSV: it is a zip file, as Excel's \.xlsx is; save the sheet"),
     "gzip": (gzip.compress(PLAIN.encode()), r"is no CSV: it is compressed by gzip; unpack it"),
     "a web page": ("<!DOCTYPE html>\n<p>404</p>\n", r"is no CSV: it is a web page or XML"),
@@ -91,6 +102,15 @@ def test_refused_with_what_to_write(name: str, tmp_path: Path) -> None:
     content, message = REFUSED[name]
     with pytest.raises(GraphspecError, match=message):
         read(tmp_path, content)
+
+
+GAPS = lines("a,b,y", lambda i: f"{i}.5,NA,{i}")
+
+
+@pytest.mark.parametrize("missing", ["mean", "most_frequent", "drop"])
+def test_a_column_of_gaps_alone_is_named(missing: str, tmp_path: Path) -> None:
+    with pytest.raises(GraphspecError, match=r'the column "b" has no value'):
+        read(tmp_path, GAPS, missing=missing)
 
 
 SAID: dict[str, tuple[str, str]] = {
@@ -113,6 +133,11 @@ SAID: dict[str, tuple[str, str]] = {
         r'of \d+ values of the column "pay" are -999, the others \d+ to \d+, and all are taken as numbers',
     ),
     "a code above": (lines("n,y", lambda i: f"{99 if i % 7 == 3 else i % 5},{i + 0.25}"), r"are 99, the others 0 to 4"),
+    "a letter of two signs": (
+        lines("a,y", lambda i: "\xe9,1.5" if i % 2 else "e\u0301,2.5"),
+        r"are different texts",
+    ),
+    "numbers below float32": (lines("a,y", lambda i: f"{i}e-50,{i + 0.25}"), r"float32 has steps of 1\.4e-45"),
     "a count of rows": (lines(",a,y", lambda i: f"{i},{i * i % 7},{i + 0.25}"), r"counts the rows and is read as a"),
 }
 

@@ -186,6 +186,7 @@ def test_a_table_is_read_as_the_training_table_was(homes, case):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("rooms,district\n007,north\n", r'"007" is a code, as it begins with 0, among numbers'),
         ("rooms\n3\n", r'has no column "district"; the training table.s are "rooms", "district"'),
         ("3,0,1\n", r"has 3 numbers a row, the network takes 4: rooms 1, district 3"),
         ("rooms,district\nNA,north\n", r'row 2, column "rooms": "NA" is no finite number'),

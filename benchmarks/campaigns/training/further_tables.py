@@ -36,21 +36,25 @@ def read(content: str | bytes, inputs: dict[str, Any] | None = None, **dataset: 
     return data, "\n".join(str(each.message) for each in caught)
 
 
+#: é as one sign, and as two.
+LETTERS = ("\u00e9", "e\u0301")
+
+
 def rows(header: str, row: Any, count: int = 24) -> str:
     return "\n".join([header, *(row(i) for i in range(count))]) + "\n"
 
 
 def reads(
-    content: str | bytes, x: list[float] | None, *words: str, y: list[float] | None = None, **dataset: Any
+    content: str | bytes, x: list[float] | str | None, *words: str, y: list[float] | None = None, **dataset: Any
 ) -> str:
-    """Its first row's features and the first targets are these; or, without them, it is refused; `words` are said."""
+    """Its first row's features and the first targets are these, or ``"said"``; without them it is refused."""
     data, said = read(content, **dataset)
     missing = [word for word in words if word.lower() not in said.lower()]
     if missing:
         return f"says nothing of {missing}: {said[:300]}" + (f"; x {values(data)[0].tolist()}" if data else "")
     if (data is None) != (x is None):
         return f"{'not ' * (x is None)}refused: {said[:300]}"
-    if data is None or x is None:
+    if data is None or x is None or isinstance(x, str):
         return ""
     found = values(data)[0].tolist()
     goals = next(iter(data.train.targets.values())).flatten().tolist()
@@ -71,28 +75,28 @@ for _name, _text, _x, _words, _more in (
     ("quoted commas after white space", rows("a,t,y", lambda i: f'{i + 0.5}, "p, q",{i}.25'), None, ("row 2",), {}),
     ("a comment above the names", "# made by a sensor\n" + rows("a,y", lambda i: f"{i},{i}"), None, ("# made by a sensor",), {}),
     ("comments among the rows", rows("a,y", lambda i: f"{i},{i}" if i != 5 else "# a gap"), None, ("row 7",), {}),
-    ("comments of as many cells", rows("a,y", lambda i: f"{i},{i}" if i != 5 else "# a, gap"), None, ("row 7",), {}),
+    ("comments of as many cells", rows("a,y", lambda i: f"{i},{i}" if i != 5 else "# a, gap"), "said", ("row 7", "texts"), {}),
     ("lines of white space", rows("a,y", lambda i: f"{i + 0.5},{i}" + "\n  " * (i == 3)), None, ("row 6",), {}),
     ("lines of commas alone", rows("a,y", lambda i: f"{i + 0.5},{i}" + "\n," * (i == 3)), None, ("row 6",), {}),
-    ("a sum below", rows("a,y", lambda i: f"{i},{i}") + "Total,276\n", None, ("Total", "row 26"), {}),
+    ("a sum below", rows("a,y", lambda i: f"{i},{i}") + "Total,276\n", "said", ("Total", "row 26"), {}),
     ("a line end in a quoted cell", rows("a,t,y", lambda i: f'{i + 0.5},"two\nlines{i % 2}",{i}.25'), [0.5, 1, 0], (), {}),
     ("doubled quotation marks", rows("a,t,y", lambda i: f'{i + 0.5},"say ""{"ab"[i % 2]}""",{i}.25'), [0.5, 1, 0], (), {}),
     ("commas behind the rows, none behind the names", rows("a,y", lambda i: f"{i},{i},"), None, ("3 fields",), {}),
     ("names that differ in their letters' case", rows("a,A,y", lambda i: f"{i + 0.5},{i * 2},{i}.25"), [0.5, 0], (), {}),
-    ("digits of another script", rows("a,y", lambda i: f"{'٠١٢٣٤٥٦٧٨٩'[i % 10]},{i}.25"), None, (), {}),
-    ("full-width digits", rows("a,y", lambda i: f"{'０１２３４５６７８９'[i % 10]},{i}.25"), None, (), {}),
-    ("hexadecimal numbers", rows("a,y", lambda i: f"0x{i % 4},{i}.25"), [1, 0, 0, 0], ("0x",), {}),
+    ("digits of another script", rows("a,y", lambda i: f"{'٠١٢٣٤٥٦٧٨٩'[i % 10]},{i}.25"), None, ("0 to 9",), {}),
+    ("full-width digits", rows("a,y", lambda i: f"{'０１２３４５６７８９'[i % 10]},{i}.25"), None, ("0 to 9",), {}),
+    ("hexadecimal numbers", rows("a,y", lambda i: f"0x{i % 4},{i}.25"), [1, 0, 0, 0], (), {}),
     ("a number of 400 digits", rows("a,y", lambda i: f"{'9' * 400 if i == 2 else i},{i}.25"), None, ("row 4", '"a"'), {}),
     ("1e400", rows("a,y", lambda i: f"{'1e400' if i == 2 else i},{i}.25"), None, ("row 4", '"a"'), {}),
     ("infinity", rows("a,y", lambda i: f"{'Infinity' if i == 2 else i},{i}.25"), None, ("row 4", '"a"', "Infinity"), {}),
     ("a target that is infinite", rows("a,y", lambda i: f"{i},{'-inf' if i == 2 else i}"), None, ("row 4", '"y"', "-inf"), {}),
-    ("Excel's errors", rows("a,y", lambda i: f"{'#DIV/0!' if i == 2 else i},{i}.25"), None, ("#DIV/0!", "row 4"), {}),
-    ("Excel's errors, to be filled", rows("a,y", lambda i: f"{'#VALUE!' if i == 2 else i},{i}.25"), None, ("#VALUE!", "row 4"), {"missing": "mean"}),
+    ("Excel's errors", rows("a,y", lambda i: f"{'#DIV/0!' if i == 2 else i},{i}.25"), "said", ("#DIV/0!", "row 4"), {}),
+    ("Excel's errors, to be filled", rows("a,y", lambda i: f"{'#VALUE!' if i == 2 else i},{i}.25"), "said", ("#VALUE!", "row 4"), {"missing": "mean"}),
     ("a minus that is no hyphen, once", rows("a,y", lambda i: f"{'−' if i == 3 else ''}{i},{i}.25"), None, ("−3",), {}),
     ("a hard space in a number", rows("a,y", lambda i: f"1\u00a0{i + 100},{i}.25"), None, ("thousands",), {}),
     ("a hard space behind a number", rows("a,y", lambda i: f"{i + 0.5}\u00a0,{i}.25"), [0.5], (), {}),
-    ("a hidden character before a number", rows("a,y", lambda i: f"\u200b{i + 0.5},{i}.25"), None, (), {}),
-    ("per cent", rows("a,y", lambda i: f"{i + 0.5}%,{i}.25"), None, ("%",), {}),
+    ("a hidden character before a number", rows("a,y", lambda i: f"\u200b{i + 0.5},{i}.25"), "said", ("u200b",), {}),
+    ("per cent", rows("a,y", lambda i: f"{i + 0.5}%,{i}.25"), "said", ("%",), {}),
     ("thousands in the target", rows("a,y", lambda i: f'{i},"{i + 1},000"'), None, ("thousands", '"y"'), {}),
     ("apostrophes between thousands", rows("a,y", lambda i: f"{i + 1}'000,{i}.25"), None, ("thousands",), {}),
     ("yes and no", rows("a,t,y", lambda i: f"{i + 0.5},{['no', 'yes'][i % 2]},{i}.25"), [0.5, 1, 0], (), {}),
@@ -102,27 +106,27 @@ for _name, _text, _x, _words, _more in (
     ("classes that are negative", rows("a,y", lambda i: f"{i + 0.5},{i % 3 - 1}"), [0.5], (), {"classes": True, "y": [0, 1, 2]}),
     ("classes 1, 2, 10", rows("a,y", lambda i: f"{i + 0.5},{[10, 2, 1][i % 3]}"), [0.5], (), {"classes": True, "y": [2, 1, 0]}),
     ("classes 1 and 1.0 and 01", rows("a,y", lambda i: f"{i + 0.5},{['1', '1.0', '2'][i % 3]}"), [0.5], (), {"classes": True, "y": [0, 0, 1]}),
-    ("a target of one value", rows("a,y", lambda i: f"{i + 0.5},7"), None, ("7",), {}),
-    ("a target of one class", rows("a,y", lambda i: f"{i + 0.5},cat"), None, ("cat",), {}),
-    ("a column of one value", rows("a,b,y", lambda i: f"{i + 0.5},3,{i}.25"), [0.5, 3], ("b",), {}),
-    ("numbers beyond 2^53", rows("a,y", lambda i: f"{2**53 + i},{i}.25"), None, ("a",), {}),
+    ("a target of one value", rows("a,y", lambda i: f"{i + 0.5},7"), [0.5], (), {}),
+    ("a target of one class", rows("a,y", lambda i: f"{i + 0.5},cat"), [0.5], (), {}),
+    ("a column of one value", rows("a,b,y", lambda i: f"{i + 0.5},3,{i}.25"), [0.5, 3], (), {}),
+    ("numbers beyond 2^53", rows("a,y", lambda i: f"{2**53 + i},{i}.25"), "said", ("a",), {}),
     ("a target beyond 2^24", rows("a,y", lambda i: f"{i + 0.5},{2**24 + 2 * i + 1}"), [0.5], ("y",), {}),
-    ("small numbers that float32 has not", rows("a,y", lambda i: f"{i + 1}e-50,{i}.25"), None, ("a",), {}),
+    ("small numbers that float32 has not", rows("a,y", lambda i: f"{i + 1}e-50,{i}.25"), "said", ("a", "StandardScaler"), {}),
     ("days of another calendar's order", rows("d,y", lambda i: f"2024/{i % 12 + 1:02d}/13,{i}"), None, ("date",), {}),
     ("times with a zone", rows("d,y", lambda i: f"2024-01-{i + 1:02d}T10:00:00Z,{i}"), None, ("date",), {}),
     ("times with an offset and parts of seconds", rows("d,y", lambda i: f"2024-01-{i + 1:02d} 10:00:00.123456+02:00,{i}"), None, ("date",), {}),
-    ("months", rows("d,y", lambda i: f"2024-{i % 12 + 1:02d},{i}"), None, ("2024-01",), {}),
+    ("months", rows("d,y", lambda i: f"2024-{i % 12 + 1:02d},{i}"), None, ("2024-01", "date"), {}),
     ("days written without marks", rows("d,y", lambda i: f"202401{i + 1:02d},{i}.5"), [20240101], ("d",), {}),
-    ("seconds since 1970", rows("d,y", lambda i: f"{1700000000 + i},{i}.5"), None, ("d",), {}),
+    ("seconds since 1970", rows("d,y", lambda i: f"{1700000000 + i},{i}.5"), "said", ("d",), {}),
     ("a semicolon and a comma", rows("a;y", lambda i: f"{i},5;{i},25"), None, ("delimiter", ";"), {}),
-    ("two tables' names", rows("a,y", lambda i: f"{i},{i}") + rows("a,y", lambda i: f"{i},{i}"), None, ("row 26", '"a"'), {}),
+    ("two tables' names", rows("a,y", lambda i: f"{i},{i}") + rows("a,y", lambda i: f"{i},{i}"), "said", ("row 26", '"a"'), {}),
     ("latin-1, undeclared", rows("größe,y", lambda i: f"{i},{i}").encode("latin-1"), None, ("UTF-8",), {}),
-    ("bytes of 0", rows("a,y", lambda i: f"{i},{i}").replace("5", "\0"), None, (), {}),
+    ("bytes of 0", rows("a,y", lambda i: f"{i},{i}").replace("5", "\0"), "said", ("texts",), {}),
     ("texts that white space alone parts", rows("a,t,y", lambda i: f"{i},{['cat', 'cat '][i % 2]},{i}"), [0, 1, 0], ("cat ",), {}),
-    ("texts of two forms of one letter", rows("a,t,y", lambda i: f"{i},{['é', 'é'][i % 2]},{i}"), None, ("é",), {}),
-    ("none and None as texts", rows("a,t,y", lambda i: f"{i},{['None', 'big'][i % 2]},{i}"), None, ("None",), {}),
+    ("texts of two forms of one letter", rows("a,t,y", lambda i: f"{i},{LETTERS[i % 2]},{i}"), "said", ("different texts",), {}),
+    ("none and None as texts", rows("a,t,y", lambda i: f"{i},{['None', 'big'][i % 2]},{i}"), "said", ("None",), {}),
     ("one cell of a number in a column of texts", rows("a,t,y", lambda i: f"{i},{'cat' if i != 3 else 7},{i}"), [0, 0, 1], (), {}),
-    ("one text in a column of numbers", rows("a,y", lambda i: f"{'many' if i == 3 else i},{i}"), None, ("many", "row 5"), {}),
+    ("one text in a column of numbers", rows("a,y", lambda i: f"{'many' if i == 3 else i},{i}"), "said", ("many", "row 5"), {}),
     ("a column of nothing but gaps", rows("a,b,y", lambda i: f"{i + 0.5},NA,{i}"), None, ('"b"',), {"missing": "mean"}),
     ("a target of gaps alone", rows("a,y", lambda i: f"{i + 0.5},NA"), None, ('"y"',), {"missing": "drop"}),
 ):  # fmt: skip
@@ -182,7 +186,8 @@ for _name, _case in {
     "labels of 8 bits": lambda: array(X, CLASSES.astype(np.uint8), refused=False, loss="CrossEntropyLoss", classes=3),
     "labels of 64 bits without a sign": lambda: array(X, CLASSES.astype(np.uint64), refused=False, loss="CrossEntropyLoss", classes=3),
     "labels beyond int64": lambda: array(X, put(CLASSES, 2**63 + 1, np.uint64), refused=True, loss="CrossEntropyLoss", classes=3),
-    "one class alone": lambda: array(X, CLASSES * 0, "class", loss="CrossEntropyLoss", classes=3),
+    "one value alone": lambda: array(X, Y * 0 + 7, "7", "every sample", refused=False),
+    "one class alone": lambda: array(X, CLASSES * 0, "class", "every sample", loss="CrossEntropyLoss", classes=3),
     "a target of N for an output of N by 1": lambda: array(X, Y[:, 0], refused=False),
 }.items():  # fmt: skip
     TABLES.add(_name, _case)
@@ -223,7 +228,7 @@ for _name, _text, _says, _more in (
     ("a code in a column of numbers", "a\n007\n", "007", {}),
     ("an infinite number", "a\ninf\n", "inf", {}),
     ("a number of 400 digits", "a\n" + "9" * 400 + "\n", '"a"', {}),
-    ("a number far beyond the training's", "a\n1e30\n", "a", {}),
+    ("a number beyond float32", "a\n1e300\n", "1e+300", {}),
     ("a gap, to be filled", "a\nNA\n", 9.75, {"missing": "mean"}),
     ("a gap, to be dropped", "a\nNA\n3\n", "NA|row", {"missing": "drop"}),
     ("thousands, undeclared", 'a\n"1,000"\n', "1,000", {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -87,15 +88,25 @@ _NAMED_DATE = re.compile(
     rf"(\d{{1,2}}(st|nd|rd|th)?[ .-]{{1,2}}{_MONTH}|{_MONTH}[ -]\d{{1,2}}(st|nd|rd|th)?)[ ,.-]{{1,3}}(\d{{4}}|\d{{2}})",
     re.ASCII | re.IGNORECASE,
 )
+_YEAR = r"(19|20)\d{2}"
+_PART = rf"{_YEAR}[-. ]?(0[1-9]|1[0-2]|q[1-4]|w\d{{2}})|(0[1-9]|1[0-2])[/.-]{_YEAR}|{_MONTH}[ -]{_YEAR}"
+_PART_OF_YEAR = re.compile(_PART, re.ASCII | re.IGNORECASE)
 _TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?", re.ASCII | re.IGNORECASE)
 
 
 def kind_of_time(texts: Sequence[str]) -> str:
-    """``"a date"`` where each of `texts` is a day, with or without a time, ``"a time"``; empty otherwise."""
+    """``"a date"`` where each of `texts` is a day, with or without a time, a month, a quarter or a week; ``"a time"``;
+    empty otherwise.
+    """
     plain = [text.strip() for text in texts]
-    if plain and all(_DATE.fullmatch(text) or _NAMED_DATE.fullmatch(text) for text in plain):
+    if plain and all(any(kind.fullmatch(text) for kind in (_DATE, _NAMED_DATE, _PART_OF_YEAR)) for text in plain):
         return "a date"
     return "a time" if plain and all(map(_TIME.fullmatch, plain)) else ""
+
+
+def is_code(text: str) -> bool:
+    """Whether `text`, written plainly, has a zero before other digits, as no number has."""
+    return bool(_CODE.fullmatch(text))
 
 
 def is_missing(text: str) -> bool:
@@ -149,11 +160,18 @@ class Profile:
         return not self.codes and not self.texts
 
 
+def _in_ascii(text: str) -> str:
+    """`text` with the decimal digits of every script as 0 to 9."""
+    return "".join(str(unicodedata.decimal(sign, sign)) for sign in text)
+
+
 def other_notation(texts: Sequence[str]) -> str:
     """What to write in ``[data] dataset`` where all `texts` are numbers in another notation; empty where one is not."""
     plain = [text.strip() for text in texts]
     if plain and all(map(_OTHER_MINUS.fullmatch, plain)):
         return "write - before a negative number"
+    if plain and all(_NUMBER.fullmatch(unicodedata.normalize("NFKC", _in_ascii(text))) for text in plain):
+        return "write numbers in the digits 0 to 9"
     groups = [_GROUPED.fullmatch(text) for text in plain]
     if plain and all(groups):
         separators = {match.group(1)[0] for match in groups if match}

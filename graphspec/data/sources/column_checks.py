@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 
 from graphspec.data.sources.cells import is_missing, kind_of_time, other_notation, unit_of
 from graphspec.data.sources.column import Column
-from graphspec.data.sources.table import AT, MOST_COLUMNS, Table
+from graphspec.data.sources.table import AT, MOST_COLUMNS, Table, nothing_in
 from graphspec.diagnostics import fail, quoted, warn
 
 #: Rows from which on a column that counts them, or has another text in each, is no accident.
@@ -72,7 +73,7 @@ def _check_alike(table: Table, name: str, categories: Sequence[str]) -> None:
     """Say where texts that are different ones differ in white space or case alone."""
     seen: dict[str, str] = {}
     for text in categories:
-        other = seen.setdefault(" ".join(text.split()).casefold(), text)
+        other = seen.setdefault(" ".join(unicodedata.normalize("NFKC", text).split()).casefold(), text)
         if other != text:
             message = (
                 f"{table.path}: {quoted(other)} and {quoted(text)} are different texts in the column {quoted(name)}"
@@ -100,6 +101,8 @@ def check_feature(table: Table, column: Column, filled: bool) -> None:
             warn("bad-data", f"{table.path}: the column {quoted(name)} has another text in every row", AT, _drop(name))
         return
     values = np.sort(table.numbers(name, missing=filled))
+    if np.isnan(values).all():
+        raise nothing_in(name, f"{table.path}: ")
     _check_for_codes(table, name, values[~np.isnan(values)])
     if values[0] in (0, 1) and np.array_equal(values, np.arange(values[0], values[0] + count)):
         what = f"the column {quoted(name)}" if name.strip() else 'the column without a name, "",'

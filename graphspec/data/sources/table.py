@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from graphspec.data.sources.cells import PLAIN, Notation, Profile, is_missing, number, whole
+from graphspec.data.sources.cells import PLAIN, Notation, Profile, is_code, is_missing, number, whole
 from graphspec.diagnostics import GraphspecError, fail, quoted, suggest, warn
 
 AT = ("data", "dataset")
@@ -68,8 +68,10 @@ class Table:
         if isinstance(values, np.ndarray):
             numbers = values.astype(np.float64)
         else:
-            plain = self.notation.plain
-            numbers = np.fromiter((number(plain(text)) for text in values), np.float64, len(values))
+            plain = [self.notation.plain(text) for text in values]
+            numbers = np.fromiter(map(number, plain), np.float64, len(values))
+            if (row := next((row for row, text in enumerate(plain) if is_code(text)), None)) is not None:
+                raise self.fault(name, row, f"{quoted(plain[row])} is a code, as it begins with 0, among numbers")
         wrong = np.flatnonzero(~np.isfinite(numbers))
         if missing and len(wrong):
             wrong = np.array([row for row in wrong.tolist() if not _is_gap(values[row])], np.int64)
@@ -101,7 +103,10 @@ class Table:
         """The rows in which none of the columns `names` is missing; how many are left out is said."""
         gaps = np.zeros(len(self.rows), dtype=bool)
         for name in names:
-            gaps |= np.fromiter((_is_gap(value) for value in self.cells(name)), bool, len(self.rows))
+            of_this = np.fromiter((_is_gap(value) for value in self.cells(name)), bool, len(self.rows))
+            if of_this.all():
+                raise nothing_in(name, f"{self.path}: ")
+            gaps |= of_this
         if not gaps.any():
             return self
         what = f"no {quoted(names[0])}" if len(names) == 1 else "a missing cell"

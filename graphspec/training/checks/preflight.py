@@ -39,6 +39,7 @@ def preflight(learner: Learner, batches: Batches, data: DataSet) -> None:
             hint = 'use "CrossEntropyLoss", or leave them out of augment'
             raise fail("bad-loss", message, at=("train", "loss"), hint=hint)
         _check_targets(term, data, batches)
+        _say_if_constant(term, data)
     batch = next(batches.in_order(2))
     module.eval()
     with torch.inference_mode():
@@ -65,6 +66,19 @@ def preflight(learner: Learner, batches: Batches, data: DataSet) -> None:
     if data.validation is not None and (count := shared_samples(data.train, data.validation)):
         which = "1 validation sample also stands" if count == 1 else f"{count} validation samples also stand"
         warn("bad-data", f"{which} in the training part", at=("data", "dataset"))
+
+
+def _say_if_constant(term: Term, data: DataSet) -> None:
+    """Warn where every sample has the same target: nothing is there to learn."""
+    values = None if term.target is None else data.train.targets.get(term.target)
+    if not isinstance(values, Tensor) or len(values) < 2 or term.classes == 1 or not bool((values == values[:1]).all()):
+        return
+    first = values.flatten()[0].item()
+    names = data.labels.get(str(term.target))
+    what = f"{first:g}" if names is None else f"the class {quoted(names[int(first)])}"
+    what = what if bool((values == first).all()) else "the same"
+    message = f"{quoted(str(term.target))} is {what} in every sample of the training part: nothing is there to learn"
+    warn("bad-data", message, at=("data", "dataset"))
 
 
 def _check_targets(term: Term, data: DataSet, batches: Batches) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
@@ -91,6 +92,27 @@ def test_batch_norm_over_pixels_trains_on_one(digits: Spec, fit: Callable[..., A
     digits["data"]["batch_size"] = 1293
     del digits["train"]["scheduler"]
     assert fit(digits, epochs=1).steps == 2
+
+
+@pytest.mark.parametrize(
+    ("y", "loss", "what"),
+    [(np.full((80, 1), 7.0), "MSELoss", "7"), (np.zeros(80, int), "CrossEntropyLoss", 'the class "0"')],
+)
+def test_a_target_that_never_changes_is_a_warning(
+    y: Any, loss: str, what: str, fit: Callable[..., Any], tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("same.npz", x=np.random.default_rng(0).normal(size=(80, 3)).astype("float32"), y=y)
+    dataset = {"type": "npz", "file": "same.npz"} | ({"classes": 2} if y.ndim == 1 else {})
+    layers = {"fc": {"type": "Linear", "out_features": 2 if y.ndim == 1 else 1}}
+    spec = {
+        "graphspec": 1,
+        "inputs": {"x": ["N", 3]},
+        "layers": layers,
+        "data": {"dataset": dataset, "root": "."},
+    }
+    with pytest.warns(GraphspecWarning, match=f'"y" is {what} in every sample of the training part: nothing is there'):
+        fit(spec | {"train": {"epochs": 1, "loss": loss}})
 
 
 def test_a_sample_in_two_parts_is_a_warning(fit: Callable[..., Any]) -> None:
