@@ -36,12 +36,13 @@ def write_golden(path: Path, reference: Reference, sample: Mapping[str, Tensor] 
 
 
 def _drawn(reference: Reference) -> list[tuple[Mapping[str, Tensor], ReferenceOutputs]]:
-    """Seeded normals at two sizes; of a costly network the batch that it is verified on, and its first row alone."""
+    """Seeded normals at two sizes, one with the least batch; of a costly network what is verified, and a row of it."""
     sampler = reference.sampler
+    least = {name: fewest for name, (fewest, _) in reference.shaped.dims.items()}
     joint = joint_batch(reference.shaped, sampler)
     if joint is None:
-        ones = {name: 1 if k == 0 else size for k, (name, size) in enumerate(sampler.sizes.items())}
-        return [(inputs, reference(inputs)) for inputs in (sampler.draw(seed=1), sampler.draw(ones, seed=2))]
+        few = {name: least[name] if k == 0 else size for k, (name, size) in enumerate(sampler.sizes.items())}
+        return [(inputs, reference(inputs)) for inputs in (sampler.draw(seed=1), sampler.draw(few, seed=2))]
     whole, row = reference.keep(joint), {name: tensor[:1] for name, tensor in joint.items()}
     single = reference.in_single(row)
     double = first_rows(whole, single) or reference.in_double(row)
