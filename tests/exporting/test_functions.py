@@ -89,3 +89,11 @@ def test_whole_numbers_are_divided_by_a_fraction(dtype: str, tmp_path: Path) -> 
     x = torch.tensor([0, 1, 2, 3, 5, 7, 100]).to(getattr(torch, dtype))
     x = x if dtype == "uint8" else torch.cat([x, -x])
     assert np.array_equal(in_onnxruntime(network, tmp_path, x), (x // 2.5).numpy())
+
+
+def test_a_dim_that_is_open_is_not_dropped(tmp_path: Path) -> None:
+    """As torch keeps one that is not 1; ONNX's Squeeze refuses it."""
+    network = of({"type": "squeeze", "dim": 1}, x=["N", "T", 1])
+    assert network.shaped.dims["T"][0] == 2
+    x = torch.randn(2, 3, 1)
+    assert np.array_equal(in_onnxruntime(network, tmp_path, x), x.numpy())

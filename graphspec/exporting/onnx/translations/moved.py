@@ -1,4 +1,4 @@
-"""Elements moved, or repeated, by a size that is known at run time alone."""
+"""Elements moved, or repeated, by a size that is known at run time alone; dims that may be dropped by one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,16 @@ from graphspec.exporting.onnx.translations.values import (
 
 def translations() -> dict[Any, Callable[..., Any]]:
     """torch operator → the function that writes it."""
-    return {torch.ops.aten.roll.default: _roll, torch.ops.aten.repeat_interleave.self_int: _repeat_interleave}
+    aten = torch.ops.aten
+    return {
+        aten.roll.default: _roll, aten.repeat_interleave.self_int: _repeat_interleave, aten.squeeze.dim: _squeeze,
+    }  # fmt: skip
+
+
+def _squeeze(value: Any, dim: int) -> Any:
+    """Without `dim` where that is 1; a size that is open is another, as torch has it, and ONNX refuses to drop it."""
+    one = not rank(value) or fixed(value, dim % rank(value)) == 1
+    return core.aten_squeeze_dim(value, dim) if one else op.Identity(value)
 
 
 def _roll(value: Any, shifts: Sequence[Any], dims: Sequence[int] = ()) -> Any:
