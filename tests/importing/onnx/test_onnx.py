@@ -57,6 +57,10 @@ CASES: dict[str, tuple[list[Any], list[Any], dict[str, Any], dict[str, Any], lis
         [node("AveragePool", "x", "y", kernel_shape=[3, 3], pads=[1, 1, 0, 0], count_include_pad=1)], IMAGE, {}, {},
         ["pad = [1, 0, 1, 0]", '"AvgPool2d"'],
     ),
+    "an average that does not count its pads, of one side": (
+        [node("AveragePool", "x", "y", kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER")], IMAGE, {}, {},
+        ['"ones_like"', '"AvgPool2d"', '"div"'],
+    ),
     "sizes computed from sizes": (
         [
             node("Shape", "x", "s"), node("Gather", "s zero", "n"), node("Unsqueeze", "n axes", "n1"),
@@ -199,9 +203,6 @@ REFUSED: dict[str, tuple[list[Any], list[Any], dict[str, Any], str]] = {
     ),
     "a reset before the product": (
         [node("GRU", "x w r b", "y", hidden_size=4)], ["T", "N", 3], GATES["GRU"], "linear_before_reset",
-    ),
-    "an average that does not count pads of one side": (
-        [node("AveragePool", "x", "y", kernel_shape=[3, 3], pads=[1, 1, 0, 0])], IMAGE, {}, "(AveragePool): its pads",
     ),
     "sizes that are numbers of a tensor": (
         [node("Cast", "x", "s", to=7), node("Reshape", "x s", "y")], [4], {}, "computed from the numbers of a tensor",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphspec.importing.onnx.operators.padding import padded, pads_of
+from graphspec.importing.onnx.operators.padding import Pads, padded, pads_of
 from graphspec.importing.onnx.operators.registry import operator
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 _MAX: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 _AVERAGE: dict[int, Any] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
+_AVERAGED: dict[int, Any] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 _POWER: dict[int, Any] = {1: nn.LPPool1d, 2: nn.LPPool2d, 3: nn.LPPool3d}
 _GLOBAL: dict[str, dict[int, Any]] = {
     "GlobalAveragePool": {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d},
@@ -45,7 +48,7 @@ def max_pool(call: Call) -> Tensor:
 
 @operator("AveragePool", "LpPool")
 def average_pool(call: Call) -> Tensor:
-    """AvgPool, or LPPool. Refused with dilations, and with pads that differ at both ends and are not counted."""
+    """AvgPool, or LPPool; pads that differ at both ends and are not counted are divided out. Refused with dilations."""
     x = call.tensor()
     kernel, stride, dilation = _window(call, x)
     if dilation != [1] * len(kernel):
@@ -60,13 +63,19 @@ def average_pool(call: Call) -> Tensor:
     halves = [size // 2 for size in kernel]
     alike = pads[0] == pads[1] and all(size <= half for size, half in zip(pads[0], halves, strict=True))
     if not alike and not counted:
-        raise call.refuse(
-            "its pads are not alike at both ends, and are not counted", "count_include_pad = 1 can be said"
-        )
+        return _share(x, pads, (kernel, stride, 0, ceil_mode))
     x, padding = padded(x, pads, 0.0, halves)
     counted = counted or not any(padding)
     kind = _AVERAGE[len(kernel)]
     return call.layer(lambda: kind(kernel, stride, padding, ceil_mode, counted))(x)
+
+
+def _share(x: Tensor, pads: Pads, window: tuple[list[int], list[int], int, bool]) -> Tensor:
+    """The average of what is in a window and no pad: the padded one's, over that of ones."""
+    pool = _AVERAGED[len(window[0])]
+    none = [0] * len(window[0])
+    whole, ones = (padded(each, pads, 0.0, none)[0] for each in (x, torch.ones_like(x)))
+    return pool(whole, *window) / pool(ones, *window)
 
 
 @operator("GlobalAveragePool", "GlobalMaxPool")
