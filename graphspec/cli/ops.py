@@ -142,6 +142,8 @@ def _argument(name: str, parameter: Parameter) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """A default as JSON has it."""
+    if isinstance(value, list | tuple):
+        return [*map(_plain, value)]
     return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -112,7 +113,7 @@ def _check_shape(name: str, wanted: TensorType, field: str, data: DataSet) -> No
     sizes = wanted.shape[1:]
     if not admits(sizes, sample):
         given, asked = (" × ".join(map(str, shape)) or "a number" for shape in (sample, sizes))
-        hint = _shape_hint(sample, sizes)
+        hint = _shape_hint(name, sample, sizes)
         if admits(wanted.shape, sample):
             whole = ", ".join(['"N"', *map(str, sample)])
             hint = f"the first dimension counts the samples: {name} = [{whole}]"
@@ -124,10 +125,14 @@ def _check_shape(name: str, wanted: TensorType, field: str, data: DataSet) -> No
         )
 
 
-def _shape_hint(sample: tuple[Any, ...], sizes: tuple[Any, ...]) -> str:
+def _shape_hint(name: str, sample: tuple[Any, ...], sizes: tuple[Any, ...]) -> str:
     """What brings images to the input: channels that stand last go first, a layer flattens, a transform resizes."""
     if len(sample) == 2 and len(sizes) == 3 and sizes[0] == 1 and admits(sizes[1:], sample):
         return "images have a channel dim, 1 of grey ones: x[:, None] of an array"
+    written = ", ".join(['"N"', *map(str, sample)])
+    if len(sample) == 1 and all(isinstance(size, int) for size in sizes) and math.prod(sizes) == sample[0]:
+        reshaped = ", ".join(["-1", *map(str, sizes)])
+        return f"x.reshape({reshaped}) of an array, or {name} = [{written}]"
     if len(sample) != 3:
         return ""
     if len(sizes) == 1:
@@ -135,4 +140,6 @@ def _shape_hint(sample: tuple[Any, ...], sizes: tuple[Any, ...]) -> str:
     turned = (sample[2], *sample[:2])
     if admits(sizes, turned):
         return "the channels stand last, they go first: N × C × H × W"
+    if len(sizes) == 3 and admits((sizes[2], *sizes[:2]), sample):
+        return f"channels go first: {name} = [{written}]"
     return "a Resize or Grayscale transform changes images" if len(sizes) == 3 else ""

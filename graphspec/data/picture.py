@@ -66,8 +66,8 @@ def _drawn(columns: Sequence[Tensor], labels: Sequence[str]) -> Figure:
             panel.imshow(_pixels(images[row]).numpy(), cmap="gray", vmin=0, vmax=1)
             panel.set(xticks=[], yticks=[])
             if row == 0:
-                panel.set_title("stored" if column == 0 else f"epoch {column}", fontsize=9)
-        panels[row][0].set_ylabel(label, fontsize=9)
+                panel.set_title("stored" if column == 0 else f"epoch {column}", fontsize=canvas.SMALL)
+        panels[row][0].set_ylabel(label, fontsize=canvas.SMALL)
     return figure
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import io
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -16,9 +14,6 @@ from rich.text import Text
 
 from graphspec.diagnostics import printable
 from graphspec.system.regular_file import read_regular
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: The largest picture of a run that is shown, in bytes.
 MOST_PNG = 20 * 2**20
@@ -99,13 +94,6 @@ def png(data: bytes, title: str) -> Html:
     """The bytes of a PNG, inside the page."""
     coded = base64.b64encode(data).decode()
     return Html(f'<img alt="{escape(printable(title))}" src="data:image/png;base64,{coded}">')
-
-
-def figure(drawn: Figure, title: str) -> Html:
-    """A figure of matplotlib's inside the page, whatever backend a notebook has chosen."""
-    file = io.BytesIO()
-    drawn.savefig(file, format="png", dpi=90)
-    return png(file.getvalue(), title)
 
 
 def _part(part: Part) -> str:

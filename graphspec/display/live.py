@@ -52,8 +52,9 @@ class LiveCurve(Silent):
         return "\n".join([self._line, *self._notes[-3:]])
 
     def _repr_html_(self) -> str:
-        from graphspec.display.html import figure, page
+        from graphspec.display.html import page, png
+        from graphspec.system import canvas
         from graphspec.training.plots.run_plots import curves
 
-        drawn = [figure(curves(self._rows, 0), "learning curves")] if self._rows else []
-        return page("", [*drawn, self._line, *self._notes[-5:]])
+        picture = [png(canvas.png(curves, self._rows, 0, dpi=90), "learning curves")] if self._rows else []
+        return page("", [*picture, self._line, *self._notes[-5:]])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
+import textwrap
 import typing
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -14,6 +14,9 @@ import torch
 from graphspec.ops.arguments import DTYPES, GREATEST, INFINITE, bounds_of
 from graphspec.ops.op import Number, Parameter, alternatives
 from graphspec.schema.pieces import EXPRESSION, Schema, list_of, or_expression, sentence
+
+#: What a description says of the default, which stands beside it anyway.
+_DEFAULT = re.compile(r"\s*(?:\([Dd]efaults?\s*[:=][^()]*(?:\([^()]*\)[^()]*)?\)|\bDefault: \S+)\.?$")
 
 
 def argument(op: str, parameter: Parameter, text: str = "") -> Schema | None:
@@ -46,15 +49,15 @@ def untyped(default: Any) -> Schema:
 def documented(documentation: str) -> dict[str, str]:
     """Argument → first sentence, from the ``Args:`` part of a docstring in Google's style."""
     match = re.search(
-        r"^\s*(?:Args|Arguments|Parameters):\n(.*?)(?=\n\s*\n\s*\S+:{1,2}\n|\Z)", documentation, re.S | re.M
+        r"^([ \t]*)(?:Args|Arguments|Parameters):[ \t]*\n((?:\1[ \t]+\S.*\n?|[ \t]*\n)+)", documentation, re.M
     )
     if not match:
         return {}
-    body = inspect.cleandoc(match[1])
+    body = textwrap.dedent(match[2])
     entries = re.finditer(
-        r"^ {0,2}(\w+)\s*(?:\([^\n]*?\))?:\s+(.*?)(?=^ {0,2}\w+\s*(?:\([^\n]*\))?:|\Z)", body, re.S | re.M
+        r"^ {0,2}(\w+)\s*(?:\([^\n]*?\))?\s*:\s+(.*?)(?=^ {0,2}\w+\s*(?:\([^\n]*\))?\s*:|\Z)", body, re.S | re.M
     )
-    return {entry[1]: sentence(entry[2]) for entry in entries}
+    return {entry[1]: _DEFAULT.sub("", sentence(entry[2])) for entry in entries}
 
 
 def _annotated(annotation: Any, default: Any, bounds: tuple[float, float]) -> Schema | None:

@@ -18,6 +18,7 @@ from graphspec.shapes.call import FrozenDim, Refused, Run, WrongDtype
 from graphspec.shapes.checks import cropped, faults_before_running, put_in, unequal
 from graphspec.shapes.conditions import Ranges
 from graphspec.shapes.dims import Dim, dim_text, has_choice, readable, symbol
+from graphspec.shapes.hints import with_hint
 from graphspec.shapes.indices import Known
 from graphspec.shapes.lints import lints
 from graphspec.shapes.outcomes import within
@@ -256,7 +257,7 @@ class _Inference:
         found = self.runs[key]
         if isinstance(found, Exception):
             fault = _with_shapes(_torch_fault(node, found, types), types)
-            self.faults.append(fault if fault.hint else _with_batch(fault, types, self.inputs))
+            self.faults.append(fault if fault.hint else with_hint(node, fault, types, self.inputs))
             return None
         result, self.ranges = found
         return result
@@ -331,16 +332,3 @@ def _input_types(spec: NetworkSpec) -> dict[str, TensorType]:
     if faults:
         raise GraphspecError(faults)
     return types
-
-
-def _with_batch(
-    fault: Diagnostic, types: Mapping[ValueRef, TensorType], inputs: Mapping[str, TensorType]
-) -> Diagnostic:
-    """A fault of a layer that takes an input, where all inputs are of numbers alone: most often a first dimension was
-    forgotten.
-    """
-    own = next((ref for ref in types if ref.layer in inputs), None)
-    if own is None or not all(isinstance(size, int) for kind in inputs.values() for size in kind.shape):
-        return fault
-    shape = ", ".join(['"N"', *map(str, types[own].shape)])
-    return dataclasses.replace(fault, hint=f"the first dimension counts the samples: {own.layer} = [{shape}]")

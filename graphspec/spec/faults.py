@@ -25,6 +25,13 @@ _WANTED = {
     "model_attributes_type": "a table",
 }
 
+#: The sections whose keys are looked for where one is unknown, and what optimisers take, by its name there.
+_SECTIONS = ("data", "train", "export", "tune")
+_OF_OPTIMIZERS = {
+    "learning_rate": ("Adam", "lr"), "lr": ("Adam", "lr"), "weight_decay": ("AdamW", "weight_decay"),
+    "betas": ("Adam", "betas"), "momentum": ("SGD", "momentum"), "nesterov": ("SGD", "nesterov"),
+}  # fmt: skip
+
 
 def faults_of(error: ValidationError, data: dict[str, Any]) -> list[Diagnostic]:
     """One diagnostic a place, the innermost, in the order of the spec's fields."""
@@ -62,7 +69,7 @@ def _fault(row: Any, path: Path, value: Any) -> Diagnostic:
         parent = ".".join(str(part) for part in path[:-1])
         message = f"unknown key {quoted(path[-1])}" + (f" in [{parent}]" if parent else "")
         known = _fields_at(path[:-1])
-        hint = suggest(str(path[-1]), known) or (f"known: {', '.join(known)}" if known else "")
+        hint = _place_of(path) or suggest(str(path[-1]), known) or (f"known: {', '.join(known)}" if known else "")
         return Diagnostic("unknown-key", message, path, hint)
     if kind == "missing":
         return Diagnostic("missing-key", f"{name} is missing", path, _missing_hint(path))
@@ -84,6 +91,16 @@ def _fault(row: Any, path: Path, value: Any) -> Diagnostic:
     message = row["msg"][0].lower() + row["msg"][1:]
     shown = str(value) if isinstance(value, int | float) else quoted(value)
     return Diagnostic("bad-value", f"{name} is {shown}: {message.replace('input ', 'it ')}", path)
+
+
+def _place_of(path: Path) -> str:
+    """Where a key belongs that stands in another table, as it does in other tools."""
+    key = str(path[-1])
+    if path[:-1] in ((), ("train",)) and key in _OF_OPTIMIZERS:
+        kind, argument = _OF_OPTIMIZERS[key]
+        return f'the optimizer takes it: optimizer = {{ type = "{kind}", {argument} = … }} in [train]'
+    sections = [name for name in _SECTIONS if path[:-1] != (name,) and key in _fields_at((name,))]
+    return f"it belongs to [{sections[0]}]" if sections and len(path) < 3 else ""
 
 
 def _wanted_at(path: Path) -> str:

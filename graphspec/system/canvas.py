@@ -17,7 +17,13 @@ from graphspec.system.durable import write_atomically
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: Lettering of all pictures has two sizes, in points: this one, and a small one for what stands beside small images.
+TEXT, SMALL = 10, 8
 _BACKEND = "MPLBACKEND"
+_STYLE = {
+    "text.parse_math": False, "font.size": TEXT, "axes.titlesize": TEXT, "figure.titlesize": TEXT,
+    "axes.formatter.useoffset": False,  # a tick says its whole value
+}  # fmt: skip
 
 
 def write(path: Path, make: Callable[..., Figure], *arguments: Any, dpi: int = 130) -> Path:
@@ -25,6 +31,12 @@ def write(path: Path, make: Callable[..., Figure], *arguments: Any, dpi: int = 1
 
     Raises ``GraphspecError`` (``unwritable``) where it cannot be written, and whatever matplotlib raises.
     """
+    write_atomically(path, png(make, *arguments, dpi=dpi))
+    return path
+
+
+def png(make: Callable[..., Figure], *arguments: Any, dpi: int = 130) -> bytes:
+    """``make(*arguments)`` as the bytes of a PNG."""
     with _settings():
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -32,8 +44,13 @@ def write(path: Path, make: Callable[..., Figure], *arguments: Any, dpi: int = 1
         figure.set_dpi(dpi)
         # savefig draws everything twice, the first time for the layout alone
         FigureCanvasAgg(figure).print_png(content, pil_kwargs={"compress_level": 3})
-    write_atomically(path, content.getvalue())
-    return path
+    return content.getvalue()
+
+
+def drawn(make: Callable[..., Figure], *arguments: Any) -> Figure:
+    """``make(*arguments)`` in the style of all pictures, for who goes on with it."""
+    with _settings():
+        return make(*arguments)
 
 
 class Album:
@@ -75,7 +92,7 @@ def _settings() -> Iterator[None]:
     import matplotlib
 
     kept = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith("backend")}
-    with matplotlib.rc_context(kept | {"text.parse_math": False}), warnings.catch_warnings():
+    with matplotlib.rc_context(kept | _STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of glyphs that the font lacks, and settings that are no more
         yield
 

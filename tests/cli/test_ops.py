@@ -50,6 +50,27 @@ def test_whatever_a_spec_names_has_a_page(command, name, place, example, argumen
     assert example in command("ops", name).out
 
 
+@pytest.mark.parametrize(
+    ("name", "argument", "meaning"),
+    [
+        ("Adam", "eps", "term added to the denominator to improve numerical stability"),  # its text is indented anew
+        ("RMSprop", "momentum", "momentum factor"),  # the next name has a blank before its colon
+        ("CrossEntropyLoss", "weight", "a manual rescaling weight given to each class."),
+        ("CyclicLR", "gamma", "Constant in 'exp_range' scaling function"),
+    ],
+)
+def test_an_argument_has_its_meaning_alone(command, name, argument, meaning):
+    (page,) = command("ops", name, "--json").document["components"]
+    said = page["arguments"][argument]["meaning"]
+    assert said.startswith(meaning)
+    assert "Default" not in said
+    assert len(said) < len(meaning) + 40
+
+
+def test_a_list_is_shown_as_a_spec_writes_it(command):
+    assert command("ops", "conv2d", "--json").document["arguments"]["stride"]["default"] == [1]
+
+
 def test_the_list_has_all_that_a_spec_names(command):
     listed = command("ops", "--json").document["components"]
     assert "CrossEntropyLoss" in listed["loss of [train]"]

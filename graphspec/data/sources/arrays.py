@@ -126,6 +126,8 @@ def tensor_of(path: Path | str, name: str, array: np.ndarray) -> Tensor:
     """uint8 images stay, other integers become int64, floats float32; tables keep float64 until they are scaled."""
     if array.ndim == 0 or array.dtype.kind not in "buif":
         hint = f"a batch dim goes first: {name}[None] holds one sample" if array.dtype.kind in "buif" else ""
+        if array.dtype.kind in "UO" and array.ndim == 1:
+            hint = f"numbers of classes: names, {name} = np.unique({name}, return_inverse=True)"
         message = f"{quoted(name)} of {path} is no array of numbers ({array.dtype}, {array.ndim} dims)"
         raise fail("bad-data", message, at=AT, hint=hint)
     if array.dtype == np.uint8 and array.ndim == 4:
@@ -165,12 +167,12 @@ def count_classes(name: str, labels: Tensor, ignored: Collection[int]) -> int:
     if gap is not None:
         top = present[gap]
         row = int((labels == top).nonzero()[0, 0])
-        hint = f"{_instead(gap)}; if that is meant, say classes = {present[-1] + 1}"
+        hint = f"{_instead(gap, top)}; if that is meant, say classes = {present[-1] + 1}"
         if labels.ndim > 1:  # 255 in masks, as a rule
             hint += f"; ignore_index = {top} in [train] loss where such positions do not count"
         raise fail("bad-data", f"{quoted(name)} is {top} at row {row}, and no label is {gap}", (*AT, "targets"), hint)
     return len(present)
 
 
-def _instead(gap: int) -> str:
-    return "classes count from 0" if gap == 0 else "classes count without a gap"
+def _instead(gap: int, least: int) -> str:
+    return f"classes count from 0: subtract {least}" if gap == 0 else "classes count without a gap"

@@ -188,7 +188,9 @@ def _checked(component: Component, name: MetricName, objective: Objective, at: P
     if not fits and kind.for_classes not in (None, term.classes is not None):
         task = "classes" if kind.for_classes else "regression"
         hint = (
-            "in [data] dataset, classes = true reads a target of whole numbers as classes" if kind.for_classes else ""
+            "in [data] dataset, classes = true reads a target of whole numbers as classes; of an array, y.astype(int)"
+            if kind.for_classes
+            else ""
         )
         raise fail("bad-metric", f'"{component.type}" is a metric for {task}', at=at, hint=hint)
     if kind.of_probabilities and term.reading.probability is None:

@@ -97,7 +97,7 @@ def _of_sequences(predictions: Predictions, data: DataSet, part: Part, album: Al
     if pictures is None or not len(rows):
         return
     names = data.labels[predictions.term.target or ""]
-    pairs = [f"{spelled(wanted[row], names)} → {spelled(found[row], names)}" for row in rows.tolist()]
+    pairs = [f"{spelled(wanted[row], names)} → {spelled(found[row], names) or '(nothing)'}" for row in rows.tolist()]
     album.add(f"{prefix}errors.png", classifier_plots.errors, pictures, pairs, None, int((wrong > 0).sum()), part)
 
 

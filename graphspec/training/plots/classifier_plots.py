@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from graphspec.system.canvas import SMALL
 from graphspec.training.metrics.scores import reliability_bins
-from graphspec.training.plots.run_plots import FAINT, INK, TRAINING, VALIDATION, new_panels, short
+from graphspec.training.plots.run_plots import INK, TRAINING, VALIDATION, new_panels, plain, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,9 +44,7 @@ def class_bars(table: Mapping[str, Tensor], classes: Sequence[str], part: str) -
     some = f"{part} part: {len(rows)} of {len(classes)} classes, most errors"
     title = f"{part} part, by class" if len(rows) == len(classes) else some
     panel.set(xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6), title=title)
-    panel.grid(axis="x", color=FAINT, lw=0.5)
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)
+    plain(panel, "x")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure
 
@@ -66,7 +65,7 @@ def reliability(confidence: Tensor, right: Tensor, part: str) -> Figure:
     panel.plot(mean.numpy(), accuracy.numpy(), "o", ms=4, color=TRAINING, label="samples of a bin")
     panel.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     panel.set_title(f"{part} part: calibration error {error:.3f}")
-    panel.legend(loc="upper left", fontsize=8, framealpha=0.85, edgecolor="none")
+    panel.legend(loc="upper left", framealpha=0.85, edgecolor="none")
     amount.bar(middle.numpy(), (count / count.sum()).numpy(), 0.9 / _BINS, color=TRAINING)
     amount.set(xlabel="confidence", ylabel="share of the samples", xlim=(0, 1))
     return figure
@@ -93,9 +92,9 @@ def errors(pictures: Tensor, pairs: Sequence[str], confidence: Tensor | None, wr
         x, y = 1.08 * (i % columns), (tall + 0.3) * (i // columns)
         picture = pictures[i][0] if pictures.shape[1] == 1 else pictures[i].permute(1, 2, 0)
         panel.imshow(picture.numpy(), cmap="gray", vmin=0, vmax=1, extent=(x, x + 1, y + tall, y), interpolation="none")
-        panel.text(x + 0.5, y - 0.02, title, ha="center", va="bottom", fontsize=8)
+        panel.text(x + 0.5, y - 0.02, title, ha="center", va="bottom", fontsize=SMALL)
     panel.set(xlim=(-0.02, 1.08 * columns - 0.06), ylim=((tall + 0.3) * rows - 0.28, -0.45))
     said = f"all {pairs[0]}" if alike else "true → predicted"
     which = f"{len(pictures)} most confident" if sure else f"the {len(pictures)} worst"
-    panel.text(0, -0.36, f"{part} part: {which} of {wrong:,} errors ({said})", fontsize=10)
+    panel.text(0, -0.36, f"{part} part: {which} of {wrong:,} errors ({said})")
     return figure

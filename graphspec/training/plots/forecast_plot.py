@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from graphspec.training.plots.run_plots import INK, TRAINING, VALIDATION
+from graphspec.training.plots.run_plots import INK, TRAINING, VALIDATION, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,5 +41,5 @@ def forecasts(truth: Tensor, forecast: Tensor, naive: Tensor, target: str, part:
     below.set(xlabel="steps ahead", ylabel="mean absolute error", ylim=(0, None))
     below.legend(framealpha=0.85, edgecolor="none")
     for panel in (above, below):
-        panel.spines[["top", "right"]].set_visible(False)
+        plain(panel)
     return figure

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from graphspec.system.canvas import SMALL
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -38,13 +40,13 @@ def images_beside(given: Tensor | None, wanted: Tensor, predicted: Tensor, error
             panel.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="none")
         most = max(float(apart.abs().max()), 1e-12)
         panels[row][-1].imshow(apart.numpy(), cmap="RdBu_r", vmin=-most, vmax=most, interpolation="none")
-        panels[row][0].set_ylabel(f"MSE {error[row].item():.3g}", fontsize=8)
+        panels[row][0].set_ylabel(f"MSE {error[row].item():.3g}", fontsize=SMALL)
         for panel in panels[row]:
             panel.set(xticks=[], yticks=[])
     for panel, title in zip(panels[0], titles, strict=True):
-        panel.set_title(title, fontsize=9)
+        panel.set_title(title, fontsize=SMALL)
     of = ", the first channel" * first
-    figure.suptitle(f"{part} part{of}: the {rows} samples with the greatest errors", fontsize=10)
+    figure.suptitle(f"{part} part{of}: the {rows} samples with the greatest errors")
     return figure
 
 

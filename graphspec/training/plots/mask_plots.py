@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from graphspec.system.canvas import SMALL
 from graphspec.training.plots.run_plots import short
 
 if TYPE_CHECKING:
@@ -52,12 +53,14 @@ def overlays(
             panel.imshow(image, interpolation="none")
             panel.set(xticks=[], yticks=[])
             if row == 0:
-                panel.set_title(title, fontsize=9)
-        panels[row][0].set_ylabel(f"IoU {score[row].item():.2f}", fontsize=8)
+                panel.set_title(title, fontsize=SMALL)
+        panels[row][0].set_ylabel(f"IoU {score[row].item():.2f}", fontsize=SMALL)
     named = [Patch(color=tuple(colours[i]), label=short(classes[i])) for i in range(1, min(len(classes), _MOST_NAMED))]
     if named:
-        figure.legend(handles=named, loc="outside lower center", ncols=min(6, len(named)), frameon=False, fontsize=8)
-    figure.suptitle(f"{part} part: the {rows} samples with the lowest mean IoU", fontsize=10)
+        figure.legend(
+            handles=named, loc="outside lower center", ncols=min(6, len(named)), frameon=False, fontsize=SMALL
+        )
+    figure.suptitle(f"{part} part: the {rows} samples with the lowest mean IoU")
     return figure
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
 from graphspec.diagnostics import printable
+from graphspec.system.canvas import SMALL
 from graphspec.training.metrics.names import LOSS, by_part, title
 
 if TYPE_CHECKING:
@@ -86,11 +87,17 @@ def confusion_matrix(counts: Tensor, classes: Sequence[str], part: str) -> Figur
                 if counts[i, j]:
                     colour = "white" if share[i, j] > 0.5 else INK
                     text = f"{int(counts[i, j]):,}"
-                    text += f"\n{100 * share[i, j]:.0f} %" if size <= _MOST_SHARES else ""
-                    panel.text(j, i, text, ha="center", va="center", color=colour, fontsize=8)
+                    text += f"\n{_per_cent(share[i, j].item())}" if size <= _MOST_SHARES else ""
+                    panel.text(j, i, text, ha="center", va="center", color=colour, fontsize=SMALL)
     bar = figure.colorbar(image, ax=panel, label="per cent of the true class", shrink=0.8)
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
     return figure
+
+
+def _per_cent(share: float) -> str:
+    """Whole per cent; some is not none, and not all is not all."""
+    rounded = round(100 * share)
+    return "<1 %" if rounded == 0 and share else ">99 %" if rounded == 100 and share < 1 else f"{rounded} %"
 
 
 def fitted_line(x: Tensor, y: Tensor, predicted: Tensor, names: tuple[str, str]) -> Figure:
@@ -169,10 +176,15 @@ def new_panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:
     for spare in panels[count:]:
         spare.remove()
     for panel in panels[:count]:
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.grid(color=FAINT, lw=0.5)
-        panel.set_axisbelow(True)
+        plain(panel)
     return figure, panels[:count]
+
+
+def plain(panel: Axes, lines: Literal["both", "x"] = "both") -> None:
+    """Give `panel` the common style: two sides, and faint `lines` behind what is drawn."""
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.grid(axis=lines, color=FAINT, lw=0.5)
+    panel.set_axisbelow(True)
 
 
 def short(name: str, longest: int = 18) -> str:

@@ -79,9 +79,10 @@ class TrainReport(Shown):
 
     def plot(self) -> Figure:
         """The learning curves as a figure of matplotlib's."""
+        from graphspec.system import canvas
         from graphspec.training.plots.run_plots import curves
 
-        return curves(self.history, self.best_epoch, self.loss)
+        return canvas.drawn(curves, self.history, self.best_epoch, self.loss)
 
     def evaluate(self, *, device: str = "auto", data: DataLike = None) -> EvaluateReport:
         """The best weights measured again, as ``graphspec.evaluate`` does it."""

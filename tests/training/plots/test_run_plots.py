@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 from sklearn.metrics import r2_score
 from torch import nn
 
@@ -15,6 +16,7 @@ from graphspec.data import load
 from graphspec.data.transforms import to_float
 from graphspec.output_reading import Reading
 from graphspec.spec.data import DataSpec
+from graphspec.system import canvas
 from graphspec.system.canvas import Album
 from graphspec.training.evaluate.measure import Predictions
 from graphspec.training.optim.objective import Term
@@ -61,6 +63,18 @@ def test_a_confusion_matrix_has_counts_and_per_cent_of_the_true_class() -> None:
     counts = torch.tensor([[3, 1], [0, 1200]])
     texts = {text.get_text() for text in run_plots.confusion_matrix(counts, ["a", "b"], "test").axes[0].texts}
     assert texts == {"3\n75 %", "1\n25 %", "1,200\n100 %"}
+    counts = torch.tensor([[999, 1], [0, 5]])
+    texts = {text.get_text() for text in run_plots.confusion_matrix(counts, ["a", "b"], "test").axes[0].texts}
+    assert texts == {"999\n>99 %", "1\n<1 %", "5\n100 %"}, "what is not all is not shown as all"
+
+
+def test_all_pictures_have_one_style() -> None:
+    rows = [row(n, 1.0 + 1e-6 * n, train_f1=0.1, validation_f1=0.2) for n in (1, 2, 3)]
+    figure = canvas.drawn(run_plots.curves, rows, 2, "MSELoss")
+    figure.canvas.draw()
+    sizes = {text.get_fontsize() for text in figure.findobj(Text) if text.get_text()}
+    assert sizes <= {canvas.TEXT, canvas.SMALL}
+    assert not figure.axes[0].yaxis.get_offset_text().get_text(), "a tick says its whole value"
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
