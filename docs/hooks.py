@@ -29,6 +29,8 @@ PAGES = {
     **{f"lessons/{path.name}": f"lessons/{path.stem}.md" for path in ROOT.glob("lessons/*.ipynb")},
     **{f"docs/{path.name}": path.name for path in ROOT.glob("docs/*") if path.suffix in (".md", ".svg")},
 }
+#: The start page has room for its picture beside its code.
+_WIDE = "---\nhide: [toc]\n---\n"
 _LINK = re.compile(r"\[([^\]\n]*)\]\(([^)#\s]*)(#[^)\s]*)?\)")
 _IMAGE = re.compile(r'(<img src=")([^"]+)')
 _FENCE = re.compile(r"(^```.*?^```$|`[^`\n]*`)", re.MULTILINE | re.DOTALL)
@@ -50,6 +52,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     texts = {page: text for page, text in texts.items() if not (ROOT / "docs" / page).exists()}
     for path in sorted(ROOT.glob("lessons/*.ipynb")):
         texts[PAGES[f"lessons/{path.name}"]] = lesson(path)
+    texts["index.md"] = _WIDE + texts["index.md"]
     texts |= {"tasks.md": tasks(), "python.md": python(), "commands.md": commands()}
     for page, text in texts.items():
         files.append(File.generated(config, page, content=text))

@@ -76,13 +76,16 @@ def _components(name: str) -> list[ComponentPage]:
 def _component(page: ComponentPage) -> Iterator[RenderableType]:
     yield Text(f"{page.name} ({page.key} of [{page.section}])", style="bold")
     yield Text(page.summary)
+    for paragraph in page.details:
+        yield Constrain(Text(paragraph), width=_LIST_WIDTH)
     yield Text(f"\nExample  {page.example}")
     table = new_table()
-    for heading in ("Argument", "Default", "Meaning"):
+    said = any(row["meaning"] for row in page.arguments.values())
+    for heading in ("Argument", "Default", *["Meaning"] * said):
         table.add_column(heading, overflow="fold")
     for name, row in page.arguments.items():
         default = "required" if row["required"] else "" if row["default"] is None else json.dumps(row["default"])
-        table.add_row(name, default, row["meaning"])
+        table.add_row(name, default, *[row["meaning"]] * said)
     if table.row_count:
         yield ""
         yield table

@@ -17,16 +17,20 @@ from graphspec.system.regular_file import read_regular
 
 #: The largest picture of a run that is shown, in bytes.
 MOST_PNG = 20 * 2**20
-#: Colours come from the page, so that light and dark ones are both right; rules stay inside ``.graphspec``.
+#: Colours come from the page, so that light and dark ones are both right; rules stay inside ``.graphspec``,
+#: which stands twice where Jupyter's own rules of tables and code weigh more.
 STYLE = (
     ".graphspec{font:13px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif;margin:.3em 0}"
     ".graphspec>h3{font-size:1.1em;margin:.2em 0}"
     ".graphspec table{border-collapse:collapse;margin:.5em 0;font-size:12px;background:none}"
-    ".graphspec th,.graphspec td{padding:.15em .9em .15em 0;text-align:left;vertical-align:top;white-space:pre-wrap;"
+    ".graphspec.graphspec table th,.graphspec.graphspec table td{"
+    "padding:.15em .9em .15em 0;text-align:left;vertical-align:top;white-space:pre-wrap;"
     "border:0;background:none}"
-    ".graphspec th{border-bottom:1px solid #8888}.graphspec .number{text-align:right;font-variant-numeric:tabular-nums}"
+    ".graphspec th{border-bottom:1px solid #8888}"
+    ".graphspec.graphspec .number{text-align:right;font-variant-numeric:tabular-nums}"
     ".graphspec .strong td{font-weight:600}.graphspec .faint{opacity:.65}"
-    ".graphspec pre{margin:.2em 0;white-space:pre-wrap;background:none}"
+    ".graphspec.graphspec pre{margin:.2em 0;white-space:pre-wrap;background:none;"
+    "font:12px/1.5 ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace}"
     ".graphspec img{max-width:min(100%,46em);height:auto}"
     ".graphspec details>summary{cursor:pointer}.graphspec .wrong{border-left:3px solid #d33;padding-left:.7em}"
     ".graphspec input[type=radio]{position:absolute;opacity:0}"

@@ -15,7 +15,7 @@ from graphspec.display.html import Part, page
 from graphspec.reporting.live import Live
 from graphspec.system.regular_file import read_regular
 
-_SCRIPTS = [Path(__file__).with_name(name) for name in ("texts.js", "page.js")]
+_SCRIPTS = [Path(__file__).with_name(name) for name in ("texts.js", "masks.js", "page.js")]
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:64em;padding:0 1em;color:#222;background:#fff}"
     "h1{font-size:1.5em}h2{font-size:1.15em;margin:1.6em 0 .3em;border-bottom:1px solid #ddd}"
@@ -27,6 +27,8 @@ _STYLE = (
     "grid-template-columns:repeat(auto-fill,minmax(16em,1fr))}.cells label{display:grid;grid-template-columns:8em 1fr;"
     "align-items:center}#entry{max-width:100%;flex:1 1 300px}#answer{flex:1 1 20em}"
     "input[type=number]{width:5em}#entry>label{white-space:nowrap;margin-right:1em}"
+    "#answer .class{margin:.2em 0}#answer .class i{display:inline-block;width:1em;height:1em;margin-right:.5em;"
+    "border:1px solid #888;vertical-align:-.15em}"
     ".drop{outline:3px dashed #48f}.faint{opacity:.7}.mistake{color:#b00}"
 )
 

@@ -44,6 +44,7 @@ def form_of(pipeline: Mapping[str, Any], folder: Path, learned: Learned | None) 
         channels, height, width = (shape[2], *shape[:2]) if last else shape
         if channels in (1, 3):
             sizes = {"height": _whole(height), "width": _whole(width)}
+            sizes |= {"of_height": _factor(height), "of_width": _factor(width)}
             return {**named, **sizes, "kind": "picture", "channels": channels, "last": last}
     count = math.prod(shape) if all(isinstance(size, int) for size in shape) else _MOST_NUMBERS + 1
     if entry["dtype"] in _NUMBERS and count <= _MOST_NUMBERS:
@@ -86,6 +87,12 @@ def _named(entry: Mapping[str, Any]) -> dict[str, str]:
 def _whole(size: object) -> int | None:
     """A size, None where any will do."""
     return size if isinstance(size, int) else None
+
+
+def _factor(size: object) -> int | None:
+    """What a size is a multiple of, as ``4*H`` says it."""
+    factor, times, name = str(size).partition("*")
+    return int(factor) if times and factor.isdecimal() and name.isidentifier() else None
 
 
 def _cells(pipeline: Mapping[str, Any], learned: Learned | None) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ const described = JSON.parse(document.getElementById("described").textContent);
 const { form, labels, outputs, decision } = described;
 const answer = document.getElementById("answer");
 const entry = document.getElementById("entry");
-const COLOURS = ["0,0,0", "255,80,0", "0,110,255", "0,170,80", "200,0,200", "230,190,0", "0,190,200", "140,90,40"];
 const MOST_BARS = 10, MOST_PLACES = 4096;
 let ort, session, rest;
 
@@ -84,19 +83,6 @@ function bars(shares) {
   }
 }
 
-// A class at each position: the shares, and over a picture its colours.
-function classes(numbered, dims) {
-  const counts = new Map();
-  for (const at of numbered) counts.set(at, (counts.get(at) || 0) + 1);
-  for (const [at, count] of [...counts].sort((a, b) => b[1] - a[1]).slice(0, MOST_BARS)) {
-    const line = made("p", `${label(at)} ${(100 * count / numbered.length).toFixed(1)} %`, answer);
-    line.style.borderLeft = `1em solid rgb(${COLOURS[at % COLOURS.length]})`;
-    line.style.paddingLeft = ".5em";
-  }
-  answer.dataset.classes = JSON.stringify(numbered.slice(0, 1e5));
-  if (dims.length === 2 && entry.overlay) entry.overlay(dims[1], dims[0], (at) => [COLOURS[numbered[at] % COLOURS.length], numbered[at] ? 0.5 : 0]);
-}
-
 // ---- pictures: as Pillow's "L" and "RGB" give them
 
 function batch(pixels, width, height) {
@@ -110,11 +96,16 @@ function batch(pixels, width, height) {
   return { [form.name]: tensor(dtype, values, last ? [1, height, width, channels] : [1, channels, height, width]) };
 }
 
+// The nearest size that the network takes, where it has to be a multiple.
+const multiple = (size, of) => (of ? Math.max(1, Math.round(size / of)) * of : size);
+
 function pictures() {
-  const width = form.width || 224, height = form.height || 224, side = 280;
+  const width = form.width || multiple(224, form.of_width), height = form.height || multiple(224, form.of_height), side = 280;
   const canvas = made("canvas", "", entry), small = made("canvas");
-  const scale = side / Math.max(width, height);
-  [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
+  const fit = (w, h) => {
+    const scale = side / Math.max(w, h);
+    [canvas.width, canvas.height] = [w, h].map((size) => Math.max(1, Math.round(size * scale)));
+  };
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   const note = made("p", `Draw with the mouse, or drop a picture here (${form.width ? "" : "any size, drawn at "}${width} × ${height}).`, entry, { className: "faint" });
   const again = made("button", "Clear", entry), look = made("button", "Where it looks", entry, { disabled: true });
@@ -124,6 +115,8 @@ function pictures() {
   let last = null, drawing = false, stale = false, shown = null;
 
   const clear = () => {
+    fit(width, height);
+    pen.lineCap = pen.lineJoin = "round";
     pen.fillStyle = "#000";
     pen.fillRect(0, 0, canvas.width, canvas.height);
     [last, shown, stale, look.disabled] = [null, null, false, true];
@@ -143,7 +136,8 @@ function pictures() {
   }
   async function taken(chosen) {
     const bitmap = await createImageBitmap(chosen, { colorSpaceConversion: "none" });
-    const w = form.width || bitmap.width, h = form.height || bitmap.height;
+    const w = form.width || multiple(bitmap.width, form.of_width), h = form.height || multiple(bitmap.height, form.of_height);
+    fit(w, h);
     const resized = bitmap.width !== w || bitmap.height !== h;
     note.textContent = resized ? `brought from ${bitmap.width} × ${bitmap.height} to ${w} × ${h}` : `${w} × ${h}`;
     pen.imageSmoothingEnabled = bitmap.width > canvas.width;
@@ -152,8 +146,9 @@ function pictures() {
     keep();
     await predict(bitmap, w, h);
   }
-  // A small picture of colours and opacities, laid smoothly over the large one.
-  entry.overlay = (w, h, colour) => {
+  entry.bare = bare;
+  // A small picture of colours and opacities over the large one: smoothly, or crisp and over grey.
+  entry.overlay = (w, h, colour, crisp) => {
     const layer = made("canvas"), image = new ImageData(w, h);
     [layer.width, layer.height] = [w, h];
     for (let at = 0; at < w * h; at++) {
@@ -163,13 +158,15 @@ function pictures() {
     layer.getContext("2d").putImageData(image, 0, 0);
     bare();
     keep();
-    pen.imageSmoothingEnabled = true;
+    if (crisp) [pen.filter, pen.globalCompositeOperation] = ["grayscale(1)", "copy"];
+    if (crisp) pen.drawImage(canvas, 0, 0);
+    [pen.filter, pen.globalCompositeOperation] = ["none", "source-over"];
+    pen.imageSmoothingEnabled = !crisp;
     pen.imageSmoothingQuality = "high";
     pen.drawImage(layer, 0, 0, canvas.width, canvas.height);
     stale = true;
   };
 
-  pen.lineCap = pen.lineJoin = "round";
   canvas.addEventListener("pointerdown", (event) => {
     bare();
     drawing = true;
@@ -192,7 +189,8 @@ function pictures() {
   });
   again.addEventListener("click", () => { clear(); answer.textContent = ""; });
   file.addEventListener("change", () => file.files[0] && taken(file.files[0]).catch(mistake));
-  for (const kind of ["dragover", "dragleave", "drop"]) entry.addEventListener(kind, (event) => {
+  // Anywhere: beside its place a picture would be opened instead of the page.
+  for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, (event) => {
     event.preventDefault();
     entry.classList.toggle("drop", kind === "dragover");
     if (kind === "drop" && event.dataTransfer.files[0]) taken(event.dataTransfer.files[0]).catch(mistake);

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphspec.schema.argument_schema import documented
 from graphspec.schema.component_schemas import component_tables, is_required, parameters_of
-from graphspec.schema.pieces import sentence
+from graphspec.schema.pieces import plain, sentence
 
 #: The section in which a key stands; those of the search otherwise.
 _SECTIONS = {
@@ -24,7 +24,7 @@ _LISTS = frozenset(["transforms", "augment", "corrupt", "metrics", "callbacks"])
 @dataclasses.dataclass(frozen=True, slots=True)
 class ComponentPage:
     """One name: ``key`` of ``section`` takes it. ``arguments`` have their ``default``, or are ``required``, and
-    ``meaning``, where the documentation says it.
+    ``meaning``, where the documentation says it; ``details`` are paragraphs that say it of several.
     """
 
     name: str
@@ -32,6 +32,7 @@ class ComponentPage:
     key: str
     summary: str
     arguments: dict[str, dict[str, Any]]
+    details: tuple[str, ...] = ()
 
     @property
     def example(self) -> str:
@@ -64,7 +65,15 @@ def _page(name: str, key: str, function: Callable[..., Any]) -> ComponentPage:
         }
         for argument, parameter in parameters_of(function).items()
     }
-    return ComponentPage(name, _section(key), key, sentence(text), arguments)
+    own = getattr(function, "__module__", "").startswith("graphspec.") and not said
+    return ComponentPage(name, _section(key), key, sentence(text), arguments, _details(text) if own else ())
+
+
+def _details(text: str) -> tuple[str, ...]:
+    """What a docstring says behind its first sentence, a paragraph each, without what it raises."""
+    first, *others = (plain(part) for part in text.partition("\nRaises:")[0].strip().split("\n\n"))
+    rest = first.removeprefix(sentence(text)).strip()
+    return tuple(filter(None, (rest, *others)))
 
 
 def _section(key: str) -> str:

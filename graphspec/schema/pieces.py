@@ -88,10 +88,14 @@ def named(description: Mapping[str, str]) -> Schema:
 
 def sentence(text: str) -> str:
     """The first sentence of a docstring on one line, without reStructuredText's marks."""
-    plain = re.sub(r":\w+:`~?\.?([^`<]*?)(?:\s*<[^`]*>)?`", r"\1", text.strip().split("\n\n")[0])
-    plain = re.sub(r"`([^`<]+?)\s*<[^`]*>`_+", r"\1", plain)
-    plain = re.sub(r"\s+", " ", re.sub(r"``?|\\text|\\", "", plain)).strip()
-    return re.split(r"(?<=[a-z\d)]\.)\s+(?=[A-Z])", plain)[0]
+    return re.split(r"(?<=[a-z\d)]\.)\s+(?=[A-Z])", plain(text.strip().split("\n\n")[0]))[0]
+
+
+def plain(text: str) -> str:
+    """A paragraph of a docstring on one line, without reStructuredText's marks."""
+    text = re.sub(r":\w+:`~?\.?([^`<]*?)(?:\s*<[^`]*>)?`", r"\1", text)
+    text = re.sub(r"`([^`<]+?)\s*<[^`]*>`_+", r"\1", text)
+    return re.sub(r"\s+", " ", re.sub(r"``?|\\text|\\", "", text)).strip()
 
 
 def near_misses(names: Iterable[str]) -> str:

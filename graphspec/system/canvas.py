@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Lettering of all pictures has two sizes, in points: this one, and a small one for what stands beside small images.
 TEXT, SMALL = 10, 8
 _BACKEND = "MPLBACKEND"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "text.parse_math": False, "font.size": TEXT, "axes.titlesize": TEXT, "figure.titlesize": TEXT,
     "axes.formatter.useoffset": False,  # a tick says its whole value
 }  # fmt: skip

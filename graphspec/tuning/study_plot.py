@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphspec.training.plots.run_plots import INK, TRAINING, VALIDATION, new_panels, short
+from graphspec.training.plots.run_plots import INK, TRAINING, VALIDATION, new_panels, short, whole_numbers
 from graphspec.training.plots.run_plots import logarithmic as log_axis
 from graphspec.tuning.tune_report import TrialReport
 
@@ -63,8 +63,6 @@ def _over(panel: Any, trials: Sequence[TrialReport], path: str) -> None:
 
 
 def _history(panel: Any, trials: Sequence[TrialReport], metric: str, direction: str) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     for state, colour in _STATES:
         chosen = [trial for trial in trials if trial.state == state]
         panel.plot(
@@ -79,5 +77,5 @@ def _history(panel: Any, trials: Sequence[TrialReport], metric: str, direction: 
     panel.step([trial.number for trial in complete], so_far, where="post", color=VALIDATION, label="best so far")
     panel.set(xlabel="trial", title=f"validation {metric.replace('_', ' ')}")
     panel.title.set_color(INK)
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(panel)
     panel.legend(frameon=False)

@@ -67,6 +67,15 @@ def test_an_argument_has_its_meaning_alone(command, name, argument, meaning):
     assert len(said) < len(meaning) + 40
 
 
+def test_what_arguments_mean_together_is_said(command):
+    (page,) = command("ops", "csv", "--json").document["components"]
+    assert any('"most_frequent"' in part for part in page["details"])
+    text = command("ops", "csv").out
+    assert "SimpleImputer" in text
+    assert "Meaning" not in text, "an empty column says nothing"
+    assert "Meaning" in command("ops", "Adam").out
+
+
 def test_a_list_is_shown_as_a_spec_writes_it(command):
     assert command("ops", "conv2d", "--json").document["arguments"]["stride"]["default"] == [1]
 

@@ -25,6 +25,7 @@ CELLS = {
     "wrong": SPEC.replace("[data]", 'end = { type = "Linear", out_feature = 3 }\n[data]'),
     "train": "report = graphspec.train(line, run='runs/line')",
     "report": "report",
+    "plot": "report.plot()",
     "mistake": "graphspec.load('no_such.toml')",
 }
 
@@ -70,6 +71,11 @@ def test_training_draws_one_curve_in_place(outputs) -> None:
     assert "learning curves" in shown[0]["data"]["text/html"]
     assert "epoch 3/3" in shown[0]["data"]["text/plain"]
     assert not [output for output in outputs["train"] if output["output_type"] == "error"]
+
+
+@pytest.mark.slow
+def test_its_curves_are_shown_where_nobody_imported_pyplot(outputs) -> None:
+    assert "image/png" in outputs["plot"][0]["data"]
 
 
 @pytest.mark.slow

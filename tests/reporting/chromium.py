@@ -55,6 +55,12 @@ class Tab:
         node = (await self.call("DOM.querySelector", nodeId=root, selector=selector))["nodeId"]
         await self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
+    async def drop(self, path: Path, x: float, y: float) -> None:
+        """Drag a file from outside into the page, and let it go there."""
+        data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            await self.call("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
+
     async def press(self, name: str) -> None:
         await self.js(f"[...document.querySelectorAll('#entry button')].find(b => b.textContent === '{name}').click()")
 

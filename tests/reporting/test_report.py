@@ -145,7 +145,7 @@ async def draw_and_drop(tab: Any, folder: Path) -> dict[str, Any]:
     await tab.until("document.getElementById('answer').dataset.count === '1'")
     found = {"drawn": await tab.js(PIXELS), "of drawing": await tab.values()}
     await tab.picture(folder / "drawn.png")
-    await tab.choose("input[type=file]", folder / "drop.png")
+    await tab.drop(folder / "drop.png", x + width / 2, y + width / 2)
     await tab.until("document.getElementById('answer').dataset.count === '2'")
     found["values"] = await tab.values()
     await tab.press("Where it looks")

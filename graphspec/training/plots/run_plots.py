@@ -27,8 +27,6 @@ def curves(history: Sequence[Mapping[str, Any]], best_epoch: int, loss: str = ""
     """The `loss`, which is called so, and each metric over the epochs, training and validation; the epoch of the best
     weights is marked.
     """
-    from matplotlib.ticker import MaxNLocator
-
     rows = [by_part(row) for row in history]
     names = list(rows[0]["train"])
     figure, panels = new_panels(len(names))
@@ -45,7 +43,7 @@ def curves(history: Sequence[Mapping[str, Any]], best_epoch: int, loss: str = ""
         panel.set(xlabel="epoch", title=f"loss: {short(loss, 40)}" if name == LOSS and loss else title(name))
         if name.endswith("r2"):
             _show_from(panel, [row[part][name] for part in ("train", "validation") if part in rows[0] for row in rows])
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_numbers(panel)
         panel.legend(frameon=False)
     return figure
 
@@ -163,6 +161,16 @@ def logarithmic(panel: Axes) -> None:
     panel.set_xscale("log")
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.xaxis.set_minor_formatter(NullFormatter())
+
+
+def whole_numbers(panel: Axes) -> None:
+    """Give `panel` an x axis of whole numbers, one of them where there is one alone."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = panel.get_xlim()
+    if high - low < 1:
+        panel.set_xlim((low + high) / 2 - 0.5, (low + high) / 2 + 0.5)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def new_panels(count: int, side: float = 3.6) -> tuple[Figure, list[Axes]]:

@@ -78,10 +78,13 @@ class TrainReport(Shown):
         return module
 
     def plot(self) -> Figure:
-        """The learning curves as a figure of matplotlib's."""
+        """The learning curves as a figure of matplotlib's, which a notebook shows."""
         from graphspec.system import canvas
+        from graphspec.system.shown import display_room, in_notebook
         from graphspec.training.plots.run_plots import curves
 
+        if in_notebook():
+            display_room("figures").shown_as_png()
         return canvas.drawn(curves, self.history, self.best_epoch, self.loss)
 
     def evaluate(self, *, device: str = "auto", data: DataLike = None) -> EvaluateReport:

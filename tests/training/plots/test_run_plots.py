@@ -50,6 +50,14 @@ def test_a_first_epoch_far_below_does_not_flatten_the_curve_of_r2(first: float, 
     assert 0.6 < highest < 0.8
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 30])
+def test_epochs_are_whole_numbers(epochs: int) -> None:
+    panel = run_plots.curves([row(n, 1 / n) for n in range(1, epochs + 1)], 1).axes[0]
+    ticks = [tick for tick in panel.get_xticks() if panel.get_xlim()[0] <= tick <= panel.get_xlim()[1]]
+    assert ticks
+    assert all(tick == round(tick) for tick in ticks)
+
+
 def test_a_fitted_line_has_its_equation_and_r2_and_a_curve_has_r2() -> None:
     x = torch.linspace(0, 4, 50)
     y = 2 * x - 1 + torch.sin(40 * x)
