@@ -30,6 +30,7 @@ STYLE = (
     ".graphspec.graphspec .number{text-align:right;font-variant-numeric:tabular-nums}"
     ".graphspec .strong td{font-weight:600}.graphspec .faint{opacity:.65}"
     ".graphspec.graphspec pre{margin:.2em 0;white-space:pre-wrap;background:none;"
+    "word-break:normal;overflow-wrap:anywhere;"
     "font:12px/1.5 ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace}"
     ".graphspec img{max-width:min(100%,46em);height:auto}"
     ".graphspec details>summary{cursor:pointer}.graphspec .wrong{border-left:3px solid #d33;padding-left:.7em}"
