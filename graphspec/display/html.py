@@ -27,7 +27,7 @@ STYLE = (
     "padding:.15em .9em .15em 0;text-align:left;vertical-align:top;white-space:pre-wrap;"
     "border:0;background:none}"
     ".graphspec th{border-bottom:1px solid #8888}"
-    ".graphspec.graphspec .number{text-align:right;font-variant-numeric:tabular-nums}"
+    ".graphspec.graphspec.graphspec table .number{text-align:right;font-variant-numeric:tabular-nums}"
     ".graphspec .strong td{font-weight:600}.graphspec .faint{opacity:.65}"
     ".graphspec.graphspec pre{margin:.2em 0;white-space:pre-wrap;background:none;"
     "word-break:normal;overflow-wrap:anywhere;"
