@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+#: Operator sets beside ONNX's own.
+OTHERS = {"com.microsoft": 1, "ai.onnx.ml": 3}
 Dims = Sequence[int | str | None]
 
 
@@ -44,7 +46,7 @@ def write(
         [numpy_helper.from_array(np.asarray(value), name) for name, value in (weights or {}).items()],
     )  # fmt: skip
     model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)], ir_version=9
+        graph, opset_imports=[helper.make_opsetid(*each) for each in (("", opset), *OTHERS.items())], ir_version=9
     )
     onnx.save(model, str(path))
     return path

@@ -150,6 +150,14 @@ CASES: dict[str, tuple[list[Any], list[Any], dict[str, Any], dict[str, Any], lis
         ["N", 4], {"three": ints(3)}, {"dtype": TensorProto.INT64, "out": TensorProto.INT64, "opset": 18},
         ['"bitwise_and"', '"bitwise_xor"'],
     ),
+    "what scikit-learn scales and fits": (
+        [
+            node("Scaler", "x", "h", domain="ai.onnx.ml", offset=[1.0, -2.0, 0.5, 0.0], scale=[2.0, 0.1, 1.0, 3.0]),
+            node("LinearRegressor", "h", "y", domain="ai.onnx.ml", targets=2, intercepts=[0.5, -1.0],
+                 coefficients=[float(n) for n in numbers(8)]),
+        ],
+        ["N", 4], {}, {}, ['linear    = { type = "Linear", out_features = 2 }'],
+    ),
     "names that no spec can have": (
         [node("Relu", "x", "class")], IMAGE, {}, {"outputs": "class"}, ['class_ = "relu"'],
     ),
@@ -191,6 +199,10 @@ def test_a_sigmoid_so_small_that_onnxruntime_gives_another_is_not_judged_by_it(t
 #: What no spec can say: nodes, sizes, weights, words, and the error.
 REFUSED: dict[str, tuple[list[Any], list[Any], dict[str, Any], str]] = {
     "a mask of what is dropped": ([node("Dropout", "x", "h y")], IMAGE, {}, "(Dropout): its mask is asked for"),
+    "what is done to a fit": (
+        [node("LinearRegressor", "x", "y", domain="ai.onnx.ml", coefficients=[1.0, 2.0], post_transform="PROBIT")],
+        ["N", 2], {}, "its post_transform is PROBIT",
+    ),
     "the greatest of what is put": (
         [node("ScatterElements", "x i x", "y", reduction="max")], [2, 3], {"i": np.array([[0, 1, 0], [1, 0, 1]])},
         "(ScatterElements): its reduction is max",

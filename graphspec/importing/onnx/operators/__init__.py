@@ -4,6 +4,7 @@
 from graphspec.importing.onnx.operators import (
     activations,
     attention,
+    classical,
     elementwise,
     images,
     indexing,
@@ -19,6 +20,6 @@ from graphspec.importing.onnx.operators import (
 from graphspec.importing.onnx.operators.registry import OPERATORS
 
 __all__ = [
-    "OPERATORS", "activations", "attention", "elementwise", "images", "indexing", "layers", "layout", "microsoft",
-    "pools", "products", "recurrent", "reductions", "sizes",
+    "OPERATORS", "activations", "attention", "classical", "elementwise", "images", "indexing",
+    "layers", "layout", "microsoft", "pools", "products", "recurrent", "reductions", "sizes",
 ]  # fmt: skip
