@@ -112,7 +112,7 @@ def _widest(network: Network, sampler: Sampler) -> tuple[ExportedProgram, bool]:
             problem = problem or error
             continue
         certain = proven(program, shaped, oblivious, at)
-        if certain and not _refused_of_proven(program, module, trials, sampler, shaped):
+        if certain and not _refused_of_proven(program, module, trials, sampler, is_costly(shaped, sampler.sizes)):
             return program, True
         found.append((oblivious, program))
     if not found:
@@ -153,13 +153,11 @@ def _is_open(program: ExportedProgram, shaped: ShapedGraph) -> bool:
 
 
 def _refused_of_proven(
-    program: ExportedProgram, module: nn.Module, trials: Sequence[Mapping[str, int]], sampler: Sampler,
-    shaped: ShapedGraph,
-) -> int:  # fmt: skip
-    """How many sizes of `trials` a proven program refuses, and the module does not: of a costly network those that the
-    proof leaves out, which are followed and not computed.
+    program: ExportedProgram, module: nn.Module, trials: Sequence[Mapping[str, int]], sampler: Sampler, costly: bool
+) -> int:
+    """How many sizes of `trials` a proven program refuses, and the module does not: of a `costly` network those that
+    the proof leaves out, which are followed and not computed.
     """
-    costly = is_costly(shaped, sampler.sizes)
     tried = [sampler.draw(sizes) for sizes in trials if not costly or 1 in sizes.values()]
     return _refusals(program, module, tried, computed=not costly)
 
