@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from graphspec import compiler, layer
 from graphspec.diagnostics import GraphspecError, GraphspecWarning
-from graphspec.exporting import write_bundle
+from graphspec.exporting import onnx, write_bundle
 
 
 @layer
@@ -81,3 +81,13 @@ def test_what_other_libraries_say_of_it_is_not_shown(format, tmp_path, capfd, ca
     # pytest keeps what would be printed
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"), [({"scale_factor": 0.5}, True), ({"size": [5, 1]}, True), ({"size": [5, 3]}, False)]
+)
+def test_smoothing_to_one_pixel_has_no_form_in_onnx(line, refused):
+    """onnxruntime's antialias is wrong where the width becomes 1."""
+    layers = {"y": {"type": "interpolate", "mode": "bilinear", "antialias": True, **line}}
+    shaped = compiler.load({"graphspec": 1, "inputs": {"x": ["N", 2, "H", "W"]}, "layers": layers}).shaped
+    assert bool(onnx.cannot_hold(shaped.layers[-1])) is refused

@@ -35,4 +35,6 @@ def cannot_hold(layer: ShapedLayer) -> str:
         return "ONNX's LSTM has a batch: unsqueeze its input, and squeeze what it gives"
     if layer.type.startswith("FractionalMaxPool"):
         return "its windows are drawn at random, and ONNX has no operator for that"
+    if layer.operands.get("antialias") and any(not isinstance(n, int) or n == 1 for n in layer.outputs[()].shape[2:]):
+        return "onnxruntime smooths wrongly where a picture becomes one pixel wide: give a size, above 1"
     return ""
