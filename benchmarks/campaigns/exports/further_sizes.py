@@ -146,7 +146,7 @@ SIZES: dict[str, Row] = {
     "where the greatest of bools is": Row("x = N T:uint8", "y = { type = 'argmax', dim = 1 }", lambda w, x: x.argmax(1), draw={"x": EIGHT}),
     "counted where not 0": Row("x = N T:int64", "y = { type = 'count_nonzero', dim = 1 }", lambda w, x: x.count_nonzero(1), draw={"x": SMALL}),
     "positions that are no padding, from 1 on": Row("i = N T:int64", "m = { type = 'ne', other = 0 }\nc = { type = 'cumsum', dim = 1 }\ny = { type = 'mul', from = ['c', 'm'] }", lambda w, i: (i != 0).cumsum(1) * (i != 0), draw={"i": ids(3)}),
-    "float64 that stays exact": Row("x = N T:float64", "y = { type = 'add', other = 1e-12 }\nz = { type = 'sub', other = 1.0 }", lambda w, x: x + 1e-12 - 1.0, draw={"x": lambda s: torch.ones(s)}),
+    "float64 that stays exact": Row("x = N T:float64", "y = { type = 'add', other = 1e-12 }\nz = { type = 'sub', other = 1.0 }\nm = { type = 'mul', other = 1e12 }\ny2 = { type = 'to', dtype = 'float32' }", lambda w, x: ((x + 1e-12 - 1.0) * 1e12).float(), draw={"x": lambda s: torch.ones(s)}),
     "half to float and back": Row("x = N T:float16", "a = { type = 'to', dtype = 'float32' }\nb = { type = 'mul', other = 3.0 }\ny = { type = 'to', dtype = 'float16' }", lambda w, x: (x.float() * 3).half()),
     "buckets of whole numbers": Row("x = N T:int64", "b = { type = 'Buffer', from = [], data = [0, 3, 16777217], dtype = 'int64' }\ny = { type = 'bucketize', from = ['x', 'b'] }", lambda w, x: torch.bucketize(x, torch.tensor([0, 3, 16777217])), draw={"x": table(16777216, 16777217, 16777218, -1, 3)}),
     # training only
