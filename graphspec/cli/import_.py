@@ -9,6 +9,7 @@ import typer
 
 from graphspec.cli import options
 from graphspec.diagnostics import fail, quoted
+from graphspec.system.regular_file import is_inside
 
 
 def import_(
@@ -55,4 +56,6 @@ def import_(
         said = f"wrote {output} ({lines} lines) and {weights}: {proof}"
         if found.unmerged:
             said += f"\nscopes that are alike are not one block: {found.unmerged.splitlines()[0]}"
+        if not is_inside(weights):
+            said += f"\nto be used in {output.parent}: a spec names files inside the working directory"
         here.show({"spec": str(output), "weights": str(weights), "lines": lines, "sizes": list(found.sizes)}, said)

@@ -67,7 +67,6 @@ def naming(text: str, weights: str) -> str:
 
 
 def _relative(file: Path) -> str:
-    """A path of a spec begins at the working directory."""
-    here = Path.cwd()
-    whole = file.resolve()
-    return whole.relative_to(here).as_posix() if whole.is_relative_to(here) else str(whole)
+    """A path of a spec begins at the working directory, and stays inside: from outside it begins at the spec's own."""
+    here, whole = Path.cwd(), file.resolve()
+    return whole.relative_to(here).as_posix() if whole.is_relative_to(here) else file.name

@@ -97,3 +97,18 @@ def test_a_dim_that_is_open_is_not_dropped(tmp_path: Path) -> None:
     assert network.shaped.dims["T"][0] == 2
     x = torch.randn(2, 3, 1)
     assert np.array_equal(in_onnxruntime(network, tmp_path, x), x.numpy())
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 8])
+@pytest.mark.parametrize(("start", "end"), [(0.0, 1.0), (3.0, -1.0)])
+def test_places_at_equal_distances_are_as_many_as_a_size_says(
+    start: float, end: float, count: int, tmp_path: Path
+) -> None:
+    line = {"type": "linspace", "from": [], "start": start, "end": end, "steps": "${x.shape[1]}"}
+    network = compiler.load({
+        "graphspec": 1, "inputs": {"x": ["N", "T"]},
+        "layers": {"p": line, "y": {"type": "add", "from": ["x", "p"], "broadcast": True}},
+    })  # fmt: skip
+    x = torch.zeros(2, count)
+    found = in_onnxruntime(network, tmp_path, x)
+    assert np.allclose(found, torch.linspace(start, end, count).expand(2, count).numpy(), atol=1e-6)

@@ -27,6 +27,18 @@ def test_a_class_of_a_file_is_written_with_its_weights_and_compiles(tmp_path, mo
     assert result.exit_code == 0, result.output
 
 
+def test_outside_the_working_directory_the_spec_is_one_of_its_own_folder(tmp_path, monkeypatch) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    code, output = run(f"{NETWORKS}:Width(width=3)", "-o", "../there/net.toml", "--input", "x=N,8")
+    assert code == 0
+    assert "to be used in ../there: a spec names files inside the working directory" in output
+    monkeypatch.chdir(tmp_path / "there")
+    result = CliRunner().invoke(app, ["compile", "net.toml"])
+    assert result.exit_code == 0, result.output
+
+
 #: Words of the command line, and what the error says.
 MISTAKES = {
     "resnet18": '"resnet18" names no network; it takes torchvision:NAME, timm:NAME, FILE.py:NAME, FILE.onnx or ',

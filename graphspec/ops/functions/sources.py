@@ -76,7 +76,18 @@ class Linspace(_Constant):
     """steps numbers at equal distances from start to end, both included."""
 
     def forward(self, start: float, end: float, steps: int, dtype: torch.dtype | None = None) -> Tensor:
-        return torch.linspace(start, end, steps, dtype=dtype, device=self.place.device)
+        if isinstance(steps, int):
+            return torch.linspace(start, end, steps, dtype=dtype, device=self.place.device)
+        return _linspace(start, end, torch.arange(steps, device=self.place.device), dtype)
+
+
+def _linspace(start: float, end: float, places: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """torch.linspace over so many `places`; its own takes no open size, and holds one to that of the moment."""
+    exact = places.to(dtype if dtype is not None and dtype.is_floating_point else torch.get_default_dtype())
+    last = exact[-1:]
+    step = (end - start) / last.clamp(min=1)
+    found = torch.where(2 * exact < last + 1, start + step * exact, end - step * (last - exact))
+    return found.to(dtype) if dtype is not None else found
 
 
 class Parameter(nn.Module):
