@@ -8,27 +8,25 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import torch
-
-from graphspec.diagnostics import CODES, Code, Diagnostic, GraphspecError, quoted, suggest, warn
+from graphspec.diagnostics import Code, Diagnostic, GraphspecError, quoted, suggest, warn
 from graphspec.graph import Choice, Layer, LayerGraph, Ref
 from graphspec.shapes.arguments import Arguments, close_arguments, faults_without_shapes
 from graphspec.shapes.budget import Budget
-from graphspec.shapes.call import FrozenDim, Refused, Run, WrongDtype
+from graphspec.shapes.call import FrozenDim, Refused, Run
 from graphspec.shapes.checks import cropped, faults_before_running, put_in, unequal
 from graphspec.shapes.conditions import Ranges
-from graphspec.shapes.dims import Dim, dim_text, has_choice, readable, symbol
+from graphspec.shapes.dims import Dim, has_choice, readable
 from graphspec.shapes.hints import with_hint
 from graphspec.shapes.indices import Known
+from graphspec.shapes.inputs import declared_ranges, input_types
 from graphspec.shapes.lints import lints
 from graphspec.shapes.outcomes import within
 from graphspec.shapes.parameters import close_init, close_tie
 from graphspec.shapes.parametrized import close_parametrize
 from graphspec.shapes.run import Runner, signature
 from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, TensorType, ValueRef
-from graphspec.spec.dims import DimRange
+from graphspec.shapes.torch_fault import torch_fault, with_shapes
 from graphspec.spec.expressions import ExpressionError
-from graphspec.spec.model import MOST_DIMS, NetworkSpec
 from graphspec.spec.scope import Bindings
 
 
@@ -39,7 +37,7 @@ def infer(graph: LayerGraph, budget: Budget | None = None) -> ShapedGraph:
         GraphspecError: with the faults of all layers whose inputs are known.
     """
     runner = Runner()
-    ranges: Ranges = {name: (given.min, given.max) for name, given in _declared(graph.spec).items()}
+    ranges: Ranges = {name: (given.min, given.max) for name, given in declared_ranges(graph.spec).items()}
     while True:
         inference = _Inference(graph, dataclasses.replace(budget or Budget()), runner, ranges)
         shaped = inference.result()
@@ -54,7 +52,7 @@ def infer(graph: LayerGraph, budget: Budget | None = None) -> ShapedGraph:
 
 def known_part(graph: LayerGraph) -> ShapedGraph:
     """The layers before the first faults, with their shapes, and no outputs: what can be shown of a wrong network."""
-    ranges: Ranges = {name: (given.min, given.max) for name, given in _declared(graph.spec).items()}
+    ranges: Ranges = {name: (given.min, given.max) for name, given in declared_ranges(graph.spec).items()}
     inference = _Inference(graph, Budget(), Runner(), ranges)
     with contextlib.suppress(GraphspecError):
         inference.result()
@@ -70,7 +68,7 @@ class _Inference:
         self.runner = runner
         self.ranges = ranges
         self.runs: dict[Any, tuple[Run, Ranges] | Exception] = {}
-        self.inputs = _input_types(graph.spec)
+        self.inputs = input_types(graph.spec)
         self.outputs: dict[str, Mapping[tuple[int, ...], TensorType]] = {n: {(): k} for n, k in self.inputs.items()}
         self.bounds = Known(self.inputs)
         self.decided: dict[str, Ref] = {}
@@ -186,7 +184,7 @@ class _Inference:
             everything = {**arguments.constructor, **arguments.options}
             faults += faults_before_running(node, inputs, everything, arguments.broadcast)
         if faults:
-            self.faults += [_with_shapes(fault, types) for fault in faults]
+            self.faults += [with_shapes(fault, types) for fault in faults]
             return None
         equal = unequal(node, inputs, arguments.broadcast)
         given = {**arguments.constructor, **arguments.options, **operands}
@@ -256,7 +254,7 @@ class _Inference:
                 self.runs[key] = error
         found = self.runs[key]
         if isinstance(found, Exception):
-            fault = _with_shapes(_torch_fault(node, found, types), types)
+            fault = with_shapes(torch_fault(node, found, types), types)
             self.faults.append(fault if fault.hint else with_hint(node, fault, types, self.inputs))
             return None
         result, self.ranges = found
@@ -269,66 +267,10 @@ class _Inference:
 
 
 #: What torch says of dtypes, wherever it finds them; and of places, which are whole numbers.
-_DTYPES = re.compile(r"dtype|floating point|safely cast|Type promoting|torch\.finfo")
-_INDEX = re.compile(r"\bind(ex|ices)\b", re.IGNORECASE)
-
-
-def _torch_fault(node: Layer, error: Exception, types: Mapping[ValueRef, TensorType]) -> Diagnostic:
-    """torch's objection as one line."""
-    name = quoted(node.label)
-    if isinstance(error, FrozenDim):
-        dims = {dim_text(dim) for kind in types.values() for dim in kind.shape if not isinstance(dim, int)}
-        message = f"layer {name}: {node.op.name} works only for a fixed size of {', '.join(sorted(dims))}"
-        return Diagnostic("dynamic-dim", message, node.at, "give the input a number there")
-    floats = all(kind.dtype == torch.float32 for kind in types.values())
-    if isinstance(error, WrongDtype) or (not floats and _DTYPES.search(str(error))):
-        wanted = "int64" if _INDEX.search(str(error)) else "float32"
-        helps = any(kind.dtype != getattr(torch, wanted) for kind in types.values())
-        hint = f'a layer {{ type = "to", dtype = "{wanted}" }} before it helps' if helps else ""
-        return Diagnostic("wrong-dtype", f"layer {name}: {node.op.name}: {error}", node.at, hint)
-    text = re.sub(r"torch\.Size\(\[.*?\]\)", "this input", str(error))
-    # sizes whose product is no 64-bit number
-    code: Code = "too-much-memory" if "overflow" in text else "shape-mismatch"
-    hint = error.hint if isinstance(error, Refused) else ""
-    return Diagnostic(code, f"layer {name}: {node.op.name}: {text[:300]}", node.at, hint)
-
-
-def _with_shapes(fault: Diagnostic, types: Mapping[ValueRef, TensorType]) -> Diagnostic:
-    """A fault about shapes with the values that the layer was given, and who gave them."""
-    if CODES[fault.code] != "SHAPE":
-        return fault
-    return dataclasses.replace(fault, notes=tuple(f"{quoted(ref.layer)} gives {kind}" for ref, kind in types.items()))
-
-
 def _refs(operands: Mapping[str, Any]) -> list[ValueRef]:
     values = (value if isinstance(value, tuple) else (value,) for value in operands.values())
     return [ref for value in values for ref in value if isinstance(ref, ValueRef)]
 
 
-def _declared(spec: NetworkSpec) -> dict[str, DimRange]:
-    """The range of each dynamic dim as the spec gives it, in order of appearance."""
-    return {name: spec.dims.get(name, DimRange()) for name in spec.dim_names}
-
-
 def _formulas(shaped: ShapedGraph) -> Iterator[Dim]:
     return (dim for layer in shaped.layers for kind in layer.outputs.values() for dim in kind.shape)
-
-
-def _input_types(spec: NetworkSpec) -> dict[str, TensorType]:
-    faults = []
-    types = {}
-    for name, given in spec.inputs.items():
-        for index, dim in enumerate(given.shape):
-            if isinstance(dim, int) and not 1 <= dim < 2**31:
-                code: Code = "bad-value" if dim < 1 else "too-large"
-                wanted = "at least 1" if dim < 1 else f"at most {2**31 - 1}"
-                message = f"input {quoted(name)} has a dim of {dim}, not {wanted}"
-                faults.append(Diagnostic(code, message, ("inputs", name, index)))
-        shape = tuple(dim if isinstance(dim, int) else dim.factor * symbol(dim.name) for dim in given.shape)
-        types[name] = TensorType(shape, getattr(torch, given.dtype))
-    if len(spec.dim_names) > MOST_DIMS:
-        message = f"the inputs have {len(spec.dim_names)} dynamic dims, more than {MOST_DIMS}"
-        faults.append(Diagnostic("too-large", message, ("inputs",)))
-    if faults:
-        raise GraphspecError(faults)
-    return types
