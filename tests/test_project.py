@@ -36,7 +36,7 @@ ALLOWED = {
     *(
         (f"graphspec/{name}.py", "getattr by text")
         for name in (
-            "schema/component_schemas", "ops/table", "shapes/infer", "graph/expand", "training/run/report",
+            "schema/component_schemas", "ops/table", "shapes/inputs", "graph/expand", "training/run/report",
             "losses", "data/augment/__init__", "data/transforms/base", "data/sources/torchvision_sets",
             "exporting/onnx/translations/pools", "importing/pt2/functions",
         )

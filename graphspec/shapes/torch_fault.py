@@ -27,9 +27,9 @@ def torch_fault(node: Layer, error: Exception, types: Mapping[ValueRef, TensorTy
         return Diagnostic("dynamic-dim", message, node.at, "give the input a number there")
     floats = all(kind.dtype == torch.float32 for kind in types.values())
     if isinstance(error, WrongDtype) or (not floats and _DTYPES.search(str(error))):
-        wanted = "int64" if _INDEX.search(str(error)) else "float32"
-        helps = any(kind.dtype != getattr(torch, wanted) for kind in types.values())
-        hint = f'a layer {{ type = "to", dtype = "{wanted}" }} before it helps' if helps else ""
+        wanted, name_of = (torch.int64, "int64") if _INDEX.search(str(error)) else (torch.float32, "float32")
+        helps = any(kind.dtype != wanted for kind in types.values())
+        hint = f'a layer {{ type = "to", dtype = "{name_of}" }} before it helps' if helps else ""
         return Diagnostic("wrong-dtype", f"layer {name}: {node.op.name}: {error}", node.at, hint)
     text = re.sub(r"torch\.Size\(\[.*?\]\)", "this input", str(error))
     # sizes whose product is no 64-bit number

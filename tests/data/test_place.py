@@ -43,7 +43,9 @@ def test_what_is_declared_to_be_no_path_is_a_column_an_array_or_a_class() -> Non
     parquet = [("parquet", name) for name in ("missing", "target")]
     of_series = ("decimal", "delimiter", "encoding", "group", "target", "thousands", "time")
     series = [("series", name) for name in of_series]
-    assert sorted(PLAIN) == [("ImageMasks", "classes"), *csv, ("npz", "targets"), *parquet, *series]
+    assert sorted(PLAIN) == [
+        ("ImageMasks", "classes"), *csv, ("digit_strips", "target"), ("npz", "targets"), *parquet, *series,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("source", "name"), [each for each in ARGUMENTS if each not in PLAIN])

@@ -71,7 +71,9 @@ def preflight(learner: Learner, batches: Batches, data: DataSet) -> None:
 def _say_if_constant(term: Term, data: DataSet) -> None:
     """Warn where every sample has the same target: nothing is there to learn."""
     values = None if term.target is None else data.train.targets.get(term.target)
-    if not isinstance(values, Tensor) or len(values) < 2 or term.classes == 1 or not bool((values == values[:1]).all()):
+    if not isinstance(values, Tensor) or len(values) < 2 or term.classes == 1:
+        return
+    if not values.numel() or not bool((values == values[:1]).all()):  # made with each batch, they are none here
         return
     first = values.flatten()[0].item()
     names = data.labels.get(str(term.target))

@@ -30,7 +30,7 @@ def why_no_value(kind: Kind, target: str | None, data: DataSet) -> str:
         name = data.labels[target][int(counts.argmin())]
         return f'the {part} part has no sample of the class "{name}", without which' if missing else ""
     values = samples.targets.get(target)
-    if not isinstance(values, Tensor):
+    if not isinstance(values, Tensor) or not values.numel():  # made with each batch, they are none here
         return ""
     if target in data.applied:
         return _of_labels(kind, values > 0.5, data.applied[target], part)
