@@ -169,7 +169,7 @@ def main() -> int:
     options = parser.parse_args()
     shard, of = map(int, options.shard.split("/"))
     counts: Counter[str] = Counter()
-    warm_up()
+    warm_up(options.formats.split(","))
     for name in [name for name in NETWORKS if options.only in name][shard::of]:
         for trained in (False, True):
             verdicts = apart(Clean(name, trained), options.formats.split(","), judged)

@@ -147,7 +147,7 @@ def main() -> None:
     formats = options.formats.split(",")
     chosen = [case for case in table(options.dtypes.split(",")) if options.only in case.name]
     found: dict[str, dict[str, str]] = {}
-    warm_up()
+    warm_up(formats)
     for case in chosen[shard::of]:
         verdicts = apart(case, formats, judge)
         each = [(case, verdicts)]

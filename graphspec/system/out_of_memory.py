@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from graphspec.diagnostics import GraphspecError, fail
 from graphspec.diagnostics import Path as SpecPath
 
-#: How torch, oneDNN, cuBLAS, C++ and Python's threads word it, where they have no exception of their own for it.
+#: How torch, oneDNN, cuBLAS, C++, the linker and Python's threads word it, where they have no exception of their own
+#: for it.
 _WORDS = (
     "can't allocate memory", "not enough memory", "out of memory", "could not create a primitive",
     "could not create a memory", "ALLOC_FAILED", "bad_alloc", "can't start new thread",
+    "failed to map segment",  # of a library that is imported then
 )  # fmt: skip
 _HINT = "what was saved is whole; a new run with a smaller batch_size can start from it with --init RUN"
 _AT = ("data", "batch_size")
@@ -25,7 +27,7 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)
+    return isinstance(error, RuntimeError | ImportError) and any(words in str(error) for words in _WORDS)
 
 
 def too_little(error: BaseException, purpose: str, at: SpecPath = _AT, hint: str = _HINT) -> GraphspecError:
@@ -43,7 +45,7 @@ def enough_memory(purpose: str, at: SpecPath = _AT, hint: str = _HINT) -> Iterat
     """Inside this context, and as a decorator, too little memory for `purpose` raises ``GraphspecError``."""
     try:
         yield
-    except (RuntimeError, MemoryError, OSError) as error:
+    except (RuntimeError, MemoryError, OSError, ImportError) as error:
         if not is_out_of_memory(error):
             raise
         raise too_little(error, purpose, at, hint) from error

@@ -123,6 +123,8 @@ class ProgramNetwork(nn.Module):
         """Every tensor at its name."""
         said, same = program.described["tensors"], program.described["same"]
         made: dict[str, Any] = {}
+        # one that was written for inference has no tensor that learns: it says nothing of training
+        for_inference = not any(each["trained"] for each in said.values())
         for name, value in program.tensors.items():
             owner, _, last = name.rpartition(".")
             if said[name]["kind"] == "constant":
@@ -132,7 +134,8 @@ class ProgramNetwork(nn.Module):
             if name in same and same[name] in made:
                 made[name] = made[same[name]]
             elif said[name]["kind"] == "parameter":
-                made[name] = nn.Parameter(value, requires_grad=said[name]["trained"])
+                learns = said[name]["trained"] or (for_inference and value.is_floating_point())
+                made[name] = nn.Parameter(value, requires_grad=learns)
             else:
                 made[name] = value
             if isinstance(made[name], nn.Parameter):

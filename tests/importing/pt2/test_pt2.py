@@ -101,6 +101,27 @@ def test_programs_of_torchvision_become_as_short_as_their_modules(tmp_path: Path
         assert (name, len(imported.text.splitlines()) <= most) == (name, True)
 
 
+class Pair(nn.Module):
+    """Two layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 4), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x).relu())
+
+
+@pytest.mark.parametrize(("frozen", "said"), [(["first", "second"], 0), (["first"], 1), ([], 0)])
+def test_a_program_written_for_inference_freezes_nothing(frozen: list[str], said: int, tmp_path: Path) -> None:
+    """Nothing in it learns, which says nothing of training; a layer that does not among others that do is frozen."""
+    module = Pair()
+    for name in frozen:
+        module.get_submodule(name).requires_grad_(False)
+    text = import_source(str(exported(module, {"x": LINE}, tmp_path / "net.pt2"))).text
+    assert text.count("freeze = true") == said
+
+
 class Unsayable(nn.Module):
     """A function that the vocabulary lacks."""
 
