@@ -259,11 +259,16 @@ def _times(factor: float) -> Special:
 
 
 def _trace(lines: Lines, pair: Pair) -> Iterator[Step]:
-    """The sum of the diagonal."""
+    """The sum of the diagonal, which torch adds up in doubles."""
     source = next(pair.first.inputs())
     row = lines.inner(pair, source, (min(source.shape),))
     yield lines.step(pair, "diagonal", {"input": source}, {}, [("", row)])
-    yield lines.step(pair, "sum", {"input": row}, {"dim": [0]})
+    if source.dtype != torch.float32:
+        yield lines.step(pair, "sum", {"input": row}, {"dim": [0]})
+        return
+    double = Value((), torch.float64, pair.first, (), "call")
+    yield lines.step(pair, "sum", {"input": row}, {"dim": [0], "dtype": "float64"}, [("", double)])
+    yield lines.step(pair, "to", {"input": double}, {"dtype": "float32"})
 
 
 def _where(lines: Lines, pair: Pair) -> Iterator[Step]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import optuna
+from optuna.distributions import CategoricalDistribution
 from optuna.pruners import BasePruner
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -150,6 +152,9 @@ def _oddity(trial: FrozenTrial, space: Space) -> str:
     for name, distribution in trial.distributions.items():
         if space.get(name) != distribution:
             return f"trial {trial.number} varies {quoted(name)} otherwise"
+        value, of_choices = trial.params.get(name), isinstance(distribution, CategoricalDistribution)
+        if not of_choices and not (isinstance(value, int | float) and math.isfinite(value)):
+            return f"trial {trial.number} has an odd value for {quoted(name)}"
     for name, value in trial.user_attrs.items():
         if not isinstance(value, _NOTED.get(name, object)):
             return f"trial {trial.number} has {quoted(value)} for {quoted(name)}"

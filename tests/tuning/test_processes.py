@@ -121,6 +121,11 @@ JOURNALS: dict[str, tuple[bytes, bytes, str]] = {
     "another path": (b"train.optimizer.lr", b"train.optimizer.xx", "varies .*optimizer.xx"),
     "another range": (b'\\"low\\": 0.', b'\\"low\\": 0.000', "varies"),
     "a text for a number": (b'"best_epoch":1', b'"best_epoch":"x"', "best_epoch"),
+    "a list for a value": (
+        b'optimizer.lr","param_value_internal":',
+        b'optimizer.lr","param_value_internal":[7],"was":',
+        "odd value for",
+    ),
     "100,000 deep": (b"\n", b'\n{"op_code": 4, "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "RecursionError"),
 }
 

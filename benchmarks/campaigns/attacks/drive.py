@@ -189,7 +189,7 @@ def _answer(case: Case, work: Path) -> Answer:
     _remove(folder)
     words = text.strip().splitlines()
     wrong = "; ".join(filter(None, [*_faults(case, code, text, stack, cpu, taken, watch.seen), left]))
-    return Answer(case.name, wrong, code, (words[0] if words else "")[:300], cpu, taken / 2**20)
+    return Answer(case.name, wrong, code, " ".join(words)[:1_000], cpu, taken / 2**20)
 
 
 def _faults(case: Case, code: int, text: str, stack: str, cpu: float, taken: int, seen: list[str]) -> Iterator[str]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
+from graphspec.importing.forward_pass import NotRecorded
 from graphspec.importing.pt2.functions import FUNCTIONS, base_name
 from graphspec.importing.pt2.program import Node, Place
+
+#: Modules inside each other; a forward pass calls one inside the other.
+MOST_DEEP = 64
 
 
 @dataclasses.dataclass(eq=False)
@@ -56,6 +60,8 @@ def segmented(nodes: Iterable[Node]) -> Segment:
     open_: list[Segment] = []
     for node in nodes:
         stack = node.stack or (("", 0, "Model"),)
+        if len(stack) > MOST_DEEP:
+            raise NotRecorded(f"modules stand {len(stack)} deep in each other, more than {MOST_DEEP}")
         if root is None:
             root = Segment("", 0, stack[0][2])
             open_ = [root]

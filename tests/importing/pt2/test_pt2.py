@@ -12,6 +12,7 @@ import graphspec
 from graphspec.cli.app import app
 from graphspec.exporting.capture import capture
 from graphspec.exporting.pt2 import write_pt2
+from graphspec.importing.pt2.segments import MOST_DEEP
 from graphspec.importing.sources import import_source
 from graphspec.ops.imports import import_file
 
@@ -120,6 +121,15 @@ def test_a_program_written_for_inference_freezes_nothing(frozen: list[str], said
         module.get_submodule(name).requires_grad_(False)
     text = import_source(str(exported(module, {"x": LINE}, tmp_path / "net.pt2"))).text
     assert text.count("freeze = true") == said
+
+
+def test_modules_that_stand_too_deep_in_each_other_are_refused(tmp_path: Path) -> None:
+    module: nn.Module = nn.Linear(8, 8)
+    for _ in range(MOST_DEEP):
+        module = nn.Sequential(module)
+    path = exported(module, {"input": LINE}, tmp_path / "net.pt2")
+    with pytest.raises(graphspec.GraphspecError, match=f"{MOST_DEEP + 1} deep in each other, more than {MOST_DEEP}"):
+        import_source(str(path))
 
 
 class Unsayable(nn.Module):
