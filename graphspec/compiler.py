@@ -161,6 +161,12 @@ class Network(Shown):
         vars(twin)["module"] = module
         return twin
 
+    def with_shaped(self, shaped: ShapedGraph) -> Network:
+        """The same network, its module too, of which `shaped` says something else: ranges of dims, or outputs."""
+        twin = self.with_module(self.module, self.weights)
+        vars(twin)["shaped"] = shaped
+        return twin
+
     def copy(self) -> Network:
         """The same network with a new module of its own, which whoever asks for it may change."""
         return self.with_module(self.build(), self.weights)

@@ -20,6 +20,7 @@ import torch
 from graphspec.diagnostics import fail
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, zero_tensors
 from graphspec.exporting.capture import Capture, first_line
+from graphspec.exporting.lowering import AT
 from graphspec.system.quiet import quiet
 from graphspec.system.scratch import ScratchFolder
 from graphspec.system.torch_private import archive_reader, archive_writer, replaced, sizes_of_one
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 #: What the generated code asks before it checks, and what it is made to ask.
 _SLEEPING, _AWAKE = 'getenv("AOTI_RUNTIME_CHECK_INPUTS")', '"1"'
-_AT = ("export", "formats")
 
 
 def write(order: Order, path: Path) -> None:
@@ -62,14 +62,14 @@ def write_aoti(capture: Capture, path: Path, extra: Mapping[str, str]) -> None:
     compiler = os.environ.get("CXX", "g++")
     if shutil.which(compiler) is None:
         hint = 'install one (Debian: apt-get install g++), or use "pt2" instead'
-        raise fail("not-exportable", f'the format "aoti" needs a C++ compiler: there is no "{compiler}"', _AT, hint)
+        raise fail("not-exportable", f'the format "aoti" needs a C++ compiler: there is no "{compiler}"', AT, hint)
     with ScratchFolder() as folder:
         package = Path(folder) / "package.pt2"
         try:
             _compile(capture, package, Path(folder), extra)
         except Exception as error:  # Inductor raises many types; whichever it is, it is the answer
             message = f"AOTInductor cannot compile the network: {first_line(error)}"
-            raise fail("not-exportable", message, at=_AT) from error
+            raise fail("not-exportable", message, at=AT) from error
         _copy(package, path, Path(folder))
 
 

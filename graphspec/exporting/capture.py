@@ -147,7 +147,7 @@ def _open(trace: Trace, network: Network, sampler: Sampler) -> ExportedProgram:
 
 def _is_open(program: ExportedProgram, shaped: ShapedGraph) -> bool:
     """Whether every open dim has a size of its own in `program`."""
-    sizes = {str(dim): size for _, dim, size in _sizes(program, shaped)}
+    sizes = {str(dim): size for _, dim, size in open_sizes(program, shaped)}
     known = [size.node.expr for size in sizes.values() if not isinstance(size, int)]
     return len({expr for expr in known if expr.free_symbols}) == len(sizes)
 
@@ -218,7 +218,7 @@ def _automatic(dim: sympy.Expr, shaped: ShapedGraph) -> Any:
 def _symbols(program: ExportedProgram, shaped: ShapedGraph) -> dict[str, str]:
     """torch's symbols by the spec's names; a dim that was frozen to a number is refused."""
     symbols: dict[str, str] = {}
-    for name, dim, size in _sizes(program, shaped):
+    for name, dim, size in open_sizes(program, shaped):
         if isinstance(size, int):
             message = f'torch.export froze the dynamic dim "{dim}" of input "{name}" to {size}'
             raise fail("not-exportable", message, at=("inputs", name), hint=f"write {size} if it never varies")
@@ -226,7 +226,7 @@ def _symbols(program: ExportedProgram, shaped: ShapedGraph) -> dict[str, str]:
     return symbols
 
 
-def _sizes(program: ExportedProgram, shaped: ShapedGraph) -> Iterator[tuple[str, Any, Any]]:
+def open_sizes(program: ExportedProgram, shaped: ShapedGraph) -> Iterator[tuple[str, Any, Any]]:
     """Each open dim of an input, by the input's name, with the size that it has in `program`."""
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
     for captured, (name, kind) in zip(program.graph_signature.user_inputs, shaped.inputs.items(), strict=True):

@@ -7,20 +7,20 @@ one, else the one that the format's row names. The file refuses greater ones.
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch.export import ExportedProgram
 
-from graphspec.diagnostics import GraphspecError, fail
+from graphspec.diagnostics import fail
+from graphspec.exporting import pt2
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, zero_tensors
-from graphspec.exporting.capture import Capture, capture, first_line
+from graphspec.exporting.capture import Capture, capture, open_sizes
 from graphspec.exporting.holdable import check_formats
-from graphspec.exporting.lowering import AT, refused
+from graphspec.exporting.lowering import AT, lowering, refused
 from graphspec.formats import FORMATS
-from graphspec.system.quiet import quiet
+from graphspec.system.extras import install, require
 from graphspec.system.torch_private import keep_ranges, sizes_of_one
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from graphspec.shapes.shaped import ShapedLayer
 
 #: What installs it.
-EXTRA = "pip install 'graphspec[executorch]'"
+EXTRA = install("executorch")
 _RECURRENT = ("LSTM", "GRU", "RNN")
 
 
@@ -59,7 +59,7 @@ def cannot_hold(layer: ShapedLayer) -> str:
         axis = 1 if layer.arguments.get("batch_first") and len(shape) == 3 else 0
         if not isinstance(shape[axis], int):
             return f"its steps are written out one by one, and their number {shape[axis]} is open"
-    return "torch.export fixes its batch to the sample's" if layer.type == "FractionalMaxPool3d" else ""
+    return pt2.cannot_hold(layer)
 
 
 def write_executorch(captured: Capture, path: Path, extra: Mapping[str, str]) -> None:
@@ -69,21 +69,16 @@ def write_executorch(captured: Capture, path: Path, extra: Mapping[str, str]) ->
         GraphspecError: ``missing-package`` where the extra is not installed, ``not-exportable`` with the layer where
             ExecuTorch refuses it or has no kernel for it.
     """
-    if importlib.util.find_spec("executorch") is None:
-        raise fail("missing-package", "the format executorch needs ExecuTorch, which is not installed", AT, EXTRA)
+    require("executorch", "the format executorch needs ExecuTorch", "executorch", AT)
     check_formats(captured.shaped, ["executorch"])
     bounded = _bounded(captured)
-    try:
-        with quiet(), sizes_of_one(True):
+    with lowering(bounded, "executorch"):
+        with sizes_of_one(True):
             edge = _edge(bounded.program, extra)
             _check_open(edge.exported_program(), bounded)
             keep_ranges(edge.exported_program())  # a convolution's choice of kernel has bounded the batch: "<= 15"
             lowered = edge.to_executorch()
         missing = _without_kernel(lowered)
-    except GraphspecError:
-        raise
-    except Exception as error:  # ExecuTorch raises many types; whichever it is, it is the answer
-        raise refused(bounded, "executorch", str(error), first_line(error)) from error
     if missing:
         raise refused(bounded, "executorch", missing, f"its runtime has no kernel {missing}")
     path.write_bytes(lowered.buffer)
@@ -95,9 +90,7 @@ def _bounded(captured: Capture) -> Capture:
     dims = {name: (least, most or greatest) for name, (least, most) in shaped.dims.items()}
     if dims == shaped.dims:
         return captured
-    network = captured.network.with_module(captured.network.module, captured.network.weights)
-    network.__dict__["shaped"] = dataclasses.replace(shaped, dims=dims)
-    return capture(network, captured.sampler)
+    return capture(captured.network.with_shaped(dataclasses.replace(shaped, dims=dims)), captured.sampler)
 
 
 def _edge(program: ExportedProgram, extra: Mapping[str, str]) -> Any:
@@ -111,13 +104,10 @@ def _edge(program: ExportedProgram, extra: Mapping[str, str]) -> Any:
 
 def _check_open(lowered: ExportedProgram, captured: Capture) -> None:
     """Refuse a program whose dims are no longer those of `captured`: a decomposition may take a size for a number."""
-    values = {node.name: node.meta.get("val") for node in lowered.graph.nodes if node.op == "placeholder"}
-    names = zip(lowered.graph_signature.user_inputs, captured.shaped.inputs.items(), strict=True)
-    for lowered_name, (name, kind) in names:
-        for size, dim in zip(values[str(lowered_name)].shape, kind.shape, strict=True):
-            if str(size).isdecimal() and not isinstance(dim, int):  # a symbol that was replaced reads as a number too
-                message = f'ExecuTorch froze the dynamic dim "{dim}" of input "{name}" to {size}'
-                raise fail("not-exportable", message, ("inputs", name), f"write {size} if it never varies")
+    for name, dim, size in open_sizes(lowered, captured.shaped):
+        if str(size).isdecimal():  # a symbol that was replaced reads as a number too
+            message = f'ExecuTorch froze the dynamic dim "{dim}" of input "{name}" to {size}'
+            raise fail("not-exportable", message, ("inputs", name), f"write {size} if it never varies")
 
 
 def _without_kernel(lowered: Any) -> str:

@@ -6,29 +6,29 @@ files, shapes and nothing else, is opened; other dims have to be numbers in the 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphspec.diagnostics import GraphspecError, fail
+from graphspec.diagnostics import fail
+from graphspec.exporting import pt2
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape
-from graphspec.exporting.capture import Capture, first_line
+from graphspec.exporting.capture import Capture
 from graphspec.exporting.costly import batch_dim
 from graphspec.exporting.holdable import check_formats
-from graphspec.exporting.lowering import AT, refused
+from graphspec.exporting.lowering import AT, lowering, refused
 from graphspec.exporting.open_batch import opened
 from graphspec.shapes.shaped import ShapedGraph
-from graphspec.system.quiet import quiet
+from graphspec.system.extras import install, require
 
 if TYPE_CHECKING:
     from graphspec.exporting.order import Order
     from graphspec.shapes.shaped import ShapedLayer
 
 #: What installs the converter and the runtime.
-EXTRA = "pip install 'graphspec[litert]'"
+EXTRA = install("litert")
 
 
 def write(order: Order, path: Path) -> None:
@@ -51,7 +51,7 @@ def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
 
 def cannot_hold(layer: ShapedLayer) -> str:
     """Why a LiteRT file has no form for `layer`; empty where it has one."""
-    return "torch.export fixes its batch to the sample's" if layer.type == "FractionalMaxPool3d" else ""
+    return pt2.cannot_hold(layer)
 
 
 def write_litert(captured: Capture, path: Path, extra: Mapping[str, str]) -> None:
@@ -61,20 +61,15 @@ def write_litert(captured: Capture, path: Path, extra: Mapping[str, str]) -> Non
         GraphspecError: ``missing-package`` where the extra is not installed, ``not-exportable`` with the input whose
             dim is open, or with the layer that LiteRT refuses.
     """
-    if importlib.util.find_spec("litert_torch") is None:
-        raise fail("missing-package", "the format litert needs litert-torch, which is not installed", AT, EXTRA)
+    require("litert_torch", "the format litert needs litert-torch", "litert", AT)
     check_formats(captured.shaped, ["litert"])
     batch = _batch(captured.shaped)
-    try:
-        with quiet():
+    with lowering(captured, "litert"):
+        if batch:
+            first, second = _two(*captured.shaped.dims[batch])
+            model = opened(_converted(captured, {batch: first}), _converted(captured, {batch: second}))
+        else:
             model = _converted(captured, {})
-            if batch:
-                first, second = _two(*captured.shaped.dims[batch])
-                model = opened(_converted(captured, {batch: first}), _converted(captured, {batch: second}))
-    except GraphspecError:
-        raise
-    except Exception as error:  # LiteRT raises many types; whichever it is, it is the answer
-        raise refused(captured, "litert", str(error), first_line(error)) from error
     _name(model, captured)
     _tell(model, extra)
     from ai_edge_litert.tools.flatbuffer_utils import convert_object_to_bytearray

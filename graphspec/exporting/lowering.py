@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphspec.diagnostics import GraphspecError, fail
-from graphspec.exporting.capture import Capture
+from graphspec.exporting.capture import Capture, first_line
 from graphspec.exporting.layer_map import layers_of_nodes
+from graphspec.system.quiet import quiet
 
 #: Where formats stand in a spec.
 AT = ("export", "formats")
 #: An operator in messages: ``aten.abs.default``, ``aten::abs.out``.
 _OPERATOR = re.compile(r"\b(?:aten|torchvision|executorch_prim)(?:\.|::)(\w+)")
+
+
+@contextlib.contextmanager
+def lowering(captured: Capture, format: str) -> Iterator[None]:
+    """Inside this context, in which nothing is printed, whatever another package raises is its refusal of the network:
+    they raise many types.
+    """
+    try:
+        with quiet():
+            yield
+    except GraphspecError:
+        raise
+    except Exception as error:
+        raise refused(captured, format, str(error), first_line(error)) from error
 
 
 def refused(captured: Capture, format: str, text: str, reason: str) -> GraphspecError:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from graphspec.diagnostics import fail
 from graphspec.system import processes
+from graphspec.system.extras import require
 
 if TYPE_CHECKING:
     from graphspec.tuning.tune import tune as search
@@ -19,9 +19,7 @@ def require_what_it_needs() -> None:
 
     Everything else here imports Optuna; torchrun's processes train one network together.
     """
-    if importlib.util.find_spec("optuna") is None:
-        hint = "pip install 'graphspec[tune]'"
-        raise fail("missing-package", "a search needs Optuna, which is not installed", at=("tune",), hint=hint)
+    require("optuna", "a search needs Optuna", "tune", ("tune",))
     if processes.size() > 1:
         hint = "start graphspec tune --resume as often as there are processors"
         raise fail(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import importlib.util
 import io
 import json
 import os
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphspec.diagnostics import Diagnostic, GraphspecError, VerificationError, fail, printable, quoted
 from graphspec.exporting.bundle import manifest as manifests
+from graphspec.system.extras import require
 from graphspec.system.regular_file import MOST_JSON, read_regular, require_regular
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ _MOST_KEY, _MOST_SIGNATURE = 1 << 16, 1 << 24
 
 def require_what_it_needs() -> None:
     """Raise ``GraphspecError`` where model-signing is not installed, the extra ``sign``."""
-    if importlib.util.find_spec("model_signing") is None:
-        hint = "pip install 'graphspec[sign]'"
-        raise fail("missing-package", "a signature needs model-signing, which is not installed", hint=hint)
+    require("model_signing", "a signature needs model-signing", "sign")
 
 
 def signer_of(key: Path) -> Callable[[Path], None]:

@@ -63,7 +63,6 @@ def _giving_all(network: Network) -> tuple[Network, list[str]]:
     end = next(node for node in module.graph.nodes if node.op == "output")
     end.args = (given,) if len(given) > 1 else (*given.values(),)
     module.recompile()
-    whole = network.with_module(module, network.weights)
     outputs = {name: ValueRef(name) for name in given}
-    vars(whole)["shaped"] = dataclasses.replace(network.shaped, outputs=outputs)
-    return whole, list(given)
+    whole = network.with_module(module, network.weights)
+    return whole.with_shaped(dataclasses.replace(network.shaped, outputs=outputs)), list(given)
