@@ -137,12 +137,13 @@ def _of_file(function: Function, path: Path, learned: Callable[[], Learned]) -> 
     components = spec.transforms if spec else ()
     grey = kind.shape[1:2] == (1,) and not any(component.type == "Grayscale" for component in components)
     samples = read_samples(path, kind, not grey)
-    values = _transformed(samples, components, learned)
+    sized = _checked_sized(samples, components)
+    values = _valued(sized, components, learned)
     given = taken(path, values, name, kind)
     if samples.ndim == 4:
         if is_image(path.name):
             say_what_was_done(path, samples, values, grey)
-        _look_at(function, path, samples, learned)
+        _look_at(function, path, sized, learned)
     yield from _run(function, _rows(path, len(values)), [given])
 
 
@@ -153,24 +154,25 @@ def _of_arrays(function: Function, arrays: Arrays, learned: Callable[[], Learned
     values = []
     for name, kind in shaped.inputs.items():
         if len(arrays) == 1:
-            value = _transformed(arrays[name], components, learned)
+            sized = _checked_sized(arrays[name], components)
+            value = _valued(sized, components, learned)
         else:
-            raw = size_transforms(components)(arrays[name]) if arrays[name].ndim == 4 else arrays[name]
-            value = scaled(raw.clone(), learned().values.get(name, ()))
+            sized = _sized(arrays[name], components)
+            value = scaled(sized.clone(), learned().values.get(name, ()))
         values.append(taken("the array", value, name, kind))
-        if arrays[name].ndim == 4:
-            _look_at(function, "the array", arrays[name], learned)
+        if sized.ndim == 4:
+            _look_at(function, "the array", sized, learned)
     yield from _run(function, [f"sample {row}" for row in range(len(values[0]))], values)
 
 
-def _look_at(function: Function, path: Path | str, samples: Tensor, learned: Callable[[], Learned]) -> None:
-    """Say where pictures are unlike those of the training part."""
+def _look_at(function: Function, path: Path | str, sized: Tensor, learned: Callable[[], Learned]) -> None:
+    """Say where pictures, of the network's size, are unlike those of the training part."""
     spec = function.network.shaped.spec.data
     of_files = spec is None or spec.dataset.type in (*OF_IMAGE_FILES, *STORED)  # to look at them takes too long
     if function.learned is None and (of_files or isinstance(path, str)):
         return
     if (known := learned().brightness) is not None:
-        say_if_unlike(path, to_float(size_transforms(spec.transforms if spec else ())(samples)), known)
+        say_if_unlike(path, to_float(sized), known)
 
 
 def _of_table(function: Function, path: Path, learned: Learned) -> Iterator[Prediction]:
@@ -211,12 +213,20 @@ def _rows(path: Path, count: int) -> list[str]:
     return [str(path)] if count == 1 else [f"{path}:{row}" for row in range(1, count + 1)]
 
 
-def _transformed(samples: Tensor, components: Sequence[Component], learned: Callable[[], Learned]) -> Tensor:
-    """`samples` with ``[data] transforms`` applied; numbers that come from the data are those that were learned."""
-    sizes = size_transforms(components)
+def _checked_sized(samples: Tensor, components: Sequence[Component]) -> Tensor:
+    """`samples` as :func:`_sized` makes them. Raises ``GraphspecError`` where a transform does not take their size."""
     if samples.ndim == 4:
-        sizes.check(tuple(samples.shape[1:]))
-    values = sizes(samples) if samples.ndim == 4 else samples
+        size_transforms(components).check(tuple(samples.shape[1:]))
+    return _sized(samples, components)
+
+
+def _sized(samples: Tensor, components: Sequence[Component]) -> Tensor:
+    """Pictures with those of ``[data] transforms`` applied that change their size; all else as it is."""
+    return size_transforms(components)(samples) if samples.ndim == 4 else samples
+
+
+def _valued(values: Tensor, components: Sequence[Component], learned: Callable[[], Learned]) -> Tensor:
+    """`values` of that size with the other transforms applied; numbers of the data are those that were learned."""
     if any(component.type == "StandardScaler" for component in components):
         (steps,) = learned().values.values()
         channels = values.shape[1] if values.ndim > 1 else 1
@@ -224,4 +234,6 @@ def _transformed(samples: Tensor, components: Sequence[Component], learned: Call
             wanted = max(len(step.mean) for step in steps)
             raise fail("shape-mismatch", f"a sample has {channels} features, the training part has {wanted}")
         return scaled(values.clone(), steps)
-    return scaled(values.clone(), value_transforms(components, len(sizes.steps), to_float(values)))
+    return scaled(
+        values.clone(), value_transforms(components, len(size_transforms(components).steps), to_float(values))
+    )
