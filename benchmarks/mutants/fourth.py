@@ -7,7 +7,6 @@ Each file is judged with ``verify FILE --against EXPORT``, as the command does i
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import warnings
@@ -22,7 +21,7 @@ from fourth_networks import FOURTH
 from harmless import TOOLS, harmless, made_by_tools
 from networks import HEAD
 from rewrites import FURTHER_TOOLS, rewrites
-from rows import Row, Rows, pair_tables
+from rows import Row, judged_each
 
 from graphspec import compiler
 from graphspec.exporting.capture import capture
@@ -77,24 +76,5 @@ def judged(title: str) -> Row:
     return {"changes": tables[True], "harmless": tables[False], "remarks": remarks}
 
 
-def main() -> int:
-    """Run everything; exit code 1 where something was missed or refused wrongly."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="+", default=list(FOURTH), choices=list(FOURTH))
-    parser.add_argument("--rows", type=Path, help="a folder that keeps each network's figures; those it has stay")
-    chosen = parser.parse_args()
-    warnings.simplefilter("ignore")
-    rows, found = Rows("fourth", chosen.rows), []
-    for title in chosen.networks:
-        if rows.has(title):
-            continue
-        found.append(judged(title))
-        rows.keep(title, found[-1])
-        print(title, file=sys.stderr, flush=True)
-    remarks = [line for row in found for line in row["remarks"]]
-    print(pair_tables(found) if found else "", *remarks, sep="\n")
-    return 1 if remarks else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(judged_each("fourth", __doc__, FOURTH, judged))

@@ -8,11 +8,8 @@ made, of which none may be. What was missed, or refused though it is right, stan
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
-import time
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +21,7 @@ from deeper import deeper
 from harmless import TOOLS, harmless, made_by_tools
 from networks import HEAD, HIDDEN, LARGER
 from rewrites import FURTHER_TOOLS, rewrites
-from rows import Row, Rows, pair_tables
+from rows import Row, judged_each
 
 from graphspec import compiler
 from graphspec.exporting.capture import capture
@@ -79,25 +76,5 @@ def judged(name: str) -> Row:
     return {"changes": tables[True], "harmless": tables[False], "remarks": remarks}
 
 
-def main() -> int:
-    """Run everything; exit code 1 where something was missed or refused wrongly."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="+", default=[*HIDDEN, *LARGER], choices=[*HIDDEN, *LARGER])
-    parser.add_argument("--rows", type=Path, help="a folder that keeps each network's figures; those it has stay")
-    chosen = parser.parse_args()
-    warnings.simplefilter("ignore")
-    rows, found = Rows("hidden", chosen.rows), []
-    for name in chosen.networks:
-        if rows.has(name):
-            continue
-        start = time.perf_counter()
-        found.append(judged(name))
-        rows.keep(name, found[-1])
-        print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
-    remarks = [line for row in found for line in row["remarks"]]
-    print(pair_tables(found), "", *remarks, sep="\n")
-    return 1 if remarks else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(judged_each("hidden", __doc__, [*HIDDEN, *LARGER], judged))

@@ -10,8 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
+import time
+import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -99,6 +102,31 @@ def pair_tables(rows: list[Row]) -> str:
         lines = [(family, counts["files"], counts["right"]) for family, counts in table.items()]
         parts.append(markdown(head, [*lines, ("all", sum(line[1] for line in lines), sum(line[2] for line in lines))]))
     return "\n\n".join(parts)
+
+
+def judged_each(campaign: str, about: str | None, networks: Iterable[str], judged: Callable[[str], Row]) -> int:
+    """Run a campaign as its command line says: `judged` gives a network's figures, ``remarks`` among them.
+
+    Prints the tables of what was run; exit code 1 where something was missed or refused wrongly.
+    """
+    known = list(networks)
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", nargs="+", default=known, choices=known)
+    parser.add_argument("--rows", type=Path, help="a folder that keeps each network's figures; those it has stay")
+    chosen = parser.parse_args()
+    warnings.simplefilter("ignore")
+    rows, found = Rows(campaign, chosen.rows), []
+    for name in chosen.networks:
+        if rows.has(name):
+            continue
+        start = time.perf_counter()
+        found.append(judged(name))
+        rows.keep(name, found[-1])
+        print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    remarks = [line for row in found for line in row["remarks"]]
+    run = [f"run {sum(row['run'] for row in found)}"] if any("run" in row for row in found) else []
+    print(pair_tables(found) if found else "", *run, *remarks, sep="\n")
+    return 1 if remarks else 0
 
 
 TABLES = {"run": run_tables, **dict.fromkeys(("hidden", "third", "fourth"), pair_tables)}

@@ -7,10 +7,8 @@ What `account` sees of each change is counted; what it does not see is run. Then
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +19,7 @@ import torch
 from changes import Change
 from editing import Graph, attribute
 from onnx import ModelProto, TensorProto
-from rows import Row, Rows, pair_tables
+from rows import Row, judged_each
 
 from graphspec import compiler
 from graphspec.exporting.capture import capture
@@ -290,24 +288,5 @@ def judged(title: str) -> Row:
     return {"changes": tables[True], "harmless": tables[False], "remarks": remarks, "run": run}
 
 
-def main() -> int:
-    """Run everything; exit code 1 where something was missed or refused wrongly."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
-    parser.add_argument("--rows", type=Path, help="a folder that keeps each network's figures; those it has stay")
-    chosen = parser.parse_args()
-    warnings.simplefilter("ignore")
-    rows, found = Rows("third", chosen.rows), []
-    for title in chosen.networks:
-        if rows.has(title):
-            continue
-        found.append(judged(title))
-        rows.keep(title, found[-1])
-        print(title, file=sys.stderr, flush=True)
-    remarks = [line for row in found for line in row["remarks"]]
-    print(pair_tables(found), f"run {sum(row['run'] for row in found)}", *remarks, sep="\n")
-    return 1 if remarks else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(judged_each("third", __doc__, NETWORKS, judged))
