@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-SPEC = """
-graphspec = 1
-name = "signed"
-[inputs]
-x = ["N", 2]
-[layers]
-fc = { type = "Linear", out_features = 2 }
-[export]
-formats = ["onnx"]
-"""
+SPEC = Path(__file__).parents[1] / "exporting" / "bundle" / "signed.toml"
 MADE = (
     "openssl ecparam -name prime256v1 -genkey -noout -out key.pem",
     "openssl ec -in key.pem -pubout -out key.pub",
@@ -32,7 +24,7 @@ def keys(command, tmp_path):
         pytest.skip("openssl is not there")
     for line in MADE:
         subprocess.run(line.split(), check=True, capture_output=True, cwd=tmp_path)
-    (tmp_path / "signed.toml").write_text(SPEC)
+    shutil.copy(SPEC, tmp_path)
 
 
 def test_a_bundle_is_signed_and_its_owner_is_said(command, keys):
@@ -60,7 +52,7 @@ def test_a_key_of_the_wrong_kind_is_named_with_the_way_out(command, keys):
 
 def test_without_model_signing_it_is_said_what_to_install(command, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *others: None)
-    (tmp_path / "signed.toml").write_text(SPEC)
+    shutil.copy(SPEC, tmp_path)
     ended = command("export", "signed.toml", "--sign", "key.pem")
     assert ended.code == 1
     assert "graphspec[sign]" in ended.err

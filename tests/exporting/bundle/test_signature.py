@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,16 +19,7 @@ pytest.importorskip("model_signing", reason="the extra sign is not installed")
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-SPEC = """
-graphspec = 1
-name = "signed"
-[inputs]
-x = ["N", 2]
-[layers]
-fc = { type = "Linear", out_features = 2 }
-[export]
-formats = ["onnx"]
-"""
+SPEC = Path(__file__).with_name("signed.toml")
 
 
 def write_key(folder, name, private, password=None):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import subprocess
-import sys
-import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,30 +12,17 @@ import torch
 
 from graphspec import compiler
 from graphspec.diagnostics import GraphspecError
-from graphspec.exporting import check_formats, executorch, write_bundle
+from graphspec.exporting import check_formats, executorch
 from graphspec.exporting.sampler import Sampler
 from graphspec.formats import FORMATS
+from graphspec.ops.imports import import_file
 from graphspec.verifying import verify_bundle
 from graphspec.verifying.cases import cases
 from graphspec.verifying.judge import Oracle
 from graphspec.verifying.planned_sizes import at_greatest, fits
 
-SPEC = """
-graphspec = 1
-name = "pocket"
-[inputs]
-image = ["N", 1, 8, 8]
-[layers]
-conv    = { type = "Conv2d", out_channels = 2, kernel_size = 3, stride = 2, padding = 1 }
-bn      = "BatchNorm2d"
-relu    = "ReLU"
-pool    = { type = "AdaptiveAvgPool2d", output_size = 2 }
-flatten = "Flatten"
-fc      = { type = "Linear", out_features = 3 }
-[outputs]
-scores   = "fc"
-features = "flatten"
-"""
+lowered = import_file(Path(__file__).with_name("lowered.py"))
+SPEC = lowered.SPEC
 STEPS = """
 graphspec = 1
 [inputs]
@@ -47,21 +32,6 @@ rnn = {{ type = "{type}", hidden_size = 3, batch_first = true }}
 """
 INSTALLED = importlib.util.find_spec("executorch") is not None
 needs_executorch = pytest.mark.skipif(not INSTALLED, reason=f"not installed: {executorch.EXTRA}")
-
-
-def written(network, folder):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return write_bundle(network, folder, formats=["executorch"], opset_version=20)
-
-
-@pytest.mark.skipif(INSTALLED, reason="executorch is installed")
-def test_without_the_extra_one_error_says_what_to_type(tmp_path):
-    with pytest.raises(GraphspecError) as caught:
-        written(compiler.load(SPEC), tmp_path)
-    (found,) = caught.value.diagnostics
-    assert (found.code, found.at, found.hint) == ("missing-package", ("export", "formats"), executorch.EXTRA)
-    assert not (tmp_path / "model.pte").exists()
 
 
 @pytest.mark.parametrize("type_", ["LSTM", "GRU", "RNN"])
@@ -92,7 +62,7 @@ def test_no_case_is_past_the_plan_and_one_is_at_its_end():
 @pytest.fixture(scope="module")
 def pocket(tmp_path_factory):
     network = compiler.load(SPEC, seed=1)
-    return network, written(network, tmp_path_factory.mktemp("pocket") / "pocket")
+    return network, lowered.written(network, tmp_path_factory.mktemp("pocket") / "pocket", "executorch")
 
 
 @needs_executorch
@@ -115,15 +85,11 @@ def test_the_lines_of_the_readme_give_the_networks_answer(pocket):
     network, bundle = pocket
     text = (bundle.folder / "README.md").read_text(encoding="utf-8")
     assert "planned for N ≤ 64" in text
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
-    (bundle.folder / "main.py").write_text(code + "print(*outputs[0].reshape(-1).tolist())\n", encoding="utf-8")
-    command = [sys.executable, "-I", "main.py"]
-    done = subprocess.run(command, cwd=bundle.folder, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr
+    code, printed = lowered.run_readme(bundle.folder, "print(*outputs[0].reshape(-1).tolist())")
     rows = int(re.search(r"torch.zeros\(\((\d+),", code)[1])
     with torch.no_grad():
         expected = network.copy().module.eval()(torch.zeros(rows, 1, 8, 8))["scores"].numpy()
-    np.testing.assert_allclose(np.array(done.stdout.split(), float), expected.ravel(), atol=1e-6)
+    np.testing.assert_allclose(np.array(printed, float), expected.ravel(), atol=1e-6)
 
 
 @needs_executorch
@@ -139,15 +105,6 @@ def test_the_layer_that_is_lowered_wrong_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(executorch, "_edge", wrong)
     network = compiler.load(SPEC, seed=1)
-    report = verify_bundle(network, written(network, tmp_path / "wrong"))
+    report = verify_bundle(network, lowered.written(network, tmp_path / "wrong", "executorch"))
     assert not report.passed
     assert (report.blame.layer, report.blame.at) == ("fc", ("layers", "fc"))
-
-
-@needs_executorch
-@pytest.mark.slow
-def test_another_networks_file_is_told_as_that(pocket):
-    _, bundle = pocket
-    report = verify_bundle(compiler.load(SPEC, seed=2), bundle)
-    assert not report.passed
-    assert "another network" in report.blame.detail
