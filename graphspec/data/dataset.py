@@ -193,7 +193,7 @@ def load(
         spec.dataset.type, settled(training, "training"), validation and settled(validation, "validation"),
         SealedPart(test and (lambda: settled(test(), "test"))), _readable(formed.labels), sizes, values, augment, mix,
         spec.batch_size, spec.drop_last, seed, kinds, formed.columns,
-        next(iter(source.train.targets)) if copies else None, corrupt, wanted.applied(source.train, source.names),
+        next(iter(source.train.targets)) if copies else None, corrupt, applied,
         formed.vocabulary, formed.text, _classes(spec, training, formed.labels), source.series,
         parts.weights, formed.first_rows, source.lies_at, place.root,
     )  # fmt: skip
