@@ -112,3 +112,12 @@ def test_places_at_equal_distances_are_as_many_as_a_size_says(
     x = torch.zeros(2, count)
     found = in_onnxruntime(network, tmp_path, x)
     assert np.allclose(found, torch.linspace(start, end, count).expand(2, count).numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+def test_what_is_no_number_is_the_greatest_and_the_least(name: str, keepdim: bool, tmp_path: Path) -> None:
+    """The first NaN, also after an infinity; onnxruntime's operators pass over it."""
+    network = of({"type": name, "dim": 1, "keepdim": keepdim}, x=["N", 4])
+    x = torch.tensor([[1, NAN, INF, NAN], [INF, NAN, 2, 3], [-INF, 1, NAN, 0], [3, 1, 3, 1], [NAN] * 4])
+    assert np.array_equal(in_onnxruntime(network, tmp_path, x), getattr(torch, name)(x, 1, keepdim).numpy())

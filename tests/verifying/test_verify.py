@@ -358,3 +358,13 @@ def test_a_worker_that_is_closed_leaves_no_file_open():
     worker = Worker()
     worker.close()
     assert worker._log.closed
+
+
+def test_what_tract_cannot_read_is_said_without_a_backtrace(judge, tmp_path):
+    tract = next(runtime for runtime in RUNTIMES if runtime.name == "tract")
+    if not tract.installed:
+        pytest.skip("tract is not installed (extra: runtimes)")
+    wrong = tmp_path / "model.onnx"
+    wrong.write_bytes(b"no model")
+    (said,) = judge.run(tract, wrong).limits
+    assert "cannot load the file: TractError" in said and "backtrace" not in said.lower()

@@ -1,8 +1,12 @@
-"""Orders: ONNX sorts stably, always; the k-th in order; the greatest and least so far, which ONNX has not."""
+"""Orders: ONNX sorts stably, always; the k-th in order; the greatest and least so far, which ONNX has not.
+
+Where the greatest stands: in torch at the first NaN if there is one; onnxruntime's ArgMax and ArgMin pass over NaN.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +23,7 @@ def translations() -> dict[Any, Callable[..., Any]]:
     return {
         aten.sort.stable: _sort, aten.median.dim: _median, aten.kthvalue.default: _kth_value,
         aten.cummax.default: _greatest_so_far, aten.cummin.default: _least_so_far,
+        aten.argmax.default: partial(_place, core.aten_argmax), aten.argmin.default: partial(_place, core.aten_argmin),
     }  # fmt: skip
 
 
@@ -42,6 +47,18 @@ def _at(values: Any, axis: int, place: Any, keepdim: bool) -> Any:
     in_order = core.aten_sort(values, axis, False)
     place = op.Reshape(place, constant([1] if keepdim else [], np.int64))
     return tuple(op.Gather(each, place, axis=axis) for each in in_order)
+
+
+def _place(found: Callable[..., Any], values: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Where the greatest or the least stands, as `found` writes it of numbers, or the first that is none."""
+    place = found(values, dim, keepdim)
+    if not values.dtype.is_floating_point():
+        return place
+    strange = op.Cast(op.IsNaN(values), to=ir.DataType.FLOAT)  # tract has no ArgMax of whole numbers
+    strange.shape, strange.type = values.shape, ir.TensorType(ir.DataType.FLOAT)
+    along = () if dim is None else (constant([dim], np.int64),)
+    is_any = op.Cast(op.ReduceMax(strange, *along, keepdims=keepdim), to=ir.DataType.BOOL)
+    return op.Where(is_any, core.aten_argmax(strange, dim, keepdim), place)
 
 
 def _greatest_so_far(values: Any, dim: int) -> Any:
