@@ -8,9 +8,7 @@ Each file is judged with ``verify FILE --against EXPORT``, as the command does i
 from __future__ import annotations
 
 import sys
-import tempfile
 import warnings
-from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,16 +17,12 @@ import torch
 from arithmetic import arithmetic
 from fourth_networks import FOURTH
 from harmless import TOOLS, harmless, made_by_tools
+from judging import Case, judged_cases
 from networks import HEAD
 from rewrites import FURTHER_TOOLS, rewrites
 from rows import Row, judged_each
 
 from graphspec import compiler
-from graphspec.exporting.capture import capture
-from graphspec.exporting.onnx import write_onnx
-from graphspec.verifying import Workers
-from graphspec.verifying.runner import Runner
-from graphspec.verifying.verify import Judge
 
 
 def built(title: str) -> compiler.Network:
@@ -44,7 +38,7 @@ def built(title: str) -> compiler.Network:
     return network
 
 
-def cases(own: Path, folder: Path) -> Iterator[tuple[bool, str, str, Path]]:
+def cases(own: Path, folder: Path) -> Iterator[Case]:
     """Whether it is to be refused, family, site and file."""
     model, path = onnx.load(own), folder / "changed.onnx"
     for changed, made in ((True, arithmetic), (False, harmless), (False, rewrites)):
@@ -57,23 +51,7 @@ def cases(own: Path, folder: Path) -> Iterator[tuple[bool, str, str, Path]]:
 
 def judged(title: str) -> Row:
     """The figures of one network."""
-    network = built(title)
-    tables: dict[bool, dict[str, Counter[str]]] = {True: defaultdict(Counter), False: defaultdict(Counter)}
-    remarks = []
-    with (
-        tempfile.TemporaryDirectory() as place,
-        torch.no_grad(),
-        Judge(network, Runner(network.shaped, Workers(("onnx",)))) as judge,
-    ):
-        own = Path(place) / "own.onnx"
-        write_onnx(capture(network), own, 20, {})
-        for changed, family, site, path in cases(own, Path(place)):
-            report = judge.against(own, path)
-            tables[changed][family].update(files=1, right=int(report.passed != changed))
-            if report.passed == changed:
-                said = "; ".join([*report.faults, *report.unaccounted, *(f for r in report.runtimes for f in r.faults)])
-                remarks.append(f"{'missed' if changed else 'false alarm'}: {title}: {family}: {site}: {said[:300]}")
-    return {"changes": tables[True], "harmless": tables[False], "remarks": remarks}
+    return judged_cases(title, built(title), cases)
 
 
 if __name__ == "__main__":

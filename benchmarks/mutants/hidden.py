@@ -9,9 +9,8 @@ made, of which none may be. What was missed, or refused though it is right, stan
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -19,22 +18,18 @@ import torch
 from changes import changes
 from deeper import deeper
 from harmless import TOOLS, harmless, made_by_tools
+from judging import Case, judged_cases
 from networks import HEAD, HIDDEN, LARGER
 from rewrites import FURTHER_TOOLS, rewrites
 from rows import Row, judged_each
 
 from graphspec import compiler
-from graphspec.exporting.capture import capture
-from graphspec.exporting.onnx import write_onnx
-from graphspec.verifying import Workers
-from graphspec.verifying.runner import Runner
-from graphspec.verifying.verify import Judge
 
 #: What a tool spoils: units held off by −1000 leave int8 few steps for the rest, and 86 % of the outputs agree.
 SPOILT = {("off", "int8, static")}
 
 
-def cases(name: str, own: Path, folder: Path) -> Iterator[tuple[bool, str, str, Path]]:
+def cases(name: str, own: Path, folder: Path) -> Iterator[Case]:
     """Whether it is to be refused, family, site and file."""
     model, larger = onnx.load(own), name in LARGER
     for wrong, made in ((True, deeper), (False, rewrites)) if larger else ((True, changes), (False, harmless)):
@@ -61,19 +56,7 @@ def built(name: str) -> compiler.Network:
 
 def judged(name: str) -> Row:
     """The figures of one network."""
-    network = built(name)
-    tables: dict[bool, dict[str, Counter[str]]] = {True: defaultdict(Counter), False: defaultdict(Counter)}
-    remarks = []
-    with tempfile.TemporaryDirectory() as place, Judge(network, Runner(network.shaped, Workers(("onnx",)))) as judge:
-        folder = Path(place)
-        write_onnx(capture(network), folder / "own.onnx", 20, {})
-        for wrong, family, site, path in cases(name, folder / "own.onnx", folder):
-            report = judge.against(folder / "own.onnx", path)
-            tables[wrong][family].update(files=1, right=int(report.passed != wrong))
-            if report.passed == wrong:
-                said = "; ".join([*report.faults, *(f for r in report.runtimes for f in r.faults)])
-                remarks.append(f"{'missed' if wrong else 'false alarm'}: {name}: {family}: {site}: {said[:300]}")
-    return {"changes": tables[True], "harmless": tables[False], "remarks": remarks}
+    return judged_cases(name, built(name), partial(cases, name))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ What `account` sees of each change is counted; what it does not see is run. Then
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,15 +16,12 @@ import onnx
 import torch
 from changes import Change
 from editing import Graph, attribute
+from judging import Case, Verdict, judged_cases
 from onnx import ModelProto, TensorProto
 from rows import Row, judged_each
 
 from graphspec import compiler
-from graphspec.exporting.capture import capture
-from graphspec.exporting.onnx import write_onnx
-from graphspec.verifying import Workers
 from graphspec.verifying.accounting import account
-from graphspec.verifying.runner import Runner
 from graphspec.verifying.verify import Judge
 
 HEAD = "graphspec = 1\n[inputs]\n"
@@ -262,30 +257,26 @@ def _constant(model: ModelProto, name: str) -> None:
     del graph.initializer[k]
 
 
+def cases(own: Path, folder: Path) -> Iterator[Case]:
+    """Changed files and other spellings."""
+    model, path = onnx.load(own), folder / "changed.onnx"
+    for changed, made in ((True, wrong), (False, harmless)):
+        for change in made(model):
+            onnx.save(change.of(model), path)
+            yield changed, change.family, change.site, path
+
+
+def by_accounting(judge: Judge, own: Path, path: Path) -> Verdict:
+    """Refused for what differs in its text; run only where something there could not be accounted for."""
+    found = account(own, path)
+    if found.differences or not found.unaccounted:
+        return Verdict(bool(found.differences), str(found), run=False)
+    return Verdict(not judge.against(own, path).passed, str(found))
+
+
 def judged(title: str) -> Row:
     """The figures of one network."""
-    network = built(title)
-    tables: dict[bool, dict[str, Counter[str]]] = {True: defaultdict(Counter), False: defaultdict(Counter)}
-    run, remarks = 0, []
-    with (
-        tempfile.TemporaryDirectory() as place,
-        torch.no_grad(),
-        Judge(network, Runner(network.shaped, Workers(("onnx",)))) as judge,
-    ):
-        own, path = Path(place) / "own.onnx", Path(place) / "changed.onnx"
-        write_onnx(capture(network), own, 20, {})
-        model = onnx.load(own)
-        for changed, made in ((True, wrong), (False, harmless)):
-            for change in made(model):
-                onnx.save(change.of(model), path)
-                found = account(own, path)
-                seen = bool(found.differences)
-                if not seen and found.unaccounted:
-                    seen, run = not judge.against(own, path).passed, run + 1
-                tables[changed][change.family].update(files=1, right=int(seen == changed))
-                if seen != changed:
-                    remarks.append(f"{changed}: {title}: {change.family}: {change.site}: {found}"[:400])
-    return {"changes": tables[True], "harmless": tables[False], "remarks": remarks, "run": run}
+    return judged_cases(title, built(title), cases, by_accounting)
 
 
 if __name__ == "__main__":
