@@ -40,7 +40,8 @@ class Format:
     done to the data, which must be there. A file of ``machine_code`` is run only if its runtime is named.
     ``by_default``: it is written where a spec names no formats. ``greatest``: where its memory is planned, the size up
     to which an open dim without a greatest size is planned; None where it may be any. ``layout``: the order of an
-    image's axes, where those who use the format expect another.
+    image's axes, where those who use the format expect another. ``lowered_by``: the packages, as pip names them, that
+    lower it into a file that tells no tensors by name.
     """
 
     name: FormatName
@@ -53,6 +54,7 @@ class Format:
     by_default: bool = False
     greatest: int | None = None
     layout: str = ""
+    lowered_by: tuple[str, ...] = ()
 
     @property
     def writer(self) -> Writer:
@@ -66,10 +68,13 @@ _ROWS = (
     ),
     Format("torchscript", "model.pt", "torchscript", "TorchScript, for libtorch and C++", by_default=True),
     Format("pt2", "model.pt2", "pt2", "torch.export's program"),
-    Format("executorch", "model.pte", "executorch", "ExecuTorch with XNNPACK, for phones and boards", greatest=64),
+    Format(
+        "executorch", "model.pte", "executorch", "ExecuTorch with XNNPACK, for phones and boards", greatest=64,
+        lowered_by=("executorch",),
+    ),
     Format(
         "litert", "model.tflite", "litert", "LiteRT (TensorFlow Lite), for phones and boards",
-        layout="as in the spec: channels first, N × C × H × W",
+        layout="as in the spec: channels first, N × C × H × W", lowered_by=("litert-torch", "litert-converter"),
     ),
     Format("aoti", "model.aoti.pt2", "aoti", "AOTInductor's machine code for this processor", machine_code=True),
     Format(

@@ -29,7 +29,15 @@ def lowering(captured: Capture, format: str) -> Iterator[None]:
     except GraphspecError:
         raise
     except Exception as error:
-        raise refused(captured, format, str(error), first_line(error)) from error
+        raise refused(captured, format, *_told(error)) from error
+
+
+def _told(error: BaseException) -> tuple[str, str]:
+    """All that `error` and what caused it say, and the first line of what came first: passes wrap what they meet."""
+    chain = [error]
+    while cause := chain[-1].__cause__:
+        chain.append(cause)
+    return "\n".join(map(str, chain)), first_line(chain[-1])
 
 
 def refused(captured: Capture, format: str, text: str, reason: str) -> GraphspecError:

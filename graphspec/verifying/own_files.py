@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -17,10 +17,12 @@ from graphspec.exporting.bundle.manifest import versions
 from graphspec.exporting.capture import Capture, capture, first_line
 from graphspec.exporting.metadata import Metadata
 from graphspec.exporting.order import Order
+from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.formats import FORMATS
 from graphspec.verifying.accounting import Account, account
 from graphspec.verifying.accounting.programs import Program, account_program
+from graphspec.verifying.accounting.raw import account_raw
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.runtime import UNOPTIMISED, Runtime, chosen
@@ -37,9 +39,10 @@ class OwnFiles:
         return capture(self.network, self._sampler)
 
     def file(self, format: str, opset_version: int) -> Path:
-        """The network's own file of `format`, which is none of machine code."""
-        path = self._runner.scratch / f"own.{format}"
-        FORMATS[format].writer.write(Order(self._capture, opset_version, {}, Metadata()), path)
+        """The network's own file of `format`, which is none of machine code, written once."""
+        path = self._runner.scratch / f"own_{opset_version}.{format}"
+        if not path.exists():
+            FORMATS[format].writer.write(Order(self._capture, opset_version, {}, Metadata()), path)
         return path
 
     def accounts(self, bundle: Bundle, failed: Collection[str] = ()) -> dict[Path, Account]:
@@ -47,15 +50,17 @@ class OwnFiles:
 
         A file whose runtime is among the `failed` is not loaded once more.
         """
-        written = bundle.manifest["versions"]
-        same_torch = isinstance(written, dict) and written.get("torch") == versions().get("torch")
         found: dict[Path, Account] = {}
         for runtime in chosen(bundle)[::-1]:
             path = bundle.path(runtime.format)
+            lowered_by = FORMATS[runtime.format].lowered_by
+            others = _other_versions(bundle, ("torch", *lowered_by))
             if runtime is UNOPTIMISED:
                 found[path] = self.account_onnx(path, bundle.manifest["opset_version"])
             elif runtime.layered and runtime.name not in failed:
-                found[path] = self.account_program(runtime, path, same_torch)
+                found[path] = self.account_program(runtime, path, not others)
+            elif lowered_by and runtime.name not in failed:
+                found[path] = self.account_raw(runtime.format, path, others)
         return found
 
     def account_onnx(self, path: Path, opset_version: int) -> Account:
@@ -82,6 +87,20 @@ class OwnFiles:
         except WorkerError as error:
             return Account(unaccounted=(f"{path.name}, which cannot be read: {first_line(error)}",))
 
+    def account_raw(self, format: str, path: Path, others: Sequence[str] = ()) -> Account:
+        """What the file at `path`, of a `format` that another package lowers, lacks of the network's weights.
+
+        Other versions have other forms for them: nothing is compared where there are `others` of what wrote it.
+        """
+        if others:
+            return Account(unaccounted=(f"the weights of {path.name}, which another version of {others[0]} wrote",))
+        try:
+            own = self.file(format, self.network.spec.export.opset_version)
+        except GraphspecError as error:
+            return _unwritten(path, error)
+        weights = {name: as_array(value) for name, value in self.network.module.state_dict().items()}
+        return account_raw(own.read_bytes(), path.read_bytes(), weights, self._runner.shaped.layers)
+
     def _read(self, runtime: Runtime, path: Path, steps: bool) -> Program:
         return Program(self._runner.weights(runtime, path), self._runner.steps(runtime, path) if steps else ())
 
@@ -102,6 +121,13 @@ def account_onnx(own: Path, path: Path) -> Account:
         return account(own, path)
     except Exception as error:  # protobuf's and onnx's own errors, of a file that no runtime will take
         return Account(unaccounted=(f"the file, which cannot be read: {first_line(error)}",))
+
+
+def _other_versions(bundle: Bundle, packages: Sequence[str]) -> list[str]:
+    """Those of `packages` that are here in another version than the one that wrote `bundle`."""
+    written = bundle.manifest["versions"]
+    known = written if isinstance(written, dict) else {}
+    return [package for package, version in versions(packages).items() if known.get(package) != version]
 
 
 def _unwritten(path: Path, error: GraphspecError) -> Account:

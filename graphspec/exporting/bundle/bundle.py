@@ -152,7 +152,8 @@ def write_bundle(
     layouts = {format.file: format.layout for format in rows if format.layout}
     manifest |= {"layouts": layouts} if layouts else {}
     opset = opset_version if any(format.of_onnx for format in rows) else None
-    manifest |= {"opset_version": opset, "versions": manifests.versions()}
+    lowering = [package for format in rows for package in format.lowered_by]
+    manifest |= {"opset_version": opset, "versions": manifests.versions((*manifests.WRITERS, *lowering))}
     manifest |= {"files": manifests.files_of(folder), "layers": order.layers}
     return Bundle(folder, manifests.write_manifest(folder, manifest))
 

@@ -28,7 +28,11 @@ def _value(name: str, kind: TensorType) -> dict[str, Any]:
     return {"name": name, "shape": kind.sizes, "dtype": str(kind.dtype).removeprefix("torch.")}
 
 
-def versions(packages: Sequence[str] = ("graphspec", "torch", "onnx", "onnxscript", "onnxruntime")) -> dict[str, str]:
+#: What every export is written with.
+WRITERS = ("graphspec", "torch", "onnx", "onnxscript", "onnxruntime")
+
+
+def versions(packages: Sequence[str] = WRITERS) -> dict[str, str]:
     """The installed versions of `packages`; one that is not installed is left out."""
     from importlib import metadata
 

@@ -27,8 +27,12 @@ class Program:
 
 def account_program(own: Program, other: Program, layers: Sequence[ShapedLayer]) -> Account:
     """What `other` has otherwise than the network's `own` file, which has the network's `layers`."""
-    said = [(_layer(name, layers), text) for name, text in _tensors(own.tensors, other.tensors)]
-    said += [(_layer(path, layers), text) for path, text in _steps(own.steps, other.steps)]
+    return by_layer([*_tensors(own.tensors, other.tensors), *_steps(own.steps, other.steps)], layers)
+
+
+def by_layer(found: Sequence[tuple[str, str]], layers: Sequence[ShapedLayer]) -> Account:
+    """What was `found`, by path of a tensor or submodule, said with the layer that it belongs to."""
+    said = [(_layer(path, layers), text) for path, text in found]
     texts = [f'layer "{layer}": {text}' if layer else text for layer, text in said]
     more = [f"and {len(texts) - MOST_SAID} more differences"] if len(texts) > MOST_SAID else []
     return Account((*texts[:MOST_SAID], *more), layer=next((layer for layer, _ in said if layer), ""))
