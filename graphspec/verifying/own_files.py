@@ -20,6 +20,7 @@ from graphspec.exporting.order import Order
 from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.formats import FORMATS
+from graphspec.system.regular_file import MOST_JSON, read_regular
 from graphspec.verifying.accounting import Account, account
 from graphspec.verifying.accounting.programs import Program, account_program
 from graphspec.verifying.accounting.raw import account_raw
@@ -95,11 +96,15 @@ class OwnFiles:
         if others:
             return Account(unaccounted=(f"the weights of {path.name}, which another version of {others[0]} wrote",))
         try:
-            own = self.file(format, self.network.spec.export.opset_version)
+            file = self.file(format, self.network.spec.export.opset_version)
+            own = read_regular(file, most=file.stat().st_size)
+            other = read_regular(path, most=2 * len(own) + MOST_JSON)
         except GraphspecError as error:
             return _unwritten(path, error)
+        except OSError as error:
+            return Account(unaccounted=(f"{path.name}, which cannot be read: {first_line(error)}",))
         weights = {name: as_array(value) for name, value in self.network.module.state_dict().items()}
-        return account_raw(own.read_bytes(), path.read_bytes(), weights, self._runner.shaped.layers)
+        return account_raw(own, other, weights, self._runner.shaped.layers)
 
     def _read(self, runtime: Runtime, path: Path, steps: bool) -> Program:
         return Program(self._runner.weights(runtime, path), self._runner.steps(runtime, path) if steps else ())
