@@ -15,7 +15,7 @@ from .tensors import Arrays, Run
 
 #: MNN's own default may compute in fewer bits.
 _PRECISE = {"backend": "CPU", "precision": "high", "numThread": 1}
-#: Its hint WINOGRAD_MEMORY_LEVEL: the least, by which tiles are small; its default's cost a 5 × 5 convolution eleven bits.
+#: Its hint WINOGRAD_MEMORY_LEVEL: the least, by which tiles are small; those of its default cost 5 × 5 eleven bits.
 _SMALL_TILES = (3, 0)
 
 
