@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from graphspec.training.run.reporter import Silent, epoch_line
+from graphspec.training.run.reporter import Course, Silent, epoch_line
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: Drawn anew at most so often, in seconds: a picture takes a tenth of one.
 EVERY = 1.0
@@ -19,20 +22,22 @@ class LiveCurve(Silent):
         self._rows: list[dict[str, Any]] = []
         self._notes: list[str] = []
         self._line = ""
+        self._loss, self._best = "", 0
         self._drawn = 0.0
         self._handle: Any = None
 
-    def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None:
-        if epoch or batch:
-            self.note(f"going on after {epoch} epochs and {batch} of {batches} batches")
+    def start(self, course: Course) -> None:
+        self._loss = course.loss
+        if course.taken_up:
+            self.note(course.taken_up)
 
     def note(self, text: str) -> None:
         self._notes.append(text)
         self._show()
 
-    def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
+    def epoch(self, row: Mapping[str, Any], epochs: int, best_epoch: int) -> None:
         self._rows.append(dict(row))
-        self._line = epoch_line(row, epochs)
+        self._line, self._best = epoch_line(row, epochs), best_epoch
         if time.monotonic() - self._drawn > EVERY:
             self._show()
 
@@ -51,10 +56,16 @@ class LiveCurve(Silent):
     def __repr__(self) -> str:
         return "\n".join([self._line, *self._notes[-3:]])
 
-    def _repr_html_(self) -> str:
-        from graphspec.display.html import page, png
+    def plot(self) -> Figure:
+        """The curves so far, the epoch of the best weights marked."""
         from graphspec.system import canvas
         from graphspec.training.plots.run_plots import curves
 
-        picture = [png(canvas.png(curves, self._rows, 0, dpi=90), "learning curves")] if self._rows else []
+        return canvas.drawn(curves, self._rows, self._best, self._loss)
+
+    def _repr_html_(self) -> str:
+        from graphspec.display.html import page, png
+        from graphspec.system import canvas
+
+        picture = [png(canvas.png(self.plot, dpi=90), "learning curves")] if self._rows else []
         return page("", [*picture, self._line, *self._notes[-5:]])

@@ -16,7 +16,7 @@ from graphspec.training.loop import steps_at_once
 from graphspec.training.metrics.names import columns
 from graphspec.training.optim.objective import Share, share_of
 from graphspec.training.run.one_process import Served
-from graphspec.training.run.reporter import Reporter
+from graphspec.training.run.reporter import Course, Reporter
 from graphspec.training.run.saver import SAVE_SECONDS, Saver
 from graphspec.training.run.signals import StopFlag
 
@@ -39,14 +39,16 @@ class Fit:
 
     def run(self) -> None:
         """Train, and save at the end; raises ``Interrupted`` or ``Terminated`` after a signal, the state saved."""
-        self.reporter.start(self.epochs, len(self.batches), self.learner.epoch, self.learner.batch)
+        learner = self.learner
+        title = learner.objective.title
+        self.reporter.start(Course(self.epochs, len(self.batches), learner.epoch, learner.batch, title))
         try:
-            while self.learner.epoch < self.epochs and not self._stalled():
+            while learner.epoch < self.epochs and not self._stalled():
                 self._epoch()
                 self._close_epoch()
                 self._thaw()
-                self.reporter.epoch(self.learner.history[-1], self.epochs)
-                if self.learner.epoch < self.epochs and self.saver.due():
+                self.reporter.epoch(learner.history[-1], self.epochs, learner.best.epoch)
+                if learner.epoch < self.epochs and self.saver.due():
                     self.saver.save()
             self.saver.save()
         finally:

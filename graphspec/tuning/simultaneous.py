@@ -40,7 +40,7 @@ def run_simultaneously(study: StudyFolder, claims: Sequence[Claim], name: str, t
     def after_epoch(number: int, member: Member) -> None:
         row = member.history[-1]
         try:
-            reporters[number].epoch(row, epochs)
+            reporters[number].epoch(row, epochs, member.best.epoch)
         except optuna.TrialPruned:
             pruned.add(number)
         waited = patience is not None and row["epoch"] - member.best.epoch >= patience

@@ -34,7 +34,7 @@ class Epochs(Silent):
         known = trial.study.get_trials(deepcopy=False)[trial.number]
         self._known = set(known.intermediate_values)  # of epochs that a killed process had reached
 
-    def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
+    def epoch(self, row: Mapping[str, Any], epochs: int, best_epoch: int) -> None:
         if row["epoch"] not in self._known:
             self._trial.report(by_part(row)["validation"][self._name], row["epoch"])
         if row["epoch"] < epochs and self._trial.should_prune():

@@ -194,7 +194,7 @@ def test_weights_that_are_not_finite_are_never_saved(
     monkeypatch.setattr(Network, "build", lambda self, start=True: module)
 
     class Overflow(Silent):
-        def epoch(self, row: Any, epochs: int) -> None:
+        def epoch(self, row: Any, epochs: int, best_epoch: int) -> None:
             nn.init.constant_(module.get_parameter("logits.bias"), float("nan"))
 
     with pytest.raises(GraphspecError, match=r'non-finite.*"logits.bias" is not finite after step 33'):

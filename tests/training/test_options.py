@@ -153,7 +153,7 @@ def test_deterministic_is_for_the_run_alone(fit: Any) -> None:
     seen = []
 
     class Asks(Silent):
-        def epoch(self, row: Any, epochs: int) -> None:
+        def epoch(self, row: Any, epochs: int, best_epoch: int) -> None:
             seen.append(torch.are_deterministic_algorithms_enabled())
 
     fit(SPEC, overrides=["train.deterministic=true"], reporter=Asks())

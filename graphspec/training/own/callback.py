@@ -14,7 +14,7 @@ from graphspec.diagnostics import fail, quoted, warn
 from graphspec.ops.components import check_arguments, choose
 from graphspec.spec.base import Component
 from graphspec.system.own_parts import OwnParts, arguments_of, first_parameters
-from graphspec.training.run.reporter import Reporter
+from graphspec.training.run.reporter import Course, Reporter
 
 Part = TypeVar("Part", bound=Callable[..., Any])
 
@@ -159,12 +159,12 @@ class _Told:
         self._reporter, self._callbacks = reporter, callbacks
         self.note, self.step, self.close = reporter.note, reporter.step, reporter.close
 
-    def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None:
+    def start(self, course: Course) -> None:
         """Training begins, or goes on."""
-        self._callbacks.start(epoch)
-        self._reporter.start(epochs, batches, epoch, batch)
+        self._callbacks.start(course.epoch)
+        self._reporter.start(course)
 
-    def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
+    def epoch(self, row: Mapping[str, Any], epochs: int, best_epoch: int) -> None:
         """An epoch is done."""
-        self._reporter.epoch(row, epochs)
+        self._reporter.epoch(row, epochs, best_epoch)
         self._callbacks.epoch(row)

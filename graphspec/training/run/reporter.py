@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -10,11 +11,28 @@ from graphspec.system.shown import display_room, in_notebook
 from graphspec.training.metrics.names import by_part
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Course:
+    """What lies before training: `epochs` of `batches` each, of which `epoch` epochs and `batch` batches are done."""
+
+    epochs: int
+    batches: int
+    epoch: int
+    batch: int
+    loss: str
+
+    @property
+    def taken_up(self) -> str:
+        """How far it had come; nothing where it begins."""
+        began = self.epoch or self.batch
+        return f"going on after {self.epoch} epochs and {self.batch} of {self.batches} batches" if began else ""
+
+
 class Reporter(Protocol):
     """What training tells while it runs."""
 
-    def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None:
-        """Training begins, or goes on, after `epoch` epochs and `batch` batches."""
+    def start(self, course: Course) -> None:
+        """Training begins, or goes on."""
 
     def note(self, text: str) -> None:
         """Something worth knowing happened."""
@@ -22,8 +40,10 @@ class Reporter(Protocol):
     def step(self, loss: float) -> None:
         """A step is done."""
 
-    def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
-        """An epoch is done; `row` is its line of metrics.csv."""
+    def epoch(self, row: Mapping[str, Any], epochs: int, best_epoch: int) -> None:
+        """An epoch is done; `row` is its line of metrics.csv, and the best weights so far are those of `best_epoch`, 0
+        where nothing says which are better.
+        """
 
     def close(self) -> None:
         """Training has ended, however it ended."""
@@ -32,13 +52,13 @@ class Reporter(Protocol):
 class Silent:
     """Says nothing."""
 
-    def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None: ...
+    def start(self, course: Course) -> None: ...
 
     def note(self, text: str) -> None: ...
 
     def step(self, loss: float) -> None: ...
 
-    def epoch(self, row: Mapping[str, Any], epochs: int) -> None: ...
+    def epoch(self, row: Mapping[str, Any], epochs: int, best_epoch: int) -> None: ...
 
     def close(self) -> None: ...
 
@@ -46,16 +66,16 @@ class Silent:
 class Lines(Silent):
     """One line an epoch; of very many epochs about a hundred lines."""
 
-    def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None:
-        if epoch >= epochs:
-            self.note(f"all {epochs} epochs are done already")
-        elif epoch or batch:
-            self.note(f"going on after {epoch} epochs and {batch} of {batches} batches")
+    def start(self, course: Course) -> None:
+        if course.epoch >= course.epochs:
+            self.note(f"all {course.epochs} epochs are done already")
+        elif course.taken_up:
+            self.note(course.taken_up)
 
     def note(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
+    def epoch(self, row: Mapping[str, Any], epochs: int, best_epoch: int) -> None:
         every = max(1, epochs // 100)
         if row["epoch"] % every == 0 or row["epoch"] in (1, epochs):
             print(epoch_line(row, epochs), file=sys.stderr, flush=True)
@@ -84,17 +104,18 @@ class Bar(Lines):
         columns += (TextColumn("loss {task.fields[loss]}"), TimeRemainingColumn())
         self._progress = Progress(*columns, console=self._console, transient=True)
 
-    def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None:
-        super().start(epochs, batches, epoch, batch)
-        total = max(0, epochs - epoch) * batches
-        self._task = self._progress.add_task("", total=total, completed=batch, epoch=f"{epoch + 1}/{epochs}", loss="–")
+    def start(self, course: Course) -> None:
+        super().start(course)
+        total = max(0, course.epochs - course.epoch) * course.batches
+        which = f"{course.epoch + 1}/{course.epochs}"
+        self._task = self._progress.add_task("", total=total, completed=course.batch, epoch=which, loss="–")
         self._progress.start()
 
     def step(self, loss: float) -> None:
         self._progress.update(self._task, advance=1, loss=f"{loss:.4f}")
 
-    def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
-        super().epoch(row, epochs)
+    def epoch(self, row: Mapping[str, Any], epochs: int, best_epoch: int) -> None:
+        super().epoch(row, epochs, best_epoch)
         self._progress.update(self._task, epoch=f"{min(row['epoch'] + 1, epochs)}/{epochs}")
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphspec.diagnostics import fail
 from graphspec.training.metrics.names import by_part
-from graphspec.training.run.reporter import Reporter, default_reporter
+from graphspec.training.run.reporter import Course, Reporter, default_reporter
 
 
 class TensorBoard:
@@ -23,12 +23,12 @@ class TensorBoard:
         self._reporter, self._folder, self._make = reporter, folder, SummaryWriter
         self._writer: Any = None
 
-    def start(self, epochs: int, batches: int, epoch: int, batch: int) -> None:
+    def start(self, course: Course) -> None:
         """Training begins, or goes on: what a killed run wrote for epochs that come again is hidden."""
         if self._folder.is_symlink():
             raise fail("outside", f"{self._folder} is a symbolic link: nothing is written through it")
-        self._writer = self._make(str(self._folder), purge_step=epoch + 1)
-        self._reporter.start(epochs, batches, epoch, batch)
+        self._writer = self._make(str(self._folder), purge_step=course.epoch + 1)
+        self._reporter.start(course)
 
     def note(self, text: str) -> None:
         """Passed on."""
@@ -38,14 +38,14 @@ class TensorBoard:
         """Passed on."""
         self._reporter.step(loss)
 
-    def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
+    def epoch(self, row: Mapping[str, Any], epochs: int, best_epoch: int) -> None:
         """Write a line of metrics.csv."""
         for part, metrics in by_part(row).items():
             for name, value in metrics.items():
                 self._writer.add_scalar(f"{name}/{part}", value, row["epoch"])
         self._writer.add_scalar("lr", row["lr"], row["epoch"])
         self._writer.flush()
-        self._reporter.epoch(row, epochs)
+        self._reporter.epoch(row, epochs, best_epoch)
 
     def close(self) -> None:
         """Training has ended, however it ended."""

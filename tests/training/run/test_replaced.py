@@ -103,7 +103,7 @@ def test_a_stopped_one_goes_on_and_the_old_one_is_kept_until_it_has_ended(
     run: Path, digits: dict[str, Any], fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Stopping(Notes):
-        def epoch(self, row: Any, epochs: int) -> None:
+        def epoch(self, row: Any, epochs: int, best_epoch: int) -> None:
             raise Interrupted([])
 
     from graphspec.training.run import saver
