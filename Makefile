@@ -7,9 +7,10 @@ READY   = $(VENV)/.graphspec-installed
 PYTEST  = OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist worksteal
 FASHION = /usr/share/datasets/fashion-mnist
 RAW     = data/FashionMNIST/raw
+LOWERED = .venv-lowered
 
 .DEFAULT_GOAL = help
-.PHONY: help setup demo test slow check format docs data runtimes fidelity clean
+.PHONY: help setup demo test slow check format docs data runtimes lowered fidelity clean
 
 help: ## say what the targets do
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 — /p' Makefile
@@ -60,12 +61,24 @@ runtimes: $(READY) ## install verify's optional runtimes: the extra, and onnxrun
 	@for program in g++ node chromium; do command -v $$program >/dev/null \
 	  || echo "$$program: not here; the runtime that needs it will not run"; done
 
+lowered: $(LOWERED)/.installed ## install ExecuTorch and LiteRT in .venv-lowered, upon .venv; then make slow VENV=.venv-lowered, make fidelity likewise
+
 fidelity: runtimes ## every spec in every runtime, into docs/fidelity.md and .json (an hour; it goes on where it was stopped)
+	@test -d runs/multilabel || $(GRAPHSPEC) train specs/multilabel.toml   # specs/transfer.toml begins with its weights
 	OMP_NUM_THREADS=1 $(VENV)/bin/python benchmarks/fidelity.py --write docs
 
 clean: ## remove caches; runs, exports, data and .venv stay
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	find graphspec tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What LiteRT's converter needs is older than what .venv has: here it stands before that, and torch stays what it is there.
+$(LOWERED)/.installed: $(READY)
+	$(RUN) venv --clear $(LOWERED)
+	$(LOWERED)/bin/python -c 'import pathlib, sys, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "base.pth").write_text(sys.argv[1])' \
+	  "`$(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'`"
+	$(RUN) pip freeze --disable-pip-version-check | grep -E '^torch(vision)?==' >$(LOWERED)/torch.txt
+	$(LOWERED)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWERED)/torch.txt -e '.[executorch,litert]'
+	@touch $@ $(LOWERED)/.graphspec-installed
 
 # The first Python of 3.11 to 3.13 that has venv and ensurepip, else a newer one (TorchScript ends with 3.13).
 $(READY): pyproject.toml
