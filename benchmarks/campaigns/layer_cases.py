@@ -636,6 +636,15 @@ def _indexing() -> Iterator[Case]:
     for name in ("scatter", "scatter_add"):
         yield _one(name, ["N 8", "N 3:int64", "N 3"], dim=1)
     yield _one("scatter", ["N 8", "N 3:int64"], dim=1, value=2.5)
+    for reduce in ("sum", "prod", "mean", "amax", "amin"):
+        for dtype in ("", ":float64", ":int64"):
+            for extra in ({}, {"include_self": False}):
+                shapes = [f"N 8 H{dtype}", "N 3 H:int64", f"N 3 H{dtype}"]
+                yield _one("scatter_reduce", shapes, dim=1, reduce=reduce, **extra)
+    yield _one("scatter_reduce", ["N 8", "N 3:int64", "N 5"], dim=1, reduce="amax")
+    for dtype in ("", ":int64", ":float64"):
+        yield _one("masked_scatter", [f"N H{dtype}", "N H:bool", f"N H{dtype}"])
+    yield _one("masked_scatter", ["N H 4", "N H 1:bool", "N H 4"])
     for name in ("index_add", "index_copy"):
         yield _one(name, ["N 8 H", "3:int64", "N 3 H"], dim=1)
     yield _one("slice_scatter", ["N 8 H", "N 3 H"], dim=1, start=2, end=5)
@@ -686,6 +695,10 @@ def _indexing() -> Iterator[Case]:
     yield _one("diagonal", "N 4 5 6", dim1=-2, dim2=-1, offset=-1)
     yield _one("meshgrid", ["H", "W"], ("1",))
     yield _one("meshgrid", ["H", "W"], ("1",), indexing="xy")
+    yield _one("broadcast_tensors", ["N 1 H", "N 8 1"], ("1",))
+    yield _one("broadcast_tensors", ["N H:int64", "N 8 1"], ("1",))
+    for extra in ({}, {"tau": 0.5, "dim": 1}, {"hard": True}):
+        yield _one("gumbel_softmax", ANY, **extra)
 
 
 def _ordered() -> Iterator[Case]:
@@ -723,6 +736,11 @@ def _ordered() -> Iterator[Case]:
     yield _one("index_fill", ["N 8 H:int64", "3:int64"], dim=1, value=2)
     yield _one("bucketize", [ANY, "5"])
     yield _one("bucketize", [ANY, "5"], right=True)
+    for extra in ({}, {"right": True}):
+        yield _one("searchsorted", ["5", "N H"], **extra)
+        yield _one("searchsorted", ["N 5", "N H"], **extra)
+    yield _one("searchsorted", ["N 5:int64", "N H:int64"])
+    yield _one("searchsorted", ["5:float64", "N H:float64"])
     yield _one("cross", ["N 3 H", "N 3 H"], dim=1)
     yield _one("cross", ["N H 3", "1 1 3"], dim=-1, broadcast=True)
     yield _one("pad", "N 8 H W", pad=[-1, 2, 1, -2])
@@ -756,6 +774,15 @@ def _weighted() -> Iterator[Case]:
     yield _one("embedding", [IDS, "10 4"])
     yield _one("addmm", ["5", "N 8", "8 5"])
     yield _one("addmm", ["5", "N 8", "8 5"], beta=0.5, alpha=2.0)
+    for extra in ({}, {"beta": 0.5, "alpha": 2.0}, {"beta": 0}):
+        yield _one("addmv", ["N", "N 8", "8"], **extra)
+        yield _one("addbmm", ["H W", "N H 8", "N 8 W"], **extra)
+        yield _one("addr", ["N H", "N", "H"], **extra)
+    for dtype in ("", ":float64", ":int64"):
+        yield _one("kron", [f"N H{dtype}", f"3 W{dtype}"])
+        yield _one("isclose", [f"N H{dtype}", f"N H{dtype}"])
+    yield _one("kron", ["N 2 H", "3 W"])
+    yield _one("isclose", ["N H", "1 H"], broadcast=True, rtol=0.1, equal_nan=True)
     yield _one("baddbmm", ["N H W", "N H 8", "N 8 W"])
     yield _one("baddbmm", ["N H W", "N H 8", "N 8 W"], beta=0, alpha=0.5)
     for p in (1.0, 2.0):

@@ -100,6 +100,8 @@ sigmoid special_expit | sigmoid | input
 log1p special_log1p | log1p | input
 tile | | input *dims
 einsum | | equation *operands
+gumbel_softmax | | logits tau hard [eps] dim
+searchsorted | | sorted_sequence input [out_int32] right [side] [sorter]
 softmax log_softmax | | input dim [_stacklevel] dtype
 argmax argmin prod | | input dim keepdim
 im2col | Unfold | input kernel_size dilation padding stride

@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from graphspec.importing.outputs import flat
 from graphspec.importing.record import arguments_for, parameters_of
+from graphspec.ops.functions.like import GumbelSoftmax
 
 Inputs = Mapping[str, Tensor]
 SEED = 20
@@ -29,13 +30,25 @@ class Difference:
 
 
 class Held(TorchFunctionMode):
-    """Noise is held at its mean, as a spec's is in evaluation."""
+    """Noise is held, as a spec's is in evaluation."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        mean = {torch.randn_like: 0.0, torch.rand_like: 0.5}.get(function)
-        if mean is not None:
-            return torch.full_like(args[0], mean)
-        return function(*args, **(kwargs or {}))
+        return _HELD.get(function, function)(*args, **(kwargs or {}))
+
+
+def _gumbel(
+    logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 0.0, dim: int = -1
+) -> Tensor:  # torch's own parameters
+    return GumbelSoftmax().eval()(logits, tau, hard, dim)
+
+
+_HELD: Mapping[Any, Callable[..., Any]] = {
+    torch.randn_like: lambda x, **_: torch.full_like(x, 0.0),
+    torch.rand_like: lambda x, **_: torch.full_like(x, 0.5),
+    torch.nn.functional.gumbel_softmax: _gumbel,
+}
+#: What a spec draws in training alone.
+DRAWN = frozenset(function.__name__ for function in _HELD)
 
 
 def difference(

@@ -254,11 +254,11 @@ def _rmatmul(lines: Lines, pair: Pair) -> Iterator[Step]:
     yield lines.step(pair, "matmul", {"input": other, "other": source})
 
 
-def _meshgrid(lines: Lines, pair: Pair) -> Iterator[Step]:
-    """Of tensors one by one or in a list; which dim comes first is said by a keyword."""
+def _of_several(lines: Lines, pair: Pair) -> Iterator[Step]:
+    """Of tensors one by one or in a list; meshgrid's keyword says which dim comes first."""
     args, kwargs = pair.args()
     tensors = list(args[0]) if len(args) == 1 and isinstance(args[0], tuple | list) else list(args)
-    yield lines.function_of(pair, "meshgrid", {"tensors": tensors, **kwargs})
+    yield lines.function_of(pair, pair.first.plain_name, {"tensors": tensors, **kwargs})
 
 
 def dtype_name(dtype: torch.dtype) -> str:
@@ -279,6 +279,7 @@ SPECIAL: dict[str, Special] = COMPOSED | {
     **{kind: _variance(kind) for kind in ("var", "std", "var_mean", "std_mean")},
     **{kind: _from_sizes(kind) for kind in ("zeros", "ones", "new_zeros", "new_ones")},
     "empty": _from_sizes("zeros"), "new_empty": _from_sizes("new_zeros"), "empty_like": _empty_like,
-    "arange": _arange, "meshgrid": _meshgrid, "invert": _not, "bitwise_not": _not, "rmatmul": _rmatmul,
+    "arange": _arange, **dict.fromkeys(["meshgrid", "broadcast_tensors"], _of_several),
+    "invert": _not, "bitwise_not": _not, "rmatmul": _rmatmul,
     **dict.fromkeys(["to", "type", "float", "half", "bfloat16", "double", "long", "int", "bool", "type_as"], _to),
 }  # fmt: skip

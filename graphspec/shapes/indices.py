@@ -32,7 +32,7 @@ _INDEXED: Mapping[str, tuple[str, _Rows]] = {
     "one_hot": ("input", lambda given, _: given["num_classes"]),
     "take_along_dim": ("indices", _along_dim),
     **dict.fromkeys(
-        ("index_select", "gather", "scatter", "scatter_add", "index_add", "index_copy"), ("index", _along_dim)
+        "index_select gather scatter scatter_add scatter_reduce index_add index_copy".split(), ("index", _along_dim)
     ),
 }
 

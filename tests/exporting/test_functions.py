@@ -55,6 +55,30 @@ def test_of_more_values_than_indices_the_first_are_put(name: str, tmp_path: Path
     assert np.allclose(in_onnxruntime(network, tmp_path, x, i, s), getattr(x, name)(1, i, s).numpy())
 
 
+@pytest.mark.parametrize("reduce", ["sum", "prod", "mean", "amax", "amin"])
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+@pytest.mark.parametrize("own", [True, False])
+def test_what_is_put_at_one_place_is_one_number(reduce: str, dtype: str, own: bool, tmp_path: Path) -> None:
+    """Of whole numbers the mean is rounded down; where none is put, the input stands."""
+    inputs = {name: {"shape": ["N", 4], "dtype": kind} for name, kind in (("x", dtype), ("i", "int64"), ("s", dtype))}
+    line = {"type": "scatter_reduce", "from": ["x", "i", "s"], "dim": 1, "reduce": reduce, "include_self": own}
+    x, i, s = torch.randn(3, 4) * 9, torch.tensor([[1, 0, 1, 1], [2, 2, 2, 2], [0, 1, 2, 3]]), torch.randn(3, 4) * 9
+    x, s = x.to(getattr(torch, dtype)), s.to(getattr(torch, dtype))
+    found = in_onnxruntime(of(line, **inputs), tmp_path, x, i, s)
+    assert np.allclose(found, x.scatter_reduce(1, i, s, reduce, include_self=own).numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("row", [["N", 5], [5], ["K"]])
+@pytest.mark.parametrize("right", [True, False])
+def test_the_place_in_an_order_is_found(row: list[Any], right: bool, tmp_path: Path) -> None:
+    network = of({"type": "searchsorted", "from": ["o", "x"], "right": right}, o=row, x=["N", 7])
+    order = torch.tensor([-2.0, 0.0, 0.0, 1.5, INF])
+    order, x = order.expand(2, 5).contiguous() if len(row) == 2 else order, ENDS[torch.arange(14) % 10].view(2, 7)
+    assert np.array_equal(
+        in_onnxruntime(network, tmp_path, order, x), torch.searchsorted(order, x, right=right).numpy()
+    )
+
+
 @pytest.mark.parametrize("name", ["remainder", "fmod", "floor_divide"])
 def test_a_divisor_is_not_drawn_as_0(name: str, tmp_path: Path) -> None:
     whole = {"shape": ["N", 3], "dtype": "int64"}

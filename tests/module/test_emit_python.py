@@ -62,6 +62,18 @@ drop = { type = "StochasticDepth", p = 0.1, mode = "row" }
 add = { type = "add", from = ["drop", "x"] }
 """
 
+#: Functions whose body is several lines.
+SEVERAL_LINES = """
+graphspec = 1
+[inputs]
+x = ["N", 8]
+[layers]
+order = { type = "argsort", from = "x", dim = 1 }
+taken = { type = "take_along_dim", from = ["x", "order"], dim = 1 }
+drawn = "gumbel_softmax"
+product = { type = "kron", from = ["drawn", "x"] }
+"""
+
 
 def emitted(shaped, folder: Path):
     """The emitted class, imported from a real file."""
@@ -110,7 +122,9 @@ def test_every_spec_is_equal_in_keys_and_outputs(path: Path, tmp_path: Path) -> 
     check_equal(path, tmp_path)
 
 
-@pytest.mark.parametrize("text", [TWO_OUTPUTS, SHARED_BLOCK], ids=["two outputs", "a block used twice"])
+@pytest.mark.parametrize(
+    "text", [TWO_OUTPUTS, SHARED_BLOCK, SEVERAL_LINES], ids=["two outputs", "a block used twice", "several lines"]
+)
 def test_reuse_ties_tuples_and_run_time_sizes(text: str, tmp_path: Path) -> None:
     check_equal(text, tmp_path)
 

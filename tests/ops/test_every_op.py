@@ -83,7 +83,7 @@ TABLE: dict[str, tuple[list[str] | dict[str, str], dict[str, Any]]] = {
         "Tanhshrink abs neg exp log sqrt rsqrt square sin cos erf relu sigmoid tanh reciprocal floor round sign gelu "
         "silu normalize ceil trunc exp2 expm1 log2 log10 log1p tan asin acos atan sinh cosh asinh acosh atanh erfc "
         "isnan isinf isfinite tril triu contiguous detach zeros_like ones_like randn_like rand_like bernoulli sort "
-        "argsort diagonal diag_embed nan_to_num logit sinc".split(),
+        "argsort diagonal diag_embed nan_to_num logit sinc gumbel_softmax".split(),
         (["N H 8"], {}),
     ),
     **dict.fromkeys(
@@ -127,6 +127,12 @@ TABLE: dict[str, tuple[list[str] | dict[str, str], dict[str, Any]]] = {
     **{name: (["N 8 H", "8 :int64", "N 8 H"], {"dim": 1}) for name in ("index_add", "index_copy")},
     "index_fill": (["N 8 H", "3 :int64"], {"dim": 1, "value": 0.5}),
     "bucketize": (["N 8 H", "5"], {}),
+    "searchsorted": (["N 5", "N H"], {}),
+    "scatter_reduce": (["N 8 H", "N 3 H :int64", "N 3 H"], {"dim": 1, "reduce": "amax"}),
+    "masked_scatter": (["N H", "N H :bool", "N H"], {}),
+    "broadcast_tensors": (["N 1 H", "N 8 1"], {}),
+    "isclose": (["N H", "N H"], {}),
+    "kron": (["N H", "3 W"], {}),
     "cross": (["N 3 H", "N 3 H"], {"dim": 1}),
     "quantile": (["N H W"], {"q": 0.3, "dim": 1}),
     "slice_scatter": (["N 8 H", "N 3 H"], {"dim": 1, "start": 2, "end": 5}),
@@ -158,6 +164,9 @@ TABLE: dict[str, tuple[list[str] | dict[str, str], dict[str, Any]]] = {
     "embedding": ([IDS, "10 4"], {}),
     "prelu": ([IMAGE, "8"], {}),
     "addmm": (["5", "N 8", "8 5"], {}),
+    "addmv": (["N", "N 8", "8"], {}),
+    "addbmm": (["H W", "N H 8", "N 8 W"], {}),
+    "addr": (["N H", "N", "H"], {}),
     "baddbmm": (["N H W", "N H 8", "N 8 W"], {}),
     "cdist": (["N H 8", "N W 8"], {}),
     "interpolate": (["N 8 H W"], {"size": [5, 6]}),

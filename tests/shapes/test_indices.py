@@ -79,6 +79,7 @@ CHOOSING: dict[str, dict[str, Any]] = {
     "one_hot": {"from": "t", "num_classes": 8},
     **{name: {"from": ["line", "t"], "dim": 0} for name in ("gather", "take_along_dim", "index_select")},
     **{name: {"from": ["line", "t", "x"], "dim": -1} for name in ("scatter", "scatter_add", "index_add", "index_copy")},
+    "scatter_reduce": {"from": ["line", "t", "x"], "dim": -1, "reduce": "amax"},
 }
 
 

@@ -51,14 +51,22 @@ def constructor_arguments(layer: ShapedLayer) -> list[tuple[str, bool, Any]]:
 
 def can_inline(op: Op) -> bool:
     """Whether a function is one expression over its operands, with no state of its own."""
-    return op.is_function and "self." not in inspect.getsource(op.factory.forward)
+    return (
+        op.is_function
+        and "self." not in inspect.getsource(op.factory.forward)
+        and len(_forward(op.factory.forward).body) == 1
+    )
+
+
+def _forward(forward: Any) -> ast.FunctionDef:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(forward))).body[0]
+    assert isinstance(tree, ast.FunctionDef)
+    return tree
 
 
 def function_call(layer: ShapedLayer, name_of: NameOf) -> str:
     """A function layer's body with its operands put in: ``torch.add(x, y)``."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(layer.op.factory.forward))).body[0]
-    assert isinstance(tree, ast.FunctionDef)
-    body = tree.body[-1]
+    (body,) = _forward(layer.op.factory.forward).body
     assert isinstance(body, ast.Return)
     assert body.value is not None
     values = {name: operand(value, name_of) for name, value in layer.operands.items()}

@@ -105,6 +105,16 @@ class GeScalar(nn.Module):
         return torch.ge(input, other)
 
 
+@function("isclose", broadcasts=True, sizes="anywhere")
+class Isclose(nn.Module):
+    """|input − other| ≤ atol + rtol × |other|, as bool."""
+
+    def forward(
+        self, input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+    ) -> Tensor:
+        return torch.isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
 @function("logical_and", broadcasts=True, sizes="anywhere")
 class LogicalAnd(nn.Module):
     """input and other, as bool; a number counts as true unless it is 0."""

@@ -61,6 +61,27 @@ class ScatterAdd(nn.Module):
         return torch.scatter_add(input, dim, index, src)
 
 
+@function("scatter_reduce", example={"reduce": "amax"})
+class ScatterReduce(nn.Module):
+    """The elements of src that index puts at one place along dim, as one number: their sum, prod, mean, amax or amin.
+
+    With ``include_self`` the number of input that stands there is one of them; where none is put, input stands.
+    """
+
+    def forward(
+        self, input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, include_self: bool = True
+    ) -> Tensor:
+        return torch.scatter_reduce(input, dim, index, src, reduce, include_self=include_self)
+
+
+@function("masked_scatter", sizes="anywhere")
+class MaskedScatter(nn.Module):
+    """input with the elements of source, one after another, put where mask holds; source has at least as many."""
+
+    def forward(self, input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+        return torch.masked_scatter(input, mask, source)
+
+
 @function("index_add")
 class IndexAdd(nn.Module):
     """input with the slices of source added along dim where index names."""
@@ -91,6 +112,17 @@ class Bucketize(nn.Module):
 
     def forward(self, input: Tensor, boundaries: Tensor, right: bool = False) -> Tensor:
         return torch.bucketize(input, boundaries, right=right)
+
+
+@function("searchsorted", sizes="anywhere")
+class Searchsorted(nn.Module):
+    """Where each number of input would go into its row of sorted_sequence, as int64; right goes behind equal ones.
+
+    A vector for sorted_sequence is the row of all; otherwise both have the same dims before the last.
+    """
+
+    def forward(self, sorted_sequence: Tensor, input: Tensor, right: bool = False) -> Tensor:
+        return torch.searchsorted(sorted_sequence, input, right=right)
 
 
 @function("slice_scatter")

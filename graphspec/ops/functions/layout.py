@@ -232,6 +232,14 @@ class Meshgrid(nn.Module):
         return list(torch.meshgrid(tensors, indexing=indexing))
 
 
+@function("broadcast_tensors", sizes="anywhere")
+class BroadcastTensors(nn.Module):
+    """Each stretched to the shape that all have together; the first is called 0: `broadcast_tensors.0`."""
+
+    def forward(self, tensors: list[Tensor]) -> list[Tensor]:
+        return list(torch.broadcast_tensors(*tensors))
+
+
 @function("contiguous", sizes="anywhere")
 class Contiguous(nn.Module):
     """The same numbers, in memory in their order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphspec.ops.functions.registry import function
@@ -79,3 +80,14 @@ class Bernoulli(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return torch.bernoulli(input) if self.training else input
+
+
+@function("gumbel_softmax", sizes="anywhere")
+class GumbelSoftmax(nn.Module):
+    """softmax((logits + Gumbel noise) / tau) (Jang et al. 2017), or hard, one 1; in evaluation without noise."""
+
+    def forward(self, logits: Tensor, tau: float = 1.0, hard: bool = False, dim: int = -1) -> Tensor:
+        if self.training:
+            return F.gumbel_softmax(logits, tau, hard, dim=dim)
+        soft = (logits / tau).softmax(dim)
+        return torch.zeros_like(soft).scatter(dim, soft.argmax(dim, keepdim=True), 1.0) if hard else soft

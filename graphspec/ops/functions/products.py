@@ -70,6 +70,44 @@ class Baddbmm(nn.Module):
         return torch.baddbmm(input, batch1, batch2, beta=beta, alpha=alpha)
 
 
+@function("addbmm", sizes="anywhere")
+class Addbmm(nn.Module):
+    """beta × input + alpha × the sum of the products of two batches of matrices."""
+
+    def forward(self, input: Tensor, batch1: Tensor, batch2: Tensor, beta: Number = 1, alpha: Number = 1) -> Tensor:
+        return torch.addbmm(input, batch1, batch2, beta=beta, alpha=alpha)
+
+
+@function("addmv", sizes="anywhere")
+class Addmv(nn.Module):
+    """beta × input + alpha × mat vec, the product of a matrix and a vector."""
+
+    def forward(self, input: Tensor, mat: Tensor, vec: Tensor, beta: Number = 1, alpha: Number = 1) -> Tensor:
+        return torch.addmv(input, mat, vec, beta=beta, alpha=alpha)
+
+
+@function("addr", sizes="anywhere")
+class Addr(nn.Module):
+    """beta × input + alpha × every product of a number of vec1 and one of vec2."""
+
+    def forward(self, input: Tensor, vec1: Tensor, vec2: Tensor, beta: Number = 1, alpha: Number = 1) -> Tensor:
+        return torch.addr(input, vec1, vec2, beta=beta, alpha=alpha)
+
+
+@function("kron", sizes="anywhere")
+class Kron(nn.Module):
+    """The Kronecker product: a block of other for every number of input, times that number."""
+
+    def forward(self, input: Tensor, other: Tensor) -> Tensor:
+        rank = max(input.dim(), other.dim())  # torch.kron fixes sizes while a network is exported
+        left = input.reshape([1] * (rank - input.dim()) + list(input.shape))
+        right = other.reshape([1] * (rank - other.dim()) + list(other.shape))
+        sizes = [left.size(dim) * right.size(dim) for dim in range(rank)]
+        for dim in range(rank):
+            left, right = left.unsqueeze(2 * dim + 1), right.unsqueeze(2 * dim)
+        return (left * right).reshape(sizes)
+
+
 @function("cdist", sizes="anywhere")
 class Cdist(nn.Module):
     """The p-norm distance of each row of x1 to each row of x2."""

@@ -1,4 +1,4 @@
-"""Orders: ONNX sorts stably, always; the k-th in order; the greatest and least so far, which ONNX has not.
+"""Orders: ONNX sorts stably, always; the k-th, the place in an order, the greatest and least so far, which it lacks.
 
 Where the greatest stands: in torch at the first NaN if there is one; onnxruntime's ArgMax and ArgMin pass over NaN.
 """
@@ -14,7 +14,7 @@ import onnx_ir as ir
 import torch
 from onnxscript.function_libs.torch_lib.ops import core
 
-from graphspec.exporting.onnx.translations.values import constant, op, rank, size, without
+from graphspec.exporting.onnx.translations.values import constant, fixed, op, rank, size, without
 
 
 def translations() -> dict[Any, Callable[..., Any]]:
@@ -22,7 +22,7 @@ def translations() -> dict[Any, Callable[..., Any]]:
     aten = torch.ops.aten
     return {
         aten.sort.stable: _sort, aten.median.dim: _median, aten.kthvalue.default: _kth_value,
-        aten.cummax.default: _greatest_so_far, aten.cummin.default: _least_so_far,
+        aten.searchsorted.Tensor: _found, aten.cummax.default: _greatest_so_far, aten.cummin.default: _least_so_far,
         aten.argmax.default: partial(_place, core.aten_argmax), aten.argmin.default: partial(_place, core.aten_argmin),
     }  # fmt: skip
 
@@ -40,6 +40,30 @@ def _median(values: Any, dim: int, keepdim: bool = False) -> Any:
 
 def _kth_value(values: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     return _at(values, dim % rank(values), constant(k - 1, np.int64), keepdim)
+
+
+def _found(
+    in_order: Any, values: Any, *, out_int32: bool = False, right: bool = False, side: Any = None, sorter: Any = None
+) -> Any:  # torch's own parameters, of which a spec has one
+    """By torch's own search, which halves, so that it is the same in what is not in order; in an open size by counting.
+
+    What is no number goes behind all.
+    """
+    compare = op.Greater if right else op.GreaterOrEqual
+    count = fixed(in_order, -1)
+    if count is None:
+        row = in_order if rank(in_order) == 1 else op.Unsqueeze(in_order, constant([-2], np.int64))
+        before = op.Not(compare(row, op.Unsqueeze(values, constant([-1], np.int64))))
+        return op.ReduceSum(op.Cast(before, to=ir.DataType.INT64), constant([-1], np.int64), keepdims=0)
+    start, end = (op.Expand(constant(place, np.int64), op.Shape(values)) for place in (0, count))
+    for _ in range(count.bit_length()):
+        middle = op.Div(op.Add(start, end), constant(2, np.int64))
+        at = op.Min(middle, constant(count - 1, np.int64))
+        there = op.Gather(in_order, at) if rank(in_order) == 1 else op.GatherElements(in_order, at, axis=-1)
+        behind = op.And(op.Less(start, end), op.Not(compare(there, values)))
+        start = op.Where(behind, op.Add(middle, constant(1, np.int64)), start)
+        end = op.Where(behind, end, middle)
+    return start
 
 
 def _at(values: Any, axis: int, place: Any, keepdim: bool) -> Any:
