@@ -136,9 +136,10 @@ class Network(Shown):
         init = self.spec.train.init if self.spec.train else None
         if self.origin is None and init is not None:
             from graphspec.module.initial import named_by_spec
+            from graphspec.module.weights import whole_state
 
             held = _weights(named_by_spec(init))
-            return "file" if held.keys() >= self.module.state_dict().keys() else "seeded"
+            return "file" if held.keys() >= whole_state(self.module).keys() else "seeded"
         return self.origin or _origin(self.shaped)
 
     def warn_if_untrained(self, what: str) -> None:
@@ -157,7 +158,9 @@ class Network(Shown):
 
     def with_module(self, module: nn.Module, origin: Origin = "file") -> Network:
         """The same network with `module`, one of this graph, for its own."""
-        twin = self.with_state(module.state_dict, origin)
+        from graphspec.module.weights import whole_state
+
+        twin = self.with_state(functools.partial(whole_state, module), origin)
         vars(twin)["module"] = module
         return twin
 

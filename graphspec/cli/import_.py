@@ -51,9 +51,7 @@ def import_(
             found = import_source(source, inputs or ())
             weights = found.save(output)
         lines = len(output.read_text(encoding="utf-8").splitlines())
-        sizes = " and ".join(map(str, found.sizes))
-        proof = found.proof or f"the same keys, and equal outputs at batches of {sizes}"
-        said = f"wrote {output} ({lines} lines) and {weights}: {proof}"
+        said = f"wrote {output} ({lines} lines) and {weights}: {found.proven}"
         if found.unmerged:
             said += f"\nscopes that are alike are not one block: {found.unmerged.splitlines()[0]}"
         if not is_inside(weights):

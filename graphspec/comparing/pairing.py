@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from graphspec.compiler import Network
+from graphspec.module.weights import whole_state
 from graphspec.ops.inferred import INFERRED
 from graphspec.shapes.dims import Dim, symbol
 from graphspec.shapes.shaped import ShapedLayer, TensorType
@@ -142,7 +143,7 @@ def owned(network: Network) -> dict[str, dict[str, Tensor]]:
     """The tensors of the state_dict by the layer that owns them, and there by the name inside it."""
     names = {layer.name for layer in network.shaped.layers}
     found: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in network.module.state_dict().items():
+    for key, tensor in whole_state(network.module).items():
         parts = key.split(".")
         ends = (n for n in range(len(parts), -1, -1) if ".".join(parts[:n]) in names)
         end = next(ends, len(parts) - 1)

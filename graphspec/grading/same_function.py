@@ -13,6 +13,7 @@ from graphspec.exporting.reference import Reference
 from graphspec.exporting.sampler import Sampler
 from graphspec.exporting.tolerance import error
 from graphspec.grading.grade import Criterion
+from graphspec.module.weights import whole_state
 
 #: Drawn inputs, each at another size of the batch.
 SAMPLES = 3
@@ -24,7 +25,7 @@ def same_function(own: Network, right: Network) -> Criterion:
 
     It is a proof by trial, on :data:`SAMPLES` inputs that are drawn.
     """
-    weights, problem = _handed_over(own.module.state_dict(), right.module.state_dict())
+    weights, problem = _handed_over(whole_state(own.module), whole_state(right.module))
     if weights is None:
         return Criterion(_NAME, _WANTED, "other weights", False, problem)
     twin = own.with_state(lambda: weights)

@@ -43,6 +43,7 @@ def skeleton_but_counts(block: Block) -> Any:
     rows, before = [], None
     for item in block.items:
         copy = Item(**vars(item))
+        copy.condition = None  # some of one of the two may lack it
         copy.source = "the one before" if before and item.source == before else item.source
         if item.repeat:
             if any(isinstance(value, Each) and len({*map(repr, value[1:])}) > 1 for value in item.args.values()):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from graphspec.importing.forward_pass import Frame, Value
 
@@ -76,11 +76,12 @@ class Body:
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """The whole: the root's body, its inputs, and its outputs by name."""
+    """The whole: the root's body, its inputs, its outputs by name, and the numbers that its constants do not say."""
 
     root: Body
     inputs: dict[str, Value]
     outputs: dict[str, Out]
+    held: Mapping[Line, Tensor]
 
 
 def holder(body: Body, out: Out) -> Line | Body:

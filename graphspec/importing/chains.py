@@ -100,12 +100,14 @@ def _is_long(items: Sequence[Item], name: str) -> bool:
 
 
 def _values(items: Sequence[Item], name: str) -> list[Any]:
-    """What an argument is in each copy; where it says nothing, as in the next copy that says something."""
+    """What an argument is in each copy; where it says nothing, as in the next copy, or the last that says something."""
     values = [each.args[name] for each in items]
     for number in range(len(items) - 2, -1, -1):
         if name in items[number].free:
             later = Progression.of(values[number + 1 :])
             values[number] = later.at(-1) if later and later.start else values[number + 1]
+    if len(items) > 1 and name in items[-1].free:
+        values[-1] = values[-2]
     return values
 
 

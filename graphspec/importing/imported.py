@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Imported(Shown):
-    """A network written as a spec. ``text`` is TOML, without its weights' file; ``weights`` the state_dict.
+    """A network written as a spec. ``text`` is TOML, without its weights' file.
+
+    ``weights`` are the state_dict, and what the spec's constants hold whose numbers it does not say.
 
     ``sizes`` are the batch sizes at which its outputs were equal to the source's, in evaluation and in training;
     ``proof`` says in words what else was compared;
@@ -50,8 +52,14 @@ class Imported(Shown):
         file = weights_beside(spec)
         tensors = {name: value.detach().cpu().contiguous().clone() for name, value in self.weights.items()}
         write_atomically(file, safetensors.torch.save(tensors))
-        write_atomically(spec, naming(self.text, _relative(file)).encode())
+        text = f"# {self.name} as it was imported: {self.proven}.\n{naming(self.text, _relative(file))}"
+        write_atomically(spec, text.encode())
         return file
+
+    @property
+    def proven(self) -> str:
+        """What was proven, in words."""
+        return self.proof or f"the same keys, and equal outputs at batches of {' and '.join(map(str, self.sizes))}"
 
 
 def weights_beside(spec: Path) -> Path:

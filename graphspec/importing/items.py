@@ -62,6 +62,7 @@ class Block:
     shapes: dict[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
     name: str = ""
     variables: dict[str, Any] = dataclasses.field(default_factory=dict)
+    spelled: set[str] = dataclasses.field(default_factory=set)  # variables that every line gives a value
     path: str = ""
     kin: str = ""  # blocks of one kin may be alike: those of a class, or of one attribute of a class
 

@@ -17,7 +17,7 @@ from graphspec.importing.pair import Pair
 from graphspec.importing.spec_lines import Lines, NotInVocabulary
 from graphspec.importing.special import SPECIAL
 from graphspec.importing.step import Step
-from graphspec.importing.tables import MOST_NUMBERS, can_be_written
+from graphspec.importing.tables import is_held
 from graphspec.ops import UnknownOp, lookup
 
 
@@ -45,9 +45,7 @@ class Lowering(Lines):
             try:
                 found += self._call(pair)
             except NotInVocabulary as error:
-                if not (
-                    pair.constant and all(can_be_written(value.data, MOST_NUMBERS) for value in pair.first.outputs)
-                ):
+                if not (pair.constant and all(value.data is not None for value in pair.first.outputs)):
                     self.lacking[str(error)] += 1
         if self.lacking:
             raise NotInVocabulary("; ".join(self.lacking), "graphspec ops lists what a spec can say")
@@ -132,12 +130,12 @@ def _is_function(name: str) -> bool:
 
 
 def _needed(pairs: Sequence[Pair], result: Any) -> list[Pair]:
-    """The calls on which `result` depends, but for those whose numbers can be written."""
+    """The calls on which `result` depends, but for those whose numbers are held."""
     wanted = set(values_in(result))
     kept = []
     for pair in reversed(pairs):
         outputs = [value for value in pair.first.outputs if value in wanted]
-        if outputs and not (pair.constant and all(can_be_written(value.data) for value in outputs)):
+        if outputs and not (pair.constant and all(is_held(value.data) for value in outputs)):
             kept.append(pair)
             wanted.update(pair.first.inputs())
     return kept[::-1]

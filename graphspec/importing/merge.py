@@ -125,7 +125,8 @@ def _but_for_counts(groups: Sequence[list[Item]]) -> list[list[Item]]:
     found: list[list[Item]] = []
     known: dict[Any, list[Item]] = {}
     for group in groups:
-        keys = {skeleton_but_counts(item.block) for item in group}
+        whole = [item.block for item in group if all(each.condition is not False for each in item.block.items)]
+        keys = {skeleton_but_counts(block) for block in whole}
         key = keys.pop() if len(keys) == 1 else None
         if key is not None and key in known:
             known[key] += group

@@ -17,6 +17,7 @@ from graphspec.compiler import load
 from graphspec.diagnostics import Diagnostic, GraphspecError, fail
 from graphspec.importing.bodies import Network, full_name
 from graphspec.importing.forward_pass import NotRecorded, Recording, Value
+from graphspec.importing.held import held_numbers
 from graphspec.importing.imported import Imported
 from graphspec.importing.input_names import input_names, sizes_of
 from graphspec.importing.items import Block, Writer
@@ -25,7 +26,7 @@ from graphspec.importing.lower import Lowering
 from graphspec.importing.merge import merge
 from graphspec.importing.outputs import named
 from graphspec.importing.pair import equal_courses, pairs
-from graphspec.importing.proof import SEED, difference, first_layer, run
+from graphspec.importing.proof import DRAWN, SEED, difference, first_layer, run
 from graphspec.importing.record import Recorder
 from graphspec.importing.resized import enlarged, resized
 from graphspec.importing.scopes import Scopes
@@ -244,13 +245,13 @@ class _Import:
 
     def proven(self, text: str, network: Network, samples: Sequence[Mapping[str, Tensor]]) -> Imported:
         """`text` with its weights, or an error that names the first layer that is another."""
-        weights = self.model.state_dict()
         spec = load(text)
+        weights = self.model.state_dict() | held_numbers(network, spec.shaped)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a person would write otherwise is as the source has it
             ours = spec.with_state(lambda: weights).build()
         found, proof = difference(self.model, ours, samples, self.trains), ""
-        drawn = {line.type for line in network.root.lines()} & {"randn_like", "rand_like"}
+        drawn = {line.type for line in network.root.lines()} & DRAWN
         if found is not None and not found.training and drawn:
             found = difference(self.model, ours, samples, self.trains, held=True)
             proof = f"equal but for the noise of {' and '.join(sorted(drawn))}, which the spec draws in training alone"

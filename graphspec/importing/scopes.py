@@ -6,7 +6,6 @@ the names of forward's parameters. A module called again is a scope of its own, 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 from torch import nn
@@ -20,7 +19,6 @@ from graphspec.importing.ports import cross, give_names
 from graphspec.importing.sight import Sight
 from graphspec.importing.sizes import sizes_in
 from graphspec.importing.step import Step
-from graphspec.importing.tables import MOST_NUMBERS
 
 
 class Tree:
@@ -72,7 +70,7 @@ class Scopes:
         self._tie(root)
         self._connect(root, named)
         give_names(root, [*self.recording.inputs])
-        return Network(root, self.recording.inputs, named)
+        return Network(root, self.recording.inputs, named, self.constants.held)
 
     def _enter(self, frame: Frame) -> None:
         """Which tree a frame belongs to: the innermost in which it is met for the first time, or a new one."""
@@ -160,10 +158,9 @@ class Scopes:
         value = self.value_of(value)
         if value in self.out:
             return self.out[value]
-        large = value.kind == "buffer" and math.prod(value.shape) > MOST_NUMBERS and is_left_out(self.model, value.name)
-        if value.kind in ("parameter", "buffer") and not large:
+        if value.kind in ("parameter", "buffer"):
             return self._tensor(value, user, number)
-        if value.data is not None or large:
+        if value.data is not None:
             return Out(self.constants.line(value, user, number))
         raise NotRecorded(f"{user.path or 'the network'} reads a tensor whose origin was not seen ({port})")
 
@@ -177,7 +174,10 @@ class Scopes:
             user.items.append(line)
             return Out(line)
         known = tree.placed.get(value.name)
-        if known is None:
+        if known is None and kind == "Buffer" and is_left_out(self.model, value.name):
+            known = self.constants.buffer(value.name, self.body(tree, owner), number)
+            tree.placed[value.name] = known
+        elif known is None:
             known = Line(self.body(tree, owner), kind, last, number - 0.5, path=value.name, fixed=True)
             if tree is self.root:
                 known.args = tensor_arguments(self.model, value.name, kind)

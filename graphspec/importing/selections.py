@@ -15,7 +15,6 @@ from graphspec.importing.functions import RESHAPES, SAME
 from graphspec.importing.pair import Pair
 from graphspec.importing.spec_lines import Lines
 from graphspec.importing.step import Step
-from graphspec.importing.tables import MOST_NUMBERS
 
 _WHOLE = (torch.int64, torch.int32)
 #: What writes back into that of which each selects.
@@ -113,7 +112,7 @@ def _by_tensor(lines: Lines, pair: Pair, index: Value, dim: int, shape: list[int
         return
     count = math.prod(index.shape)
     before: tuple[Step, ...] = ()
-    if index.data is not None and count <= MOST_NUMBERS:
+    if index.data is not None:
         row = Value((count,), index.dtype, data=index.data.flatten())
     elif lines.second.get(index, index).shape == index.shape:
         row = lines.inner(pair, index, (count,))

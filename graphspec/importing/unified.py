@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphspec.importing.conditions import Terms, by_sizes
@@ -126,11 +126,13 @@ def _as_input(column: Sequence[Any], where: Any, block: Block, blocks: Sequence[
     shapes = [each.shapes.get(port) for each in blocks]
     if not all(shape and len(shape) > 1 for shape in shapes):
         return None
+    ranks = {len(shape or ()) for shape in shapes}
+    last = ranks.pop() - 1 if len(ranks) == 1 else -1
     for dim in (1, -1):
         pairs = [(value, shape[dim]) for value, shape in zip(column, shapes, strict=True) if value is not MISSING]
         if not all(type(value) is int for value, _ in pairs):
             return None
-        size = f"{port}.shape[{dim if dim > 0 else len(shapes[0] or ()) - 1}]"
+        size = f"{port}.shape[{dim if dim > 0 else last}]"
         if all(value == given for value, given in pairs) and (name != "shape" or len(set(pairs)) > 2):
             return Text("${" + size + "}")
         multiple, part = pairs[0][0] // pairs[0][1], pairs[0][1] // (pairs[0][0] or 1)
@@ -151,8 +153,10 @@ def _half(column: Sequence[Any], where: Any, values: Any) -> Text | None:
     if name != "padding" or variable not in values:
         return None
     pairs = [(a, b) for a, b in zip(column, values[variable], strict=True) if a is not MISSING and b is not MISSING]
-    fits = all(type(a) is int and type(b) is int and a == b // 2 for a, b in pairs)
-    return Text("${" + f"{variable} // 2" + "}") if fits and len(set(pairs)) > 1 else None
+    if len(set(pairs)) < 2 or not all(type(a) is int and type(b) is int and a == b // 2 for a, b in pairs):
+        return None
+    values[variable] = _filled(values[variable], column, lambda padding: 2 * padding + 1)
+    return Text("${" + f"{variable} // 2" + "}")
 
 
 def _multiple(column: Sequence[Any], where: Any, values: Any) -> Text | None:
@@ -166,11 +170,27 @@ def _multiple(column: Sequence[Any], where: Any, values: Any) -> Text | None:
         if not re.search(r"(channels|features)\d*$", name):
             continue
         a, b = pairs[0]
-        if b and a // b > 1 and all(x == a // b * y for x, y in pairs):
-            return Text(f"${{{a // b} * {name}}}")
-        if a and b // a > 1 and all(x * (b // a) == y for x, y in pairs):
-            return Text(f"${{{name} // {b // a}}}")
+        times, part = a // b if b else 0, b // a if a else 0
+        if times > 1 and all(x == times * y for x, y in pairs):
+            if all(x % times == 0 for x in _alone(column, known)):
+                values[name] = _filled(known, column, lambda x, times=times: x // times)
+                return Text(f"${{{times} * {name}}}")
+        elif part > 1 and all(x * part == y for x, y in pairs):
+            values[name] = _filled(known, column, lambda x, part=part: x * part)
+            return Text(f"${{{name} // {part}}}")
     return None
+
+
+def _alone(column: Sequence[Any], known: Sequence[Any]) -> list[Any]:
+    """The values of a column in instances in which a variable says nothing yet."""
+    return [a for a, b in zip(column, known, strict=True) if b is MISSING and a is not MISSING]
+
+
+def _filled(known: Sequence[Any], column: Sequence[Any], of: Callable[[Any], Any]) -> list[Any]:
+    """A variable's values, with those that follow from a column in the instances in which it says nothing yet."""
+    return [
+        of(a) if b is MISSING and a is not MISSING else b for a, b in zip(column, known, strict=True)
+    ]  # fmt: skip
 
 
 def _variable(where: Any, names: set[str]) -> str:

@@ -25,6 +25,7 @@ def document(
 ) -> dict[str, Any]:
     """The spec as a dict."""
     _name_blocks(root, blocks)
+    _settle_variables(root, blocks)
     found: dict[str, Any] = {"graphspec": 1, "inputs": dict(inputs)} | ({"dims": dict(dims)} if dims else {})
     found["layers"] = _layers(root)
     outputs = _outputs(root)
@@ -99,11 +100,11 @@ def _line(item: Item, block: Block, before: str | None) -> Any:
         row["type"] = item.type.name if isinstance(item.type, Block) else item.type
     if item.source is not None and item.source != before:
         row["from"] = item.source
-    defaults = item.type.variables if isinstance(item.type, Block) else {}
+    defaults, spelled = (item.type.variables, item.type.spelled) if isinstance(item.type, Block) else ({}, set())
     if not item.reuse:
         for name, value in _in_order(item):
             default = defaults.get(name, MISSING) if isinstance(item.type, Block) else _default(item.type, name)
-            if default is MISSING or repr(value) != repr(default):
+            if name in spelled or default is MISSING or repr(value) != repr(default):
                 row[name] = _value(value)
     if item.repeat:
         row["repeat"] = item.repeat if item.count is None else _value(item.count)
@@ -162,6 +163,27 @@ def _literal(value: Any) -> str:
     if isinstance(value, float):
         return fraction(value) or repr(value)
     return f"'{value}'" if isinstance(value, str) else repr(value)
+
+
+def _settle_variables(root: Block, blocks: Sequence[Block]) -> None:
+    """Variables are what most lines give them; a number that few lines want, such as a width, stands in every one."""
+    lines: dict[int, list[Item]] = defaultdict(list)
+    for item in (item for block in [root, *blocks] for item in block.items):
+        if isinstance(item.type, Block) and not item.reuse:
+            lines[id(item.type)].append(item)
+    for block in blocks:
+        for name in block.variables:
+            saying = [item for item in lines[id(block)] if name not in item.free]
+            values = [item.args[name] for item in saying if not isinstance(item.args[name], Text | Each)]
+            if not values:
+                continue
+            usual, count = Counter(map(repr, values)).most_common(1)[0]
+            value = block.variables[name] = next(each for each in values if repr(each) == usual)
+            for item in lines[id(block)]:
+                if name in item.free:
+                    item.args[name] = value
+            if type(value) in (int, float) and value not in (0, 1) and 2 * count < len(saying):
+                block.spelled.add(name)
 
 
 def _name_blocks(root: Block, blocks: Sequence[Block]) -> None:

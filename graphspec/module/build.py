@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 
 from graphspec.diagnostics import fail, quoted
 from graphspec.module.published import load_published
-from graphspec.module.weights import load_into
+from graphspec.module.weights import GIVEN, load_into
 from graphspec.ops.initializers import initialize
 from graphspec.ops.parametrizations import parametrize
 from graphspec.shapes.dims import SizeExpr, multiple_of
@@ -49,6 +49,7 @@ def build(shaped: ShapedGraph, seed: int = 0) -> fx.GraphModule:
     for layer in shaped.layers:
         _share(root, layer)
     module = fx.GraphModule(root, _Tracer(shaped).graph(), class_name(shaped.spec.name))
+    module.meta[GIVEN] = tuple(layer.name for layer in shaped.layers if layer.is_given and layer.module == layer.name)
     for layer in shaped.layers:
         if layer.keep:
             _keep(module, root, layer)

@@ -9,7 +9,7 @@ from torch import nn
 
 from graphspec.diagnostics import Path as SpecPath
 from graphspec.diagnostics import fail, quoted
-from graphspec.module.weights import fits, read_tensors
+from graphspec.module.weights import fits, read_tensors, whole_state
 from graphspec.system.regular_file import is_inside
 
 AT = ("train", "init")
@@ -25,7 +25,7 @@ def start_from(module: nn.Module, path: Path, at: SpecPath = ()) -> list[str]:
     file = path / "best.safetensors" if is_run else path
     if not file.is_file():
         raise fail("no-such-file", f"there is no file {quoted(file)}", at=at, hint="--init FILE, or a run's folder")
-    state, own = read_tensors(file, at, links=not is_run), module.state_dict()
+    state, own = read_tensors(file, at, links=not is_run), whole_state(module)
     taken = {name: value for name, value in state.items() if name in own and fits(value, own[name])}
     if not taken:
         known = ", ".join(map(quoted, list(own)[:3]))

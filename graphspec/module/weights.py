@@ -15,6 +15,8 @@ from graphspec.system.free_memory import at_most
 from graphspec.system.regular_file import require_regular
 
 MOST_SHOWN = 10
+#: Where a compiled module notes its constants that are in no state_dict, and in the weights' file (``module.meta``).
+GIVEN = "given"
 #: What reading a file of torch.save may take: its bytes, its tensors, and what its reader itself needs.
 COPIES, SPARE = 3, 1 << 28
 _TRAINED_IN = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -59,6 +61,15 @@ def _is_plain(value: object) -> bool:
     return not (value.is_quantized or value.is_meta or value.is_nested)
 
 
+def whole_state(module: nn.Module) -> dict[str, Tensor]:
+    """What a file of the module's weights holds: its state_dict, and the constants outside it that no spec writes out.
+
+    The tensors are the module's own, and share its memory.
+    """
+    given = getattr(module, "meta", {}).get(GIVEN, ())
+    return {**module.state_dict(), **{name: module.get_buffer(name) for name in given}}
+
+
 def load_into(module: nn.Module, path: Path, layer: str, at: SpecPath) -> None:
     """Put the file's weights into `module`. Keys that the module has must be there, in its shapes; others are left.
 
@@ -94,7 +105,7 @@ def load_weights(
     Raises:
         GraphspecError: ``checkpoint-mismatch`` with `message`, and with the names that do not fit.
     """
-    own = module.state_dict()
+    own = whole_state(module)
     odd = [f"{name} is missing" for name in own if name not in weights]
     odd += [f"{name} is not in the network" for name in weights if name not in own]
     odd += [
@@ -110,4 +121,7 @@ def load_weights(
     if odd:
         more = [f"and {len(odd) - MOST_SHOWN} more"] if len(odd) > MOST_SHOWN else []
         raise fail("checkpoint-mismatch", message, at, notes=[*odd[:MOST_SHOWN], *more])
-    module.load_state_dict(weights)
+    kept = module.state_dict().keys()
+    module.load_state_dict({name: value for name, value in weights.items() if name in kept})
+    for name in own.keys() - kept:
+        own[name].copy_(weights[name])

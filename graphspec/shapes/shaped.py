@@ -74,6 +74,12 @@ class ShapedLayer:
     parametrize: tuple[str, Mapping[str, Any]] | None = None
 
     @property
+    def is_given(self) -> bool:
+        """Whether it is a constant whose numbers no state_dict and no spec has: they come with the weights' file."""
+        given = self.arguments
+        return self.op.name == "Buffer" and not given.get("persistent", True) and given.get("shape") is not None
+
+    @property
     def parameter_count(self) -> int:
         """Elements of its own parameters, tied ones left out."""
         return sum(math.prod(shape) for name, shape in self.parameters.items() if name not in self.tie)

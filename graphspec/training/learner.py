@@ -16,7 +16,7 @@ from torch.optim import LBFGS, Optimizer
 from graphspec.data import Samples
 from graphspec.data.binding import Binding
 from graphspec.diagnostics import GraphspecError, fail
-from graphspec.module.weights import load_weights
+from graphspec.module.weights import load_weights, whole_state
 from graphspec.system.out_of_memory import is_out_of_memory, too_little
 from graphspec.training.checks.advice import LossTrend
 from graphspec.training.checks.finite import STEPS_ON_A_GPU, LossWatch
@@ -53,7 +53,7 @@ class Best:
             return
         if self.value is None or (sign * found, -loss) > (sign * self.value, -self.loss):
             self.value, self.loss, self.epoch = found, loss, epoch
-            self.weights = {name: value.detach().clone() for name, value in module.state_dict().items()}
+            self.weights = {name: value.detach().clone() for name, value in whole_state(module).items()}
 
 
 @dataclasses.dataclass
@@ -161,7 +161,7 @@ class Learner:
     def state_dict(self) -> dict[str, Any]:
         """The state after the last step; a run that goes on from it is bit-identical to one that never stopped."""
         return {
-            "module": dict(self.module.state_dict()),
+            "module": whole_state(self.module),
             "optimizer": self.engine.state_dict(),
             "schedule": self.schedule.state_dict(),
             "precision": self.precision.state_dict(),

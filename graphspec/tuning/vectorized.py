@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 from graphspec.compiler import Network
 from graphspec.data import Batches, DataSet, Samples
 from graphspec.diagnostics import GraphspecError
+from graphspec.module.weights import whole_state
 from graphspec.ops.components import choose, construct
 from graphspec.spec.base import Component
 from graphspec.spec.train import TrainSpec
@@ -134,7 +135,7 @@ class VectorizedTrials:
     def weights_of(self, number: int) -> dict[str, Tensor]:
         """The weights of one member as its module's state_dict has them."""
         own = {name: value[number] for name, value in self.weights.items()} | self.buffers
-        return {name: own[name] for name in self.learner.module.state_dict()}
+        return {name: own[name] for name in whole_state(self.learner.module)}
 
     def _optimizer(self) -> Optimizer:
         """torch's optimiser with a group of parameters, views of the stacked ones, for each member."""

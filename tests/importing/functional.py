@@ -324,6 +324,35 @@ CASES: dict[str, tuple[Small, str]] = {
               + torch.index_fill(x, 1, torch.tensor([0, 2]), 0.5) + torch.aminmax(x, dim=1, keepdim=True)[0]),
         "line",
     ),
+    "put into their order, and near enough": (
+        Small(lambda net, x: torch.searchsorted(net.edges, x).float() + torch.searchsorted(x.cumsum(1), x, right=True)
+              + torch.isclose(x, x * 1.001, rtol=0.01), edges=torch.arange(8.0)),
+        "line",
+    ),
+    "reduced where an index puts them": (
+        Small(lambda net, x: x.scatter_reduce(1, net.order.expand(x.shape[0], 3), x[:, :3], "mean", include_self=False)
+              .scatter_reduce(1, net.order.expand(x.shape[0], 3), x[:, 3:6], reduce="amax"),
+              order=torch.tensor([[3, 1, 3]])),
+        "line",
+    ),
+    "put where a mask holds, one after another": (
+        Small(lambda net, x: net.fc(x).masked_scatter(x > 0, x), fc=_linear()), "line",
+    ),
+    "one of several is drawn": (
+        Small(lambda net, x: F.gumbel_softmax(net.fc(x), 0.5) if net.training else (net.fc(x) / 0.5).softmax(-1),
+              fc=_linear()),
+        "line",
+    ),
+    "sums with products": (
+        Small(lambda net, x: torch.addmv(x.sum(0), net.m, net.w, beta=0.5) + torch.addr(net.m, net.w, net.w)[:1]
+              + torch.addbmm(net.m, net.m[None], net.m[None], alpha=2)[:1] + torch.kron(net.w[:2], net.w[:4]),
+              m=_parameter(8, 8), w=_parameter(8)),
+        "line",
+    ),
+    "as large as each other": (
+        Small(lambda net, x: torch.stack(torch.broadcast_tensors(x[:, None], net.m)).sum(0), m=_parameter(8, 8)),
+        "line",
+    ),
     "vectors across": (
         Small(lambda net, x: torch.cross(x[..., :3], x[..., 3:6], dim=-1) + torch.linalg.cross(x[..., :3], x[..., 5:])),
         "sequence",

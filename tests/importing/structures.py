@@ -1,5 +1,6 @@
 """Classes whose modules are put together in unusual ways."""
 
+import itertools
 from collections import OrderedDict
 from typing import Any
 
@@ -548,3 +549,49 @@ class NamedAsItsInput(nn.Module):
 
     def forward(self, query: Tensor, doc: Tensor) -> Tensor:
         return self.query(query) * self.doc(doc).tanh()
+
+
+class _Mlp(nn.Module):
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(width, hidden), nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(torch.relu(self.fc1(x)))
+
+
+class _Widening(nn.Module):
+    """Wider than its input where that has another width."""
+
+    def __init__(self, before: int, width: int) -> None:
+        super().__init__()
+        self.widen = nn.Linear(before, width) if before != width else nn.Identity()
+        self.norm, self.mlp = nn.LayerNorm(width), _Mlp(width, 3 * width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.widen(x)
+        return x + self.mlp(self.norm(x))
+
+
+class OfAnyRank(nn.Module):
+    """One block for inputs of two and of three dims."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.third = _Mlp(8, 24), _Mlp(8, 24), _Mlp(4, 12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.first(x)[:, 4:] * self.third(self.second(x[:, None]).mean(1)[:, :4])
+
+
+class Widths(nn.Module):
+    """Blocks whose inner width follows from one that only some of them name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = [8, 8, 12, 12, 16, 16, 24, 24]
+        self.blocks = nn.Sequential(*(_Widening(a, b) for a, b in itertools.pairwise(widths)))
+        self.mlp = _Mlp(24, 20)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.mlp(self.blocks(x))

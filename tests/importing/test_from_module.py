@@ -93,7 +93,8 @@ def test_a_residual_network_is_as_long_as_a_person_would_write_it(tmp_path, monk
     imported.save("resnet18.toml")
     text = (tmp_path / "resnet18.toml").read_text()
     assert len(text.splitlines()) <= 40
-    assert 'layer2  = { type = "BasicBlock", stride = "${2 if i == 0 else 1}", repeat = 2 }' in text
+    assert 'layer1  = { type = "BasicBlock", channels = 64, repeat = 2 }' in text
+    assert 'layer2  = { type = "BasicBlock", channels = 128, stride = "${2 if i == 0 else 1}", repeat = 2 }' in text
     assert 'if = "${stride != 1 or x.shape[1] != channels}"' in text
     loaded = graphspec.compile("resnet18.toml").eval()
     image = torch.randn(1, 3, 64, 64)

@@ -51,6 +51,8 @@ CASES: dict[type[nn.Module], tuple[dict[str, Tensor], list[str]]] = {
     structures.NamedAsItsInput: ({"query": LINE, "doc": LINE}, ["query_input = ", 'from = "doc_input"']),
     structures.PartlyComputed: ({"x": LINE}, ['type = "linear"']),
     structures.ZeroStates: ({"x": SEQUENCE}, ['lstm   = { type = "LSTM", hidden_size = 4, batch_first = true }']),
+    structures.OfAnyRank: ({"x": LINE}, ['out_features = "${x.shape[-1]}"']),
+    structures.Widths: ({"x": LINE}, ['mlp   = { type = "MlpBlock", features = "${3 * features}" }']),
     structures.Dropped: (
         {"x": LINE},
         [

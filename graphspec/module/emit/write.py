@@ -33,8 +33,19 @@ def _header(shaped: ShapedGraph, text: str, imports: list[str]) -> str:
     ]
     extra = [line for line in extra if line != "from torch.nn import functional as F"]
     inputs = ", ".join(f"{name} ({kind})" for name, kind in shaped.inputs.items())
-    title = f'"""{shaped.spec.name}: takes {inputs}. Written by graphspec; it needs only torch."""'
-    return "\n".join([*wrapped_docstring(title), "", *sorted(extra), *plain])
+    title = f'"""{shaped.spec.name}: takes {inputs}. Written by graphspec; it needs only torch.'
+    given = _GIVEN if any(layer.is_given for layer in shaped.layers) else []
+    said = [*wrapped_docstring(title), *given, '"""'] if given else wrapped_docstring(f'{title}"""')
+    return "\n".join([*said, "", *sorted(extra), *plain])
+
+
+#: What is said of constants that no state_dict holds.
+_GIVEN = """
+Before load_state_dict, the constants that it does not hold take their numbers from the file of the weights:
+
+    for name in weights.keys() - net.state_dict().keys():
+        net.get_buffer(name).copy_(weights.pop(name))
+""".rstrip().split("\n")
 
 
 def wrapped_docstring(text: str) -> list[str]:

@@ -104,7 +104,7 @@ class Parameter(nn.Module):
 class Buffer(nn.Module):
     """A constant value, kept in the state_dict: nested lists of numbers, or a shape whose numbers a weights file has.
 
-    Without ``persistent`` the state_dict leaves it out, and its numbers are those written.
+    Without ``persistent`` the state_dict leaves it out; the weights file has the numbers that are not written then too.
     """
 
     value: Tensor

@@ -11,6 +11,7 @@ from torch import Tensor
 from graphspec.data import DataSet
 from graphspec.data.learned import Learned
 from graphspec.diagnostics import fail, printable, quoted, warn
+from graphspec.module.weights import whole_state
 from graphspec.spec.dump import dump
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.train import TrainSpec
@@ -118,7 +119,7 @@ class Saver:
         if self.learner.best.weights:
             return self.learner.best.weights
         with self.learner.averaged():
-            return {name: value.clone() for name, value in self.learner.module.state_dict().items()}
+            return {name: value.clone() for name, value in whole_state(self.learner.module).items()}
 
     def write(self, state: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
         """Write `state`, a learner's, and the weights that are `best` so far."""
