@@ -24,7 +24,7 @@ def held_numbers(network: Network, shaped: ShapedGraph) -> dict[str, Tensor]:
     for layer in shaped.layers:
         if layer.is_given and layer.module == layer.name:
             ours[layer.name.rpartition(".")[0]].append(layer.name)
-    found = {}
+    found: dict[str, Tensor] = {}
     for scope, names in ours.items():
         if len(names) != len(theirs[scope]):
             raise NotRecorded(

@@ -171,12 +171,12 @@ def _multiple(column: Sequence[Any], where: Any, values: Any) -> Text | None:
             continue
         a, b = pairs[0]
         times, part = a // b if b else 0, b // a if a else 0
-        if times > 1 and all(x == times * y for x, y in pairs):
-            if all(x % times == 0 for x in _alone(column, known)):
-                values[name] = _filled(known, column, lambda x, times=times: x // times)
-                return Text(f"${{{times} * {name}}}")
-        elif part > 1 and all(x * part == y for x, y in pairs):
-            values[name] = _filled(known, column, lambda x, part=part: x * part)
+        whole = times > 1 and all(x % times == 0 for x in _alone(column, known))
+        if whole and all(x == times * y for x, y in pairs):
+            values[name] = _filled(known, column, times.__rfloordiv__)
+            return Text(f"${{{times} * {name}}}")
+        if part > 1 and all(x * part == y for x, y in pairs):
+            values[name] = _filled(known, column, part.__mul__)
             return Text(f"${{{name} // {part}}}")
     return None
 
@@ -188,9 +188,7 @@ def _alone(column: Sequence[Any], known: Sequence[Any]) -> list[Any]:
 
 def _filled(known: Sequence[Any], column: Sequence[Any], of: Callable[[Any], Any]) -> list[Any]:
     """A variable's values, with those that follow from a column in the instances in which it says nothing yet."""
-    return [
-        of(a) if b is MISSING and a is not MISSING else b for a, b in zip(column, known, strict=True)
-    ]  # fmt: skip
+    return [of(a) if b is MISSING and a is not MISSING else b for a, b in zip(column, known, strict=True)]
 
 
 def _variable(where: Any, names: set[str]) -> str:
