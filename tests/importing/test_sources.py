@@ -19,9 +19,12 @@ def test_a_class_of_a_file_is_written_with_its_weights_and_compiles(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     code, output = run(f"{NETWORKS}:Width(width=3)", "-o", "net.toml", "--input", "x=N,8")
     assert (code, output) == (
-        0, "wrote net.toml (10 lines) and net.safetensors: the same keys, and equal outputs at batches of 2 and 3\n"
+        0, "wrote net.toml (11 lines) and net.safetensors: the same keys, and equal outputs at batches of 2 and 3\n"
     )  # fmt: skip
     text = (tmp_path / "net.toml").read_text()
+    assert text.startswith(
+        "# Width as it was imported: the same keys, and equal outputs at batches of 2 and 3.\ngraphspec = 1\n"
+    )
     assert text.endswith('[train]\ninit = "net.safetensors"\n')
     result = CliRunner().invoke(app, ["compile", "net.toml"])
     assert result.exit_code == 0, result.output
