@@ -21,10 +21,10 @@ def translations() -> dict[Any, Callable[..., Any]]:
     }  # fmt: skip
 
 
-#: torch's reductions as ONNX calls them, with the number that changes nothing: of floats, and the bound of whole ones.
-_REDUCTIONS: dict[str, tuple[str, float, str]] = {
-    "sum": ("add", 0.0, ""), "mean": ("add", 0.0, ""), "prod": ("mul", 1.0, ""),
-    "amax": ("max", -math.inf, "min"), "amin": ("min", math.inf, "max"),
+#: torch's reductions as ONNX calls them, with the number that changes nothing; of whole ones the bound on that side.
+_REDUCTIONS: dict[str, tuple[str, float]] = {
+    "sum": ("add", 0.0), "mean": ("add", 0.0), "prod": ("mul", 1.0), "amax": ("max", -math.inf),
+    "amin": ("min", math.inf),
 }  # fmt: skip
 
 
@@ -40,11 +40,12 @@ def _scatter_reduce(
     values: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
 ) -> Any:  # torch's own parameters
     """A mean is the sum by how many were put at each place; of whole numbers what is below it."""
-    reduction, number, bound = _REDUCTIONS[reduce]
+    reduction, number = _REDUCTIONS[reduce]
     own = values
     if not include_self:
-        if bound and not values.dtype.is_floating_point():
-            number = int(getattr(np.iinfo(values.dtype.numpy()), bound))
+        if not math.isfinite(number) and not values.dtype.is_floating_point():
+            limits = np.iinfo(values.dtype.numpy())
+            number = limits.min if number < 0 else limits.max
         nothing = op.ConstantOfShape(op.Shape(index), value=ir.tensor([number], dtype=values.dtype))
         own = op.ScatterElements(values, index, nothing, axis=dim)
     found = op.ScatterElements(own, index, _as_many(src, index), axis=dim, reduction=reduction)
