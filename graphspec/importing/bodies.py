@@ -13,7 +13,10 @@ from graphspec.importing.forward_pass import Frame, Value
 
 @dataclasses.dataclass(eq=False, repr=False)
 class Line:
-    """A layer in `body`; `fixed` where its name is one in the state_dict. `reuse` is the line whose weights it has."""
+    """A layer in `body`; `fixed` where its name is one in the state_dict. `reuse` is the line whose weights it has.
+
+    It is called as `hint`, or, where another layer has that name, as `usual`.
+    """
 
     body: Body
     type: str
@@ -30,6 +33,7 @@ class Line:
     tie: dict[str, str] = dataclasses.field(default_factory=dict)
     parametrize: Any = None
     call: Any = None
+    usual: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

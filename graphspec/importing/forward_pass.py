@@ -59,7 +59,10 @@ class Frame:
 
 @dataclasses.dataclass(eq=False, repr=False)
 class Call:
-    """One call: of the layer at `path`, or of a function in `frame`. `args` hold :class:`Value` and :class:`Size`."""
+    """One call: of the layer at `path`, or of a function in `frame`. `args` hold :class:`Value` and :class:`Size`.
+
+    `variable` is what the source calls the result.
+    """
 
     name: str
     frame: Frame
@@ -70,6 +73,7 @@ class Call:
     outputs: list[Value] = dataclasses.field(default_factory=list)
     result: Any = None
     place: str = dataclasses.field(default_factory=PLACE.get)
+    variable: str = ""
 
     @property
     def plain_name(self) -> str:

@@ -43,13 +43,24 @@ class Lowering(Lines):
         found: list[Step] = []
         for pair in self.pairs:
             try:
-                found += self._call(pair)
+                steps = list(self._call(pair))
+                found += steps
+                self._call_as_source(pair, steps)
             except NotInVocabulary as error:
                 if not (pair.constant and all(value.data is not None for value in pair.first.outputs)):
                     self.lacking[str(error)] += 1
         if self.lacking:
             raise NotInVocabulary("; ".join(self.lacking), "graphspec ops lists what a spec can say")
         return self._used(found)
+
+    def _call_as_source(self, pair: Pair, steps: Sequence[Step]) -> None:
+        """Note what the source calls the result, which may be what an earlier line gives."""
+        call = pair.first
+        if not call.variable or len(call.outputs) != 1:
+            return
+        step = steps[-1] if steps else self.made.get(self.value(call.outputs[0]))
+        if step is not None and step.frame is call.frame and not step.path:
+            step.variable = call.variable
 
     def _used(self, steps: Sequence[Step]) -> list[Step]:
         """The steps on which the result depends."""
@@ -59,6 +70,11 @@ class Lowering(Lines):
             if any(value in wanted for _, value in step.outputs):
                 kept.append(step)
                 wanted |= {self.value(value) for value in values_in(step.sources)}
+        taken = set()
+        for step in kept:  # a variable is the last that it was made
+            key = step.frame, step.variable
+            step.variable = "" if key in taken else step.variable
+            taken.add(key)
         return kept[::-1]
 
     def _call(self, pair: Pair) -> Iterator[Step]:

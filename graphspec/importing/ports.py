@@ -36,7 +36,8 @@ def give_names(body: Body, inputs: Sequence[str]) -> None:
             used.add(item.name.lower())
     for item in body.items:
         if not item.fixed:
-            item.name = _free(item.hint, used)
+            usual = item.usual if isinstance(item, Line) and item.hint.lower() in used else ""
+            item.name = _free(usual or item.hint, used)
     if body.parent:
         body.inputs = _in_order(body)
         single = len(body.inputs) == 1

@@ -29,6 +29,7 @@ from graphspec.importing.forward_pass import (
 )
 from graphspec.importing.leaves import leaf_type
 from graphspec.importing.sizes import Size, SizeOf
+from graphspec.importing.variables import variable
 from graphspec.importing.views import Cell, Memory, memory_of
 from graphspec.system.torch_private import replaced, without_modes
 
@@ -203,7 +204,7 @@ class Recorder(TorchFunctionMode):
         structure = (args, kwargs)
         if name.endswith("_") or name == "__setitem__" or name.startswith("__i") or kwargs.get("inplace"):
             self.memory.keep_constants(structure)
-        call = Call(name, self._here(), self._values(args), self._values(kwargs))
+        call = Call(name, self._here(), self._values(args), self._values(kwargs), variable=variable())
         before = _versions(structure)
         result = func(*args, **kwargs)
         self._finish(call, result, before, structure)

@@ -6,6 +6,7 @@ the names of forward's parameters. A module called again is a scope of its own, 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from torch import nn
@@ -136,7 +137,8 @@ class Scopes:
         kind, args = step.type, dict(step.args)
         if not step.path:
             own = step.call.plain_name if kind[0].isupper() and step.call.module is None else kind
-            line = Line(scope, kind, step.name or own, number, args=args)
+            own = step.name or own
+            line = Line(scope, kind, step.variable or own, number, args=args, usual=own)
             scope.items.append(line)
             return line
         tree = next(tree for tree in self.trees[step.frame] if tree.holds(step.path))
@@ -237,10 +239,13 @@ class Scopes:
     def _connect(self, root: Body, outputs: Mapping[str, Out]) -> None:
         """Ports for every edge that crosses a border."""
         lines = list(root.lines())
+        values: dict[Out, list[Value]] = defaultdict(list)
+        for value, known_as in self.out.items():
+            values[known_as].append(value)
         for line in lines:
             for source in line.sources.values():
                 for out in source if isinstance(source, list) else [source]:
-                    cross(out, line.body, self._name_of(out))
+                    cross(out, line.body, self._name_of(out, values[out]))
         sight = self.sight()
         for line in lines:
             for size in sizes_in(line.args):
@@ -251,18 +256,16 @@ class Scopes:
                     ]
                     out = next((out for out in known if out and sight.dim(out, sizes) is not None), None)
                     if out:
-                        cross(out, line.body, self._name_of(out))
+                        cross(out, line.body, self._name_of(out, values[out]))
         for out in outputs.values():
-            cross(out, root, self._name_of(out))
+            cross(out, root, self._name_of(out, values[out]))
 
     def sight(self) -> Sight:
         """What each line sees."""
         values = {out: value for value, out in self.out.items() if value in self.second}
         return Sight(values, lambda value: (value.shape, self.second.get(value, value).shape))
 
-    def _name_of(self, out: Out) -> Callable[[Body], str]:
-        values = [value for value, known in self.out.items() if known == out]
-
+    def _name_of(self, out: Out, values: Sequence[Value]) -> Callable[[Body], str]:
         def name(body: Body) -> str:
             arguments = body.frame.arguments if body.frame else {}
             for key, given in arguments.items():

@@ -13,7 +13,7 @@ class Step:
     """`type` at `path`, where the layer has weights or a name of its own, or else in the scope of `frame`.
 
     ``sources`` are values by port; ``args`` numbers, strings and formulas. ``outputs`` are the values that come out,
-    each with its selector (``"h_n"``, ``""`` for the only one).
+    each with its selector (``"h_n"``, ``""`` for the only one). ``variable`` is what the source calls it.
     """
 
     type: str
@@ -23,6 +23,7 @@ class Step:
     outputs: list[tuple[str, Value]]
     path: str = ""
     name: str = ""
+    variable: str = ""
     stateful: bool = False
     parametrize: Any = None
     call: Any = None

@@ -13,9 +13,12 @@ from typing import Any
 import torch
 
 from graphspec.shapes.call import Run, WrongDtype
+from graphspec.shapes.shaped import ValueRef
 
-#: The arguments that are stored, whatever the layer: those of full, masked_fill, pad, Hardtanh, arange, Buffer, …
-_ARGUMENTS = frozenset("value fill_value data start step min_val max_val".split())
+#: The arguments that are stored, whatever the layer: those of full, masked_fill, pad, Hardtanh, Buffer, …
+_ARGUMENTS = frozenset("value fill_value data min_val max_val".split())
+#: Those of arange, into which no value goes; a slice has places of the same names.
+_OF_ROWS = frozenset(["start", "step"])
 
 
 def check(arguments: Mapping[str, Any], operands: Mapping[str, Any], found: Run) -> None:
@@ -25,8 +28,9 @@ def check(arguments: Mapping[str, Any], operands: Mapping[str, Any], found: Run)
         WrongDtype: that dtype does not hold one of them.
     """
     dtype = next(iter(found.outputs.values())).dtype
+    stored = _ARGUMENTS if any(isinstance(given, ValueRef) for given in operands.values()) else _ARGUMENTS | _OF_ROWS
     for name, given in itertools.chain(arguments.items(), operands.items()):
-        for number in _numbers(given) if name in _ARGUMENTS else ():
+        for number in _numbers(given) if name in stored else ():
             if not _holds(dtype, number):
                 text = str(dtype).removeprefix("torch.")
                 raise WrongDtype(f'"{name}" has {number}, which its result, {text}, cannot hold')

@@ -573,6 +573,26 @@ class _Widening(nn.Module):
         return x + self.mlp(self.norm(x))
 
 
+def _scaled(x: Tensor) -> Tensor:
+    scale = x.abs().amax(1, keepdim=True)
+    return x / scale
+
+
+class Named(nn.Module):
+    """Its author has names for what it computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.keys = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q = self.query(x).view(-1, 2, 4).transpose(0, 1)
+        keys = self.keys(x).view(-1, 2, 4).transpose(0, 1)
+        weights = q @ keys.mT
+        weights = weights.softmax(-1)
+        return weights @ _scaled(keys)
+
+
 class OfAnyRank(nn.Module):
     """One block for inputs of two and of three dims."""
 

@@ -51,6 +51,16 @@ CASES: dict[type[nn.Module], tuple[dict[str, Tensor], list[str]]] = {
     structures.NamedAsItsInput: ({"query": LINE, "doc": LINE}, ["query_input = ", 'from = "doc_input"']),
     structures.PartlyComputed: ({"x": LINE}, ['type = "linear"']),
     structures.ZeroStates: ({"x": SEQUENCE}, ['lstm   = { type = "LSTM", hidden_size = 4, batch_first = true }']),
+    structures.Named: (
+        {"x": LINE},
+        [
+            'q          = { type = "transpose", dim0 = 0, dim1 = 1 }',
+            'transpose2 = { type = "transpose",',
+            'weights    = { type = "softmax", dim = -1 }',
+            'scale      = { type = "amax"',
+            "matmul2    = {",
+        ],
+    ),
     structures.OfAnyRank: ({"x": LINE}, ['out_features = "${x.shape[-1]}"']),
     structures.Widths: ({"x": LINE}, ['mlp   = { type = "MlpBlock", features = "${3 * features}" }']),
     structures.Dropped: (

@@ -51,6 +51,12 @@ def test_what_it_holds_is_taken(name: str, line: dict[str, Any]) -> None:
     loaded(IDS, {"type": name, **line})
 
 
+def test_a_place_is_no_number_that_is_stored() -> None:
+    every_other = {"type": "slice", "dim": 1, "start": 3, "step": 2}
+    mask = {"x": {"shape": ["N", 8], "dtype": "bool"}}
+    assert compiler.load({"graphspec": 1, "inputs": mask, "layers": {"y": every_other}}).shaped
+
+
 @pytest.mark.parametrize(
     ("name", "line", "wanted"),
     [

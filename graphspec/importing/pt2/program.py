@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,11 +145,11 @@ class Pt2File(Closing):
         tensors = {name: torch.from_numpy(arrays[name]).to(_DTYPES[said[name]["dtype"]]) for name in said}
         return Program(answer["program"], tensors)
 
-    def run(self, inputs: Mapping[str, Tensor], outputs: list[str]) -> list[Tensor]:
-        """What the loaded program gives for `inputs`, in the order of `outputs`."""
+    def run(self, cases: Sequence[Mapping[str, Tensor]], outputs: list[str]) -> list[list[Tensor]]:
+        """What the program, loaded once, gives for the inputs of each of `cases`, in the order of `outputs`."""
         folder = Path(self._folder.name)
-        dtypes = {name: str(value.dtype).removeprefix("torch.") for name, value in inputs.items()}
-        arrays = {f"0.{name}": _array(value) for name, value in inputs.items()}
+        dtypes = {name: str(value.dtype).removeprefix("torch.") for name, value in cases[0].items()}
+        arrays = {f"{n}.{name}": _array(value) for n, inputs in enumerate(cases) for name, value in inputs.items()}
         np.savez(folder / "inputs.npz", allow_pickle=False, **arrays)
         answer = self._ask({
             "task": "run", "code": "pt2_program", "options": {}, "model": str(self.path), "names": outputs,
@@ -158,7 +158,8 @@ class Pt2File(Closing):
         if answer["errors"]:
             raise fail("not-importable", f"{quoted(self.path)} cannot be run: {next(iter(answer['errors'].values()))}")
         arrays = self._arrays(folder / "outputs.npz")
-        return [torch.from_numpy(np.ascontiguousarray(arrays[f"0.{name}"])) for name in outputs]
+        found = [[np.ascontiguousarray(arrays[f"{n}.{name}"]) for name in outputs] for n in range(len(cases))]
+        return [[torch.from_numpy(array) for array in each] for each in found]
 
     def _arrays(self, path: Path) -> Arrays:
         try:

@@ -121,18 +121,19 @@ def _proven(path: Path, inputs: Mapping[str, Input], ranges: Mapping[str, Range]
     """`imported`, where the loaded program gives the same bits at two sizes of every open dim."""
     first, _ = samples(inputs, ranges)
     module = imported.network.build().eval()
+    cases = [first, _larger(inputs, first)]
+    ours = []
+    for tensors in cases:
+        with torch.enable_grad():  # as the program was traced: attention has another kernel without gradients
+            result = module(*[tensors[name].clone() for name in parameters_of(module)])
+        ours.append([value.detach() for _, value in flat(result, Tensor)])
     with Pt2File(path) as file:
-        for number in (0, 1):
-            tensors = first if number == 0 else _larger(inputs, first)
-            with torch.enable_grad():  # as the program was traced: attention has another kernel without gradients
-                result = module(*[tensors[name].clone() for name in parameters_of(module)])
-            own = [value.detach() for _, value in flat(result, Tensor)]
-            names = [f"output{n}" for n in range(len(own))]
-            theirs = file.run(tensors, names)
-            for place, (a, b) in enumerate(zip(own, theirs, strict=True)):
-                if not equal(a.to(b.dtype) if a.dtype == torch.bfloat16 else a, b):
-                    message = f"{quoted(path)} and the spec differ: output {place} is another, for {_said(tensors)}"
-                    raise fail("not-importable", message)
+        theirs = file.run(cases, [f"output{n}" for n in range(len(ours[0]))])
+    for tensors, own, other in zip(cases, ours, theirs, strict=True):
+        for place, (a, b) in enumerate(zip(own, other, strict=True)):
+            if not equal(a.to(b.dtype) if a.dtype == torch.bfloat16 else a, b):
+                message = f"{quoted(path)} and the spec differ: output {place} is another, for {_said(tensors)}"
+                raise fail("not-importable", message)
     return imported
 
 
