@@ -45,7 +45,8 @@ def check_input_names(names: Collection[str]) -> Iterator[Diagnostic]:
             yield Diagnostic("name-clash", message, ("inputs", name), "rename one of them")
 
 
-def check_layer_name(name: str, at: Path) -> Iterator[Diagnostic]:
+def check_layer_name(name: str, at: Path) -> Diagnostic | None:
     """The fault in a layer's name that torch has a use for; ``self`` is one of the whole network's alone."""
-    if name in taken() and not (name == "self" and at[:1] == ("blocks",)):
-        yield Diagnostic("reserved-name", f"{quoted(name)} is a name of torch's own modules", at, f'call it "{name}_"')
+    if name not in taken() or (name == "self" and at[:1] == ("blocks",)):
+        return None
+    return Diagnostic("reserved-name", f"{quoted(name)} is a name of torch's own modules", at, f'call it "{name}_"')

@@ -54,7 +54,7 @@ def _bias_before_norm(layer: ShapedLayer, layers: Mapping[str, ShapedLayer], gra
         return
     # behind an `if` it may have other readers
     node = graph.nodes.get(producer.name)
-    if isinstance(node, Layer) and graph.graph.out_degree(producer.name) == 1 and producer.type != layer.type:
+    if isinstance(node, Layer) and graph.uses.get(producer.name) == 1 and producer.type != layer.type:
         message = f"layer {quoted(producer.name)}: {layer.type} subtracts the mean, and with it the bias"
         yield Diagnostic("bias-before-norm", message, producer.at, "write bias = false", severity="warning")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from typing import Any
 
 from graphspec.diagnostics import Code, Diagnostic, GraphspecError, Path, Position, fail, quoted
@@ -163,15 +164,17 @@ def _duplicate(text: str, language: str, offset: int, cause: str) -> GraphspecEr
     return GraphspecError([Diagnostic("duplicate-key", message, position=second, hint="remove one of them")])
 
 
-def _illegal_values(value: Any, at: Path) -> Any:
+def _illegal_values(table: dict[str, Any] | list[Any], at: Path) -> Iterator[Diagnostic]:
     """Diagnostics for scalars that no field of a spec may hold."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _illegal_values(item, (*at, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _illegal_values(item, (*at, index))
-    elif isinstance(value, float) and value - value != 0 and (value != value or not _may_be_infinite(at)):
+    for key, value in table.items() if isinstance(table, dict) else enumerate(table):
+        if isinstance(value, dict | list):
+            yield from _illegal_values(value, (*at, key))
+        elif not (isinstance(value, str) and value.isascii()):
+            yield from _illegal(value, (*at, key))
+
+
+def _illegal(value: Any, at: Path) -> Iterator[Diagnostic]:
+    if isinstance(value, float) and value - value != 0 and (value != value or not _may_be_infinite(at)):
         yield Diagnostic("bad-value", f"{_name(at)} is not a finite number", at)
     elif isinstance(value, int) and abs(value) >= 2**63:
         yield Diagnostic("too-large", f"{_name(at)} does not fit 64 bits", at)
