@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import keyword
 import operator
 import re
@@ -151,7 +152,12 @@ class _Tracer:
         self.fx = fx.Graph()
         self.values: dict[ValueRef, fx.Node] = {}
         self.sizes: dict[sympy.Expr, Any] = {}
-        self.read = {ref for layer in shaped.layers for ref in references(layer)} | set(shaped.outputs.values())
+
+    @functools.cached_property
+    def read(self) -> set[ValueRef]:
+        """The values that a layer or an output takes."""
+        layers = self.shaped.layers
+        return {ref for layer in layers for ref in references(layer)} | set(self.shaped.outputs.values())
 
     def graph(self) -> fx.Graph:
         for name in self.shaped.inputs:

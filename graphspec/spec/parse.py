@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import tomllib
@@ -45,8 +46,13 @@ def type_name(value: object) -> str:
 def _guard(text: str) -> None:
     """One linear pass for what makes the parsers quadratic or recursive: nesting, long dotted keys, huge numbers."""
     depth = parts = 0
-    for match in _TOKENS.finditer(text):
-        token = match[0]
+    for place, token in enumerate(_TOKENS.findall(text)):
+        if len(token) > 1:
+            if len(token) > LONGEST_NUMBER and (number := _NUMBER.fullmatch(token)):
+                start, end = number.span(1)
+                at = _start(text, place) + start
+                raise _at(text, at, "too-large", f"a number of {end - start:,} digits", length=end - start)
+            continue
         if token in "[{":
             depth += 1
             parts = 0
@@ -56,14 +62,14 @@ def _guard(text: str) -> None:
             parts += 1
         elif token in "=,\n":
             parts = 0
-        elif len(token) > LONGEST_NUMBER and (number := _NUMBER.fullmatch(token)):
-            start, end = number.span(1)
-            raise _at(
-                text, match.start() + start, "too-large", f"a number of {end - start:,} digits", length=end - start
-            )
         if depth > DEEPEST or parts > DEEPEST:
             what = "brackets nested" if depth > DEEPEST else "a key dotted"
-            raise _at(text, match.start(), "too-deep", f"{what} more than {DEEPEST} deep")
+            raise _at(text, _start(text, place), "too-deep", f"{what} more than {DEEPEST} deep")
+
+
+def _start(text: str, place: int) -> int:
+    """The offset of the token at `place`."""
+    return next(itertools.islice(_TOKENS.finditer(text), place, None)).start()
 
 
 def _at(text: str, offset: int, code: Code, message: str, hint: str = "", length: int = 1) -> GraphspecError:
