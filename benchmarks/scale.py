@@ -48,13 +48,19 @@ def residual(count: int) -> list[Layer]:
 def with_graphspec(layers: list[Layer]) -> Callable[[], Any]:
     """TOML text to a module."""
     from graphspec import pipeline
+    from graphspec.spec import limits
 
     lines = ["graphspec = 1", "[inputs]", f'x = ["N", {WIDTH}]', "[layers]"]
     for name, kind, inputs in layers:
         extra = f", out_features = {WIDTH}" if kind == "Linear" else ""
         lines.append(f'{name} = {{ type = "{kind}", from = {json.dumps(inputs)}{extra} }}')
     text = "\n".join(lines)
-    return lambda: pipeline.compile(text)
+
+    def compile_() -> Any:
+        with limits.raised(max(len(layers), limits.most_layers())):
+            return pipeline.compile(text)
+
+    return compile_
 
 
 def with_mlnode(layers: list[Layer]) -> Callable[[], Any]:
