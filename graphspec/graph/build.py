@@ -107,6 +107,13 @@ def _read_besides(
     sizes = _Sizes()
     found = {}
     for name, node in nodes.items():
+        if (
+            isinstance(node, Layer)
+            and not node.gates
+            and node.tie is None
+            and all(map(is_closed, node.arguments.values()))
+        ):
+            continue
         if read := [other for other in (*_sizes_read(node, aliases, sizes), *_owners(node, nodes)) if other in nodes]:
             found[name] = read
     return found
@@ -146,7 +153,7 @@ def _sizes_read(node: Layer | Choice, aliases: Mapping[str, Mapping[str, Ref]], 
 def _owners(node: Layer | Choice, nodes: Mapping[str, Layer | Choice]) -> Iterator[str]:
     """The layers whose tensors `node` shares: named from its own place, or from the whole network."""
     parts = node.name.split(".")[:-1]
-    for text in _strings(node.tie) if isinstance(node, Layer) and node.tie is not None else ():
+    for text in _strings(node.tie) if isinstance(node, Layer) else ():
         inside = [".".join([*parts, text]), text]
         names = [name for path in inside for name in (path, path.rpartition(".")[0])]
         yield from [name for name in names if name in nodes and name != node.name][:1]

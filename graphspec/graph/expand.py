@@ -103,7 +103,7 @@ class Expansion:
     def uses(self, key: str, layer: LayerSpec, frame: Frame, place: Place) -> Iterator[Use]:
         """The layers that one line stands for: several where a repeated name has ``${i}`` in it."""
         at = (*place.at, key)
-        count = self.reader.closed(layer.repeat, frame, (*at, "repeat"))
+        count = layer.repeat and self.reader.closed(layer.repeat, frame, (*at, "repeat"))
         if count is not None and (isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= self.most):
             shown = quoted(count) if isinstance(count, str) else str(count)
             self.reader.fault("bad-value", f'"repeat" is {shown}, not from 1 to {self.most}', (*at, "repeat"))

@@ -52,7 +52,9 @@ class Reader:
 
     def frozen(self, instance: Instance) -> bool:
         """Whether its parameters are not trained: it says so, or the block around it."""
-        freeze = self.closed(instance.line.freeze, instance.scope, (*instance.at, "freeze"))
+        freeze = instance.line.freeze
+        if isinstance(freeze, str):
+            freeze = self.closed(freeze, instance.scope, (*instance.at, "freeze"))
         return instance.place.freeze or freeze is True
 
     def condition(self, instance: Instance) -> bool | Gate:
