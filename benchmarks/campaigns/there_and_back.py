@@ -1,6 +1,6 @@
 """Every spec written as .pt2 and as ONNX, imported again: the same function and names, and from .pt2 the same keys.
 
-    python benchmarks/campaigns/there_and_back.py [--json FILE] [--minutes N] [--formats pt2 onnx] [SPEC…]
+    python benchmarks/campaigns/there_and_back.py [--json FILE] [--minutes N] [--formats pt2 onnx] [--opset 20] [SPEC…]
 
 What an import gives is proven there already: the loaded program or onnxruntime gives the same on its cases. Here the
 network that comes back is held against the one that was written: parameters, names, outputs of both modules on drawn
@@ -22,17 +22,17 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 240
 
 
-def one(spec: str, format: str, sender: Any) -> None:
+def one(spec: str, format: str, opset: int, sender: Any) -> None:
     """The row of one spec in one format."""
     start = time.perf_counter()
     try:
-        row = {"ok": True} | came_back(spec, format)
+        row = {"ok": True} | came_back(spec, format, opset)
     except Exception as error:  # the table says what it was
         row = {"ok": False, "note": f"{type(error).__name__}: {error}"[:600]}
     sender.send(row | {"seconds": round(time.perf_counter() - start, 1)})
 
 
-def came_back(spec: str, format: str) -> dict[str, Any]:
+def came_back(spec: str, format: str, opset: int) -> dict[str, Any]:
     """Write, import, compare; a sentence for each thing that is not the same."""
     import torch
 
@@ -48,7 +48,7 @@ def came_back(spec: str, format: str) -> dict[str, Any]:
         path = Path(folder) / f"model.{format}"
         captured = capture(network.copy())
         if format == "onnx":
-            write_onnx(captured, path, 20, {})
+            write_onnx(captured, path, opset, {})
         else:
             write_pt2(captured, path, {})
         imported = import_source(str(path))
@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="no further spec is begun after this")
     parser.add_argument("--formats", nargs="+", default=["pt2", "onnx"])
+    parser.add_argument("--opset", type=int, default=20, help="of ONNX")
     parser.add_argument("specs", nargs="*")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -81,13 +82,14 @@ def main() -> None:
     rows = json.loads(given.json.read_text()) if given.json and given.json.exists() else {}
     files = sorted((ROOT / "specs").rglob("*.toml"), key=lambda path: path.stat().st_size)
     specs = given.specs or [str(path.relative_to(ROOT / "specs").with_suffix("")) for path in files]
-    for name, spec, format in [(f"{spec} {format}", spec, format) for spec in specs for format in given.formats]:
+    opset = "" if given.opset == 20 else f" {given.opset}"
+    for name, spec, format in [(f"{spec} {format}{opset}", spec, format) for spec in specs for format in given.formats]:
         if name not in rows or given.specs:
             if time.monotonic() > until:
                 continue
             context = multiprocessing.get_context("fork")
             receiver, sender = context.Pipe(duplex=False)
-            process = context.Process(target=one, args=(spec, format, sender))
+            process = context.Process(target=one, args=(spec, format, given.opset, sender))
             process.start()
             sender.close()
             try:

@@ -52,9 +52,7 @@ class Reader:
 
     def frozen(self, instance: Instance) -> bool:
         """Whether its parameters are not trained: it says so, or the block around it."""
-        freeze = instance.line.freeze
-        if isinstance(freeze, str):
-            freeze = self.closed(freeze, instance.scope, (*instance.at, "freeze"))
+        freeze = self.closed(instance.line.freeze, instance.scope, (*instance.at, "freeze"))
         return instance.place.freeze or freeze is True
 
     def condition(self, instance: Instance) -> bool | Gate:
@@ -72,8 +70,7 @@ class Reader:
 
     def sources(self, instance: Instance) -> Sources:
         """What it takes. In a chain of copies the first input is the previous copy, or all of its values."""
-        source, where = instance.line.source, (*instance.at, "from")
-        handed = self._handed_on(instance) if source is None or instance.chained else {}
+        source, handed, where = instance.line.source, self._handed_on(instance), (*instance.at, "from")
         if source is None:
             return dict(enumerate(handed.values()))
         found: dict[str | int, Ref | tuple[Ref, ...]] = {}
@@ -128,8 +125,6 @@ class Reader:
 
     def reference(self, text: str, scope: Frame, at: Path) -> Ref | None:
         """What a name in ``from`` or ``outputs`` means in `scope`."""
-        if text in scope.values:
-            return scope.values[text]
         closed = self.closed(text, scope, at)
         if not isinstance(closed, str):
             return None

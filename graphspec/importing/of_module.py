@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
 import functools
 import warnings
@@ -26,7 +25,7 @@ from graphspec.importing.lower import Lowering
 from graphspec.importing.merge import merge
 from graphspec.importing.outputs import named
 from graphspec.importing.pair import equal_courses, pairs
-from graphspec.importing.proof import DRAWN, SEED, difference, first_layer, run
+from graphspec.importing.proof import DRAWN, SEED, difference, first_layer, run, training_copy
 from graphspec.importing.record import Recorder
 from graphspec.importing.resized import enlarged, resized
 from graphspec.importing.scopes import Scopes
@@ -217,7 +216,7 @@ class _Import:
         self, inputs: Mapping[str, Tensor], training: bool, watch: Any = None, turned: bool = False
     ) -> Recording:
         self.training = training
-        model = copy.deepcopy(self.model).train() if training else self.model.eval()
+        model = training_copy(self.model) if training else self.model.eval()
         torch.manual_seed(SEED)
         return Recorder(model, watch, turned).run(dict(inputs))
 

@@ -86,9 +86,14 @@ def _keys(source: nn.Module, ours: nn.Module) -> str:
     return f"{odd} is {'not ' if odd in trained else ''}trained by the spec alone" if odd else ""
 
 
+def training_copy(model: nn.Module) -> nn.Module:
+    """A copy in training mode, but for the parameters that learn, into which no forward pass writes."""
+    return copy.deepcopy(model, {id(value): value for value in model.parameters() if value.requires_grad}).train()
+
+
 def run(model: nn.Module, inputs: Inputs, training: bool) -> tuple[list[Tensor], dict[str, Tensor]]:
     """The outputs, and the buffers behind them, of a forward pass from a fixed seed; in training of a copy."""
-    model = copy.deepcopy(model).train() if training else model.eval()
+    model = training_copy(model) if training else model.eval()
     positional, keywords = arguments_for(model, inputs)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(SEED)

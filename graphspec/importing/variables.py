@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import functools
 import itertools
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from types import CodeType, FrameType
 
 import torch
 
-_TORCH, _OURS = (str(Path(module).parent) for module in (str(torch.__file__), __file__))
+_TORCH, _OURS = (f"{Path(module).parent}{os.sep}" for module in (str(torch.__file__), __file__))
 #: Names that say nothing of a value.
 _PLAIN = frozenset("x y z out output outputs res result results ret tmp temp value values tensor o h".split())
 

@@ -48,6 +48,8 @@ INFINITE = ("inf", "-inf")
 #: Bounds of arguments that mean something else in one op.
 _OWN_BOUNDS = {
     ("arange", "step"): (-1e308, 1e308),
+    # whether a number is infinite
+    **{(name, "other"): (-math.inf, math.inf) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
     # less than nothing cuts off
     **{(f"{kind}Pad{n}d", "padding"): (-GREATEST, GREATEST) for kind in ("Zero", "Constant") for n in (1, 2, 3)},
     # torch computes them one behind the other, without data too: 100,000 of them in ten seconds.

@@ -18,9 +18,9 @@ class SpecModel(BaseModel):
     @classmethod
     def _lists_are_tuples(cls, data: Any) -> Any:
         """Strict mode wants tuples where the file has lists; the conversion loses nothing."""
-        tuples = _tuple_fields(cls)
-        if not tuples or not isinstance(data, dict):
+        if not isinstance(data, dict):
             return data
+        tuples = _tuple_fields(cls)
         return {
             key: tuple(value) if key in tuples and isinstance(value, list) else value for key, value in data.items()
         }

@@ -324,6 +324,7 @@ CASES: dict[str, tuple[Small, str]] = {
               + torch.index_fill(x, 1, torch.tensor([0, 2]), 0.5) + torch.aminmax(x, dim=1, keepdim=True)[0]),
         "line",
     ),
+    "compared with infinity": (Small(lambda net, x: x * (x.log() == float("-inf")) + (x < float("inf"))), "line"),
     "put into their order, and near enough": (
         Small(lambda net, x: torch.searchsorted(net.edges, x).float() + torch.searchsorted(x.cumsum(1), x, right=True)
               + torch.isclose(x, x * 1.001, rtol=0.01), edges=torch.arange(8.0)),

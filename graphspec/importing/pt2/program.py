@@ -145,15 +145,19 @@ class Pt2File(Closing):
         tensors = {name: torch.from_numpy(arrays[name]).to(_DTYPES[said[name]["dtype"]]) for name in said}
         return Program(answer["program"], tensors)
 
-    def run(self, cases: Sequence[Mapping[str, Tensor]], outputs: list[str]) -> list[list[Tensor]]:
-        """What the program, loaded once, gives for the inputs of each of `cases`, in the order of `outputs`."""
+    def run(self, cases: Sequence[Mapping[str, Tensor]], outputs: list[str], learning: bool) -> list[list[Tensor]]:
+        """What the program, loaded once, gives for the inputs of each of `cases`, in the order of `outputs`.
+
+        It runs as users run it, or, `learning`, with gradients.
+        """
         folder = Path(self._folder.name)
         dtypes = {name: str(value.dtype).removeprefix("torch.") for name, value in cases[0].items()}
         arrays = {f"{n}.{name}": _array(value) for n, inputs in enumerate(cases) for name, value in inputs.items()}
         np.savez(folder / "inputs.npz", allow_pickle=False, **arrays)
         answer = self._ask({
-            "task": "run", "code": "pt2_program", "options": {}, "model": str(self.path), "names": outputs,
-            "inputs": str(folder / "inputs.npz"), "outputs": str(folder / "outputs.npz"), "dtypes": dtypes,
+            "task": "run", "code": "pt2_program", "options": {"learning": learning}, "model": str(self.path),
+            "names": outputs, "inputs": str(folder / "inputs.npz"),
+            "outputs": str(folder / "outputs.npz"), "dtypes": dtypes,
         })  # fmt: skip
         if answer["errors"]:
             raise fail("not-importable", f"{quoted(self.path)} cannot be run: {next(iter(answer['errors'].values()))}")

@@ -212,20 +212,22 @@ def _recurrent(known: _Known) -> Iterator[Restored]:
 
 
 def _attention(known: _Known) -> Iterator[Restored]:
-    """Heads and order of the dims do not stand in the program as such: each guess is tried."""
+    """Heads, order of the dims and which value is a mask do not stand in the program as such: each guess is tried."""
     weight = known.own.get("out_proj.weight")
     inside = {node.name for node in known.segment.nodes}
     used = [name for node in known.nodes for name in node.inputs()]
     outer = list(dict.fromkeys(name for name in used if name not in {*inside, *known.values, *known.sizes}))
-    if weight is None or not 1 <= len(outer) <= 3 or not known.nodes:
+    if weight is None or not 1 <= len(outer) <= 4 or not known.nodes:
         return
     width = known.tensors[weight].shape[0]
     numbers = {n for node in known.nodes for n in _numbers(node.args) if 0 < n <= width and width % n == 0}
-    sources = [Ref(name) for name in outer]
-    inputs = sources if len(sources) == 3 else [sources[0], sources[-1], sources[-1]]
     bias = "in_proj_bias" in known.own
     last = [node.name for node in known.nodes]
-    for heads, first, weighed in itertools.product(sorted(numbers), (True, False), (False, True)):
+    masks = [None, *outer] if len(outer) > 1 else [None]
+    for mask, heads, first, weighed in itertools.product(masks, sorted(numbers), (True, False), (False, True)):
+        sources = [Ref(name) for name in outer if name != mask]
+        inputs = sources if len(sources) == 3 else [sources[0], sources[-1], sources[-1]]
+        inputs += [Ref(mask)] if mask else []
         words: dict[str, Any] = {"embed_dim": width, "num_heads": heads, "bias": bias, "batch_first": first}
         found = _made(known, lambda words=words: nn.MultiheadAttention(**words), inputs, last, need_weights=weighed)  # type: ignore[misc]
         if found:

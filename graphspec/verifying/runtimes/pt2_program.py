@@ -19,8 +19,8 @@ MOST_TIMES, MOST_BESIDE = 4, 1 << 20
 MOST_TENSORS_BESIDE = 256 << 20
 
 
-def load(path: str, names: Sequence[str], dtypes: Mapping[str, str]) -> Run:
-    """The file as users run it; inputs in the program's order."""
+def load(path: str, names: Sequence[str], dtypes: Mapping[str, str], learning: bool = False) -> Run:
+    """The file as users run it, or, `learning`, with gradients; inputs in the program's order."""
     import torch
 
     loaded = _loaded(path)
@@ -29,9 +29,9 @@ def load(path: str, names: Sequence[str], dtypes: Mapping[str, str]) -> Run:
     def run(inputs: Arrays) -> list[Any]:
         given = tensors(inputs, dtypes)
         positional, keywords = torch.utils._pytree.tree_unflatten(given, loaded.call_spec.in_spec)
-        with torch.no_grad():
+        with torch.set_grad_enabled(learning):
             results = torch.utils._pytree.tree_leaves(model(*positional, **keywords))
-        found = [value for value in results if isinstance(value, torch.Tensor)]
+        found = [value.detach() for value in results if isinstance(value, torch.Tensor)]
         return [array(value) for value in found[: len(names)]]
 
     return run

@@ -80,7 +80,7 @@ def test_the_range_of_a_dim_stands_in_the_spec(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", ["digits", "zoo/lenet5"])
+@pytest.mark.parametrize("spec", ["digits", "zoo/lenet5", "zoo/lstm_classifier"])
 def test_a_program_that_graphspec_exported_comes_back_as_its_spec(spec: str, tmp_path: Path) -> None:
     network = graphspec.load(SPECS / f"{spec}.toml")
     write_pt2(capture(network.copy()), tmp_path / "net.pt2", {})
@@ -100,6 +100,24 @@ def test_programs_of_torchvision_become_as_short_as_their_modules(tmp_path: Path
         imported = import_source(str(exported(module, {"x": image}, tmp_path / f"{name}.pt2")))
         assert imported.weights.keys() == module.state_dict().keys()
         assert (name, len(imported.text.splitlines()) <= most) == (name, True)
+
+
+class Padded(nn.Module):
+    """Attention that some places are left out of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.attention = nn.Embedding(16, 8), nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        x = self.embed(ids)
+        return self.attention(x, x, x, key_padding_mask=ids == 0, need_weights=False)[0]
+
+
+@pytest.mark.slow
+def test_attention_with_a_mask_comes_back(tmp_path: Path) -> None:
+    text = import_source(str(exported(Padded(), {"ids": IDS}, tmp_path / "net.pt2"))).text
+    assert 'type = "MultiheadAttention", from = ["embed", "embed", "embed", "' in text
 
 
 class Pair(nn.Module):
