@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from graphspec.checking import check
 from graphspec.compiler import Network, Reading, Source, load
+from graphspec.system.collecting import uncollected
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 Folder = str | os.PathLike[str]
 
 
+@uncollected()
 def compile(source: Source, **reading: Unpack[Reading]) -> GraphModule:
     """Compile a spec, or whatever :func:`load` takes, to an ordinary ``torch.nn.Module`` in training mode.
 

@@ -11,8 +11,7 @@ Bound = dict[str | int, Ref | tuple[Ref, ...]]
 
 def bind(op: Op, name: str, sources: Sources, at: Path) -> tuple[list[Diagnostic], Bound]:
     """`sources` by forward's parameter names, and what is wrong with their number or names."""
-    ports = {port.name: port for port in op.ports}
-    positional = [source for key, source in sources.items() if isinstance(key, int)]
+    ports, positional = op.port_names, [source for key, source in sources.items() if isinstance(key, int)]
     bound: Bound = {key: source for key, source in sources.items() if not isinstance(key, int)}
     faults = []
     for key in bound:
@@ -20,8 +19,8 @@ def bind(op: Op, name: str, sources: Sources, at: Path) -> tuple[list[Diagnostic
             hint = suggest(str(key), ports) or f"its inputs: {', '.join(ports)}"
             message = f"layer {quoted(name)}: {op.name} has no input {quoted(key)}"
             faults.append(Diagnostic("unknown-argument", message, (*at, "from", key), hint))
-    many = next((port for port in op.ports if port.many), None)
-    if many and positional:
+    many = next((port for port in op.ports if port.many), None) if positional else None
+    if many:
         bound[many.name] = tuple(
             ref for source in positional for ref in (source if isinstance(source, tuple) else (source,))
         )
@@ -29,9 +28,8 @@ def bind(op: Op, name: str, sources: Sources, at: Path) -> tuple[list[Diagnostic
         if ports or "from" in at:
             faults.append(_count(op, name, len(positional), at))
     else:
-        bound |= dict(zip(ports, positional, strict=False))
-    missing = [port for port in op.ports if port.required and port.name not in bound]
-    if missing and not faults:
+        bound |= zip(ports, positional, strict=False)
+    if not faults and any(port.required and port.name not in bound for port in op.ports):
         faults.append(_count(op, name, len(bound), at))
     return faults, {port: bound[port] for port in ports if port in bound}
 

@@ -19,8 +19,10 @@ def with_stages_read(nodes: Nodes, outputs: Mapping[str, Ref]) -> dict[str, Laye
         GraphspecError: ``unknown-reference`` where the network has no such module.
     """
     made = {node.label: node for node in nodes.values() if isinstance(node, Layer) and is_backbone(node.op)}
+    if not made:
+        return dict(nodes)
     read: dict[str, dict[str, Path]] = {}
-    for ref, at in _references(nodes, outputs) if made else ():
+    for ref, at in _references(nodes, outputs):
         if layer := made.get(ref.name.removesuffix("?")):
             read.setdefault(layer.module, {}).setdefault(ref.selector or WHOLE, at)
     staged = {module for module, selectors in read.items() if selectors.keys() - {WHOLE}}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-import networkx as nx
 
 from graphspec.diagnostics import Diagnostic, GraphspecError, Path, quoted, warn
 from graphspec.graph.arity import bind
 from graphspec.graph.backbones import with_stages_read
 from graphspec.graph.expand import Expansion
 from graphspec.graph.layers import Choice, Layer, LayerGraph, Ref, UnknownOutput, follow
+from graphspec.graph.order import Needs, circle, needed, ordered
+from graphspec.spec.interpolation import is_closed
 from graphspec.spec.limits import most_layers
 from graphspec.spec.model import NetworkSpec
 
@@ -36,20 +38,17 @@ def build(spec: NetworkSpec) -> LayerGraph:
     outputs = {name: resolver.follow(ref, ("outputs", name)) for name, ref in outputs.items()}
     _raise(resolver.faults)
     nodes = with_stages_read(nodes, outputs)
-    graph = _graph(spec, nodes, outputs)
-    order = _order(graph, nodes)
-    sizes = _Sizes()
-    read = [(name, reader) for reader, node in nodes.items() for name in _sizes_read(node, expansion.aliases, sizes)]
-    read += [(name, tied) for tied, node in nodes.items() for name in _owners(node, nodes)]
-    place = {name: n for n, name in enumerate(order)}
-    if any(place.get(name, -1) > place[reader] for name, reader in read):
-        with contextlib.suppress(GraphspecError):  # a size that its own value decides is said where shapes are
-            sized = graph.copy()
-            sized.add_edges_from(read)
-            order = _order(sized, nodes)
-    _raise([*_unused_layers(graph, nodes, outputs), *_unused_inputs(graph, spec)])
+    needs = _needs(spec, nodes)
+    order = ordered(needs)
+    if order is None:
+        raise GraphspecError([_cycle(needs, nodes)])
+    read = _read_besides(nodes, expansion.aliases)
+    if read:  # a size that its own value decides is said where shapes are
+        order = ordered({name: [*before, *read.get(name, ())] for name, before in needs.items()}) or order
+    uses = Counter(itertools.chain.from_iterable(needs.values()))
+    _raise([*_unused_layers(needs, nodes, outputs), *_unused_inputs(uses, spec)])
     _warn_unused_blocks(expansion)
-    return LayerGraph(spec, {name: nodes[name] for name in order}, outputs, graph, expansion.aliases)
+    return LayerGraph(spec, {name: nodes[name] for name in order if name in nodes}, outputs, uses, expansion.aliases)
 
 
 def _raise(faults: list[Diagnostic]) -> None:
@@ -74,12 +73,14 @@ class _Resolver:
             key: tuple(self.follow(ref, at) for ref in source) if isinstance(source, tuple) else self.follow(source, at)
             for key, source in node.sources.items()
         }
-        faults, bound = bind(node.op, node.name.removesuffix("?"), sources, node.at)
+        faults, bound = bind(node.op, node.label, sources, node.at)
         self.faults += faults
-        return dataclasses.replace(node, sources=bound)
+        return node.taking(bound)
 
     def follow(self, ref: Ref, at: Path) -> Ref:
         """The layer, choice or input that `ref` ends at."""
+        if ref.name not in self.aliases:
+            return ref
         try:
             return follow(ref, self.aliases)
         except UnknownOutput as error:
@@ -87,27 +88,35 @@ class _Resolver:
             return ref
 
 
-def _graph(spec: NetworkSpec, nodes: Mapping[str, Layer | Choice], outputs: Mapping[str, Ref]) -> nx.MultiDiGraph:
-    graph = nx.MultiDiGraph()
-    graph.add_nodes_from([*spec.inputs, *nodes])
-    graph.add_edges_from((ref.name, name) for name, node in nodes.items() for ref in node.references())
+def _needs(spec: NetworkSpec, nodes: Mapping[str, Layer | Choice]) -> Needs:
+    """What each node takes, and the owner of a reused module, without which it is not there."""
+    needs = {name: [ref.name for ref in node.references()] for name, node in nodes.items()}
     layers = [node for node in nodes.values() if isinstance(node, Layer)]
-    # a reused module exists because its owner does; behind an `if` that is "NAME?"
+    # behind an `if` that is "NAME?"
     owners = {node.module: node.name for node in layers if node.name.removesuffix("?") == node.module}
-    graph.add_edges_from(
-        (owners[node.module], node.name) for node in layers if owners.get(node.module, node.name) != node.name
-    )
-    return graph
+    for node in layers:
+        if owners.get(node.module, node.name) != node.name:
+            needs[node.name].append(owners[node.module])
+    return {name: [] for name in spec.inputs} | needs
 
 
-def _order(graph: nx.MultiDiGraph, nodes: Mapping[str, Layer | Choice]) -> list[str]:
-    """The nodes in an execution order, as near to the file's as can be."""
-    position = {name: index for index, name in enumerate(nodes)}
-    try:
-        order = list(nx.lexicographical_topological_sort(graph, lambda name: position.get(name, -1)))
-    except nx.NetworkXUnfeasible:
-        raise GraphspecError([_cycle(graph, nodes)]) from None
-    return [name for name in order if name in nodes]
+def _read_besides(
+    nodes: Mapping[str, Layer | Choice], aliases: Mapping[str, Mapping[str, Ref]]
+) -> dict[str, list[str]]:
+    """What each node reads without taking it: sizes in its expressions, tensors that are another's."""
+    sizes = _Sizes()
+    found = {}
+    for name, node in nodes.items():
+        if (
+            isinstance(node, Layer)
+            and not node.gates
+            and node.tie is None
+            and all(map(is_closed, node.arguments.values()))
+        ):
+            continue
+        if read := [other for other in (*_sizes_read(node, aliases, sizes), *_owners(node, nodes)) if other in nodes]:
+            found[name] = read
+    return found
 
 
 class _Sizes:
@@ -129,7 +138,7 @@ def _sizes_read(node: Layer | Choice, aliases: Mapping[str, Mapping[str, Ref]], 
     gates = [*node.gates, *([node.gate] if isinstance(node, Choice) else [])]
     texts = [(gate.condition, gate.scope) for gate in gates]
     if isinstance(node, Layer):
-        texts += [(value, node.scope) for value in node.arguments.values()]
+        texts += [(value, node.scope) for value in node.arguments.values() if not is_closed(value)]
     for value, scope in texts:
         for local, selector in sizes.of(value):
             frame: Any = scope
@@ -160,10 +169,9 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
-def _cycle(graph: nx.MultiDiGraph, nodes: Mapping[str, Layer | Choice]) -> Diagnostic:
-    """The first cycle, as a path; the topological sort names nothing."""
-    edges = nx.find_cycle(graph)
-    members = [edge[0] for edge in edges]
+def _cycle(needs: Needs, nodes: Mapping[str, Layer | Choice]) -> Diagnostic:
+    """The first cycle, as a path."""
+    members = circle(needs)
     first = next(node for node in map(nodes.get, members) if node)
     path = " → ".join(quoted(name) for name in [*members, members[0]][:20])
     at = first.at if isinstance(first, Layer) else first.gate.at[:-1]
@@ -172,12 +180,10 @@ def _cycle(graph: nx.MultiDiGraph, nodes: Mapping[str, Layer | Choice]) -> Diagn
 
 
 def _unused_layers(
-    graph: nx.MultiDiGraph, nodes: Mapping[str, Layer | Choice], outputs: Mapping[str, Ref]
+    needs: Needs, nodes: Mapping[str, Layer | Choice], outputs: Mapping[str, Ref]
 ) -> Iterator[Diagnostic]:
     """Layers whose values reach no output; one line of the spec is reported once."""
-    used = set()
-    for ref in outputs.values():
-        used |= {ref.name} | nx.ancestors(graph, ref.name)
+    used = needed(needs, {ref.name for ref in outputs.values()})
     seen: set[Path] = set()
     for name, node in nodes.items():
         if name not in used and isinstance(node, Layer) and not node.keep and node.at not in seen:
@@ -186,9 +192,9 @@ def _unused_layers(
             yield Diagnostic("unused-layer", message, node.at, "name it in a `from` or in [outputs], or remove it")
 
 
-def _unused_inputs(graph: nx.MultiDiGraph, spec: NetworkSpec) -> Iterator[Diagnostic]:
+def _unused_inputs(uses: Mapping[str, int], spec: NetworkSpec) -> Iterator[Diagnostic]:
     for name in spec.inputs:
-        if not graph.out_degree(name):
+        if name not in uses:
             yield Diagnostic(
                 "unused-input", f"nothing uses input {quoted(name)}", ("inputs", name), "name it in a `from`"
             )

@@ -87,22 +87,23 @@ class Expansion:
 
     def check_local_names(self, uses: list[Use], inputs: Mapping[str, Ref]) -> None:
         """Names of one body: not taken twice, not torch's own."""
-        seen = {name.lower(): f"input {quoted(name)}" for name in inputs}
+        seen = {name.lower(): ("input", name) for name in inputs}
         for use in uses:
-            other = seen.get(use.local.lower())
-            if other:
-                same = other.endswith(quoted(use.local))
+            lowered = use.local.lower()
+            if lowered in seen:
+                kind, other = seen[lowered]
                 what = f"has the name of {'an input' if use.local in inputs else 'another layer'}"
-                message = f"layer {quoted(use.local)} {what if same else f'differs from {other} in case only'}"
+                differs = f"differs from {kind} {quoted(other)} in case only"
+                message = f"layer {quoted(use.local)} {what if other == use.local else differs}"
                 self.reader.fault("name-clash", message, use.at, "rename one of them")
-            seen[use.local.lower()] = f"layer {quoted(use.local)}"
-            for fault in check_layer_name(use.local, use.at):
+            seen[lowered] = "layer", use.local
+            if fault := check_layer_name(use.local, use.at):
                 self.reader.add(fault)
 
     def uses(self, key: str, layer: LayerSpec, frame: Frame, place: Place) -> Iterator[Use]:
         """The layers that one line stands for: several where a repeated name has ``${i}`` in it."""
         at = (*place.at, key)
-        count = self.reader.closed(layer.repeat, frame, (*at, "repeat"))
+        count = layer.repeat and self.reader.closed(layer.repeat, frame, (*at, "repeat"))
         if count is not None and (isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= self.most):
             shown = quoted(count) if isinstance(count, str) else str(count)
             self.reader.fault("bad-value", f'"repeat" is {shown}, not from 1 to {self.most}', (*at, "repeat"))

@@ -11,12 +11,17 @@ from graphspec.diagnostics import Diagnostic, Path, quoted
 
 
 @functools.cache
-def taken() -> frozenset[str]:
-    """Attributes of ``nn.Module`` and ``torch.fx.GraphModule``, Python's keywords, and TorchScript's."""
+def taken(inside: bool = False) -> frozenset[str]:
+    """Attributes of ``nn.Module`` and ``torch.fx.GraphModule``, Python's keywords, and TorchScript's.
+
+    `inside` a block those that the whole network's module alone keeps for itself are free.
+    """
     import torch.fx
     from torch import nn
 
-    return frozenset([*dir(nn.Module()), *dir(torch.fx.GraphModule), *keyword.kwlist, "self", "Ellipsis"])
+    whole = [*vars(torch.fx.GraphModule(nn.Module(), torch.fx.Graph())), "self"]
+    everywhere = frozenset([*dir(nn.Module()), *dir(torch.fx.GraphModule), *keyword.kwlist, "Ellipsis"])
+    return everywhere if inside else everywhere.union(whole)
 
 
 #: What code that torch writes calls by name (fx, torch.export, TorchScript): a parameter of forward would hide it.
@@ -45,7 +50,8 @@ def check_input_names(names: Collection[str]) -> Iterator[Diagnostic]:
             yield Diagnostic("name-clash", message, ("inputs", name), "rename one of them")
 
 
-def check_layer_name(name: str, at: Path) -> Iterator[Diagnostic]:
-    """The fault in a layer's name that torch has a use for; ``self`` is one of the whole network's alone."""
-    if name in taken() and not (name == "self" and at[:1] == ("blocks",)):
-        yield Diagnostic("reserved-name", f"{quoted(name)} is a name of torch's own modules", at, f'call it "{name}_"')
+def check_layer_name(name: str, at: Path) -> Diagnostic | None:
+    """The fault in a layer's name that torch has a use for."""
+    if name not in taken(inside=at[:1] == ("blocks",)):
+        return None
+    return Diagnostic("reserved-name", f"{quoted(name)} is a name of torch's own modules", at, f'call it "{name}_"')

@@ -52,7 +52,9 @@ class Reader:
 
     def frozen(self, instance: Instance) -> bool:
         """Whether its parameters are not trained: it says so, or the block around it."""
-        freeze = self.closed(instance.line.freeze, instance.scope, (*instance.at, "freeze"))
+        freeze = instance.line.freeze
+        if isinstance(freeze, str):
+            freeze = self.closed(freeze, instance.scope, (*instance.at, "freeze"))
         return instance.place.freeze or freeze is True
 
     def condition(self, instance: Instance) -> bool | Gate:
@@ -70,7 +72,8 @@ class Reader:
 
     def sources(self, instance: Instance) -> Sources:
         """What it takes. In a chain of copies the first input is the previous copy, or all of its values."""
-        source, handed, where = instance.line.source, self._handed_on(instance), (*instance.at, "from")
+        source, where = instance.line.source, (*instance.at, "from")
+        handed = self._handed_on(instance) if source is None or instance.chained else {}
         if source is None:
             return dict(enumerate(handed.values()))
         found: dict[str | int, Ref | tuple[Ref, ...]] = {}
@@ -125,6 +128,8 @@ class Reader:
 
     def reference(self, text: str, scope: Frame, at: Path) -> Ref | None:
         """What a name in ``from`` or ``outputs`` means in `scope`."""
+        if text in scope.values:
+            return scope.values[text]
         closed = self.closed(text, scope, at)
         if not isinstance(closed, str):
             return None

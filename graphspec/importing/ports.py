@@ -61,7 +61,7 @@ def _in_order(body: Body) -> dict[Out, str]:
 def _check(item: Line | Body) -> None:
     fault = fault_in(item.hint, "layer", ())
     outermost = (item.body if isinstance(item, Line) else item.parent or item).parent is None
-    if fault or (item.hint in taken() and (item.hint != "self" or outermost)):
+    if fault or item.hint in taken(inside=not outermost):
         path = item.path or item.hint
         raise NotRecorded(
             f"no layer of a spec can be called as {path} is: {fault.message if fault else 'torch uses the name'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import keyword
 import operator
 import re
@@ -40,32 +41,18 @@ def build(shaped: ShapedGraph, seed: int = 0) -> fx.GraphModule:
         ValueError: a name that is no identifier, which no checked spec has.
     """
     _check_names(shaped)
+    module = fx.GraphModule(nn.Module(), fx.Graph(), class_name(shaped.spec.name))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        root = nn.Module()
-        for layer in shaped.layers:
-            if layer.module == layer.name:
-                _add(root, layer)
+        made = [(layer, _made(layer)) for layer in shaped.layers if layer.module == layer.name]
+    # those that no call reaches come last
+    for layer, part in sorted(made, key=lambda pair: pair[0].keep):
+        _add(module, layer, part)
     for layer in shaped.layers:
-        _share(root, layer)
-    module = fx.GraphModule(root, _Tracer(shaped).graph(), class_name(shaped.spec.name))
+        _share(module, layer)
+    module.graph = _Tracer(shaped).graph()
     module.meta[GIVEN] = tuple(layer.name for layer in shaped.layers if layer.is_given and layer.module == layer.name)
-    for layer in shaped.layers:
-        if layer.keep:
-            _keep(module, root, layer)
     return module
-
-
-def _keep(module: nn.Module, root: nn.Module, layer: ShapedLayer) -> None:
-    """Give `module` a layer that its graph does not call, which torch.fx leaves out."""
-    parent, _, leaf = layer.name.rpartition(".")
-    container, owner = _container(module, parent), root.get_submodule(parent)
-    if not layer.op.is_leaf:
-        container.add_module(leaf, owner.get_submodule(leaf))
-    elif layer.parameters:
-        container.register_parameter(leaf, owner.get_parameter(leaf))
-    else:
-        container.register_buffer(leaf, owner.get_buffer(leaf), layer.arguments.get("persistent", True))
 
 
 def _check_names(shaped: ShapedGraph) -> None:
@@ -84,10 +71,10 @@ def class_name(name: str) -> str:
     return joined if joined[:1].isalpha() else f"Model{joined}"
 
 
-def _add(root: nn.Module, layer: ShapedLayer) -> None:
-    """Construct one layer's module (or tensor) and put it into `root` under its dotted name."""
+def _made(layer: ShapedLayer) -> nn.Module:
+    """One layer's module, constructed, with the weights that it starts with."""
     module = layer.op.factory(**layer.arguments)
-    parameters = dict(module.named_parameters()) if layer.init or layer.op.is_leaf else {}
+    parameters = dict(module.named_parameters()) if layer.init else {}
     for name, (function, arguments) in layer.init.items():
         if name == FROM_FILE:
             _load(module, layer, function, arguments)
@@ -97,12 +84,17 @@ def _add(root: nn.Module, layer: ShapedLayer) -> None:
         parametrize(module, *layer.parametrize)
     if layer.freeze:
         module.requires_grad_(False)
+    return module
+
+
+def _add(root: nn.Module, layer: ShapedLayer, module: nn.Module) -> None:
+    """Put one layer's module (or its tensor) into `root` under its dotted name."""
     parent, _, leaf = layer.name.rpartition(".")
     container = _container(root, parent)
     if not layer.op.is_leaf:
         container.add_module(leaf, module)
-    elif parameters:
-        container.register_parameter(leaf, parameters["value"])
+    elif layer.parameters:
+        container.register_parameter(leaf, module.get_parameter("value"))
     else:
         container.register_buffer(leaf, next(module.buffers()), layer.arguments.get("persistent", True))
 
@@ -160,7 +152,12 @@ class _Tracer:
         self.fx = fx.Graph()
         self.values: dict[ValueRef, fx.Node] = {}
         self.sizes: dict[sympy.Expr, Any] = {}
-        self.read = {ref for layer in shaped.layers for ref in references(layer)} | set(shaped.outputs.values())
+
+    @functools.cached_property
+    def read(self) -> set[ValueRef]:
+        """The values that a layer or an output takes."""
+        layers = self.shaped.layers
+        return {ref for layer in layers for ref in references(layer)} | set(self.shaped.outputs.values())
 
     def graph(self) -> fx.Graph:
         for name in self.shaped.inputs:
@@ -181,10 +178,12 @@ class _Tracer:
             node = self.fx.get_attr(layer.module)
         else:
             args, kwargs = positional(layer)
-            operands = [self.operand(value) for value in args]
-            node = self.fx.call_module(
-                layer.module, tuple(operands), {name: self.operand(value) for name, value in kwargs.items()}
-            )
+            operands = tuple([self.operand(value) for value in args])
+            options = {name: self.operand(value) for name, value in kwargs.items()}
+            node = self.fx.call_module(layer.module)
+            node.args = operands  # given afterwards, torch does not look through them for symbolic sizes
+            if options:
+                node.kwargs = options
         for index in layer.outputs:
             value = node
             for depth, number in enumerate(index):

@@ -94,6 +94,11 @@ class Op:
         )
 
     @functools.cached_property
+    def port_names(self) -> tuple[str, ...]:
+        """The names of ``ports``."""
+        return tuple(port.name for port in self.ports)
+
+    @functools.cached_property
     def leading(self) -> tuple[str, ...]:
         """The ports that forward takes first, before any argument."""
         forward = parameters_of(self.factory.forward)

@@ -15,6 +15,7 @@ from graphspec.ops.inferred import inferred
 from graphspec.shapes.dims import SizeExpr, readable
 from graphspec.shapes.shaped import TensorType
 from graphspec.spec.expressions import ExpressionError, NeedsShape
+from graphspec.spec.interpolation import is_closed
 from graphspec.spec.model import RESERVED
 from graphspec.spec.scope import ShapeOf
 
@@ -32,9 +33,26 @@ class Arguments:
     broadcast: bool = False
 
 
-def close_arguments(layer: Layer, inputs: Mapping[str, TensorType], shape_of: ShapeOf) -> Arguments:
+#: The written arguments without expressions; in place of a value there may be the error that says why there is none.
+Closed = Mapping[str, Any]
+
+
+def close_arguments(layer: Layer, shape_of: ShapeOf | None) -> Closed:
+    """The written arguments of `layer`; without `shape_of` those that read a shape are errors."""
+    closed = {}
+    for name, raw in layer.arguments.items():
+        closed[name] = raw
+        if not is_closed(raw) and _parameter(layer.op, name) is not None:
+            try:
+                closed[name] = layer.scope.close(raw, shape_of)
+            except (ExpressionError, NeedsShape) as error:
+                closed[name] = error
+    return closed
+
+
+def fit_arguments(layer: Layer, closed: Closed, inputs: Mapping[str, TensorType]) -> Arguments:
     """The arguments of `layer`, given the types of its inputs by port."""
-    found = _close(layer, shape_of)
+    found = _fit(layer, closed)
     given = {**found.constructor, **found.options}
     faults = list(found.faults)
     if not faults:
@@ -48,29 +66,33 @@ def close_arguments(layer: Layer, inputs: Mapping[str, TensorType], shape_of: Sh
 
 def faults_without_shapes(layer: Layer) -> list[Diagnostic]:
     """What is wrong with the arguments of a layer whose inputs are not known, for they come from a faulty one."""
-    return _close(layer, None).faults
+    return _fit(layer, close_arguments(layer, None)).faults
 
 
-def _close(layer: Layer, shape_of: ShapeOf | None) -> Arguments:
-    """The written arguments as values of the right type. Without `shape_of`, those that read a shape are left out."""
+def _parameter(op: Op, name: str) -> Parameter | None:
+    own = _BROADCAST if name == _BROADCAST.name and op.broadcasts else None
+    return own or op.arguments.get(name) or op.options.get(name)
+
+
+def _fit(layer: Layer, closed: Closed) -> Arguments:
+    """The written arguments as values of the right type, without those that read a shape that is not known."""
     found: dict[str, dict[str, Any]] = {"constructor": {}, "options": {}, "own": {}}
     faults: list[Diagnostic] = []
     op = layer.op
-    for name, raw in layer.arguments.items():
-        at = (*layer.at, name)
-        own = _BROADCAST if name == _BROADCAST.name and op.broadcasts else None
-        parameter = own or op.arguments.get(name) or op.options.get(name)
+    for name, value in closed.items():
+        at, parameter = (*layer.at, name), _parameter(op, name)
         if parameter is None:
             faults.append(_unknown(op, layer, name, at))
             continue
-        kind = "own" if own else "constructor" if name in op.arguments else "options"
+        kind = "own" if parameter is _BROADCAST else "constructor" if name in op.arguments else "options"
         try:
-            value = layer.scope.close(raw, shape_of)
+            if isinstance(value, ExpressionError | NeedsShape):
+                raise value
             if kind == "constructor":
                 _check_known(value)
             found[kind][name] = value if isinstance(value, SizeExpr) else convert(op.name, parameter, value)
         except ExpressionError as error:
-            faults.append(error.diagnostic(raw, at, f"layer {quoted(layer.label)}: "))
+            faults.append(error.diagnostic(layer.arguments[name], at, f"layer {quoted(layer.label)}: "))
         except BadArgument as error:
             faults.append(Diagnostic(error.code, f"layer {quoted(layer.label)}: {error}", at, error.hint))
         except NeedsShape:

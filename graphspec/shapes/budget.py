@@ -36,13 +36,14 @@ class Budget:
             )
             raise fail("too-many-parameters", message, layer.at, "choose smaller sizes")
 
-    def value(self, kind: TensorType, what: str, at: Path) -> None:
-        """Check one value, called `what`, with 1 for every dynamic dim."""
+    def value(self, kind: TensorType, what: str, name: str, at: Path) -> None:
+        """Check one value, that of `what` called `name`, with 1 for every dynamic dim."""
         if len(kind.shape) > MOST_DIMS:
-            raise fail("too-large", f"{what} has {len(kind.shape)} dims, more than {MOST_DIMS}", at)
+            message = f"{what} {quoted(name)} has {len(kind.shape)} dims, more than {MOST_DIMS}"
+            raise fail("too-large", message, at)
         needed = _bytes(kind)
         if needed > self.bytes:
-            message = f"{what} is {kind} and needs {size(needed)} at a batch of 1"
+            message = f"{what} {quoted(name)} is {kind} and needs {size(needed)} at a batch of 1"
             raise fail("too-much-memory", message, at, f"this machine has {size(self.bytes)}")
 
 

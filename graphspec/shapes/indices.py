@@ -83,6 +83,10 @@ class Known:
             return either(value.layer, layer.name)
         return either("").uncertain
 
+    def asks(self, name: str) -> bool:
+        """Whether :meth:`needed` goes by more than the types of what a layer is given."""
+        return name in _INDEXED
+
     def needed(
         self, name: str, operands: Mapping[str, Any], types: Mapping[ValueRef, TensorType]
     ) -> Iterator[tuple[Any, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphspec.diagnostics import Code, Diagnostic, GraphspecError, quoted, suggest, warn
 from graphspec.graph import Choice, Layer, LayerGraph, Ref
-from graphspec.shapes.arguments import Arguments, close_arguments, faults_without_shapes
+from graphspec.shapes.arguments import Arguments, Closed, close_arguments, faults_without_shapes, fit_arguments
 from graphspec.shapes.budget import Budget
 from graphspec.shapes.call import FrozenDim, Refused, Run
 from graphspec.shapes.checks import cropped, faults_before_running, put_in, unequal
@@ -28,6 +28,9 @@ from graphspec.shapes.shaped import ShapedGraph, ShapedLayer, TensorType, ValueR
 from graphspec.shapes.torch_fault import torch_fault, with_shapes
 from graphspec.spec.expressions import ExpressionError
 from graphspec.spec.scope import Bindings
+
+#: The arguments of a layer, what it gives, and the sizes that it takes.
+Judgement = tuple[Arguments, Run, Ranges]
 
 
 def infer(graph: LayerGraph, budget: Budget | None = None) -> ShapedGraph:
@@ -68,6 +71,7 @@ class _Inference:
         self.runner = runner
         self.ranges = ranges
         self.runs: dict[Any, tuple[Run, Ranges] | Exception] = {}
+        self.judgements: dict[Any, Judgement] = {}
         self.inputs = input_types(graph.spec)
         self.outputs: dict[str, Mapping[tuple[int, ...], TensorType]] = {n: {(): k} for n, k in self.inputs.items()}
         self.bounds = Known(self.inputs)
@@ -80,7 +84,7 @@ class _Inference:
     def result(self) -> ShapedGraph:
         """Walk the nodes; everything behind a fault is left out, so that one fault is reported once."""
         for name, kind in self.inputs.items():
-            self.budget.value(kind, f"input {quoted(name)}", ("inputs", name))
+            self.budget.value(kind, "input", name, ("inputs", name))
         for name, node in self.graph.nodes.items():
             if isinstance(node, Choice):
                 self.choose(name, node)
@@ -172,13 +176,26 @@ class _Inference:
         if operands is None:
             return None
         types = {ref: self.outputs[ref.layer][ref.index] for ref in _refs(operands)}
+        closed = close_arguments(node, self.shape_of)
+        key = node.op.factory, signature(node.op, closed, operands, types), *self.ranges.items()
+        found = self.judgements.get(key) or self.judged(node, closed, operands, types)
+        if found is None:
+            return None
+        if not self.bounds.asks(node.op.name):
+            self.judgements[key] = found
+        arguments, result, self.ranges = found
+        return self.finished(node, arguments, operands, result, types)
+
+    def judged(
+        self, node: Layer, closed: Closed, operands: Mapping[str, Any], types: Mapping[ValueRef, TensorType]
+    ) -> Judgement | None:
+        """What is the case for every layer that is written as this one, on values of these types; or its faults."""
         inputs = {
             f"{port}.{n}" if isinstance(value, tuple) else port: types[ref]
             for port, value in operands.items()
             for n, ref in enumerate(value if isinstance(value, tuple) else (value,))
         }
-        owner = self.layers.get(node.module.removesuffix("?")) if node.module != node.label else None
-        arguments = close_arguments(node, inputs, self.shape_of)
+        arguments = fit_arguments(node, closed, inputs)
         faults = list(arguments.faults)
         if not faults:
             everything = {**arguments.constructor, **arguments.options}
@@ -190,15 +207,19 @@ class _Inference:
         given = {**arguments.constructor, **arguments.options, **operands}
         indexed = self.bounds.needed(node.op.name, given, types)
         needed = (*indexed, *cropped(node, inputs, given), *put_in(node, inputs, given))
-        result = self.run(node, arguments, {**operands, **arguments.options}, types, (equal, needed))
-        if result is None:
-            return None
-        return self.finished(node, arguments, operands, result, owner)
+        found = self.run(node, arguments, {**operands, **arguments.options}, types, (equal, needed))
+        return found and (arguments, *found)
 
     def finished(
-        self, node: Layer, arguments: Arguments, operands: Mapping[str, Any], result: Run, owner: ShapedLayer | None
+        self,
+        node: Layer,
+        arguments: Arguments,
+        operands: Mapping[str, Any],
+        result: Run,
+        types: Mapping[ValueRef, TensorType],
     ) -> ShapedLayer | None:
         name = node.label
+        owner = self.layers.get(node.module.removesuffix("?")) if node.module != name else None
         if owner and owner.arguments != arguments.constructor:
             wanted = arguments.constructor
             key = next(key for key in wanted if wanted[key] != owner.arguments.get(key))
@@ -214,10 +235,10 @@ class _Inference:
             name, owner.name if owner else name, node.op, arguments.constructor, {**operands, **arguments.options},
             result.outputs, parameters, result.flops, node.at, init, node.freeze, tie, node.keep, computed,
         )  # fmt: skip
-        self.bounds.add(shaped, {ref: self.outputs[ref.layer][ref.index] for ref in _refs(operands)})
+        self.bounds.add(shaped, types)
         self.budget.parameters(shaped)
         for kind in result.outputs.values():
-            self.budget.value(kind, f"the output of layer {quoted(name)}", node.at)
+            self.budget.value(kind, "the output of layer", name, node.at)
         return shaped
 
     def operands(self, node: Layer) -> dict[str, Any] | None:
@@ -238,8 +259,8 @@ class _Inference:
         operands: Mapping[str, Any],
         types: Mapping[ValueRef, TensorType],
         conditions: tuple[Sequence[Any], Sequence[tuple[Any, str]]],
-    ) -> Run | None:
-        """Run the layer on fake tensors, or remember the run of one just like it.
+    ) -> tuple[Run, Ranges] | None:
+        """Run the layer on fake tensors, or remember the run of one just like it; with the ranges that it works for.
 
         `conditions`: equations of sizes, and what else has to hold of them with what to say where it does not.
         """
@@ -257,8 +278,7 @@ class _Inference:
             fault = with_shapes(torch_fault(node, found, types), types)
             self.faults.append(fault if fault.hint else with_hint(node, fault, types, self.inputs))
             return None
-        result, self.ranges = found
-        return result
+        return found
 
     def fault(self, code: Code, message: str, at: Any, hint: str = "") -> None:
         fault = Diagnostic(code, message, at, hint)

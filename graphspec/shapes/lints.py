@@ -34,9 +34,9 @@ def lints(
 def _linear_after_conv(
     layer: ShapedLayer, layers: Mapping[str, ShapedLayer], types: Mapping[str, Mapping[tuple[int, ...], TensorType]]
 ) -> Iterator[Diagnostic]:
-    value = layer.first
+    value = layer.first if layer.type == "Linear" else None
     producer = layers.get(value.layer) if value else None
-    if value is None or producer is None or layer.type != "Linear":
+    if value is None or producer is None:
         return
     kind = types[value.layer][value.index]
     while producer and producer.type in _ELEMENTWISE and (before := producer.first):
@@ -48,13 +48,13 @@ def _linear_after_conv(
 
 def _bias_before_norm(layer: ShapedLayer, layers: Mapping[str, ShapedLayer], graph: LayerGraph) -> Iterator[Diagnostic]:
     """A bias that the normalisation over the same channels takes away again."""
-    value = layer.first
+    value = layer.first if layer.type.startswith("BatchNorm") else None
     producer = layers.get(value.layer) if value else None
-    if producer is None or not layer.type.startswith("BatchNorm") or "bias" not in producer.parameters:
+    if producer is None or "bias" not in producer.parameters:
         return
     # behind an `if` it may have other readers
     node = graph.nodes.get(producer.name)
-    if isinstance(node, Layer) and graph.graph.out_degree(producer.name) == 1 and producer.type != layer.type:
+    if isinstance(node, Layer) and graph.uses.get(producer.name) == 1 and producer.type != layer.type:
         message = f"layer {quoted(producer.name)}: {layer.type} subtracts the mean, and with it the bias"
         yield Diagnostic("bias-before-norm", message, producer.at, "write bias = false", severity="warning")
 

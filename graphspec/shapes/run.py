@@ -10,9 +10,10 @@ from graphspec.shapes import numbers, on_cpu, recurrent, resized, stored
 from graphspec.shapes.atoms import Atoms, atoms_of, is_product
 from graphspec.shapes.call import FrozenDim, Refused, Run, Types
 from graphspec.shapes.conditions import Ranges
+from graphspec.shapes.dims import SizeExpr
 from graphspec.shapes.evaluate import Unreadable
 from graphspec.shapes.outcomes import Outcome, settle
-from graphspec.shapes.shaped import TensorType
+from graphspec.shapes.shaped import TensorType, ValueRef
 from graphspec.shapes.unbranched import batch_of, is_unbranched
 
 #: Open dims of one tensor of a layer that is followed along its branches: torch writes out products of all of them, and
@@ -126,14 +127,20 @@ def _symbols(kind: TensorType) -> set[Any]:
 def signature(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any], types: Types) -> Any:
     """What two calls have in common that give the same: the values by number, not by name."""
     order = {ref: number for number, ref in enumerate(types)}
+    return op.name, tuple(op.values), _spelled(arguments, order), _spelled(operands, order), tuple(types.values())
 
-    def hashable(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return tuple((key, hashable(item)) for key, item in value.items())
-        if isinstance(value, list | tuple):
-            return tuple(hashable(item) for item in value)
-        if value in order:
-            return ("value", order[value])
-        return (type(value).__name__, value) if isinstance(value, bool | float) else value
 
-    return op.name, tuple(op.values), hashable(arguments), hashable(operands), tuple(types.values())
+def _spelled(value: Any, order: Mapping[ValueRef, int]) -> Any:
+    """`value` as a key: what differs in type differs, and a size may be compared."""
+    kind = type(value)
+    if kind is ValueRef:
+        return ("value", order[value])
+    if kind is bool or kind is float:
+        return (kind.__name__, value)
+    if kind is SizeExpr:
+        return ("size", value.dim)
+    if isinstance(value, Mapping):
+        return tuple([(key, _spelled(item, order)) for key, item in value.items()])
+    if isinstance(value, list | tuple):
+        return tuple([_spelled(item, order) for item in value])
+    return value

@@ -18,9 +18,9 @@ class SpecModel(BaseModel):
     @classmethod
     def _lists_are_tuples(cls, data: Any) -> Any:
         """Strict mode wants tuples where the file has lists; the conversion loses nothing."""
-        if not isinstance(data, dict):
-            return data
         tuples = _tuple_fields(cls)
+        if not tuples or not isinstance(data, dict):
+            return data
         return {
             key: tuple(value) if key in tuples and isinstance(value, list) else value for key, value in data.items()
         }

@@ -86,6 +86,11 @@ class Closing(Scope, Protocol):
         """Note that it holds none."""
 
 
+def is_closed(value: Any) -> bool:
+    """Whether `value` is seen to have no ``${…}`` in it without looking into lists and tables."""
+    return "${" not in value if isinstance(value, str) else not isinstance(value, dict | list | tuple)
+
+
 def resolve(value: Any, scope: Closing) -> Any:
     """`value` with every ``${…}`` in it, nested ones too, replaced by its value in `scope`."""
     if isinstance(value, str):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from typing import Any
 
 from graphspec.diagnostics import Code, Diagnostic, GraphspecError, Path, Position, fail, quoted
@@ -44,8 +46,13 @@ def type_name(value: object) -> str:
 def _guard(text: str) -> None:
     """One linear pass for what makes the parsers quadratic or recursive: nesting, long dotted keys, huge numbers."""
     depth = parts = 0
-    for match in _TOKENS.finditer(text):
-        token = match[0]
+    for place, token in enumerate(_TOKENS.findall(text)):
+        if len(token) > 1:
+            if len(token) > LONGEST_NUMBER and (number := _NUMBER.fullmatch(token)):
+                start, end = number.span(1)
+                at = _start(text, place) + start
+                raise _at(text, at, "too-large", f"a number of {end - start:,} digits", length=end - start)
+            continue
         if token in "[{":
             depth += 1
             parts = 0
@@ -55,14 +62,14 @@ def _guard(text: str) -> None:
             parts += 1
         elif token in "=,\n":
             parts = 0
-        elif len(token) > LONGEST_NUMBER and (number := _NUMBER.fullmatch(token)):
-            start, end = number.span(1)
-            raise _at(
-                text, match.start() + start, "too-large", f"a number of {end - start:,} digits", length=end - start
-            )
         if depth > DEEPEST or parts > DEEPEST:
             what = "brackets nested" if depth > DEEPEST else "a key dotted"
-            raise _at(text, match.start(), "too-deep", f"{what} more than {DEEPEST} deep")
+            raise _at(text, _start(text, place), "too-deep", f"{what} more than {DEEPEST} deep")
+
+
+def _start(text: str, place: int) -> int:
+    """The offset of the token at `place`."""
+    return next(itertools.islice(_TOKENS.finditer(text), place, None)).start()
 
 
 def _at(text: str, offset: int, code: Code, message: str, hint: str = "", length: int = 1) -> GraphspecError:
@@ -163,15 +170,17 @@ def _duplicate(text: str, language: str, offset: int, cause: str) -> GraphspecEr
     return GraphspecError([Diagnostic("duplicate-key", message, position=second, hint="remove one of them")])
 
 
-def _illegal_values(value: Any, at: Path) -> Any:
+def _illegal_values(table: dict[str, Any] | list[Any], at: Path) -> Iterator[Diagnostic]:
     """Diagnostics for scalars that no field of a spec may hold."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _illegal_values(item, (*at, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _illegal_values(item, (*at, index))
-    elif isinstance(value, float) and value - value != 0 and (value != value or not _may_be_infinite(at)):
+    for key, value in table.items() if isinstance(table, dict) else enumerate(table):
+        if isinstance(value, dict | list):
+            yield from _illegal_values(value, (*at, key))
+        elif not (isinstance(value, str) and value.isascii()):
+            yield from _illegal(value, (*at, key))
+
+
+def _illegal(value: Any, at: Path) -> Iterator[Diagnostic]:
+    if isinstance(value, float) and value - value != 0 and (value != value or not _may_be_infinite(at)):
         yield Diagnostic("bad-value", f"{_name(at)} is not a finite number", at)
     elif isinstance(value, int) and abs(value) >= 2**63:
         yield Diagnostic("too-large", f"{_name(at)} does not fit 64 bits", at)

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphspec.diagnostics import quoted, suggest
 from graphspec.spec.expressions import DEEPEST, VOCABULARY, ExpressionError, NeedsShape, UnknownVariable, check_length
-from graphspec.spec.interpolation import Meter, resolve
+from graphspec.spec.interpolation import Meter, is_closed, resolve
 
 #: Gives the sizes of the value that is called `reference` in a scope.
 ShapeOf = Callable[["Bindings", str], Sequence[Any]]
@@ -37,6 +37,8 @@ class Bindings:
             ExpressionError: an unknown name, a circle of variables, or an operation without a result.
             NeedsShape: a shape is read and `shape_of` is None.
         """
+        if is_closed(value):
+            return value
         try:
             return resolve(value, _Closing(self, _Evaluation(shape_of), ()))
         except RecursionError:

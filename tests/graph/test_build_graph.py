@@ -114,14 +114,14 @@ def test_a_blocks_variables_are_its_own() -> None:
     assert [layer.arguments["out_features"] for layer in shaped.layers] == [14, 15, 3, 4]
 
 
-def test_the_graph_is_in_an_order_of_execution_and_edges_are_counted() -> None:
+def test_the_graph_is_in_an_order_of_execution_and_uses_are_counted() -> None:
     spec = graphspec.load(
         'graphspec = 1\n[inputs]\nx = ["N", 4]\n[layers]\nb = { type = "add", from = ["a", "a"] }\n'
         'a = { type = "ReLU", from = "x" }\n[outputs]\ny = "b"\n'
     )
     found = graph(spec)
     assert list(found.nodes) == ["a", "b"]
-    assert found.graph.number_of_edges("a", "b") == 2
+    assert dict(found.uses) == {"a": 2, "x": 1}
 
 
 @pytest.mark.parametrize(

@@ -85,12 +85,21 @@ def test_a_layers_name_stands_in_the_state_dict_as_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["-a", "a-", "a--b", "__a", "__init__", "a b", "a.b", "a-é", "_parameters", "_modules", "self", "Ellipsis"]
-)
+    "name",
+    [
+        "-a", "a-", "a--b", "__a", "__init__", "a b", "a.b", "a-é", "_parameters", "_modules", "self", "Ellipsis",
+        "meta", "shape_env",
+    ],
+)  # fmt: skip
 def test_other_names_are_refused_at_their_place(name: str) -> None:
     ((code, at),) = faults(spec({name: LINEAR}))
     assert code in ("bad-name", "reserved-name")
     assert at == ("layers", name)
+
+
+def test_a_blocks_layer_may_have_a_name_of_the_whole_networks() -> None:
+    module = graphspec.compile(spec({"b": {"type": "B"}}, blocks={"B": {"layers": {"meta": LINEAR}}}))
+    assert list(module.state_dict()) == ["b.meta.weight", "b.meta.bias"]
 
 
 def test_a_blocks_layer_may_be_called_self() -> None:
