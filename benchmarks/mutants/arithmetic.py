@@ -153,7 +153,8 @@ def _of_node(model: ModelProto, k: int, node: NodeProto) -> Edits:
     if node.op_type == "Concat" and len(node.input) == 2 and not numbers:
         yield "a skip of another value", node.name, lambda g: _skip(g, k)
     if node.op_type == "ArgMax":
-        yield "the greatest of what saturates", node.name, lambda g: _before(g, k)
+        if _source(graph, node.input[0]).op_type != "Cast":  # of truth values nothing saturates
+            yield "the greatest of what saturates", node.name, lambda g: _before(g, k)
         yield "the last of the greatest", node.name, lambda g: g.set(k, select_last_index=1)
     if node.op_type == "Softmax":
         yield "a softmax with a floor", node.name, lambda g: g.behind(node.output[0], _floor)
@@ -246,7 +247,11 @@ def _skip(graph: Graph, k: int) -> None:
 
 def _before(graph: Graph, k: int) -> None:
     node = graph.graph.node[k]
-    node.input[0] = next(n for n in graph.graph.node if node.input[0] in n.output).input[0]
+    node.input[0] = _source(graph, node.input[0]).input[0]
+
+
+def _source(graph: Graph, value: str) -> NodeProto:
+    return next(node for node in graph.graph.node if value in node.output)
 
 
 def _floor(graph: Graph, value: str, result: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -57,7 +58,10 @@ def _opened(path: Path, program: Program, given: Mapping[str, Input]) -> Opened:
     symbols: dict[str, str] = {}
     said = {row["name"]: _input(path, row, symbols) for row in described["inputs"]}
     ranges = {symbols[name]: _range(found) for name, found in described["ranges"].items() if name in symbols}
-    inputs = {name: given.get(name, own) for name, own in said.items()}
+    rows = _rows(program)
+    inputs = {
+        name: dataclasses.replace(given.get(name, own), ids=rows.get(name, own.ids)) for name, own in said.items()
+    }
     _check(path, said, given)
     tensors, _ = samples(inputs, ranges)
     try:
@@ -65,6 +69,21 @@ def _opened(path: Path, program: Program, given: Mapping[str, Input]) -> Opened:
     except NotRecorded as error:
         raise fail("not-importable", f"{path}: {error}", hint=error.hint) from error
     return Opened(network, path.stem, inputs, ranges, partial(_proven, path, inputs, ranges))
+
+
+def _rows(program: Program) -> dict[str, int]:
+    """How many ids each input may have: as many as the least table has rows that it is looked up in.
+
+    With few ids attention's places are alike, and any number of heads gives the same.
+    """
+    found: dict[str, int] = {}
+    for node in program.nodes:
+        if node.op == "call_function:aten.embedding.default":
+            table, ids = node.args[:2]
+            if (full := program.described["values"].get(table.name)) in program.tensors:
+                rows = program.tensors[full].shape[0]
+                found[ids.name] = min(rows, found.get(ids.name, rows))
+    return found
 
 
 def _input(path: Path, row: Mapping[str, Any], symbols: dict[str, str]) -> Input:

@@ -27,13 +27,17 @@ Range = tuple[int, int | None]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Input:
-    """One input: its sizes as a spec has them, and its dtype."""
+    """One input: its sizes as a spec has them, its dtype, and how many ids it may have, where that is known."""
 
     shape: tuple[int | str, ...]
     dtype: torch.dtype = torch.float32
+    ids: int = 2
 
     def sample(self, named: Mapping[str, int]) -> Tensor:
-        """Numbers for it: normal ones, ids 0 and 1, or true. Dims that may be any are as large as `named` says."""
+        """Numbers for it: normal ones, ids, or true. Dims that may be any are as large as `named` says.
+
+        Half of the ids are 0 or 1, which often stand for something, such as a place that is left out.
+        """
         dims = [NamedDim.of(dim) if isinstance(dim, str) else dim for dim in self.shape]
         sizes = [dim if isinstance(dim, int) else dim.factor * named[dim.name] for dim in dims]
         if math.prod(sizes) > MOST_ELEMENTS:
@@ -44,7 +48,8 @@ class Input:
             return torch.randn(sizes, generator=generator).to(self.dtype)
         if self.dtype == torch.bool:
             return torch.ones(sizes, dtype=torch.bool)
-        return torch.randint(0, 2, sizes, generator=generator).to(self.dtype)
+        few, any_one = (torch.randint(0, most, sizes, generator=generator) for most in (2, self.ids))
+        return torch.where(torch.rand(sizes, generator=generator) < 0.5, few, any_one).to(self.dtype)
 
 
 def declared(text: str) -> tuple[str, Input]:

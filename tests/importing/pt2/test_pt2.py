@@ -118,6 +118,7 @@ class Padded(nn.Module):
 def test_attention_with_a_mask_comes_back(tmp_path: Path) -> None:
     text = import_source(str(exported(Padded(), {"ids": IDS}, tmp_path / "net.pt2"))).text
     assert 'type = "MultiheadAttention", from = ["embed", "embed", "embed", "' in text
+    assert "num_heads = 2" in text  # of ids 0 and 1 alone, of which 0 is left out, any number of heads gives the same
 
 
 class Pair(nn.Module):
