@@ -16,6 +16,7 @@ from graphspec.data.place import DataPlace
 from graphspec.diagnostics import fail
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.preprocessing import Preprocessing, Raw, RawInput
+from graphspec.ops.arguments import dtype_name
 from graphspec.shapes.shaped import ShapedGraph
 
 #: How many real samples are kept.
@@ -57,7 +58,7 @@ def metadata_of(shaped: ShapedGraph, data: DataSet, pipeline: bool, place: DataP
     rows = part.take(torch.arange(min(COUNT, len(part)))).inputs
     one = len(rows) == 1 == len(shaped.inputs)
     unscaled = dict(zip(shaped.inputs, rows.values(), strict=True)) if one else rows
-    stored = {name: str(values.dtype).removeprefix("torch.") for name, values in unscaled.items()}
+    stored = {name: dtype_name(values.dtype) for name, values in unscaled.items()}
     metadata = Metadata(
         data.classes, data.transforms, sample, stored=stored, unscaled=unscaled, learned=Learned.of(data)
     )

@@ -12,6 +12,7 @@ from graphspec.importing.forward_pass import Value, values_in
 from graphspec.importing.pair import Open, Pair
 from graphspec.importing.sizes import Computed, Formula
 from graphspec.ops import Op
+from graphspec.ops.arguments import dtype_name
 from graphspec.ops.inferred import inferred
 
 _KEYWORDS = {
@@ -122,5 +123,5 @@ def without_value(name: str, value: Any, error: Callable[[], Exception]) -> Any:
     if any(True for _ in values_in(value)):
         raise error()
     if isinstance(value, torch.dtype):
-        return str(value).removeprefix("torch.")
+        return dtype_name(value)
     return value

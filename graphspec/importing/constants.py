@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from graphspec.importing.bodies import Body, Line, Out
 from graphspec.importing.forward_pass import Value
+from graphspec.ops.arguments import dtype_name
 
 #: So many numbers are written out in a spec.
 MOST_WRITTEN = 16
@@ -67,7 +68,7 @@ def _add(body: Body, kind: str, hint: str, order: float, sources: dict[str, Any]
 
 
 def _dtype(data: Tensor) -> dict[str, str]:
-    return {"dtype": str(data.dtype).removeprefix("torch.")}
+    return {"dtype": dtype_name(data.dtype)}
 
 
 def _rule(data: Tensor) -> tuple[str, dict[str, Any]] | None:

@@ -6,11 +6,13 @@ from typing import Any
 
 from torch import nn
 
+from graphspec.ops.arguments import dtype_name
+
 
 def tensor_arguments(model: nn.Module, name: str, kind: str) -> dict[str, Any]:
     """How a spec declares a tensor of the network itself, whose numbers are in the weights file."""
     tensor = model.get_parameter(name) if kind == "Parameter" else model.get_buffer(name)
-    dtype = str(tensor.dtype).removeprefix("torch.")
+    dtype = dtype_name(tensor.dtype)
     return {"shape": list(tensor.shape)} | ({"dtype": dtype} if kind == "Buffer" and dtype != "float32" else {})
 
 

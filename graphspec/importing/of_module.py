@@ -30,6 +30,7 @@ from graphspec.importing.record import Recorder
 from graphspec.importing.resized import enlarged, resized
 from graphspec.importing.scopes import Scopes
 from graphspec.importing.write import all_blocks, document
+from graphspec.ops.arguments import dtype_name
 from graphspec.spec.dims import NamedDim
 from graphspec.spec.dump import document as toml
 
@@ -233,7 +234,7 @@ class _Import:
 
     def spec_input(self, name: str) -> Any:
         value, shape = self.inputs[name], list(self.dims[name])
-        dtype = str(value.dtype).removeprefix("torch.")
+        dtype = dtype_name(value.dtype)
         return shape if dtype == "float32" else {"shape": shape, "dtype": dtype}
 
     def bounds(self, inputs: Mapping[str, Any]) -> dict[str, Any]:

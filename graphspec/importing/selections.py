@@ -15,6 +15,7 @@ from graphspec.importing.functions import RESHAPES, SAME
 from graphspec.importing.pair import Pair
 from graphspec.importing.spec_lines import Lines
 from graphspec.importing.step import Step
+from graphspec.ops.arguments import dtype_name
 
 _WHOLE = (torch.int64, torch.int32)
 #: What writes back into that of which each selects.
@@ -191,9 +192,7 @@ def _put(lines: Lines, pair: Pair, target: Value, chain: Sequence[Selection], va
         value = filled
     if value.dtype != target.dtype:
         cast = lines.inner(pair, target, value.shape)
-        yield lines.step(
-            pair, "to", {"input": value}, {"dtype": str(target.dtype).removeprefix("torch.")}, [("", cast)]
-        )
+        yield lines.step(pair, "to", {"input": value}, {"dtype": dtype_name(target.dtype)}, [("", cast)])
         value = cast
     shapes, whole = lines.shapes(value), lines.shapes(target)
     if value.shape != place.shape or (shapes[0] == shapes[1] and whole[0] != whole[1]):

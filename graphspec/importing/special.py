@@ -16,6 +16,7 @@ from graphspec.importing.pair import Pair
 from graphspec.importing.selections import indexed, put, put_by_indices, written
 from graphspec.importing.spec_lines import Lines, Special
 from graphspec.importing.step import Step
+from graphspec.ops.arguments import dtype_name
 
 
 def _rdiv(lines: Lines, pair: Pair) -> Iterator[Step]:
@@ -259,11 +260,6 @@ def _of_several(lines: Lines, pair: Pair) -> Iterator[Step]:
     args, kwargs = pair.args()
     tensors = list(args[0]) if len(args) == 1 and isinstance(args[0], tuple | list) else list(args)
     yield lines.function_of(pair, pair.first.plain_name, {"tensors": tensors, **kwargs})
-
-
-def dtype_name(dtype: torch.dtype) -> str:
-    """What a spec calls a dtype."""
-    return str(dtype).removeprefix("torch.")
 
 
 SPECIAL: dict[str, Special] = COMPOSED | {

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from graphspec.diagnostics import Path as SpecPath
 from graphspec.diagnostics import fail, quoted
+from graphspec.ops.arguments import dtype_name
 from graphspec.system.free_memory import at_most
 from graphspec.system.regular_file import require_regular
 
@@ -92,10 +93,6 @@ def fits(value: Tensor, own: Tensor) -> bool:
     return value.shape == own.shape and (value.dtype == own.dtype or trained)
 
 
-def _dtype(value: Tensor) -> str:
-    return str(value.dtype).removeprefix("torch.")
-
-
 def load_weights(
     module: nn.Module, weights: Mapping[str, Tensor], message: str = "the weights are another network's",
     at: SpecPath = (),
@@ -114,7 +111,7 @@ def load_weights(
         if name in weights and weights[name].shape != value.shape
     ]
     odd += [
-        f"{name} is {_dtype(weights[name])}, the network has {_dtype(value)}"
+        f"{name} is {dtype_name(weights[name].dtype)}, the network has {dtype_name(value.dtype)}"
         for name, value in own.items()
         if name in weights and weights[name].dtype != value.dtype
     ]

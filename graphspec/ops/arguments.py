@@ -12,7 +12,14 @@ from graphspec.diagnostics import Code, quoted, suggest
 from graphspec.ops.op import Number, Parameter, alternatives
 from graphspec.spec.model import MOST_DIMS
 
-DTYPES = {str(value).removeprefix("torch."): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """What a spec calls a dtype: ``float32``."""
+    return str(dtype).removeprefix("torch.")
+
+
+#: Every dtype that torch has, by name.
+DTYPES = {dtype_name(value): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
 GREATEST = 2**31 - 1
 _POSITIVE = (1, GREATEST)
 _COUNT = (0, GREATEST)

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from graphspec.diagnostics import fail, quoted
+from graphspec.ops.arguments import dtype_name
 from graphspec.shapes import TensorType
 from graphspec.shapes.dims import admits
 
@@ -18,7 +19,7 @@ def taken(path: Path | str, values: Tensor, name: str, kind: TensorType) -> Tens
     """
     _check_shape(path, values, quoted(name), kind)
     found = values.to(kind.dtype)
-    text = str(kind.dtype).removeprefix("torch.")
+    text = dtype_name(kind.dtype)
     if kind.dtype.is_floating_point:
         if len(wrong := (~found.isfinite()).nonzero()):
             number = float(values[tuple(wrong[0])])

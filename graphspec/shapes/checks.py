@@ -10,6 +10,7 @@ import torch
 
 from graphspec.diagnostics import Diagnostic, quoted
 from graphspec.graph import Layer
+from graphspec.ops.arguments import dtype_name
 from graphspec.ops.inferred import ranks
 from graphspec.shapes.dims import SizeExpr, dim_text, tidy
 from graphspec.shapes.shaped import TensorType
@@ -69,11 +70,13 @@ def _dtypes(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Diagnost
     if kind is None or layer.op.is_function or layer.op.origin not in ("torch.nn", "torchvision.ops"):
         return
     if layer.op.name in _IDS and kind.dtype not in _INT_TYPES:
-        message = f"layer {quoted(layer.label)}: {layer.op.name} takes int64 indices, not {_name(kind.dtype)}"
+        message = f"layer {quoted(layer.label)}: {layer.op.name} takes int64 indices, not {dtype_name(kind.dtype)}"
         yield Diagnostic("wrong-dtype", message, layer.at, 'declare the input with dtype = "int64"')
     learns = {"weight", "bias"} & layer.op.arguments.keys() or "in_features" in layer.op.arguments
     if layer.op.name not in _IDS and learns and not kind.dtype.is_floating_point:
-        message = f"layer {quoted(layer.label)}: {layer.op.name} takes floating point numbers, not {_name(kind.dtype)}"
+        message = (
+            f"layer {quoted(layer.label)}: {layer.op.name} takes floating point numbers, not {dtype_name(kind.dtype)}"
+        )
         yield Diagnostic("wrong-dtype", message, layer.at, "an Embedding layer makes vectors of indices")
 
 
@@ -115,10 +118,6 @@ def _pieces(layer: Layer, inputs: Mapping[str, TensorType], arguments: Mapping[s
     if count > _MOST_PIECES:
         wanted = f"would give {count:,} values, more than {_MOST_PIECES:,}"
         yield Diagnostic("too-large", f"layer {quoted(layer.label)}: {layer.op.name} {wanted}", layer.at)
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
 
 
 def _broadcasting(layer: Layer, inputs: Mapping[str, TensorType]) -> Iterator[Diagnostic]:

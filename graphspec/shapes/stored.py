@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from graphspec.ops.arguments import dtype_name
 from graphspec.shapes.call import Run, WrongDtype
 from graphspec.shapes.shaped import ValueRef
 
@@ -32,7 +33,7 @@ def check(arguments: Mapping[str, Any], operands: Mapping[str, Any], found: Run)
     for name, given in itertools.chain(arguments.items(), operands.items()):
         for number in _numbers(given) if name in stored else ():
             if not _holds(dtype, number):
-                text = str(dtype).removeprefix("torch.")
+                text = dtype_name(dtype)
                 raise WrongDtype(f'"{name}" has {number}, which its result, {text}, cannot hold')
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from graphspec.diagnostics import Diagnostic, VerificationError, quoted
 from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.exporting.capture import first_line
+from graphspec.ops.arguments import dtype_name
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 from graphspec.system.regular_file import open_regular
 
@@ -45,7 +46,7 @@ def golden_sample(bundle: Bundle, shaped: ShapedGraph) -> dict[str, Tensor] | No
 def _fitting(name: str, array: NDArray[Any], kind: TensorType) -> Tensor:
     sizes = zip(array.shape, kind.shape, strict=False)
     alike = array.ndim == len(kind.shape) and all(size == dim for size, dim in sizes if isinstance(dim, int))
-    narrow = {"bfloat16": "float32"}.get(wanted := str(kind.dtype).removeprefix("torch."), wanted)
+    narrow = {"bfloat16": "float32"}.get(wanted := dtype_name(kind.dtype), wanted)
     if not alike or array.dtype.name != narrow or not array.dtype.isnative:
         raise ValueError(f"{name} is {array.shape} {array.dtype}")
     return torch.from_numpy(array).to(kind.dtype)

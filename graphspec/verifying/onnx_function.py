@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphspec.diagnostics import Diagnostic, VerificationError, quoted
+from graphspec.ops.arguments import dtype_name
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 from graphspec.system.closing import Closing
 from graphspec.verifying.needed_memory import sizes_of
@@ -69,7 +70,7 @@ class OnnxFunction(Closing):
 
 def _fits(value: NDArray[Any], kind: TensorType, sizes: Mapping[str, int]) -> bool:
     """Whether `value` has the dtype and the shape that the network says, as far as `sizes` tell."""
-    if str(value.dtype) != str(kind.dtype).removeprefix("torch.") or value.ndim != len(kind.shape):
+    if str(value.dtype) != dtype_name(kind.dtype) or value.ndim != len(kind.shape):
         return False
     known = [
         (size, dim if isinstance(dim, int) else sizes.get(str(dim)))

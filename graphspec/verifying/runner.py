@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphspec.exporting.reference import Arrays, as_array
+from graphspec.ops.arguments import dtype_name
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.system.children import memory_limit
 from graphspec.system.closing import Closing
@@ -48,7 +49,7 @@ class Runner(Closing):
         self.shaped, self.workers, self.seconds = shaped, workers, seconds
         self._folder = ScratchFolder()
         self.scratch = Path(self._folder.name)
-        self._dtypes = {name: str(kind.dtype).removeprefix("torch.") for name, kind in shaped.inputs.items()}
+        self._dtypes = {name: dtype_name(kind.dtype) for name, kind in shaped.inputs.items()}
         self._onnx: dict[tuple[Any, ...], Any] = {}
         self._weights: tuple[tuple[Any, ...], Arrays] | None = None
 

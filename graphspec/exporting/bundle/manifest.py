@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from graphspec.ops.arguments import dtype_name
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 from graphspec.system.regular_file import MOST_JSON, read_regular, require_regular, sha256
 
@@ -25,7 +26,7 @@ def signature(shaped: ShapedGraph) -> dict[str, Any]:
 
 
 def _value(name: str, kind: TensorType) -> dict[str, Any]:
-    return {"name": name, "shape": kind.sizes, "dtype": str(kind.dtype).removeprefix("torch.")}
+    return {"name": name, "shape": kind.sizes, "dtype": dtype_name(kind.dtype)}
 
 
 #: What every export is written with.

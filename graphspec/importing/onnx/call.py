@@ -13,6 +13,7 @@ from graphspec.importing.forward_pass import NotRecorded
 from graphspec.importing.onnx.file import Node
 from graphspec.importing.onnx.holder import Holder
 from graphspec.importing.onnx.values import Filled, Value, is_host, short
+from graphspec.ops.arguments import dtype_name
 
 #: Endings of a weight's name that its layer's name does without.
 _TENSOR_NAMES = re.compile(
@@ -95,7 +96,7 @@ class Call:
         """The node's layer, shared with those of the same weights and attributes."""
         name = self.name(weight) if weight is not None else ""
         if name and self.network.constants[name].dtype != torch.float32:
-            kind = str(self.network.constants[name].dtype).removeprefix("torch.")
+            kind = dtype_name(self.network.constants[name].dtype)
             raise self.refuse(f"its weights are {kind}, and a spec's are float32", "convert the file to float32")
         tensors = tuple(each for each in self.node.inputs if each in self.network.constants)
         key: Any = (

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from graphspec.diagnostics import fail, quoted
 from graphspec.exporting.reference import Arrays
+from graphspec.ops.arguments import DTYPES, dtype_name
 from graphspec.system.closing import Closing
 from graphspec.system.free_memory import available
 from graphspec.system.regular_file import require_regular
@@ -20,8 +21,6 @@ from graphspec.system.scratch import ScratchFolder
 from graphspec.verifying.runner import TIME_LIMIT
 from graphspec.verifying.runtimes.child import Worker, WorkerError, written_arrays
 
-#: Every dtype that torch has, by name.
-_DTYPES = {str(kind).removeprefix("torch."): kind for kind in vars(torch).values() if isinstance(kind, torch.dtype)}
 #: What an import takes, here and in its worker: this often the size of the file, and this beside for computed samples.
 COPIES, SPARE = 16, 4 * 2**30
 #: Of each call of a module: its path, which call of it this is, and its class.
@@ -109,7 +108,7 @@ def _decoded(value: Any) -> Any:
     if set(value) == {"float"}:
         return float(value["float"])
     if set(value) == {"dtype"}:
-        return _DTYPES.get(value["dtype"])
+        return DTYPES.get(value["dtype"])
     if set(value) == {"other"}:
         return None  # a device, a layout, a memory format: no function depends on it
     if set(value) == {"items"}:
@@ -142,7 +141,7 @@ class Pt2File(Closing):
         answer = self._ask(request)
         arrays = self._arrays(outputs)
         said = answer["program"]["tensors"]
-        tensors = {name: torch.from_numpy(arrays[name]).to(_DTYPES[said[name]["dtype"]]) for name in said}
+        tensors = {name: torch.from_numpy(arrays[name]).to(DTYPES[said[name]["dtype"]]) for name in said}
         return Program(answer["program"], tensors)
 
     def run(self, cases: Sequence[Mapping[str, Tensor]], outputs: list[str], learning: bool) -> list[list[Tensor]]:
@@ -151,7 +150,7 @@ class Pt2File(Closing):
         It runs as users run it, or, `learning`, with gradients.
         """
         folder = Path(self._folder.name)
-        dtypes = {name: str(value.dtype).removeprefix("torch.") for name, value in cases[0].items()}
+        dtypes = {name: dtype_name(value.dtype) for name, value in cases[0].items()}
         arrays = {f"{n}.{name}": _array(value) for n, inputs in enumerate(cases) for name, value in inputs.items()}
         np.savez(folder / "inputs.npz", allow_pickle=False, **arrays)
         answer = self._ask({
