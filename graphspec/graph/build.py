@@ -92,8 +92,7 @@ def _needs(spec: NetworkSpec, nodes: Mapping[str, Layer | Choice]) -> Needs:
     """What each node takes, and the owner of a reused module, without which it is not there."""
     needs = {name: [ref.name for ref in node.references()] for name, node in nodes.items()}
     layers = [node for node in nodes.values() if isinstance(node, Layer)]
-    # behind an `if` that is "NAME?"
-    owners = {node.module: node.name for node in layers if node.name.removesuffix("?") == node.module}
+    owners = {node.module: node.name for node in layers if node.label == node.module}
     for node in layers:
         if owners.get(node.module, node.name) != node.name:
             needs[node.name].append(owners[node.module])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -148,10 +148,11 @@ def _proven(path: Path, inputs: Mapping[str, Input], ranges: Mapping[str, Range]
     module = imported.network.build().eval()
     faults: list[str] = []
     with Pt2File(path) as file:
+        own = cache(lambda learning: [_results(module, tensors, learning) for tensors in cases])
+        names = [f"output{n}" for n in range(len(own(_WAYS[0][0])[0]))]
+        other = cache(lambda learning: file.run(cases, names, learning))
         for ours, theirs in _WAYS:
-            own = [_results(module, tensors, ours) for tensors in cases]
-            other = file.run(cases, [f"output{n}" for n in range(len(own[0]))], theirs)
-            differing = [_first_difference(*pair) for pair in zip(own, other, strict=True)]
+            differing = [_first_difference(*pair) for pair in zip(own(ours), other(theirs), strict=True)]
             found = next((n for n, place in enumerate(differing) if place is not None), None)
             if found is None:
                 return imported
