@@ -5,21 +5,7 @@ from pathlib import Path
 import graphspec
 from graphspec.display.live import LiveCurve
 
-SPEC = """
-graphspec = 1
-[inputs]
-x = ["N", 4]
-[layers]
-fc = { type = "Linear", out_features = 3 }
-[data]
-dataset    = "iris"
-validation = 0.2
-[train]
-epochs    = 3
-loss      = "CrossEntropyLoss"
-optimizer = { type = "Adam", lr = 0.1 }
-metrics   = ["accuracy"]
-"""
+DIGITS = Path(__file__).parents[2] / "specs" / "digits.toml"
 
 
 class Unseen(LiveCurve):
@@ -30,7 +16,7 @@ class Unseen(LiveCurve):
 
 def test_the_curve_names_its_loss_and_the_best_epoch_so_far(tmp_path: Path) -> None:
     curve = Unseen()
-    report = graphspec.train(SPEC, run=tmp_path / "run", reporter=curve)
+    report = graphspec.train(DIGITS, run=tmp_path / "run", epochs=2, reporter=curve)
     loss, accuracy = curve.plot().axes
     assert loss.get_title() == "loss: CrossEntropyLoss"
     best = f"best: epoch {report.best_epoch}"

@@ -12,6 +12,7 @@ from graphspec import compiler
 from graphspec.exporting import write_bundle
 from graphspec.verifying import Workers
 from graphspec.verifying.runner import Runner
+from graphspec.verifying.runtimes.runtime import RUNTIMES
 from graphspec.verifying.verify import Judge
 
 NETWORK = """
@@ -48,6 +49,19 @@ def small(tmp_path_factory):
 def judge(small):
     with Judge(small.network, Runner(small.shaped, Workers(("onnx",)))) as ready:
         yield ready
+
+
+@pytest.fixture(scope="session")
+def installed():
+    """A function that gives the runtime of a name; the test is skipped where it is not installed."""
+
+    def runtime_of(name):
+        runtime = next(runtime for runtime in RUNTIMES if runtime.name == name)
+        if not runtime.installed:
+            pytest.skip(f"{name} is not installed: {runtime.missing}")
+        return runtime
+
+    return runtime_of
 
 
 @pytest.fixture

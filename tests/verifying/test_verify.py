@@ -292,11 +292,8 @@ def test_a_runtime_that_takes_too_much_memory_is_refused(small):
 
 
 @pytest.mark.parametrize("name", ["onnx.reference", "openvino", "opencv", "tract", "mnn", "ncnn"])
-def test_an_optional_runtime_that_is_installed_agrees(judge, small, name):
-    runtime = next(runtime for runtime in RUNTIMES if runtime.name == name)
-    if not runtime.installed:
-        pytest.skip(f"{runtime.distribution} is not installed (extra: runtimes)")
-    found = judge.run(runtime, small.bundle.path("onnx"))
+def test_an_optional_runtime_that_is_installed_agrees(judge, small, installed, name):
+    found = judge.run(installed(name), small.bundle.path("onnx"))
     assert (found.runtime, found.limits, found.faults, found.passed) == (name, [], [], True)
     assert 0 < found.worst < 1e-5
 
@@ -360,12 +357,9 @@ def test_a_worker_that_is_closed_leaves_no_file_open():
     assert worker._log.closed
 
 
-def test_what_tract_cannot_read_is_said_without_a_backtrace(judge, tmp_path):
-    tract = next(runtime for runtime in RUNTIMES if runtime.name == "tract")
-    if not tract.installed:
-        pytest.skip("tract is not installed (extra: runtimes)")
+def test_what_tract_cannot_read_is_said_without_a_backtrace(judge, installed, tmp_path):
     wrong = tmp_path / "model.onnx"
     wrong.write_bytes(b"no model")
-    (said,) = judge.run(tract, wrong).limits
+    (said,) = judge.run(installed("tract"), wrong).limits
     assert "cannot load the file: TractError" in said
     assert "backtrace" not in said.lower()

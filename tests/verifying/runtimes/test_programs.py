@@ -55,13 +55,6 @@ def runtime_of(name):
     return next(runtime for runtime in RUNTIMES if runtime.name == name)
 
 
-def installed(name):
-    runtime = runtime_of(name)
-    if not runtime.installed:
-        pytest.skip(f"{name} is not installed: {runtime.missing}")
-    return runtime
-
-
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory):
     network = compiler.load(MIXED, seed=1)
@@ -75,7 +68,7 @@ def mixed(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_that_is_installed_agrees_on_every_case(small, judge, mixed, name):
+def test_a_program_that_is_installed_agrees_on_every_case(small, judge, mixed, name, installed):
     for judges, export in [(judge, small), (mixed.judge, mixed)]:
         runtime = installed(name)
         found = judges.run(runtime, export.bundle.path(runtime.format))
@@ -84,7 +77,7 @@ def test_a_program_that_is_installed_agrees_on_every_case(small, judge, mixed, n
         assert 0 < found.worst < 1e-5
 
 
-def test_a_program_is_asked_for_like_any_other_runtime(small):
+def test_a_program_is_asked_for_like_any_other_runtime(small, installed):
     installed("onnxruntime-node")
     report = verify_bundle(small.network, small.bundle, runtimes=["onnxruntime-node"])
     assert (report.passed, report.runtimes[-1].runtime, report.runtimes[-1].passed) == (True, "onnxruntime-node", True)
@@ -107,7 +100,7 @@ def guarded(graph):
 
 
 @pytest.mark.slow
-def test_what_the_gpus_language_computes_wrong_is_refused_too(judge, small, damaged):
+def test_what_the_gpus_language_computes_wrong_is_refused_too(judge, small, damaged, installed):
     wrong = damaged(changed("fc.weight", lambda array: array * np.float32(1.0001)))
     report = judge.files({UNOPTIMISED: small.bundle.path("onnx"), installed("onnxruntime-webgpu"): wrong}, 20)
     assert not report.passed
@@ -115,14 +108,14 @@ def test_what_the_gpus_language_computes_wrong_is_refused_too(judge, small, dama
 
 
 @pytest.mark.slow
-def test_a_browser_without_a_gpu_is_said_and_never_counted_as_passed(judge, small, monkeypatch):
+def test_a_browser_without_a_gpu_is_said_and_never_counted_as_passed(judge, small, monkeypatch, installed):
     monkeypatch.setitem(browser._GPU, "webgpu", browser._GPU["wasm"])
     found = judge.run(installed("onnxruntime-webgpu"), small.bundle.path("onnx"))
     assert (found.passed, "no WebGPU adapter" in found.failure) == (False, True)
 
 
 @pytest.mark.parametrize("name", ["onnxruntime-node", "onnxruntime-web"])
-def test_what_a_program_gives_must_be_right_and_what_it_refuses_is_said(judge, small, damaged, name):
+def test_what_a_program_gives_must_be_right_and_what_it_refuses_is_said(judge, small, damaged, name, installed):
     right = {UNOPTIMISED: small.bundle.path("onnx")}
     wrong = damaged(changed("fc.weight", lambda array: array * np.float32(1.0001)))
     report = judge.files(right | {installed(name): wrong}, 20)
@@ -134,7 +127,7 @@ def test_what_a_program_gives_must_be_right_and_what_it_refuses_is_said(judge, s
 
 
 @pytest.mark.parametrize("name", ["onnxruntime-node", "onnxruntime-web"])
-def test_a_file_that_a_program_cannot_load_has_its_reason(judge, small, tmp_path, name):
+def test_a_file_that_a_program_cannot_load_has_its_reason(judge, small, tmp_path, name, installed):
     (tmp_path / "model.onnx").write_bytes(b"not a model")
     found = judge.run(installed(name), tmp_path / "model.onnx")
     assert not found.passed
@@ -142,7 +135,7 @@ def test_a_file_that_a_program_cannot_load_has_its_reason(judge, small, tmp_path
 
 
 @pytest.mark.slow
-def test_a_file_that_libtorch_cannot_load_has_its_reason(judge, tmp_path):
+def test_a_file_that_libtorch_cannot_load_has_its_reason(judge, tmp_path, installed):
     (tmp_path / "model.pt").write_bytes(b"not a model")
     found = judge.run(installed("libtorch"), tmp_path / "model.pt")
     assert (found.passed, found.failure.count("\n")) == (False, 0)
@@ -176,7 +169,7 @@ def test_a_runtime_for_a_format_that_the_export_has_not_is_refused(mixed):
         verify_bundle(mixed.network, mixed.bundle, runtimes=["pt2"])
 
 
-def test_a_program_that_does_not_compile_says_why(monkeypatch, tmp_path):
+def test_a_program_that_does_not_compile_says_why(monkeypatch, tmp_path, installed):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(libtorch, "SOURCE", tmp_path / "wrong.cpp")
     (tmp_path / "wrong.cpp").write_text("int main() { return nothing; }")
@@ -186,7 +179,7 @@ def test_a_program_that_does_not_compile_says_why(monkeypatch, tmp_path):
     assert list((tmp_path / "cache" / "graphspec").iterdir()) == []
 
 
-def test_a_program_is_compiled_once(monkeypatch, tmp_path):
+def test_a_program_is_compiled_once(monkeypatch, tmp_path, installed):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(libtorch, "SOURCE", tmp_path / "right.cpp")
     (tmp_path / "right.cpp").write_text("int main() {}")
@@ -223,7 +216,7 @@ def test_a_program_that_is_not_there_is_an_answer():
         process.run(["no-such-program"], 20)
 
 
-def test_the_page_s_server_gives_its_own_files_alone_and_to_this_machine_alone(small):
+def test_the_page_s_server_gives_its_own_files_alone_and_to_this_machine_alone(small, installed):
     installed("onnxruntime-web")
 
     def status(path, body=None):
