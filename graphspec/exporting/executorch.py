@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 #: What installs it.
 EXTRA = install("executorch")
 _RECURRENT = ("LSTM", "GRU", "RNN")
+#: Its kernel of a convolution takes one and two dimensions, and refuses a third when it is run.
+_DEEP = ("Conv3d", "ConvTranspose3d", "conv3d", "conv_transpose3d")
+#: What XNNPACK is told as a reshape, of one open dim at most: this, and these in one dimension. It refuses the file.
+_RESHAPED = ("unsqueeze_copy.default", "convolution.default", "_native_batch_norm_legit_no_training.default")
 
 
 def write(order: Order, path: Path) -> None:
@@ -59,6 +63,8 @@ def cannot_hold(layer: ShapedLayer) -> str:
         axis = 1 if layer.arguments.get("batch_first") and len(shape) == 3 else 0
         if not isinstance(shape[axis], int):
             return f"its steps are written out one by one, and their number {shape[axis]} is open"
+    if layer.type in _DEEP:
+        return "its runtime has no kernel for a convolution of three dimensions"
     return pt2.cannot_hold(layer)
 
 
@@ -95,11 +101,28 @@ def _bounded(captured: Capture) -> Capture:
 
 def _edge(program: ExportedProgram, extra: Mapping[str, str]) -> Any:
     """The program in ExecuTorch's operators, what XNNPACK can do given to it."""
+    from executorch.backends.xnnpack.partition.config import ALL_PARTITIONER_CONFIGS
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
     methods = {name.replace(".", "_"): text for name, text in extra.items()}
-    return to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()], constant_methods=methods)
+    rules = [_of_one_open_dim(rule) if rule.target_name in _RESHAPED else rule for rule in ALL_PARTITIONER_CONFIGS]
+    partitioner = XnnpackPartitioner(configs=rules)
+    return to_edge_transform_and_lower(program, partitioner=[partitioner], constant_methods=methods)
+
+
+def _of_one_open_dim(rule: Any) -> Any:
+    """ExecuTorch's `rule` of what XNNPACK can do, without what it is told as a reshape and has two open dims."""
+
+    class Within(rule):
+        def check_constraints(self, node: Any, program: ExportedProgram) -> bool:
+            value = node.meta["val"]
+            shape = (value[0] if isinstance(value, tuple) else value).shape
+            reshaped = rule.target_name == "unsqueeze_copy.default" or len(shape) < 4
+            several = sum(not isinstance(size, int) for size in shape) > 1
+            return not (reshaped and several) and super().check_constraints(node, program)
+
+    return Within
 
 
 def _check_open(lowered: ExportedProgram, captured: Capture) -> None:

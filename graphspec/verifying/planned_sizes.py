@@ -11,6 +11,7 @@ import torch
 
 from graphspec.exporting.costly import batch_dim
 from graphspec.exporting.reference import Arrays
+from graphspec.exporting.sampler import size_of
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.verifying.cases import Case
 from graphspec.verifying.judge import Expected
@@ -26,6 +27,15 @@ def fits(case: Case, shaped: ShapedGraph, greatest: int) -> bool:
             if shaped.dims[str(symbol)][1] is None and size > factor * greatest:
                 return False
     return True
+
+
+def inputs_of_plan(shaped: ShapedGraph, greatest: int) -> dict[str, torch.Tensor]:
+    """Inputs without numbers, as large as the file is planned for: it takes the memory of these when it is loaded."""
+    sizes = {name: most or greatest for name, (_, most) in shaped.dims.items()}
+    return {
+        name: torch.empty([size_of(dim, sizes) for dim in kind.shape], dtype=kind.dtype, device="meta")
+        for name, kind in shaped.inputs.items()
+    }
 
 
 def at_greatest(expectations: Sequence[Expected], shaped: ShapedGraph, greatest: int) -> Expected | None:

@@ -53,9 +53,10 @@ class Runner(Closing):
         self._onnx: dict[tuple[Any, ...], Any] = {}
         self._weights: tuple[tuple[Any, ...], Arrays] | None = None
 
-    def limit_memory(self, cases: Iterable[Mapping[str, Tensor]]) -> None:
-        """Give the workers what the network needs for `cases`, and little more."""
-        self.workers.limit_memory(memory_limit(needed_memory(self.shaped, cases)))
+    def limit_memory(self, cases: Iterable[Mapping[str, Tensor]], runtime: Runtime | None = None) -> None:
+        """Give the worker of `runtime`, or all of them, what the network needs for `cases`, and little more."""
+        workers = self.workers.of(runtime) if runtime else self.workers
+        workers.limit_memory(memory_limit(needed_memory(self.shaped, cases)))
 
     def write(self, name: str, cases: Iterable[Mapping[str, Tensor | NDArray[Any]]]) -> Path:
         """Write the inputs of `cases` to the file `name` of the scratch folder, for :meth:`run`."""

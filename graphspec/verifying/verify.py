@@ -25,7 +25,7 @@ from graphspec.verifying.golden_sample import golden_sample
 from graphspec.verifying.judge import Expected, Oracle, by_row, compare, inputs_of
 from graphspec.verifying.own_files import OwnFiles, account_onnx, redrawn
 from graphspec.verifying.pipeline_file import judge_pipeline
-from graphspec.verifying.planned_sizes import at_greatest, fits
+from graphspec.verifying.planned_sizes import at_greatest, fits, inputs_of_plan
 from graphspec.verifying.runner import TIME_LIMIT, Outputs, Runner
 from graphspec.verifying.runtimes.child import WorkerError
 from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime, chosen
@@ -229,6 +229,7 @@ class Judge(Closing):
         greatest = format.greatest if format else None
         if greatest is None:
             return self.expectations, self._cases
+        self.runner.limit_memory([inputs_of_plan(self.shaped, greatest)], runtime)
         within = [expected for expected in self.expectations if fits(expected.case.run, self.shaped, greatest)]
         largest = at_greatest(within, self.shaped, greatest)
         asked = [*within, *([largest] if largest else [])]

@@ -20,6 +20,10 @@ from graphspec.verifying import verify_bundle
 from graphspec.verifying.cases import cases
 from graphspec.verifying.judge import Oracle
 from graphspec.verifying.planned_sizes import at_greatest, fits
+from graphspec.verifying.runner import Runner
+from graphspec.verifying.runtimes.runtime import RUNTIMES
+from graphspec.verifying.runtimes.workers import Workers
+from graphspec.verifying.verify import Judge
 
 lowered = import_file(Path(__file__).with_name("lowered.py"))
 SPEC = lowered.SPEC
@@ -42,6 +46,37 @@ def test_steps_of_an_open_number_are_refused_at_their_layer(type_):
     assert (found.code, found.at) == ("not-exportable", ("layers", "rnn"))
     assert "their number T is open" in found.message
     check_formats(compiler.load(STEPS.format(steps=5, type=type_)).shaped, ["executorch"])
+
+
+DEEP = {
+    "Conv3d": {"out_channels": 2, "kernel_size": 2},
+    "ConvTranspose3d": {"out_channels": 2, "kernel_size": 2, "groups": 2},
+    "conv3d": {"from": ["x", "weight"]},
+    "conv_transpose3d": {"from": ["x", "weight"]},
+}
+
+
+@pytest.mark.parametrize("type_", DEEP)
+def test_a_convolution_of_three_dimensions_is_refused_at_its_layer(type_):
+    layers = {"weight": {"type": "Parameter", "shape": [2, 2, 1, 1, 1]}} if "from" in DEEP[type_] else {}
+    layers["deep"] = {"type": type_, "from": "x", **DEEP[type_]}
+    spec = {"graphspec": 1, "inputs": {"x": ["N", 2, 4, 4, 4]}, "layers": layers}
+    with pytest.raises(GraphspecError) as caught:
+        check_formats(compiler.load(spec).shaped, ["executorch"])
+    (found,) = caught.value.diagnostics
+    assert found.at == ("layers", "deep")
+    assert "no kernel for a convolution of three dimensions" in found.message
+
+
+def test_the_worker_may_take_what_the_file_is_planned_for():
+    network = compiler.load(SPEC, seed=1)
+    row = next(row for row in RUNTIMES if row.name == "executorch")
+    asked = {}
+    with Judge(network, Runner(network.shaped, Workers(()))) as judge:
+        judge.runner.limit_memory = lambda cases, runtime: asked.update({runtime: list(cases)})
+        judge._planned(row)
+    (largest,) = asked[row]
+    assert largest["image"].shape == (FORMATS["executorch"].greatest, 1, 8, 8)
 
 
 def test_no_case_is_past_the_plan_and_one_is_at_its_end():
@@ -108,3 +143,24 @@ def test_the_layer_that_is_lowered_wrong_is_named(tmp_path, monkeypatch):
     report = verify_bundle(network, lowered.written(network, tmp_path / "wrong", "executorch"))
     assert not report.passed
     assert (report.blame.layer, report.blame.at) == ("fc", ("layers", "fc"))
+
+
+TWO_OPEN = """
+graphspec = 1
+[inputs]
+wave = ["N", 3, "L"]
+[layers]
+conv  = { type = "Conv1d", out_channels = 4, kernel_size = 3, padding = 1 }
+bn    = "BatchNorm1d"
+wider = { type = "unsqueeze", dim = 3 }
+out   = { type = "mul", other = 2.0 }
+"""
+
+
+@needs_executorch
+@pytest.mark.slow
+def test_layers_that_xnnpack_is_told_as_reshapes_may_have_two_open_dims(tmp_path):
+    network = compiler.load(TWO_OPEN, seed=1)
+    report = verify_bundle(network, lowered.written(network, tmp_path / "two", "executorch"))
+    report.raise_if_failed()
+    assert len({comparison.case for comparison in report.runtimes[0].comparisons}) > 5
