@@ -11,17 +11,22 @@ Bound = dict[str | int, Ref | tuple[Ref, ...]]
 
 def bind(op: Op, name: str, sources: Sources, at: Path) -> tuple[list[Diagnostic], Bound]:
     """`sources` by forward's parameter names, and what is wrong with their number or names."""
-    ports, positional = op.port_names, [source for key, source in sources.items() if isinstance(key, int)]
-    bound: Bound = {key: source for key, source in sources.items() if not isinstance(key, int)}
+    ports = op.port_names
+    positional: list[Ref | tuple[Ref, ...]] = []
+    bound: Bound = {}
+    for key, source in sources.items():
+        if isinstance(key, int):
+            positional.append(source)
+        else:
+            bound[key] = source
     faults = []
     for key in bound:
         if key not in ports:
             hint = suggest(str(key), ports) or f"its inputs: {', '.join(ports)}"
             message = f"layer {quoted(name)}: {op.name} has no input {quoted(key)}"
             faults.append(Diagnostic("unknown-argument", message, (*at, "from", key), hint))
-    many = next((port for port in op.ports if port.many), None) if positional else None
-    if many:
-        bound[many.name] = tuple(
+    if positional and op.many_port is not None:
+        bound[op.many_port] = tuple(
             ref for source in positional for ref in (source if isinstance(source, tuple) else (source,))
         )
     elif len(positional) > len(ports):
@@ -29,7 +34,7 @@ def bind(op: Op, name: str, sources: Sources, at: Path) -> tuple[list[Diagnostic
             faults.append(_count(op, name, len(positional), at))
     else:
         bound |= zip(ports, positional, strict=False)
-    if not faults and any(port.required and port.name not in bound for port in op.ports):
+    if not faults and not op.required_ports <= bound.keys():
         faults.append(_count(op, name, len(bound), at))
     return faults, {port: bound[port] for port in ports if port in bound}
 

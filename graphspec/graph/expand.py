@@ -138,24 +138,27 @@ class Expansion:
         self.calls += 1
         self.check_count(instance.at)
         condition, sources = self.reader.condition(instance), self.reader.sources(instance)
-        first = next(iter(references(sources)), None)
         if isinstance(condition, Gate):
             instance = dataclasses.replace(instance, gate=condition)
-            if first is not None:
+            if (first := next(iter(references(sources)), None)) is not None:
                 passed = Choice(instance.name, condition, Ref(instance.target), first, instance.place.gates)
                 self.nodes[instance.name] = passed
         elif not condition:
-            if first is not None:
-                self.aliases[instance.name] = self.reader.passed_through(instance, sources, first)
-                return
-            passes = "an `if` passes the first input through, and there is none"
-            self.reader.fault("arity", f"layer {quoted(instance.name)}: {passes}", instance.at)
+            self.left_out(instance, sources)
             return
         if instance.line.reuse is not None:
             instance = self.reused(instance)
         else:
             self.made[instance.module] = (instance.line, instance.scope)
         self.layer_or_block(instance, sources)
+
+    def left_out(self, instance: Instance, sources: Sources) -> None:
+        """Note what the name of a layer means that does not exist."""
+        if (first := next(iter(references(sources)), None)) is not None:
+            self.aliases[instance.name] = self.reader.passed_through(instance, sources, first)
+            return
+        passes = "an `if` passes the first input through, and there is none"
+        self.reader.fault("arity", f"layer {quoted(instance.name)}: {passes}", instance.at)
 
     def layer_or_block(self, instance: Instance, sources: Sources) -> None:
         """Write out what the type of `instance` names."""

@@ -8,6 +8,7 @@ from typing import Any
 from graphspec.diagnostics import Path
 from graphspec.graph.layers import Frame, Gate, Ref
 from graphspec.spec.model import BlockSpec, LayerSpec, NetworkBody
+from graphspec.system.quick import quick
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Place:
     keep: bool = False
 
 
+@quick
 @dataclasses.dataclass(frozen=True, slots=True)
 class Use:
     """One name that one line of a body defines: `copies` chained under it, or the `index`-th of several siblings."""
@@ -36,6 +38,7 @@ class Use:
     chained: bool = False
 
 
+@quick
 @dataclasses.dataclass(frozen=True, slots=True)
 class Instance:
     """One layer or block called `name`, whose module is `module`; `line` is what says its type and arguments.

@@ -10,8 +10,10 @@ from graphspec.diagnostics import Path, quoted, suggest
 from graphspec.ops import Op
 from graphspec.spec.model import NetworkSpec
 from graphspec.spec.scope import Bindings
+from graphspec.system.quick import quick
 
 
+@quick
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ref:
     """A value: what the node called `name` gives; `selector` names one of several (``h_n``, ``0``)."""
@@ -52,6 +54,7 @@ def references(sources: Sources) -> list[Ref]:
     return [ref for source in sources.values() for ref in (source if isinstance(source, tuple) else (source,))]
 
 
+@quick
 @dataclasses.dataclass(frozen=True, slots=True)
 class Layer:
     """One call of one module.

@@ -59,9 +59,10 @@ class Reader:
 
     def condition(self, instance: Instance) -> bool | Gate:
         """Whether it exists, as far as that can be said without shapes."""
-        condition, at = instance.line.condition, (*instance.at, "if")
+        condition = instance.line.condition
         if condition is None:
             return True
+        at = (*instance.at, "if")
         try:
             return bool(instance.scope.close(condition))
         except NeedsShape:
@@ -79,19 +80,22 @@ class Reader:
         found: dict[str | int, Ref | tuple[Ref, ...]] = {}
         table = source if isinstance(source, dict) else dict(enumerate(_listed(source)))
         for key, names in table.items():
-            place = where if isinstance(source, str) else (*where, key)
-            listed = isinstance(names, tuple)
-            refs = [
-                self.reference(text, instance.scope, (*place, n) if listed else place)
-                for n, text in enumerate(_listed(names))
-            ]
-            if None not in refs:
-                found[key] = tuple(refs) if listed else refs[0]  # type: ignore[arg-type, assignment]
-            self._count_wires(len(refs), where)
+            given = self._given(names, instance.scope, where if isinstance(source, str) else (*where, key))
+            if given is not None:
+                found[key] = given
+            self._count_wires(len(_listed(names)), where)
         if instance.chained and found:
             for number, (name, ref) in enumerate(handed.items()):
                 found[next(iter(found)) if not name else name if name in found else number] = ref
         return found
+
+    def _given(self, names: str | tuple[str, ...], scope: Frame, at: Path) -> Ref | tuple[Ref, ...] | None:
+        """What one input takes: a value, or a list of them; None where a name means nothing here."""
+        if isinstance(names, str):
+            return self.reference(names, scope, at)
+        found = [self.reference(text, scope, (*at, number)) for number, text in enumerate(names)]
+        refs = tuple([ref for ref in found if ref is not None])
+        return refs if len(refs) == len(found) else None
 
     def _handed_on(self, instance: Instance) -> dict[str, Ref]:
         """The values of the layer before, by the inputs that they are for; "" is the first, whatever it is called.

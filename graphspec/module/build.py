@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import keyword
 import operator
 import re
@@ -26,6 +27,8 @@ from graphspec.system.torch_private import FloorDiv, Mod
 
 #: What a size is computed with.
 _FUNCTIONS = {sympy.Add: operator.add, sympy.Mul: operator.mul, FloorDiv: operator.floordiv, Mod: operator.mod}
+#: What ``node.args = …`` comes to, without a node's own __setattr__, which takes it out of a table and puts it back.
+_SET_ARGS = fx.Node.args.fset  # type: ignore[attr-defined]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 #: A submodule's: fx reaches it by ``getattr`` where it is no identifier.
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:-[A-Za-z0-9_]+)*|[0-9]+", re.ASCII)
@@ -42,6 +45,8 @@ def build(shaped: ShapedGraph, seed: int = 0) -> fx.GraphModule:
     """
     _check_names(shaped)
     module = fx.GraphModule(nn.Module(), fx.Graph(), class_name(shaped.spec.name))
+    # first: the memory that Python takes to compile it is then free for the weights
+    module.graph = _Tracer(shaped).graph()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         made = [(layer, _made(layer)) for layer in shaped.layers if layer.module == layer.name]
@@ -50,7 +55,6 @@ def build(shaped: ShapedGraph, seed: int = 0) -> fx.GraphModule:
         _add(module, layer, part)
     for layer in shaped.layers:
         _share(module, layer)
-    module.graph = _Tracer(shaped).graph()
     module.meta[GIVEN] = tuple(layer.name for layer in shaped.layers if layer.is_given and layer.module == layer.name)
     return module
 
@@ -181,7 +185,7 @@ class _Tracer:
             operands = tuple([self.operand(value) for value in args])
             options = {name: self.operand(value) for name, value in kwargs.items()}
             node = self.fx.call_module(layer.module)
-            node.args = operands  # given afterwards, torch does not look through them for symbolic sizes
+            _SET_ARGS(node, operands)  # given afterwards, torch does not look through them for symbolic sizes
             if options:
                 node.kwargs = options
         for index in layer.outputs:
@@ -254,13 +258,9 @@ class _Tracer:
 
 def positional(layer: ShapedLayer) -> tuple[list[Any], dict[str, Any]]:
     """The operands as forward's leading positional arguments, and the rest by name."""
-    args: list[Any] = []
-    names = layer.op.leading
-    for name in names:
-        if name not in layer.operands:
-            break
-        args.append(layer.operands[name])
-    return args, {name: value for name, value in layer.operands.items() if name not in names[: len(args)]}
+    operands = layer.operands
+    first = tuple(itertools.takewhile(operands.__contains__, layer.op.leading))
+    return [operands[name] for name in first], {name: operands[name] for name in operands if name not in first}
 
 
 def references(layer: ShapedLayer) -> Iterator[ValueRef]:

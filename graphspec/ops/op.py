@@ -99,6 +99,16 @@ class Op:
         return tuple(port.name for port in self.ports)
 
     @functools.cached_property
+    def required_ports(self) -> frozenset[str]:
+        """The names of those among ``ports`` that must be given."""
+        return frozenset(port.name for port in self.ports if port.required)
+
+    @functools.cached_property
+    def many_port(self) -> str | None:
+        """The name of the port that takes a list of values, if there is one."""
+        return next((port.name for port in self.ports if port.many), None)
+
+    @functools.cached_property
     def leading(self) -> tuple[str, ...]:
         """The ports that forward takes first, before any argument."""
         forward = parameters_of(self.factory.forward)

@@ -88,12 +88,12 @@ class _Inference:
         for name, node in self.graph.nodes.items():
             if isinstance(node, Choice):
                 self.choose(name, node)
-            elif all(self.holds(gate) for gate in node.gates):
-                if not any(self.behind(ref) in self.broken for ref in node.references()):
-                    self.layer(node)
-                else:
+            elif all(map(self.holds, node.gates)):
+                if self.broken and any(self.behind(ref) in self.broken for ref in node.references()):
                     self.faults += faults_without_shapes(node)
                     self.broken.add(name)
+                else:
+                    self.layer(node)
         outputs = (
             {n: self.value(ref, ("outputs", n)) for n, ref in self.graph.outputs.items()} if not self.faults else {}
         )
@@ -208,6 +208,8 @@ class _Inference:
         indexed = self.bounds.needed(node.op.name, given, types)
         needed = (*indexed, *cropped(node, inputs, given), *put_in(node, inputs, given))
         found = self.run(node, arguments, {**operands, **arguments.options}, types, (equal, needed))
+        for kind in found[0].outputs.values() if found else ():
+            self.budget.value(kind, "the output of layer", node.label, node.at)
         return found and (arguments, *found)
 
     def finished(
@@ -236,9 +238,8 @@ class _Inference:
             result.outputs, parameters, result.flops, node.at, init, node.freeze, tie, node.keep, computed,
         )  # fmt: skip
         self.bounds.add(shaped, types)
-        self.budget.parameters(shaped)
-        for kind in result.outputs.values():
-            self.budget.value(kind, "the output of layer", name, node.at)
+        if parameters:
+            self.budget.parameters(shaped)
         return shaped
 
     def operands(self, node: Layer) -> dict[str, Any] | None:
@@ -247,7 +248,7 @@ class _Inference:
         at = (*node.at, "from")
         for port, source in node.sources.items():
             refs = [self.value(ref, at) for ref in (source if isinstance(source, tuple) else (source,))]
-            if any(ref is None for ref in refs):
+            if not all(refs):
                 return None
             found[str(port)] = tuple(refs) if isinstance(source, tuple) else refs[0]
         return found

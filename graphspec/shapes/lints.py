@@ -26,7 +26,12 @@ def lints(
     """The warnings about a network whose `types` are known by layer or input."""
     found: dict[object, Diagnostic] = {}
     for layer in layers.values():
-        for fault in (*_linear_after_conv(layer, layers, types), *_bias_before_norm(layer, layers, graph)):
+        faults: Iterator[Diagnostic] = iter(())
+        if layer.type == "Linear":
+            faults = _linear_after_conv(layer, layers, types)
+        elif layer.type.startswith("BatchNorm"):
+            faults = _bias_before_norm(layer, layers, graph)
+        for fault in faults:
             found.setdefault((fault.code, fault.at), fault)
     return [*found.values(), *_dropped(graph, layers, outputs), *_unfit_for_loss(graph, layers, outputs)]
 
@@ -34,21 +39,21 @@ def lints(
 def _linear_after_conv(
     layer: ShapedLayer, layers: Mapping[str, ShapedLayer], types: Mapping[str, Mapping[tuple[int, ...], TensorType]]
 ) -> Iterator[Diagnostic]:
-    value = layer.first if layer.type == "Linear" else None
-    producer = layers.get(value.layer) if value else None
-    if value is None or producer is None:
+    value = layer.first
+    kind = types[value.layer][value.index] if value else None
+    if value is None or kind is None or len(kind.shape) != 4:
         return
-    kind = types[value.layer][value.index]
+    producer = layers.get(value.layer)
     while producer and producer.type in _ELEMENTWISE and (before := producer.first):
         producer = layers.get(before.layer)
-    if len(kind.shape) == 4 and producer and ranks(producer.op):
+    if producer and ranks(producer.op):
         message = f"layer {quoted(layer.name)}: Linear on {kind} works on the last dim, the width, alone"
         yield Diagnostic("linear-after-conv", message, layer.at, "add a Flatten layer before it", severity="warning")
 
 
 def _bias_before_norm(layer: ShapedLayer, layers: Mapping[str, ShapedLayer], graph: LayerGraph) -> Iterator[Diagnostic]:
     """A bias that the normalisation over the same channels takes away again."""
-    value = layer.first if layer.type.startswith("BatchNorm") else None
+    value = layer.first
     producer = layers.get(value.layer) if value else None
     if producer is None or "bias" not in producer.parameters:
         return

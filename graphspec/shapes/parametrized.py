@@ -22,6 +22,8 @@ def close_parametrize(node: Layer, parameters: Shapes) -> tuple[Computed | None,
 
     It is a name, or a table of ``type`` and the function's arguments; ``name`` says which parameter is computed.
     """
+    if node.parametrize is None:
+        return None, parameters, []
     at = (*node.at, "parametrize")
     try:
         written = node.scope.close(node.parametrize)

@@ -19,6 +19,8 @@ from graphspec.shapes.unbranched import batch_of, is_unbranched
 #: Open dims of one tensor of a layer that is followed along its branches: torch writes out products of all of them, and
 #: takes minutes for more.
 MOST_OPEN = 6
+#: Types of which no value equals one of another.
+_AS_THEY_ARE = frozenset([int, str, type(None)])
 
 
 class Runner:
@@ -133,13 +135,15 @@ def signature(op: Op, arguments: Mapping[str, Any], operands: Mapping[str, Any],
 def _spelled(value: Any, order: Mapping[ValueRef, int]) -> Any:
     """`value` as a key: what differs in type differs, and a size may be compared."""
     kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
     if kind is ValueRef:
         return ("value", order[value])
     if kind is bool or kind is float:
         return (kind.__name__, value)
     if kind is SizeExpr:
         return ("size", value.dim)
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return tuple([(key, _spelled(item, order)) for key, item in value.items()])
     if isinstance(value, list | tuple):
         return tuple([_spelled(item, order) for item in value])

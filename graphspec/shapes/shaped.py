@@ -13,6 +13,7 @@ from graphspec.diagnostics import Path
 from graphspec.ops import Op
 from graphspec.shapes.dims import Dim, dim_text
 from graphspec.spec.model import NetworkSpec
+from graphspec.system.quick import quick
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class TensorType:
         return [dim if isinstance(dim, int) else dim_text(dim) for dim in self.shape]
 
 
+@quick
 @dataclasses.dataclass(frozen=True, slots=True)
 class ValueRef:
     """One value: what the layer or input `layer` gives, `index` deep into its tuples (``lstm.h_n`` is ``(1, 0)``)."""
@@ -44,6 +46,7 @@ class ValueRef:
 Operand = Any
 
 
+@quick
 @dataclasses.dataclass(frozen=True, slots=True)
 class ShapedLayer:
     """One call of one module.

@@ -37,7 +37,11 @@ def in_parts(data: Any, own: Collection[str]) -> Any:
         return {"type": data}
     if not isinstance(data, dict):
         return data
-    return {key: data[key] for key in data if key in own} | {"args": {key: data[key] for key in data if key not in own}}
+    fields: dict[str, Any] = {}
+    args: dict[str, Any] = {}
+    for key, value in data.items():
+        (fields if key in own else args)[key] = value
+    return fields | {"args": args}
 
 
 class Component(SpecModel):

@@ -25,6 +25,7 @@ MOST_DIMS = 32
 #: Ids of one input.
 MOST_IDS = 1 << 31
 RESERVED = ("type", "from", "repeat", "if", "reuse", "tie", "init", "parametrize", "freeze", "keep")
+_RESERVED = frozenset(RESERVED)
 Dtype = Literal["float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
 #: The names of values: one, several in order, or by forward's parameter names.
 References = str | tuple[str, ...] | dict[str, str | tuple[str, ...]]
@@ -68,7 +69,7 @@ class LayerSpec(SpecModel):
     @model_validator(mode="before")
     @classmethod
     def _from_name_or_table(cls, data: Any) -> Any:
-        found = in_parts(data, RESERVED)
+        found = in_parts(data, _RESERVED)
         source = found.get("from") if isinstance(found, dict) else None
         if isinstance(source, list):
             found["from"] = tuple(source)
