@@ -15,6 +15,7 @@ from graphspec.diagnostics import printable
 from graphspec.display.variants_table import variants
 from graphspec.display.verification_table import limits, verified
 from graphspec.formats import FORMATS
+from graphspec.system.startup import importing
 
 if TYPE_CHECKING:
     Format = str
@@ -83,7 +84,8 @@ def export(
 ) -> None:
     """Export RUN (or SPEC), verify every file against the network, and publish them if they are equal."""
     with work.screen() as here:
-        from graphspec import pipeline
+        with importing():
+            from graphspec import exporting, pipeline, verifying  # noqa: F401  what an export imports
 
         with here.busy("exporting and verifying"):
             bundle = pipeline.export(
@@ -124,7 +126,8 @@ def verify(
     if source.suffix == ".onnx" and against is None:
         raise typer.BadParameter("an ONNX file needs --against EXPORT, whose network it is compared with")
     with work.screen() as here:
-        from graphspec import pipeline
+        with importing():
+            from graphspec import pipeline, verifying  # noqa: F401  what verification imports
 
         file = source if against else None
         with here.busy("verifying"):

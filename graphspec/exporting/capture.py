@@ -22,6 +22,7 @@ from graphspec.exporting.open_shapes import OpenSizes, open_sequences
 from graphspec.exporting.sampler import Sampler, accepts
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.spec.dims import GREATEST
+from graphspec.system.collecting import uncollected
 from graphspec.system.quiet import quiet
 from graphspec.system.torch_private import pytree, replaced, sizes_of_one
 
@@ -78,6 +79,7 @@ def eval_network(network: Network) -> Network:
     return network.with_module(eval_copy(network.module), network.weights)
 
 
+@uncollected()
 def capture(network: Network, sampler: Sampler | None = None) -> Capture:
     """Capture a copy of the network's module, with its dynamic dims; `sampler` is the network's, where it is known.
 

@@ -16,6 +16,7 @@ from graphspec.diagnostics import GraphspecError, fail
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape, zero_tensors
 from graphspec.exporting.capture import Capture, first_line
 from graphspec.exporting.script_forms import scriptable
+from graphspec.system.collecting import uncollected
 from graphspec.system.quiet import quiet
 from graphspec.system.torch_private import archive_reader, archive_writer
 
@@ -54,6 +55,7 @@ def cannot_hold(layer: ShapedLayer) -> str:
     return ""
 
 
+@uncollected()
 def write_torchscript(capture: Capture, path: Path, extra_files: Mapping[str, str]) -> None:
     """Script `capture`'s module and save it to `path`; `extra_files` are stored inside, by name.
 

@@ -17,6 +17,7 @@ from graphspec.exporting.layer_map import layers_of_nodes
 from graphspec.exporting.onnx.kernels import widen
 from graphspec.exporting.open_shapes import open_sequences
 from graphspec.shapes.shaped import ShapedGraph, TensorType
+from graphspec.system.collecting import uncollected
 from graphspec.system.quiet import quiet
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def write_onnx(
     return layer_map(model)
 
 
+@uncollected()
 def onnx_model(capture: Capture, opset_version: int, metadata: Mapping[str, str]) -> ir.Model:
     """`capture` as an ONNX model; inputs, outputs and dynamic dims have the spec's names, in the spec's order.
 

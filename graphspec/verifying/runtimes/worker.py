@@ -22,6 +22,7 @@ Arrays are named ``CASE.NAME`` in both files. The task ``weights`` writes the te
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -165,8 +166,11 @@ def main() -> None:
     Libraries that print do so on stderr.
     """
     sys.modules["graphspec"] = None  # type: ignore[assignment]  # an import of it is an error here
+    gc.disable()  # what is imported stays: to look through it again and again takes a sixth of torch's import
     for name in sys.argv[1:]:  # while the parent still writes the files
         importlib.import_module(name)
+    gc.freeze()
+    gc.enable()
     responses = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
