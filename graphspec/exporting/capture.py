@@ -15,7 +15,7 @@ from torch.export import Dim, ExportedProgram, export
 
 from graphspec.compiler import Network
 from graphspec.diagnostics import GraphspecError, fail
-from graphspec.exporting.costly import is_costly
+from graphspec.exporting.costly import is_costly, is_sooner_followed
 from graphspec.exporting.guards import Trace, loosen, proven, span_of, suspect
 from graphspec.exporting.layer_map import failing_layer
 from graphspec.exporting.open_shapes import OpenSizes, open_sequences
@@ -114,7 +114,7 @@ def _widest(network: Network, sampler: Sampler) -> tuple[ExportedProgram, bool]:
             problem = problem or error
             continue
         certain = proven(program, shaped, oblivious, at)
-        if certain and not _refused_of_proven(program, module, trials, sampler, is_costly(shaped, sampler.sizes)):
+        if certain and not _refused_of_proven(program, network, trials, sampler):
             return program, True
         found.append((oblivious, program))
     if not found:
@@ -155,13 +155,15 @@ def _is_open(program: ExportedProgram, shaped: ShapedGraph) -> bool:
 
 
 def _refused_of_proven(
-    program: ExportedProgram, module: nn.Module, trials: Sequence[Mapping[str, int]], sampler: Sampler, costly: bool
+    program: ExportedProgram, network: Network, trials: Sequence[Mapping[str, int]], sampler: Sampler
 ) -> int:
-    """How many sizes of `trials` a proven program refuses, and the module does not: of a `costly` network those that
-    the proof leaves out, which are followed and not computed.
+    """How many sizes of `trials` a proven program refuses, and the module does not: of a costly network those that
+    the proof leaves out, which are followed and not computed where that takes less time.
     """
-    tried = [sampler.draw(sizes) for sizes in trials if not costly or 1 in sizes.values()]
-    return _refusals(program, module, tried, computed=not costly)
+    costly = is_costly(network.shaped, sampler.sizes)
+    tried = [sizes for sizes in trials if not costly or 1 in sizes.values()]
+    followed = costly and any(is_sooner_followed(network.shaped, sizes) for sizes in tried)
+    return _refusals(program, network.module, list(map(sampler.draw, tried)), computed=not followed)
 
 
 def _refusals(

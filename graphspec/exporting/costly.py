@@ -15,12 +15,20 @@ COSTLY_FLOPS = 5e8
 #: The magnitudes in the rows of :func:`joint_batch`, and the seed of the first.
 JOINT, JOINT_SEED = (1.0, 10.0), 11
 
+#: Floating-point operations in the time in which torch follows the sizes of one layer: a third of those measured.
+FOLLOWED_FLOPS = 2e7
+
 
 def is_costly(shaped: ShapedGraph, sizes: Mapping[str, int]) -> bool:
     """Whether one sample takes more than `COSTLY_FLOPS`, the other open dims at `sizes`."""
     batch = batch_dim(shaped)
     one = {**sizes, **({batch: 1} if batch else {})}
     return work(shaped, one) > COSTLY_FLOPS
+
+
+def is_sooner_followed(shaped: ShapedGraph, sizes: Mapping[str, int]) -> bool:
+    """Whether at `sizes` it takes less time to follow the sizes of all layers than to compute their values."""
+    return work(shaped, sizes) > FOLLOWED_FLOPS * len(shaped.layers)
 
 
 def work(shaped: ShapedGraph, sizes: Mapping[str, int]) -> int:

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from graphspec import compiler
-from graphspec.exporting import guards
+from graphspec.exporting import capture as captures
+from graphspec.exporting import costly, guards
 from graphspec.exporting.capture import capture
 from graphspec.exporting.sampler import accepts
 from graphspec.system.torch_private import guards_of
@@ -86,3 +87,18 @@ def test_sizes_that_are_followed_are_taken_and_refused_as_computed_ones_are():
         assert [accepts(program, inputs, computed) for computed in (True, False)] == [taken] * 2
         assert accepts(module, inputs, computed=False)
     assert not accepts(module, {"x": torch.zeros(1, 5, 6)}, computed=False)
+
+
+@pytest.mark.parametrize(("rate", "computed"), [(1e9, True), (0.0, False)])
+def test_of_a_costly_network_the_sizes_left_out_are_computed_where_that_is_sooner_done(monkeypatch, rate, computed):
+    monkeypatch.setattr(costly, "COSTLY_FLOPS", 0.0)
+    monkeypatch.setattr(costly, "FOLLOWED_FLOPS", rate)
+    asked = []
+
+    def noted(module, inputs, computed=True):
+        asked.append((len(inputs["x"]), computed))
+        return accepts(module, inputs, computed)
+
+    monkeypatch.setattr(captures, "accepts", noted)
+    assert _capture(["N", 4], [{"type": "Linear", "out_features": 2}]).proven
+    assert asked == [(1, computed)]

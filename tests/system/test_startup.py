@@ -75,12 +75,23 @@ optimizer = "SGD"
 """
 
 
-def test_the_collector_passes_over_what_was_imported_and_goes_on(tmp_path):
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["train", "iris.toml", "--run", "run", "-q"], 0),
+        (["export", "no-such.toml", "-q"], 1),
+        (["verify", "no-such", "-q"], 1),
+    ],
+)
+def test_the_collector_passes_over_what_was_imported_and_goes_on(tmp_path, arguments, status):
     (tmp_path / "iris.toml").write_text(TRAIN)
-    script = """
+    script = f"""
 import gc, sys
 from graphspec.cli.app import app
-app(["train", "iris.toml", "--run", "run", "-q"], standalone_mode=False)
+try:
+    app({arguments}, standalone_mode=False)
+except SystemExit as end:
+    assert end.code == {status}
 print(gc.isenabled(), gc.get_freeze_count() > 200_000)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=120)

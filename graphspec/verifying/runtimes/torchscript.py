@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,11 +17,22 @@ def load(path: str, names: Sequence[str], dtypes: Mapping[str, str]) -> Run:
     return runner(torch.jit.load(path), names, dtypes)
 
 
-def weights(path: str) -> Arrays:
-    """The tensors that the file holds, by the names that the module has for them."""
+def _still(path: str) -> Any:
+    """The file's module, which is looked at and never run, read once as long as the file is the same."""
+    entry = os.stat(path)
+    return _read(path, (entry.st_ino, entry.st_size, entry.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=1)
+def _read(path: str, stamp: tuple[int, ...]) -> Any:
     import torch
 
-    model = torch.jit.load(path)
+    return torch.jit.load(path)
+
+
+def weights(path: str) -> Arrays:
+    """The tensors that the file holds, by the names that the module has for them."""
+    model = _still(path)
     return {name: array(value) for name, value in {**dict(model.named_buffers()), **model.state_dict()}.items()}
 
 
@@ -27,7 +40,7 @@ def steps(path: str) -> list[tuple[str, str]]:
     """The nodes of the program with all that its submodules keep, but for tensors, written into it."""
     import torch
 
-    frozen = torch._C._freeze_module(torch.jit.load(path)._c)
+    frozen = torch._C._freeze_module(_still(path)._c)  # a copy
     return [("", step) for step in _steps(frozen._get_method("forward").graph)]
 
 
