@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch.export import ExportedProgram
+from torch.fx import Interpreter
 
 from graphspec.diagnostics import fail
 from graphspec.exporting import pt2
@@ -21,7 +22,7 @@ from graphspec.exporting.holdable import check_formats
 from graphspec.exporting.lowering import AT, lowering, refused
 from graphspec.formats import FORMATS
 from graphspec.system.extras import install, require
-from graphspec.system.torch_private import keep_ranges, sizes_of_one
+from graphspec.system.torch_private import keep_ranges, replaced, sizes_of_one
 
 if TYPE_CHECKING:
     from graphspec.exporting.order import Order
@@ -78,16 +79,21 @@ def write_executorch(captured: Capture, path: Path, extra: Mapping[str, str]) ->
     require("executorch", "the format executorch needs ExecuTorch", "executorch", AT)
     check_formats(captured.shaped, ["executorch"])
     bounded = _bounded(captured)
-    with lowering(bounded, "executorch"):
-        with sizes_of_one(True):
-            edge = _edge(bounded.program, extra)
-            _check_open(edge.exported_program(), bounded)
-            keep_ranges(edge.exported_program())  # a convolution's choice of kernel has bounded the batch: "<= 15"
-            lowered = edge.to_executorch()
+    with lowering(bounded, "executorch", lambda part: _lowered(part, {})):
+        lowered = _lowered(bounded, extra)
         missing = _without_kernel(lowered)
     if missing:
         raise refused(bounded, "executorch", missing, f"its runtime has no kernel {missing}")
     path.write_bytes(lowered.buffer)
+
+
+def _lowered(captured: Capture, extra: Mapping[str, str]) -> Any:
+    """ExecuTorch's program of `captured`, whose open dims have greatest sizes."""
+    with sizes_of_one(True):
+        edge = _edge(captured.program, extra)
+        _check_open(edge.exported_program(), captured)
+        keep_ranges(edge.exported_program())  # a convolution's choice of kernel has bounded the batch: "<= 15"
+        return edge.to_executorch()
 
 
 def _bounded(captured: Capture) -> Capture:
@@ -104,11 +110,27 @@ def _edge(program: ExportedProgram, extra: Mapping[str, str]) -> Any:
     from executorch.backends.xnnpack.partition.config import ALL_PARTITIONER_CONFIGS
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
+    from executorch.exir.verification import verifier
 
     methods = {name.replace(".", "_"): text for name, text in extra.items()}
     rules = [_of_one_open_dim(rule) if rule.target_name in _RESHAPED else rule for rule in ALL_PARTITIONER_CONFIGS]
     partitioner = XnnpackPartitioner(configs=rules)
-    return to_edge_transform_and_lower(program, partitioner=[partitioner], constant_methods=methods)
+    with replaced(verifier, "EdgeOpArgValidator", _unfreezing(verifier.EdgeOpArgValidator)):
+        return to_edge_transform_and_lower(program, partitioner=[partitioner], constant_methods=methods)
+
+
+def _unfreezing(check: Any) -> Any:
+    """ExecuTorch's `check` of dtypes but for operators that give a list of tensors, such as ``split``: it counts the
+    first one's rows, and freezes an open dim by that.
+    """
+
+    class Check(check):
+        def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+            listed = isinstance(self.node.meta["val"], list)
+            own = Interpreter.call_function if listed else check.call_function
+            return own(self, target, args, kwargs)
+
+    return Check
 
 
 def _of_one_open_dim(rule: Any) -> Any:

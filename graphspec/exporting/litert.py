@@ -64,9 +64,9 @@ def write_litert(captured: Capture, path: Path, extra: Mapping[str, str]) -> Non
     require("litert_torch", "the format litert needs litert-torch", "litert", AT)
     check_formats(captured.shaped, ["litert"])
     batch = _batch(captured.shaped)
-    with lowering(captured, "litert"):
+    first, second = _two(*captured.shaped.dims[batch]) if batch else (0, 0)
+    with lowering(captured, "litert", lambda part: _converted(part, {batch: first} if batch else {})):
         if batch:
-            first, second = _two(*captured.shaped.dims[batch])
             model = opened(_converted(captured, {batch: first}), _converted(captured, {batch: second}))
         else:
             model = _converted(captured, {})

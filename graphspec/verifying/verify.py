@@ -35,6 +35,9 @@ from graphspec.verifying.size_refusals import unrefused
 from graphspec.verifying.unobserved import unobserved_layers
 from graphspec.verifying.verify_report import Blame, RuntimeReport, VerifyReport
 
+#: How a worker begins what it says of a file that its runtime does not take.
+UNLOADABLE = "cannot load the file"
+
 
 def verify_bundle(
     network: Network,
@@ -247,8 +250,9 @@ class Judge(Closing):
         runtime = next((runtime for runtime in RUNTIMES if runtime.name == report.runtime), None)
         if case is None and runtime is UNOPTIMISED:
             return blame_unloadable(path, report.failure, self.shaped), None
-        if case is not None and runtime is not None and runtime.blame:
-            return self._blame_file(runtime, path, case), case
+        shown = case or (self.expectations[0].case if report.failure.startswith(UNLOADABLE) else None)
+        if shown is not None and runtime is not None and runtime.blame:
+            return self._blame_file(runtime, path, shown), case
         if ONNXRUNTIME.name in faulty:
             detail = "the file itself is right: onnxruntime's graph optimiser changes what it computes"
             return Blame(None, (), detail), case

@@ -164,3 +164,47 @@ def test_layers_that_xnnpack_is_told_as_reshapes_may_have_two_open_dims(tmp_path
     report = verify_bundle(network, lowered.written(network, tmp_path / "two", "executorch"))
     report.raise_if_failed()
     assert len({comparison.case for comparison in report.runtimes[0].comparisons}) > 5
+
+
+LISTS = """
+graphspec = 1
+[inputs]
+x = ["N", 8]
+[layers]
+parts = { type = "split", split_size_or_sections = [3, 5], dim = 1 }
+cell  = { type = "LSTMCell", hidden_size = 4, from = { input = "parts.1" } }
+out   = { type = "cat", from = ["parts.0", "cell.h_1"], dim = 1 }
+"""
+
+
+@needs_executorch
+@pytest.mark.slow
+def test_operators_that_give_lists_leave_the_batch_open(tmp_path):
+    network = compiler.load(LISTS, seed=1)
+    verify_bundle(network, lowered.written(network, tmp_path / "lists", "executorch")).raise_if_failed()
+
+
+def chain(**layers):
+    return {"graphspec": 1, "inputs": {"x": ["N", 2, 4, 4]}, "layers": layers}
+
+
+@needs_executorch
+@pytest.mark.slow
+def test_a_refusal_that_names_no_operator_is_said_at_its_layer(tmp_path):
+    spec = chain(before="ReLU", flat={"type": "flatten", "start_dim": 2}, slope="PReLU", after="ReLU")
+    with pytest.raises(GraphspecError) as caught:
+        lowered.written(compiler.load(spec, seed=1), tmp_path / "slope", "executorch")
+    assert caught.value.diagnostics[0].at == ("layers", "slope")
+
+
+@needs_executorch
+@pytest.mark.slow
+def test_a_layer_that_the_runtime_cannot_run_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(executorch, "_DEEP", ())
+    deep = {"type": "Conv3d", "out_channels": 2, "kernel_size": 2}
+    spec = chain(before="ReLU", high={"type": "unsqueeze", "dim": 1}, pad={"type": "pad", "pad": [1, 1, 1, 1, 1, 1]},
+                 deep=deep, after="ReLU")  # fmt: skip
+    network = compiler.load(spec, seed=1)
+    report = verify_bundle(network, lowered.written(network, tmp_path / "deep", "executorch"))
+    assert not report.passed
+    assert (report.blame.layer, report.blame.at) == ("deep", ("layers", "deep"))
