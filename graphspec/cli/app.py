@@ -23,7 +23,6 @@ from graphspec.cli.report import report
 from graphspec.cli.schema import schema
 from graphspec.cli.train import TrainCommand, evaluate, train
 from graphspec.cli.tune import tune
-from graphspec.spec import limits
 
 app = typer.Typer(
     name="graphspec",
@@ -61,6 +60,8 @@ def _root(
 ) -> None:
     """A spec file becomes a trained, exported and verified PyTorch model."""
     if most_layers is not None:
+        from graphspec.spec import limits
+
         context.with_resource(limits.raised(most_layers))
 
 

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from graphspec.display.number_text import short, size
 from graphspec.display.table_look import new_table
-from graphspec.spec.names import enclosing
 
 if TYPE_CHECKING:
     from graphspec.shapes import ShapedGraph, ShapedLayer
@@ -106,6 +105,8 @@ def _totals(shaped: ShapedGraph, rows: Sequence[Row], at: str) -> Iterator[Text]
 
 def _rows(layers: Sequence[ShapedLayer], sizes: dict[str, int]) -> Iterator[Row]:
     """A row per layer in execution order, each block's own row before those inside it."""
+    from graphspec.spec.names import enclosing
+
     groups: dict[str, list[ShapedLayer]] = {}
     for layer in layers:
         for prefix in enclosing(layer.name):
