@@ -128,5 +128,5 @@ class Fit:
         learner.metrics.reset()
         learner.epoch, learner.batch = learner.epoch + 1, 0
         learner.seconds += time.perf_counter() - started
-        row["seconds"] = round(learner.seconds - sum(earlier["seconds"] for earlier in learner.history), 3)
+        row["seconds"] = round(learner.seconds - sum(earlier["seconds"] for earlier in learner.history), 6)
         learner.history.append(row)

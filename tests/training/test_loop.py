@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Subset
 from torchvision import datasets
 from torchvision.transforms import Compose, Normalize, ToTensor
 
+import graphspec
 from graphspec import compiler, pipeline
 from graphspec.compiler import Network
 from graphspec.data import load
@@ -200,3 +201,10 @@ def test_weights_that_are_not_finite_are_never_saved(
     with pytest.raises(GraphspecError, match=r'non-finite.*"logits.bias" is not finite after step 33'):
         train(network, RunOptions(folder=run, resume=True, epochs=3, device="cpu"), reporter=Overflow())
     assert {path.name: path.read_bytes() for path in run.glob("**/*") if path.is_file()} == before
+
+
+def test_an_epoch_of_less_than_a_millisecond_has_its_time(tmp_path: Path) -> None:
+    """Rounded to milliseconds, every second epoch took none, or less than none."""
+    line = Path(__file__).parents[2] / "specs" / "linear_regression.toml"
+    report = graphspec.train(line, run=tmp_path / "run", overrides=["train.epochs=20"], reporter=Silent())
+    assert all(epoch["seconds"] > 0 for epoch in report.history)
