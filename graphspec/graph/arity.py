@@ -11,14 +11,10 @@ Bound = dict[str | int, Ref | tuple[Ref, ...]]
 
 def bind(op: Op, name: str, sources: Sources, at: Path) -> tuple[list[Diagnostic], Bound]:
     """`sources` by forward's parameter names, and what is wrong with their number or names."""
-    ports = op.port_names
-    positional: list[Ref | tuple[Ref, ...]] = []
+    ports, positional = op.port_names, [source for key, source in sources.items() if isinstance(key, int)]
     bound: Bound = {}
-    for key, source in sources.items():
-        if isinstance(key, int):
-            positional.append(source)
-        else:
-            bound[key] = source
+    if len(positional) < len(sources):
+        bound = {key: source for key, source in sources.items() if not isinstance(key, int)}
     faults = []
     for key in bound:
         if key not in ports:
@@ -33,7 +29,7 @@ def bind(op: Op, name: str, sources: Sources, at: Path) -> tuple[list[Diagnostic
         if ports or "from" in at:
             faults.append(_count(op, name, len(positional), at))
     else:
-        bound |= zip(ports, positional, strict=False)
+        bound.update(zip(ports, positional, strict=False))
     if not faults and not op.required_ports <= bound.keys():
         faults.append(_count(op, name, len(bound), at))
     return faults, {port: bound[port] for port in ports if port in bound}

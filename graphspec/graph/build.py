@@ -14,7 +14,7 @@ from graphspec.diagnostics import Diagnostic, GraphspecError, Path, quoted, warn
 from graphspec.graph.arity import bind
 from graphspec.graph.backbones import with_stages_read
 from graphspec.graph.expand import Expansion
-from graphspec.graph.layers import Choice, Layer, LayerGraph, Ref, UnknownOutput, follow
+from graphspec.graph.layers import Choice, Layer, LayerGraph, Ref, Sources, UnknownOutput, follow
 from graphspec.graph.order import Needs, circle, needed, ordered
 from graphspec.spec.interpolation import is_closed
 from graphspec.spec.limits import most_layers
@@ -68,14 +68,17 @@ class _Resolver:
         if isinstance(node, Choice):
             then, otherwise = (self.follow(ref, node.gate.at) for ref in (node.then, node.otherwise))
             return dataclasses.replace(node, then=then, otherwise=otherwise)
+        faults, bound = bind(node.op, node.label, self.followed(node) if self.aliases else node.sources, node.at)
+        self.faults += faults
+        return node.taking(bound)
+
+    def followed(self, node: Layer) -> Sources:
+        """What `node` takes, as far back as it comes from."""
         at = (*node.at, "from")
-        sources = {
+        return {
             key: tuple(self.follow(ref, at) for ref in source) if isinstance(source, tuple) else self.follow(source, at)
             for key, source in node.sources.items()
         }
-        faults, bound = bind(node.op, node.label, sources, node.at)
-        self.faults += faults
-        return node.taking(bound)
 
     def follow(self, ref: Ref, at: Path) -> Ref:
         """The layer, choice or input that `ref` ends at."""
@@ -92,9 +95,10 @@ def _needs(spec: NetworkSpec, nodes: Mapping[str, Layer | Choice]) -> Needs:
     """What each node takes, and the owner of a reused module, without which it is not there."""
     needs = {name: [ref.name for ref in node.references()] for name, node in nodes.items()}
     layers = [node for node in nodes.values() if isinstance(node, Layer)]
-    owners = {node.module: node.name for node in layers if node.label == node.module}
-    for node in layers:
-        if owners.get(node.module, node.name) != node.name:
+    reusing = [node for node in layers if node.module != node.label]
+    owners = {node.module: node.name for node in layers if node.module == node.label} if reusing else {}
+    for node in reusing:
+        if node.module in owners:
             needs[node.name].append(owners[node.module])
     return {name: [] for name in spec.inputs} | needs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from typing import Any
 
 from graphspec.diagnostics import Code, Diagnostic, GraphspecError, Path, quoted, suggest
@@ -78,12 +79,13 @@ class Reader:
         if source is None:
             return dict(enumerate(handed.values()))
         found: dict[str | int, Ref | tuple[Ref, ...]] = {}
-        table = source if isinstance(source, dict) else dict(enumerate(_listed(source)))
-        for key, names in table.items():
+        entries: Iterable[tuple[str | int, str | tuple[str, ...]]]
+        entries = source.items() if isinstance(source, dict) else enumerate(_listed(source))
+        for key, names in entries:
             given = self._given(names, instance.scope, where if isinstance(source, str) else (*where, key))
             if given is not None:
                 found[key] = given
-            self._count_wires(len(_listed(names)), where)
+            self._count_wires(1 if isinstance(names, str) else len(names), where)
         if instance.chained and found:
             for number, (name, ref) in enumerate(handed.items()):
                 found[next(iter(found)) if not name else name if name in found else number] = ref

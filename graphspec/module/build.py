@@ -182,7 +182,7 @@ class _Tracer:
             node = self.fx.get_attr(layer.module)
         else:
             args, kwargs = positional(layer)
-            operands = tuple([self.operand(value) for value in args])
+            operands = tuple(map(self.operand, args))
             options = {name: self.operand(value) for name, value in kwargs.items()}
             node = self.fx.call_module(layer.module)
             _SET_ARGS(node, operands)  # given afterwards, torch does not look through them for symbolic sizes

@@ -175,14 +175,16 @@ class _Inference:
         operands = self.operands(node)
         if operands is None:
             return None
-        types = {ref: self.outputs[ref.layer][ref.index] for ref in _refs(operands)}
+        types = self.types(operands)
         closed = close_arguments(node, self.shape_of)
         key = node.op.factory, signature(node.op, closed, operands, types), *self.ranges.items()
-        found = self.judgements.get(key) or self.judged(node, closed, operands, types)
+        found = self.judgements.get(key)
         if found is None:
-            return None
-        if not self.bounds.asks(node.op.name):
-            self.judgements[key] = found
+            found = self.judged(node, closed, operands, types)
+            if found is None:
+                return None
+            if not self.bounds.asks(node.op.name):
+                self.judgements[key] = found
         arguments, result, self.ranges = found
         return self.finished(node, arguments, operands, result, types)
 
@@ -253,6 +255,11 @@ class _Inference:
             found[str(port)] = tuple(refs) if isinstance(source, tuple) else refs[0]
         return found
 
+    def types(self, operands: Mapping[str, Any]) -> dict[ValueRef, TensorType]:
+        """The type of each value in `operands`."""
+        refs = [ref for value in operands.values() for ref in (value if isinstance(value, tuple) else (value,))]
+        return {ref: self.outputs[ref.layer][ref.index] for ref in refs}
+
     def run(
         self,
         node: Layer,
@@ -285,12 +292,6 @@ class _Inference:
         fault = Diagnostic(code, message, at, hint)
         if fault not in self.faults:
             self.faults.append(fault)
-
-
-#: What torch says of dtypes, wherever it finds them; and of places, which are whole numbers.
-def _refs(operands: Mapping[str, Any]) -> list[ValueRef]:
-    values = (value if isinstance(value, tuple) else (value,) for value in operands.values())
-    return [ref for value in values for ref in value if isinstance(ref, ValueRef)]
 
 
 def _formulas(shaped: ShapedGraph) -> Iterator[Dim]:

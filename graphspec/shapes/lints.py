@@ -26,11 +26,12 @@ def lints(
     """The warnings about a network whose `types` are known by layer or input."""
     found: dict[object, Diagnostic] = {}
     for layer in layers.values():
-        faults: Iterator[Diagnostic] = iter(())
         if layer.type == "Linear":
             faults = _linear_after_conv(layer, layers, types)
         elif layer.type.startswith("BatchNorm"):
             faults = _bias_before_norm(layer, layers, graph)
+        else:
+            continue
         for fault in faults:
             found.setdefault((fault.code, fault.at), fault)
     return [*found.values(), *_dropped(graph, layers, outputs), *_unfit_for_loss(graph, layers, outputs)]

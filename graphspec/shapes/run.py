@@ -144,7 +144,9 @@ def _spelled(value: Any, order: Mapping[ValueRef, int]) -> Any:
     if kind is SizeExpr:
         return ("size", value.dim)
     if kind is dict or isinstance(value, Mapping):
-        return tuple([(key, _spelled(item, order)) for key, item in value.items()])
+        return tuple([
+            (key, item if type(item) in _AS_THEY_ARE else _spelled(item, order)) for key, item in value.items()
+        ])  # fmt: skip
     if isinstance(value, list | tuple):
         return tuple([_spelled(item, order) for item in value])
     return value

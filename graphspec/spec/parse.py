@@ -173,9 +173,11 @@ def _duplicate(text: str, language: str, offset: int, cause: str) -> GraphspecEr
 def _illegal_values(table: dict[str, Any] | list[Any], at: Path) -> Iterator[Diagnostic]:
     """Diagnostics for scalars that no field of a spec may hold."""
     for key, value in table.items() if isinstance(table, dict) else enumerate(table):
+        if isinstance(value, str) and value.isascii():
+            continue
         if isinstance(value, dict | list):
             yield from _illegal_values(value, (*at, key))
-        elif not (isinstance(value, str) and value.isascii()):
+        else:
             yield from _illegal(value, (*at, key))
 
 
