@@ -20,6 +20,7 @@ from graphspec.exporting.order import Order
 from graphspec.exporting.reference import as_array
 from graphspec.exporting.sampler import Sampler
 from graphspec.formats import FORMATS
+from graphspec.module.weights import whole_state
 from graphspec.system.regular_file import MOST_JSON, read_regular
 from graphspec.verifying.accounting import Account, account
 from graphspec.verifying.accounting.programs import Program, account_program
@@ -103,7 +104,7 @@ class OwnFiles:
             return _unwritten(path, error)
         except OSError as error:
             return Account(unaccounted=(f"{path.name}, which cannot be read: {first_line(error)}",))
-        weights = {name: as_array(value) for name, value in self.network.module.state_dict().items()}
+        weights = {name: as_array(value) for name, value in whole_state(self.network.module).items()}
         return account_raw(own, other, weights, self._runner.shaped.layers)
 
     def _read(self, runtime: Runtime, path: Path, steps: bool) -> Program:

@@ -23,7 +23,7 @@ from graphspec.verifying.local_functions import check_functions
 from graphspec.verifying.rule import Status, judge
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import WorkerError
-from graphspec.verifying.runtimes.runtime import UNOPTIMISED
+from graphspec.verifying.runtimes.runtime import Runtime
 from graphspec.verifying.verify_report import Blame
 
 #: Bytes that the inference of shapes may take beside what this process has.
@@ -31,9 +31,10 @@ MOST_INFERRED = 1 << 30
 
 
 def blame_onnx(
-    path: Path, reference: Reference, case: Case, runner: Runner, among: Container[str] | None = None
+    runtime: Runtime, path: Path, reference: Reference, case: Case, runner: Runner, among: Container[str] | None = None
 ) -> Blame | None:
-    """Find the layer of the ONNX file at `path` that gives something else on `case`; None where none shows.
+    """Find the layer of the ONNX file at `path` that gives something else in `runtime` on `case`; None where
+    none shows.
 
     `among` names the layers that are looked at; all of them without.
     """
@@ -54,7 +55,7 @@ def blame_onnx(
     probe, inputs = runner.scratch / "probe.onnx", runner.write("probe_inputs.npz", [case.inputs])
     onnx.save(model, str(probe))
     try:
-        outputs = runner.run(UNOPTIMISED, probe, inputs, names)
+        outputs = runner.run(runtime, probe, inputs, names)
         problem = outputs.errors.get("0")
     except WorkerError as error:
         problem = str(error)

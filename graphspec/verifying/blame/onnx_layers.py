@@ -18,5 +18,5 @@ def find(
     runtime: Runtime, path: Path, reference: Reference, case: Case, runner: Runner, among: Collection[str] | None = None
 ) -> Blame | None:
     """The first layer of the file at `path`, `among` some if given, that gives something else than the module's."""
-    found = blame_onnx(path, reference, case, runner, among)
+    found = blame_onnx(runtime, path, reference, case, runner, among)
     return found or (blame_alone(path, reference, case, runner, among) if among else None)

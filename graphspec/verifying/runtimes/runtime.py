@@ -95,7 +95,7 @@ RUNTIMES = (
         loads="ai_edge_litert.interpreter",
     ),
     Runtime("aoti", "aoti", "torch", "torch", "aoti", machine_code=True),
-    Runtime("onnx.reference", "onnx", "onnx", "onnx", "onnx_reference", optional=True),
+    Runtime("onnx.reference", "onnx", "onnx", "onnx", "onnx_reference", optional=True, blame="onnx_layers"),
     Runtime("openvino", "onnx", "openvino", "openvino", "openvino", optional=True),
     Runtime("opencv", "onnx", "cv2", "opencv-python-headless", "opencv", optional=True),
     Runtime("tract", "onnx", "tract", "tract", "tract", optional=True),
@@ -104,15 +104,15 @@ RUNTIMES = (
     Runtime("libtorch", "torchscript", "torch", "torch", optional=True, needs=(COMPILER,), program=run_libtorch),
     Runtime(
         "onnxruntime-node", "onnx", "safetensors", "safetensors",
-        optional=True, needs=(NODE, ORT_NODE), program=run_node,
+        optional=True, needs=(NODE, ORT_NODE), program=run_node, blame="onnx_layers",
     ),
     Runtime(
         "onnxruntime-web", "onnx", "safetensors", "safetensors", options=(("provider", "wasm"),),
-        optional=True, needs=(BROWSER, ORT_WEB), program=run_browser,
+        optional=True, needs=(BROWSER, ORT_WEB), program=run_browser, blame="onnx_layers",
     ),
     Runtime(
         "onnxruntime-webgpu", "onnx", "safetensors", "safetensors", options=(("provider", "webgpu"),),
-        optional=True, needs=(BROWSER, ORT_WEB), program=run_browser,
+        optional=True, needs=(BROWSER, ORT_WEB), program=run_browser, blame="onnx_layers",
     ),
 )  # fmt: skip
 ALL = "all"

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from graphspec import compiler
+from graphspec.exporting.capture import eval_network
+from graphspec.exporting.sampler import Sampler
+from graphspec.module.weights import whole_state
 from graphspec.verifying.accounting.raw import account_raw
+from graphspec.verifying.own_files import OwnFiles
+from graphspec.verifying.runner import Runner
+from graphspec.verifying.runtimes.workers import Workers
 
 SPEC = """
 graphspec = 1
@@ -16,6 +23,10 @@ image = ["N", 2, 5, 5]
 conv    = { type = "Conv2d", out_channels = 3, kernel_size = 2 }
 flatten = "Flatten"
 fc      = { type = "Linear", out_features = 4 }
+"""
+SHIFT = """
+shift = { type = "Buffer", shape = [4], persistent = false }
+out   = { type = "add", from = ["fc", "shift"], broadcast = true }
 """
 
 
@@ -61,3 +72,21 @@ def test_one_of_two_equal_weights_that_is_another_is_named(network):
         file_of({**weights, "fc.scale": 2 * weights["fc.scale"]}, FORMS["as it is"]),
     )
     assert account_raw(own, b"more" + changed, weights, network.shaped.layers).differences
+
+
+def test_a_constant_outside_the_state_dict_is_accounted_for(tmp_path):
+    network = compiler.load(f"{SPEC}{SHIFT}", seed=1)
+    network = eval_network(network.with_state(lambda: whole_state(network.module) | {"shift": torch.arange(4.0)}))
+    weights = {name: value.numpy() for name, value in whole_state(network.module).items()}
+    assert "shift" in weights.keys() - network.module.state_dict().keys()
+    other = tmp_path / "model.pte"
+    other.write_bytes(file_of({**weights, "shift": 2 * weights["shift"]}, FORMS["as it is"]))
+    with Runner(network.shaped, Workers(())) as runner:
+        own = OwnFiles(network, Sampler.of(network), runner)
+        own.file = lambda format, opset_version: runner.scratch / "own.pte"
+        own.file("executorch", 0).write_bytes(file_of(weights, FORMS["as it is"]))
+        found = own.account_raw("executorch", other)
+    assert (found.differences, found.layer) == (
+        ('layer "shift": shift is not there as the network has it',),
+        "shift",
+    )
