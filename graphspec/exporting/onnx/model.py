@@ -15,6 +15,7 @@ from graphspec.diagnostics import Diagnostic, GraphspecError, fail
 from graphspec.exporting.capture import Capture, first_line, without_stack_traces
 from graphspec.exporting.layer_map import layers_of_nodes
 from graphspec.exporting.onnx.kernels import widen
+from graphspec.exporting.onnx.unparsed import unparsed
 from graphspec.exporting.open_shapes import open_sequences
 from graphspec.shapes.shaped import ShapedGraph, TensorType
 from graphspec.system.collecting import uncollected
@@ -82,7 +83,7 @@ def _convert(capture: Capture, opset_version: int) -> torch.onnx.ONNXProgram:
     from graphspec.exporting.onnx.translations import translations
 
     try:
-        with quiet(), open_sequences(), without_stack_traces():
+        with quiet(), open_sequences(), without_stack_traces(), unparsed():
             program = torch.onnx.export(
                 capture.program, (), None, dynamo=True, opset_version=opset_version, verbose=False, optimize=False,
                 custom_translation_table=translations(),
