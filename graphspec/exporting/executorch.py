@@ -16,6 +16,7 @@ from torch.fx import Interpreter
 
 from graphspec.diagnostics import fail
 from graphspec.exporting import pt2
+from graphspec.exporting.bundle.data_readme import run_on_samples
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, zero_tensors
 from graphspec.exporting.capture import Capture, capture, open_sizes
 from graphspec.exporting.holdable import check_formats
@@ -52,9 +53,16 @@ def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
         text += " `[dims]` of the spec plans it otherwise."
     text += f" `{EXTRA}` installs the runtime; phones and boards run the file by ExecuTorch's own."
     yield f"{text}\n"
-    lines = ["import torch", "from executorch.runtime import Runtime", ""]
-    lines += ['model = Runtime.get().load_program("model.pte").load_method("forward")']
-    yield code("python", [*lines, f"outputs = model.execute([{zero_tensors(signature, sizes)}])"])
+    load = ["from executorch.runtime import Runtime", ""]
+    load += ['model = Runtime.get().load_program("model.pte").load_method("forward")']
+    if "bfloat16" in {value["dtype"] for value in (*signature["inputs"], *signature["outputs"])}:  # numpy has none
+        run = f"outputs = model.execute([{zero_tensors(signature, sizes)}])"
+        yield code("python", ["import torch", *load, run])
+        return
+    lines = ["import numpy as np", "import torch", *load]
+    given = [value["name"] for value in signature["outputs"]]
+    lines += [f"outputs = {{k: v.numpy() for k, v in zip({given}, model.execute([*inputs.values()]))}}"]
+    yield from run_on_samples(signature, sizes, "torch.from_numpy(raw)", lines)
 
 
 def cannot_hold(layer: ShapedLayer) -> str:

@@ -14,7 +14,8 @@ import numpy as np
 
 from graphspec.diagnostics import fail
 from graphspec.exporting import pt2
-from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape
+from graphspec.exporting.bundle.data_readme import run_on_samples
+from graphspec.exporting.bundle.snippets import Signature, Sizes
 from graphspec.exporting.capture import Capture
 from graphspec.exporting.costly import batch_dim
 from graphspec.exporting.holdable import check_formats
@@ -43,10 +44,9 @@ def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
     text += f" The batch {next(iter(sizes))} is open: the runner resizes to what it is given." if sizes else ""
     text += f" `{EXTRA}` installs the runtime; phones and boards run the file by LiteRT's own.\n"
     yield text
-    made = [f"{v['name']!r}: np.zeros({tuple(example_shape(v, sizes))}, {v['dtype']!r})" for v in signature["inputs"]]
     lines = ["import numpy as np", "from ai_edge_litert.interpreter import Interpreter", ""]
-    lines += ['model = Interpreter(model_path="model.tflite").get_signature_runner()']
-    yield code("python", [*lines, f"outputs = model(**{{{', '.join(made)}}})"])
+    lines += ['model = Interpreter(model_path="model.tflite").get_signature_runner()', "outputs = model(**inputs)"]
+    yield from run_on_samples(signature, sizes, "raw", lines)
 
 
 def cannot_hold(layer: ShapedLayer) -> str:

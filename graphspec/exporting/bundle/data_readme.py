@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphspec.data.transforms import SIZE_TRANSFORMS
-from graphspec.exporting.bundle.markdown import plain
-from graphspec.exporting.bundle.snippets import Signature
+from graphspec.exporting.bundle.markdown import code_of, plain
+from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape
 from graphspec.exporting.several_labels import EACH
 
 _NORMALIZE = "Normalize"
@@ -100,6 +100,16 @@ def decided(about: Signature) -> list[str]:
         return [f"print({chosen})  # the number of a class at each position"]
     labels = json.dumps(about["labels"], ensure_ascii=False)
     return [f"labels = {labels}", f"print([labels[k] for k in {chosen}])"]
+
+
+def run_on_samples(about: Signature, sizes: Sizes, keep: str, run: Sequence[str]) -> Iterator[str]:
+    """Python that prepares ``inputs`` by name, each as `keep` makes it of ``raw``, does `run`, says what it decides."""
+    lines = ["inputs = {}"]
+    for value in about["inputs"]:
+        lines += [*prepared(about, value, example_shape(value, sizes)), f'inputs["{value["name"]}"] = {keep}']
+    yield code("python", [*run[:-1], *lines, run[-1], *decided(about)])
+    if about.get("answers") and decided(about):
+        yield f"It prints, as the network itself decides for these samples: {code_of(repr(about['answers']))}\n"
 
 
 def sequence_lines(steps: str, blank: int, labels: Sequence[str]) -> list[str]:

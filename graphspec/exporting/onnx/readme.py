@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from graphspec.exporting.bundle.data_readme import decided, prepared
-from graphspec.exporting.bundle.markdown import code_of
+from graphspec.exporting.bundle.data_readme import run_on_samples
 from graphspec.exporting.bundle.snippets import Signature, Sizes, code, example_shape
 
 #: JavaScript's words for a dtype.
@@ -24,15 +23,10 @@ def sections(signature: Signature, sizes: Sizes) -> Iterator[str]:
 
 def _python(signature: Signature, sizes: Sizes) -> Iterator[str]:
     lines = ["import numpy as np", "import onnxruntime", ""]
-    lines += ['session = onnxruntime.InferenceSession("model.onnx")', "inputs = {}"]
-    for value in signature["inputs"]:
-        lines += prepared(signature, value, example_shape(value, sizes))
-        lines.append(f'inputs["{value["name"]}"] = raw')
+    lines += ['session = onnxruntime.InferenceSession("model.onnx")']
     lines += ["outputs = dict(zip([value.name for value in session.get_outputs()], session.run(None, inputs)))"]
     yield "## Python, onnxruntime\n"
-    yield code("python", lines + decided(signature))
-    if signature.get("answers") and decided(signature):
-        yield f"It prints, as the network itself decides for these samples: {code_of(repr(signature['answers']))}\n"
+    yield from run_on_samples(signature, sizes, "raw", lines)
 
 
 def _feeds(signature: Signature, sizes: Sizes) -> Iterator[str]:

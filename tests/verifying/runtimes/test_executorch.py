@@ -120,8 +120,8 @@ def test_the_lines_of_the_readme_give_the_networks_answer(pocket):
     network, bundle = pocket
     text = (bundle.folder / "README.md").read_text(encoding="utf-8")
     assert "planned for N ≤ 64" in text
-    code, printed = lowered.run_readme(bundle.folder, "print(*outputs[0].reshape(-1).tolist())")
-    rows = int(re.search(r"torch.zeros\(\((\d+),", code)[1])
+    code, printed = lowered.run_readme(bundle.folder, "print(*outputs['scores'].reshape(-1).tolist())")
+    rows = int(re.search(r"np.zeros\(\((\d+),", code)[1])
     with torch.no_grad():
         expected = network.copy().module.eval()(torch.zeros(rows, 1, 8, 8))["scores"].numpy()
     np.testing.assert_allclose(np.array(printed, float), expected.ravel(), atol=1e-6)

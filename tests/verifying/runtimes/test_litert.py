@@ -14,7 +14,11 @@ from graphspec import compiler
 from graphspec.diagnostics import GraphspecError
 from graphspec.exporting import litert
 from graphspec.ops.imports import import_file
-from graphspec.verifying import verify_bundle
+from graphspec.system.quiet import quiet
+from graphspec.verifying import Workers, verify_bundle
+from graphspec.verifying.runner import Runner
+from graphspec.verifying.runtimes.runtime import RUNTIMES
+from graphspec.verifying.verify import Judge
 
 lowered = import_file(Path(__file__).with_name("lowered.py"))
 SPEC = lowered.SPEC.replace("padding = 1 }", "padding = 1, bias = false }")
@@ -91,3 +95,25 @@ def test_the_layer_that_is_converted_wrong_is_named(tmp_path, monkeypatch):
     report = verify_bundle(network, lowered.written(network, tmp_path / "wrong", "litert"))
     assert not report.passed
     assert (report.blame.layer, report.blame.at) == ("fc", ("layers", "fc"))
+
+
+@needs_litert
+@pytest.mark.slow
+@pytest.mark.parametrize("bits", [16, 8])
+def test_a_file_whose_weights_were_lowered_is_refused_with_its_layer_and_agrees(bits, pocket):
+    quantizer = pytest.importorskip("ai_edge_quantizer.quantizer")
+    network, bundle = pocket
+    kinds = {16: ("float_casting", "FLOAT"), 8: ("min_max_uniform_quantize", "INT")}
+    config = {"num_bits": bits, "dtype": kinds[bits][1]} | ({"symmetric": True} if bits == 8 else {})
+    how = {"weight_tensor_config": config, "compute_precision": "FLOAT", "explicit_dequantize": True}
+    rule = {"regex": ".*", "algorithm_key": kinds[bits][0], "op_config": how}
+    rules = [{**rule, "operation": operation} for operation in ("FULLY_CONNECTED", "CONV_2D")]
+    path = bundle.folder / f"lowered_{bits}.tflite"
+    path.unlink(missing_ok=True)
+    with quiet():
+        quantizer.Quantizer(str(bundle.path("litert")), rules).quantize().export_model(str(path))
+    row = next(row for row in RUNTIMES if row.name == "litert")
+    with Judge(network, Runner(network.shaped, Workers(()))) as judge:
+        assert "is not there as the network has it" in judge.own.account_raw("litert", path).differences[0]
+        assert not judge.run(row, path).passed
+        assert judge.run(row, path, f"int{bits}").passed
