@@ -47,17 +47,27 @@ def residual(count: int) -> list[Layer]:
 
 def with_graphspec(layers: list[Layer]) -> Callable[[], Any]:
     """TOML text to a module."""
-    from graphspec import pipeline
-    from graphspec.spec import limits
-
     lines = ["graphspec = 1", "[inputs]", f'x = ["N", {WIDTH}]', "[layers]"]
     for name, kind, inputs in layers:
         extra = f", out_features = {WIDTH}" if kind == "Linear" else ""
         lines.append(f'{name} = {{ type = "{kind}", from = {json.dumps(inputs)}{extra} }}')
-    text = "\n".join(lines)
+    return _compiling("\n".join(lines), len(layers))
+
+
+def with_graphspec_of_json(layers: list[Layer]) -> Callable[[], Any]:
+    """JSON text to a module: the same spec, in what mlnode reads."""
+    spec = {"graphspec": 1, "inputs": {"x": ["N", WIDTH]}}
+    extra = {"Linear": {"out_features": WIDTH}}
+    lines = {name: {"type": kind, "from": inputs, **extra.get(kind, {})} for name, kind, inputs in layers}
+    return _compiling(json.dumps({**spec, "layers": lines}), len(layers))
+
+
+def _compiling(text: str, count: int) -> Callable[[], Any]:
+    from graphspec import pipeline
+    from graphspec.spec import limits
 
     def compile_() -> Any:
-        with limits.raised(max(len(layers), limits.most_layers())):
+        with limits.raised(max(count, limits.most_layers())):
             return pipeline.compile(text)
 
     return compile_
@@ -124,7 +134,9 @@ def with_keras(layers: list[Layer]) -> Callable[[], Any]:
     return lambda: keras.Model.from_config(json.loads(text))
 
 
-TOOLS = {"graphspec": with_graphspec, "mlnode": with_mlnode, "keras": with_keras}
+TOOLS = {
+    "graphspec": with_graphspec, "graphspec, JSON": with_graphspec_of_json, "mlnode": with_mlnode, "keras": with_keras,
+}  # fmt: skip
 GRAPHS = {"chain": chain, "residual": residual}
 
 
@@ -143,7 +155,7 @@ def measure(tool: str, graph: str, count: int) -> None:
 
 def case(tool: str, graph: str, count: int) -> dict[str, float] | str:
     """One measurement, or why there is none."""
-    if importlib.util.find_spec(tool) is None:
+    if importlib.util.find_spec(tool.split(",")[0]) is None:
         return "not installed"
     command = [sys.executable, __file__, "--measure", tool, graph, str(count)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
@@ -172,14 +184,14 @@ def main() -> None:
             # what failed once for a reason fails again
             if not rows or not isinstance(rows[-1], str):
                 rows.append(case(tool, graph, count))
-    print(f"{'graph':10}{'layers':>8}  {'tool':11}{'CPU s':>9}{'MiB':>8}")
+    print(f"{'graph':10}{'layers':>8}  {'tool':15}{'CPU s':>9}{'MiB':>8}")
     for (graph, count, tool), rows in found.items():
         good = [row for row in rows if not isinstance(row, str)]
         if good:
             seconds, memory = (statistics.median(row[key] for row in good) for key in ("seconds", "mebibytes"))
-            print(f"{graph:10}{count:8,}  {tool:11}{seconds:9.2f}{memory:8.0f}")
+            print(f"{graph:10}{count:8,}  {tool:15}{seconds:9.2f}{memory:8.0f}")
         else:
-            print(f"{graph:10}{count:8,}  {tool:11} {rows[-1]}")
+            print(f"{graph:10}{count:8,}  {tool:15} {rows[-1]}")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import tomllib
 from collections.abc import Iterator
 from typing import Any
+
+import tomli
 
 from graphspec.diagnostics import Code, Diagnostic, GraphspecError, Path, Position, fail, quoted
 from graphspec.spec.toml_hints import toml_hint
@@ -85,8 +86,8 @@ def _at(text: str, offset: int, code: Code, message: str, hint: str = "", length
 
 def _toml(text: str) -> Any:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
         message = str(error)
         place = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
         offset = len(text.rstrip())

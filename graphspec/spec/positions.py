@@ -161,10 +161,10 @@ def _toml_key(node: Any) -> tuple[str, ...]:
         return tuple(part for child in node.named_children for part in _toml_key(child))
     text = node.text.decode()
     if text.startswith('"'):
-        import tomllib
+        import tomli
 
         try:
-            return (tomllib.loads(f"key = {text}")["key"],)
-        except tomllib.TOMLDecodeError:  # as with _json_key
+            return (tomli.loads(f"key = {text}")["key"],)
+        except tomli.TOMLDecodeError:  # as with _json_key
             return (text,)
     return (text.strip("'"),)

@@ -14,6 +14,8 @@ def quick(value: type[T]) -> type[T]:
     Python's own is a call for each field of each value: half of the time that the layers of a large graph take. All
     else stays as the dataclass has it.
     """
+    if hasattr(value, "__post_init__"):
+        raise TypeError(f"{value.__name__} does more than to keep its fields: __post_init__ would not be called")
     fields: list[Any] = [
         (field.name, field.type, dataclasses.field(default=field.default, default_factory=field.default_factory))
         for field in dataclasses.fields(value)  # type: ignore[arg-type]

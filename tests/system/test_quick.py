@@ -34,6 +34,18 @@ def test_equal_ones_are_one_key_and_outlive_a_copy() -> None:
     assert copy.deepcopy(ValueRef("a", (1, 0))) == ValueRef("a", (1, 0))
 
 
+def test_what_is_done_when_one_is_made_is_not_left_out() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Checked:
+        size: int
+
+        def __post_init__(self) -> None:
+            assert self.size > 0
+
+    with pytest.raises(TypeError, match="__post_init__"):
+        quick(Checked)
+
+
 def test_no_field_of_a_layer_is_set_by_a_call() -> None:
     for kind in (Ref, Layer, ValueRef, ShapedLayer):
         assert kind.__setattr__ is object.__setattr__

@@ -22,10 +22,15 @@ def readme(name: str, signature: Signature, sizes: Sizes, formats: Sequence[Form
         _table("Outputs", signature["outputs"]),
     ]
     parts += _ranges(signature["dims"])
+    checked = (
+        "repeats the check with numpy and onnxruntime alone"
+        if any(format.of_onnx for format in formats)
+        else "compares the hashes, as it runs ONNX files alone; `graphspec verify` runs what is here"
+    )
     parts.append(
         "Every file here was measured against the network it came from before it was published; `manifest.json` holds"
-        " the measured errors and the hash of each file, and `python check.py` repeats the check with numpy and"
-        " onnxruntime alone. `weights.safetensors` and `spec.toml` are the network itself.\n"
+        f" the measured errors and the hash of each file, and `python check.py` {checked}."
+        " `weights.safetensors` and `spec.toml` are the network itself.\n"
     )
     parts += data_section(signature)
     parts += text_section(signature, sizes)

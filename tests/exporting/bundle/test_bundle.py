@@ -145,6 +145,15 @@ def test_check_py_is_content_with_the_export_wherever_it_is(copy, tmp_path):
     assert (done.returncode, "golden outputs are reproduced" in done.stdout) == (0, True)
 
 
+def test_where_no_file_is_run_check_py_and_the_readme_do_not_say_that_one_is(residual, tmp_path):
+    bundle = write_bundle(residual.network, tmp_path, formats=["torchscript"], opset_version=20)
+    done = check(bundle.folder)
+    assert (done.returncode, done.stdout) == (0, "all files are as published; none is an ONNX file, so none was run\n")
+    text = (bundle.folder / "README.md").read_text()
+    assert "repeats the check" not in text
+    assert "`python check.py` compares the hashes" in text
+
+
 @pytest.mark.parametrize("name", [
     "model.onnx", "model.pt", "model.pt2", "weights.safetensors", "spec.toml", "golden.npz", "manifest.json",
     "README.md",
