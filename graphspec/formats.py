@@ -88,6 +88,10 @@ DEFAULTS = tuple(row.name for row in _ROWS if row.by_default)
 
 #: What others are made of: variants in lower precision, and predictions of an export.
 BASE = FORMATS["onnx"]
+#: By the end of the file's name: those whose files ``verify`` judges alone, whoever wrote them.
+JUDGED_ALONE: Mapping[str, Format] = MappingProxyType(
+    {row.file.removeprefix("model"): row for row in _ROWS if row is BASE or row.lowered_by}
+)
 
 
 def chosen(names: Sequence[str]) -> list[Format]:

@@ -154,8 +154,9 @@ def verify(
 ) -> VerifyReport:
     """Check an export again: its hashes, and every file against the module that its spec and weights make.
 
-    `runtimes` adds optional ones by name, or ``"all"``. With `file`, an ONNX file of whatever origin is judged instead
-    of the export's own. With `key`, a file with a public key, every file must be as its owner has signed it.
+    `runtimes` adds optional ones by name, or ``"all"``. With `file`, that file (ONNX, ``.tflite``, ``.pte``), of
+    whatever origin, is judged instead of the export's own. With `key`, a file with a public key, every file must be as
+    its owner has signed it.
 
     Raises ``VerificationError`` where a file was changed. A mismatch is in the report: ``.passed``, ``.worst``.
     """

@@ -14,7 +14,7 @@ from graphspec.cli import options
 from graphspec.diagnostics import printable
 from graphspec.display.variants_table import variants
 from graphspec.display.verification_table import limits, verified
-from graphspec.formats import FORMATS
+from graphspec.formats import FORMATS, JUDGED_ALONE
 from graphspec.system.startup import importing
 
 if TYPE_CHECKING:
@@ -104,11 +104,13 @@ def export(
 def verify(
     source: Annotated[
         Path,
-        typer.Argument(metavar="EXPORT|FILE.onnx", help="An exported folder, or an ONNX file.", show_default=False),
+        typer.Argument(
+            metavar="EXPORT|FILE", help=f"An exported folder, or a file: {', '.join(JUDGED_ALONE)}.", show_default=False
+        ),
     ],
     against: Annotated[
         Path | None,
-        typer.Option("--against", metavar="EXPORT", help="Whose network FILE.onnx claims to be.", show_default=False),
+        typer.Option("--against", metavar="EXPORT", help="Whose network FILE claims to be.", show_default=False),
     ] = None,
     runtime: Annotated[
         list[str] | None,
@@ -123,8 +125,8 @@ def verify(
     work: options.Work = options.Work(),
 ) -> None:
     """Check EXPORT again: its hashes, and every file against the network that its spec and weights make."""
-    if source.suffix == ".onnx" and against is None:
-        raise typer.BadParameter("an ONNX file needs --against EXPORT, whose network it is compared with")
+    if source.suffix in JUDGED_ALONE and against is None:
+        raise typer.BadParameter("a file needs --against EXPORT, whose network it is compared with")
     with work.screen() as here:
         with importing():
             from graphspec import pipeline, verifying  # noqa: F401  what verification imports

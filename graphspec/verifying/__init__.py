@@ -3,8 +3,8 @@
 from graphspec.verifying.onnx_function import OnnxFunction
 from graphspec.verifying.runtimes.workers import Workers
 from graphspec.verifying.variants import add_variants
-from graphspec.verifying.verify import verify_bundle, verify_onnx
+from graphspec.verifying.verify import verify_bundle, verify_file
 from graphspec.verifying.verify_again import verify_again
 from graphspec.verifying.verify_report import VerifyReport
 
-__all__ = ["OnnxFunction", "VerifyReport", "Workers", "add_variants", "verify_again", "verify_bundle", "verify_onnx"]
+__all__ = ["OnnxFunction", "VerifyReport", "Workers", "add_variants", "verify_again", "verify_bundle", "verify_file"]

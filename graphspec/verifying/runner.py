@@ -129,6 +129,14 @@ class Runner(Closing):
         """
         return [(path, text) for path, text in self._ask(runtime, "steps", model)[0]["steps"]]
 
+    def precision(self, runtime: Runtime, model: Path) -> str:
+        """What the weights of a ``.tflite`` were lowered to (``"int8"``, ``"fp16"``); empty where to nothing.
+
+        Raises:
+            WorkerError: as :meth:`run`.
+        """
+        return str(self._ask(runtime, "precision", model)[0]["precision"])
+
     def calls(
         self, runtime: Runtime, model: Path, inputs: Mapping[str, Tensor], modules: Sequence[str]
     ) -> tuple[list[Call], Arrays]:

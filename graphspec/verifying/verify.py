@@ -15,7 +15,7 @@ from graphspec.diagnostics import Diagnostic, VerificationError
 from graphspec.exporting.bundle.bundle import Bundle
 from graphspec.exporting.reference import Reference, as_array
 from graphspec.exporting.sampler import Sampler
-from graphspec.formats import FORMATS
+from graphspec.formats import BASE, FORMATS, JUDGED_ALONE
 from graphspec.system.closing import Closing
 from graphspec.verifying.accounting import Account
 from graphspec.verifying.agreement import agreement
@@ -93,11 +93,11 @@ def _untrusted(bundle: Bundle, run: Iterable[Runtime]) -> list[RuntimeReport]:
     return [RuntimeReport(runtime.name, failure=reason.format(runtime.name), optional=True) for runtime in left]
 
 
-def verify_onnx(network: Network, path: Path, bundle: Bundle | None = None) -> VerifyReport:
-    """Judge an ONNX file of whatever origin (optimised, converted, quantised) by `network`.
+def verify_file(network: Network, path: Path, bundle: Bundle | None = None) -> VerifyReport:
+    """Judge a file of whatever origin (optimised, converted, quantised) by `network`: ONNX, ``.tflite`` or ``.pte``.
 
-    What is in it is accounted for beside the network's own file first; then it is run. One in lower precision is judged
-    by how well it agrees.
+    What is in an ONNX file is accounted for beside the network's own file first; then it is run. One in lower precision
+    is judged by how well it agrees.
 
     Args:
         bundle: an export of the network: its real batch is asked too, and its ONNX file is the network's own; that is
@@ -107,7 +107,10 @@ def verify_onnx(network: Network, path: Path, bundle: Bundle | None = None) -> V
         VerificationError: as :func:`verify_bundle`.
     """
     sample = golden_sample(bundle, network.shaped) if bundle else None
-    with Judge(network, Runner(network.shaped, Workers(("onnx",))), sample) as judge:
+    format = JUDGED_ALONE.get(path.suffix, BASE)
+    with Judge(network, Runner(network.shaped, Workers((format.name,))), sample) as judge:
+        if format is not BASE:
+            return judge.by_outputs(next(runtime for runtime in RUNTIMES if runtime.format == format.name), path)
         if bundle and "onnx" in bundle.formats:
             return judge.against(bundle.path("onnx"), path)
         return judge.against(judge.own.file("onnx", network.spec.export.opset_version), path)
@@ -166,6 +169,15 @@ class Judge(Closing):
             report = self.by_its_twin(report, [found], both, self.shaped.spec.export.opset_version)
         return self.accounted(found, report, path)
 
+    def by_outputs(self, runtime: Runtime, path: Path) -> VerifyReport:
+        """Run the file at `path`, which tells no weights by name: other tools than ours hold them in other forms."""
+        try:
+            precision = self.runner.precision(runtime, path) if runtime.installed else ""
+        except WorkerError:  # it is run all the same, which says why it does not
+            precision = ""
+        alone = Account(unaccounted=(f"the weights of {path.name}, of which its outputs alone tell",))
+        return self.accounted(alone, self.files({runtime: path}, None, precision), path)
+
     def by_its_twin(
         self, report: VerifyReport, accounts: Iterable[Account], runtimes: Iterable[Runtime], opset_version: int
     ) -> VerifyReport:
@@ -215,7 +227,7 @@ class Judge(Closing):
     def run(self, runtime: Runtime, path: Path, precision: str = "") -> RuntimeReport:
         """Run the file at `path` in `runtime` on all cases, judge every output; a crash or a hang is its failure."""
         start = time.perf_counter()
-        report = RuntimeReport(runtime.name, optional=runtime.optional)
+        report = RuntimeReport(runtime.name, optional=runtime.optional, precision=precision)
         if not runtime.installed:
             return dataclasses.replace(report, failure=f"not installed: {runtime.missing}")
         expectations, written = self._planned(runtime)

@@ -10,14 +10,14 @@ from graphspec.diagnostics import GraphspecError, VerificationError, fail
 from graphspec.exporting import Bundle
 from graphspec.exporting.bundle.signature import check_signature
 from graphspec.found import expect
-from graphspec.verifying.verify import verify_bundle, verify_onnx
+from graphspec.verifying.verify import verify_bundle, verify_file
 from graphspec.verifying.verify_report import VerifyReport
 
 
 def verify_again(
     folder: Path, *, runtimes: Sequence[str] = (), file: Path | None = None, key: Path | None = None
 ) -> VerifyReport:
-    """Judge the files of the export `folder`, or the ONNX `file` in their place, by the network that it says it is.
+    """Judge the files of the export `folder`, or `file` (ONNX, ``.tflite``, ``.pte``) in their place, by its network.
 
     With the public `key` nothing of it is read that its owner has not signed.
 
@@ -39,4 +39,4 @@ def verify_again(
         raise VerificationError(error.diagnostics) from error
     if file is None:
         return verify_bundle(network, bundle, runtimes=runtimes)
-    return verify_onnx(network, file, bundle)
+    return verify_file(network, file, bundle)

@@ -45,7 +45,8 @@ class RuntimeReport:
     """One runtime: every comparison, or ``failure``, why there are none.
 
     An ``optional`` runtime may not be there, or not know an operator or a size: that is no fault of the file, but it
-    is not a pass either. What it does compute must be right.
+    is not a pass either. What it does compute must be right. A file whose weights have a lower ``precision`` ("fp16",
+    "int8") has to agree alone.
     """
 
     runtime: str
@@ -53,6 +54,7 @@ class RuntimeReport:
     failure: str = ""
     seconds: float = 0.0
     optional: bool = False
+    precision: str = ""
 
     @property
     def limits(self) -> list[str]:
@@ -132,6 +134,7 @@ class RuntimeReport:
         row: dict[str, Any] = {"passed": self.passed, "scaled_error": _finite(self.worst)}
         row |= {"error_over_allowed": _finite(margin), "comparisons": counts}
         row |= {"limits": self.limits[:5]} if self.optional else {}
+        row |= {"precision": self.precision} if self.precision else {}
         return row | {"faults": self.faults[:5], "inconclusive": self.inconclusive}
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from graphspec.formats import JUDGED_ALONE
+
 SPEC = """
 graphspec = 1
 name = "iris"
@@ -86,3 +88,10 @@ def test_a_run_that_is_no_longer_whole_is_said(command) -> None:
     Path("run").mkdir()
     Path("run/environment.json").touch()
     assert '"run" holds no run: it has no spec.toml' in command("evaluate", "run").err
+
+
+@pytest.mark.parametrize("suffix", JUDGED_ALONE)
+def test_a_file_alone_needs_the_export_that_it_claims_to_be(command, suffix: str) -> None:
+    Path(f"model{suffix}").touch()
+    ended = command("verify", f"model{suffix}")
+    assert (ended.code, "a file needs --against EXPORT" in ended.err) == (2, True)

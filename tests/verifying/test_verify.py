@@ -13,7 +13,7 @@ import torch
 from graphspec import compiler
 from graphspec.diagnostics import GraphspecError, VerificationError
 from graphspec.exporting import Bundle, seal
-from graphspec.verifying import Workers, verify_bundle, verify_onnx
+from graphspec.verifying import Workers, verify_bundle, verify_file
 from graphspec.verifying.rule import Judgement, Status
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import Worker, WorkerError
@@ -159,7 +159,7 @@ def test_a_changed_file_is_refused_before_it_is_run(small, tmp_path):
 
 
 def test_another_module_s_export_is_refused(small):
-    report = verify_onnx(compiler.load(small.network, seed=2), small.bundle.path("onnx"))
+    report = verify_file(compiler.load(small.network, seed=2), small.bundle.path("onnx"))
     assert (report.passed, report.first_divergent_layer) == (False, "conv1")
 
 
@@ -221,8 +221,8 @@ def test_a_network_of_zeros_is_shown_right_with_other_weights(tmp_path, bias):
     )
     onnx.save(changed, file)
     assert changed.graph.initializer[0].name == "l0.weight"
-    assert not verify_onnx(given, file).passed
-    assert verify_onnx(given, tmp_path / "model.onnx").passed
+    assert not verify_file(given, file).passed
+    assert verify_file(given, tmp_path / "model.onnx").passed
 
 
 def test_rounding_that_a_layer_magnifies_is_no_fault(tmp_path):

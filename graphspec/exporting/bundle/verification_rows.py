@@ -24,9 +24,9 @@ def verification_rows(verification: Mapping[str, Any]) -> Iterator[tuple[str, st
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
-    """Optional runtimes need not run everything, but what they give must be right."""
+    """Optional runtimes need not run everything, but what they give must be right; lower precision is no equality."""
     if row["passed"]:
-        return "equal"
+        return f"agrees, {row['precision']}" if row.get("precision") else "equal"
     if row.get("limits") and not row["faults"]:
         return "equal in part" if sum(row["comparisons"].values()) else "not run"
     return "REFUSED"

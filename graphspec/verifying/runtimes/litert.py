@@ -22,3 +22,13 @@ def load(path: str, names: Sequence[str], dtypes: Mapping[str, str]) -> Run:
         return [np.array(values[name]) for name in names]
 
     return run
+
+
+def precision(path: str) -> str:
+    """What tensors of the file were lowered to: ``"int8"`` where some are quantised, else ``"fp16"``, or ``""``."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    tensors = Interpreter(model_path=path, num_threads=1).get_tensor_details()
+    if any(len(tensor["quantization_parameters"]["scales"]) for tensor in tensors):
+        return "int8"
+    return "fp16" if any(tensor["dtype"] is np.float16 for tensor in tensors) else ""

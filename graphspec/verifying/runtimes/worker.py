@@ -18,6 +18,10 @@ Arrays are named ``CASE.NAME`` in both files. The task ``weights`` writes the te
 ``program`` tells what an exported program is made of, and writes its tensors::
 
     {"errors": {}, "program": {…}}      see pt2_program.py
+
+``precision`` tells what a file's weights were lowered to, ``""`` where to nothing::
+
+    {"errors": {}, "precision": "fp16"}
 """
 
 from __future__ import annotations
@@ -127,8 +131,15 @@ def write_program(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"errors": {}, "program": described}
 
 
+def tell_precision(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The precision of the model's weights; no arrays."""
+    _save(request, {})
+    return {"errors": {}, "precision": runtime(request["code"]).precision(request["model"])}
+
+
 TASKS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "run": run_cases, "weights": write_weights, "calls": write_calls, "program": write_program, "steps": tell_steps,
+    "precision": tell_precision,
 }  # fmt: skip
 
 

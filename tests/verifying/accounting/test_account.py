@@ -11,11 +11,13 @@ import onnx
 import pytest
 
 from graphspec import compiler
+from graphspec.exporting.bundle.verification_rows import verification_rows
 from graphspec.exporting.capture import capture
 from graphspec.exporting.onnx import write_onnx
 from graphspec.verifying import Workers
 from graphspec.verifying.accounting import Account, account
 from graphspec.verifying.runner import Runner
+from graphspec.verifying.variants.convert import write_fp16
 from graphspec.verifying.verify import Judge
 
 MUTANTS = Path(__file__).parents[3] / "benchmarks" / "mutants"
@@ -186,6 +188,13 @@ def test_what_differs_is_said_before_the_numbers_are(small, judge, damaged):
     report = judge.against(small.bundle.path("onnx"), damaged(change))
     assert report.faults[0] == 'damaged.onnx: layer "fc": fc.weight differs in 1 of 768 values'
     assert (report.passed, report.first_divergent_layer) == (False, "fc")
+
+
+def test_a_file_in_lower_precision_agrees_and_is_not_called_equal(small, judge, tmp_path):
+    write_fp16(small.bundle.path("onnx"), tmp_path / "half.onnx")
+    report = judge.against(small.bundle.path("onnx"), tmp_path / "half.onnx")
+    assert report.passed
+    assert {row[-1] for row in verification_rows(report.as_dict())} == {"agrees, fp16"}
 
 
 def test_what_is_not_accounted_for_is_said_and_run(small, judge, damaged):

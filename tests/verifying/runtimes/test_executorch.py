@@ -16,7 +16,7 @@ from graphspec.exporting import check_formats, executorch
 from graphspec.exporting.sampler import Sampler
 from graphspec.formats import FORMATS
 from graphspec.ops.imports import import_file
-from graphspec.verifying import verify_bundle
+from graphspec.verifying import verify_bundle, verify_file
 from graphspec.verifying.cases import cases
 from graphspec.verifying.judge import Oracle
 from graphspec.verifying.planned_sizes import at_greatest, fits
@@ -112,6 +112,16 @@ def test_it_is_judged_up_to_the_greatest_batch(pocket):
     assert {"normal × 1, N = 1", "normal × 1, N = 17", f"normal × 1, N = {greatest}"} <= {
         comparison.case for comparison in found.comparisons
     }
+
+
+@needs_executorch
+@pytest.mark.slow
+def test_a_file_alone_is_judged_by_its_outputs(pocket):
+    network, bundle = pocket
+    report = verify_file(network, bundle.path("executorch"), bundle)
+    assert report.passed
+    assert report.unaccounted == ("the weights of model.pte, of which its outputs alone tell",)
+    assert not verify_file(compiler.load(SPEC, seed=2), bundle.path("executorch")).passed
 
 
 @needs_executorch

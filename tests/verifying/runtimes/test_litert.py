@@ -15,7 +15,7 @@ from graphspec.diagnostics import GraphspecError
 from graphspec.exporting import litert
 from graphspec.ops.imports import import_file
 from graphspec.system.quiet import quiet
-from graphspec.verifying import Workers, verify_bundle
+from graphspec.verifying import Workers, verify_bundle, verify_file
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.runtime import RUNTIMES
 from graphspec.verifying.verify import Judge
@@ -116,4 +116,22 @@ def test_a_file_whose_weights_were_lowered_is_refused_with_its_layer_and_agrees(
     with Judge(network, Runner(network.shaped, Workers(()))) as judge:
         assert "is not there as the network has it" in judge.own.account_raw("litert", path).differences[0]
         assert not judge.run(row, path).passed
-        assert judge.run(row, path, f"int{bits}").passed
+    report = verify_file(network, path, bundle)
+    assert report.passed
+    assert report.runtimes[0].as_dict()["precision"] == {16: "fp16", 8: "int8"}[bits]
+    assert not verify_file(compiler.load(SPEC, seed=2), path).passed
+
+
+@needs_litert
+@pytest.mark.slow
+def test_a_file_of_any_origin_is_judged_by_its_outputs(pocket, tmp_path):
+    network, bundle = pocket
+    own = bundle.path("litert")
+    report = verify_file(network, own, bundle)
+    assert report.passed
+    assert report.unaccounted == ("the weights of model.tflite, of which its outputs alone tell",)
+    assert not verify_file(compiler.load(SPEC, seed=2), own).passed
+    cut = tmp_path / "cut.tflite"
+    cut.write_bytes(own.read_bytes()[:-4000])
+    (found,) = verify_file(network, cut, bundle).runtimes
+    assert not found.passed
