@@ -41,7 +41,8 @@ class Format:
     ``by_default``: it is written where a spec names no formats. ``greatest``: where its memory is planned, the size up
     to which an open dim without a greatest size is planned; None where it may be any. ``layout``: the order of an
     image's axes, where those who use the format expect another. ``lowered_by``: the packages, as pip names them, that
-    lower it into a file that tells no tensors by name.
+    lower it into a file that tells no tensors by name. ``variants``: the module of ``verifying.variants`` that writes
+    its file in lower precision, and runs that.
     """
 
     name: FormatName
@@ -55,6 +56,7 @@ class Format:
     greatest: int | None = None
     layout: str = ""
     lowered_by: tuple[str, ...] = ()
+    variants: str = ""
 
     @property
     def writer(self) -> Writer:
@@ -64,7 +66,8 @@ class Format:
 
 _ROWS = (
     Format(
-        "onnx", "model.onnx", "onnx", "ONNX, for onnxruntime and many other runtimes", of_onnx=True, by_default=True
+        "onnx", "model.onnx", "onnx", "ONNX, for onnxruntime and many other runtimes", of_onnx=True, by_default=True,
+        variants="convert",
     ),
     Format("torchscript", "model.pt", "torchscript", "TorchScript, for libtorch and C++", by_default=True),
     Format("pt2", "model.pt2", "pt2", "torch.export's program"),
@@ -75,6 +78,7 @@ _ROWS = (
     Format(
         "litert", "model.tflite", "litert", "LiteRT (TensorFlow Lite), for phones and boards",
         layout="as in the spec: channels first, N × C × H × W", lowered_by=("litert-torch", "litert-converter"),
+        variants="convert_litert",
     ),
     Format("aoti", "model.aoti.pt2", "aoti", "AOTInductor's machine code for this processor", machine_code=True),
     Format(
@@ -86,7 +90,7 @@ _ROWS = (
 FORMATS: Mapping[str, Format] = MappingProxyType({row.name: row for row in _ROWS})
 DEFAULTS = tuple(row.name for row in _ROWS if row.by_default)
 
-#: What others are made of: variants in lower precision, and predictions of an export.
+#: What predictions of an export are made of, and ``pipeline.onnx``.
 BASE = FORMATS["onnx"]
 #: By the end of the file's name: those whose files ``verify`` judges alone, whoever wrote them.
 JUDGED_ALONE: Mapping[str, Format] = MappingProxyType(

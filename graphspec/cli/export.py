@@ -43,7 +43,7 @@ class Files(options.Group):
     precisions: Annotated[
         list[Precision] | None,
         typer.Option(
-            "--precision", metavar="fp16|int8", help="Beside model.onnx, measured against it; repeat it.",
+            "--precision", metavar="fp16|int8", help="Beside model.onnx or .tflite, measured against it; repeat it.",
             show_default=False,
         ),
     ] = None  # fmt: skip

@@ -16,7 +16,7 @@ class ExportSpec(SpecModel):
     """What ``graphspec export`` writes.
 
     What ``formats`` there are is said in :mod:`graphspec.formats`. ``opset_version`` is ONNX's: written as asked, or
-    refused. ``precisions`` are written beside ``model.onnx`` and measured against it.
+    refused. ``precisions`` are written beside ``model.onnx`` and ``model.tflite`` and measured against these.
     """
 
     formats: tuple[FormatName, ...] = DEFAULTS

@@ -19,7 +19,7 @@ from graphspec.exporting import Bundle, Metadata
 from graphspec.exporting.bundle.signature import signer_of
 from graphspec.exporting.provenance import provenance_of
 from graphspec.exporting.reference import Reference
-from graphspec.formats import BASE, chosen
+from graphspec.formats import BASE, FORMATS, chosen
 from graphspec.found import kind_of
 from graphspec.system.regular_file import MOST_JSON, read_regular
 from graphspec.training import load_data
@@ -43,9 +43,10 @@ def publish_verified(
         GraphspecError: ``exists`` where untrained weights would take the place of others without `overwrite`.
     """
     formats, precisions = formats or network.spec.export.formats, precisions or network.spec.export.precisions
-    if precisions and BASE.name not in formats:
+    if precisions and not any(row.variants for row in chosen(formats)):
+        files = " and ".join(row.file for row in FORMATS.values() if row.variants)
         hint, at = f"add {quoted(BASE.name)} to the formats", ("export", "precisions")
-        raise fail("not-exportable", f"the precisions are of {BASE.file}", at=at, hint=hint)
+        raise fail("not-exportable", f"the precisions are of {files}", at=at, hint=hint)
     if not overwrite:
         _keep_trained(network, target)
     signer = signer_of(sign) if sign is not None else None
@@ -53,7 +54,8 @@ def publish_verified(
     with exporting.staging(target) as folder, Workers(tuple(formats)) as workers:
         rows = chosen(formats)
         of_data = any(row.of_data for row in rows)
-        samples = _samples(network, of_data or "int8" in precisions, place)
+        scaled = "int8" in precisions and BASE in rows  # by samples; LiteRT's is scaled while it runs
+        samples = _samples(network, of_data or scaled, place)
         metadata = dataclasses.replace(
             _metadata(network, samples, of_data, bool(precisions), place), provenance=provenance_of(_run_of(network))
         )

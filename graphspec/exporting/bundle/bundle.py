@@ -29,7 +29,7 @@ from graphspec.exporting.postprocessing import LABEL, Postprocessing
 from graphspec.exporting.preprocessing import first_whole_row
 from graphspec.exporting.reference import Reference, as_array
 from graphspec.exporting.several_labels import SeveralLabels
-from graphspec.formats import FORMATS, chosen
+from graphspec.formats import FORMATS, Format, chosen
 from graphspec.spec.dump import digest, dump
 from graphspec.system.regular_file import MOST_JSON, read_regular
 from graphspec.system.shown import Shown
@@ -42,9 +42,10 @@ _ALWAYS = ("spec.toml", "weights.safetensors", "golden.npz")
 _KEYS = ("name", "spec_sha256", "inputs", "outputs", "labels", "opset_version", "versions", "layers")
 
 
-def variant_file(precision: str) -> str:
-    """The name of ``model.onnx`` in another precision."""
-    return f"model.{precision}.onnx"
+def variant_file(format: Format, precision: str) -> str:
+    """The name of the file of `format` in another precision."""
+    path = Path(format.file)
+    return f"{path.stem}.{precision}{path.suffix}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)

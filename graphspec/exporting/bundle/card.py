@@ -145,8 +145,8 @@ def _limits(manifest: Manifest) -> Iterator[str]:
         rows.append("An input that was not prepared as under Preprocessing gets a wrong answer, and no error.")
     if _made(manifest).get("metrics"):
         rows.append("The figures are of samples from the source it was trained on; others were not measured.")
-    for precision, row in (manifest.get("variants") or {}).items():
-        rows.append(f"`{row['file']}` ({precision}) is close to the network, not equal.")
+    for row in (manifest.get("variants") or {}).values():
+        rows.append(f"`{row['file']}` ({row['precision']}) is close to the network, not equal.")
     if rows:
         yield "\n".join(["## Limits\n", *(f"- {row}" for row in rows), ""])
 

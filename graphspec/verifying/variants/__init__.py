@@ -1,4 +1,4 @@
-"""Smaller variants of ``model.onnx``, made by onnxruntime's own tools and judged by what they give."""
+"""Smaller variants of a file, made by its runtime's own tools and judged by what they give."""
 
 from graphspec.verifying.variants.variants import add_variants
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,34 +12,27 @@ from torch import Tensor, nn
 
 from graphspec.exporting.postprocessing import LABEL, Postprocessing
 from graphspec.exporting.reference import Arrays, as_array
+from graphspec.shapes.shaped import ShapedGraph
 
 #: The measurement of time ends after so many pairs of runs or so many seconds.
 PAIRS, SECONDS = 50, 2.0
 
 
-def session_of(path: Path) -> Any:
-    """The model at `path` in onnxruntime, as installed but with one thread."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+#: What runs a file: from the arrays of its inputs to those of its outputs, by name.
+Run = Callable[[Arrays], Arrays]
 
 
 class Session(nn.Module):
-    """A model in onnxruntime as a module: forward's inputs in order to its output, or to a dict of several."""
+    """A file of the network `shaped` as a module: forward's inputs in order to its output, or to a dict of several."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, run: Run, shaped: ShapedGraph) -> None:
         super().__init__()
-        self._session = session_of(path)
-        self._inputs = [value.name for value in self._session.get_inputs()]
-        self._outputs = [value.name for value in self._session.get_outputs()]
+        self._run, self._inputs, self._outputs = run, list(shaped.inputs), list(shaped.outputs)
 
     def forward(self, *values: Tensor) -> Tensor | dict[str, Tensor]:
-        """Run the model."""
-        found = self._session.run(self._outputs, dict(zip(self._inputs, map(as_array, values), strict=True)))
-        tensors = dict(zip(self._outputs, map(torch.from_numpy, found), strict=True))
+        """Run the file."""
+        found = self._run(dict(zip(self._inputs, map(as_array, values), strict=True)))
+        tensors = {name: torch.from_numpy(found[name]) for name in self._outputs}
         return tensors if len(tensors) > 1 else tensors[self._outputs[0]]
 
 
@@ -104,27 +95,21 @@ class Beside(nn.Module):
         return found
 
 
-def latency(reference: Path, variant: Path, inputs: Arrays) -> tuple[float, float]:
-    """Seconds that a run of `variant` takes on `inputs`, and its share of `reference`'s: medians both.
+def latency(reference: Run, variant: Run, inputs: Arrays) -> tuple[float, float]:
+    """Seconds that `variant` takes on `inputs`, and its share of `reference`'s: medians both.
 
     The two take turns, so that whatever else the machine does slows both.
     """
-    runs = [_runner(path, inputs) for path in (reference, variant)]
-    for run in runs * 3:
-        run()
+    for run in (reference, variant) * 3:
+        run(inputs)
     start = time.perf_counter()
     pairs: list[tuple[float, float]] = []
     while len(pairs) < PAIRS and (len(pairs) < 3 or time.perf_counter() - start < SECONDS):
-        pairs.append((_seconds(runs[0]), _seconds(runs[1])))
+        pairs.append((_seconds(reference, inputs), _seconds(variant, inputs)))
     return statistics.median(pair[1] for pair in pairs), statistics.median(second / first for first, second in pairs)
 
 
-def _runner(path: Path, inputs: Arrays) -> Callable[[], object]:
-    session = session_of(path)
-    return lambda: session.run(None, inputs)
-
-
-def _seconds(run: Callable[[], object]) -> float:
+def _seconds(run: Run, inputs: Arrays) -> float:
     start = time.perf_counter()
-    run()
+    run(inputs)
     return time.perf_counter() - start

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,12 @@ def write_fp16(source: Path, target: Path) -> None:
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
     whole = [*DEFAULT_OP_BLOCK_LIST, *NOT_HALVED]
-    with _quiet():
+    with silent():
         model = convert_float_to_float16(onnx.load(str(source)), keep_io_types=True, op_block_list=whole)
     _finish(model, source, target)
 
 
-def write_int8(source: Path, target: Path, batches: Sequence[Arrays]) -> None:
+def write_int8(source: Path, target: Path, batches: Callable[[], Sequence[Arrays]]) -> None:
     """Write the model at `source` to `target` in 8 bit: weights by channel and, as a rule, activations.
 
     Activations are scaled by their range over `batches` of real samples; in recurrent and attention networks by that
@@ -44,20 +44,32 @@ def write_int8(source: Path, target: Path, batches: Sequence[Arrays]) -> None:
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    with ScratchFolder() as scratch, _quiet():
+    with ScratchFolder() as scratch, silent():
         prepared, made = Path(scratch) / "prepared.onnx", Path(scratch) / "int8.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         if _scaled_while_running(onnx.load(str(prepared))):
             quantize_dynamic(prepared, made, per_channel=True, weight_type=QuantType.QInt8)
         else:
             quantize_static(
-                prepared, made, _reader(batches), quant_format=QuantFormat.QDQ, per_channel=True,
+                prepared, made, _reader(batches()), quant_format=QuantFormat.QDQ, per_channel=True,
                 activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
             )  # fmt: skip
         model = onnx.load(str(made))
     if not any("Quantize" in node.op_type or "Integer" in node.op_type for node in model.graph.node):
         raise fail("not-exportable", "int8: the network has no layer that onnxruntime quantises", at=AT)
     _finish(model, source, target)
+
+
+def runner(path: Path) -> Callable[[Arrays], Arrays]:
+    """The model at `path` in onnxruntime, as installed but with one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_outputs()]
+    return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
 
 
 def _scaled_while_running(model: Any) -> bool:
@@ -83,8 +95,8 @@ def _reader(batches: Sequence[Mapping[str, Any]]) -> Any:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """onnxruntime's tools give advice in the root logger and on stdout; what is wrong with a variant is measured."""
+def silent() -> Iterator[None]:
+    """The tools give advice in the root logger and on stdout; what is wrong with a variant is measured."""
     import io
 
     before = logging.root.manager.disable

@@ -84,7 +84,7 @@ def diagnostics(reports: Iterable[VariantReport]) -> list[Diagnostic]:
 def readme_section(reports: Iterable[VariantReport]) -> str:
     """The part of the bundle's README on the variants."""
     lines = [
-        "\n## Variants of model.onnx\n",
+        "\n## Variants\n",
         "Same inputs and outputs, other arithmetic; measured where they were made, with one thread, one sample a run."
         " They are not equal to the network, only close to it.\n",
         "| file | size | time | agreement | remarks |",

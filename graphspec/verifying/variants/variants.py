@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,16 +23,16 @@ from graphspec.exporting.costly import batch_dim
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.exporting.reference import Arrays, as_array
 from graphspec.exporting.sampler import Sampler
-from graphspec.formats import BASE
+from graphspec.formats import BASE, Format, chosen
 from graphspec.shapes.shaped import ShapedGraph
 from graphspec.training.evaluate.measure import measure
 from graphspec.training.prepare import make_learner
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import WorkerError
-from graphspec.verifying.runtimes.runtime import ONNXRUNTIME
+from graphspec.verifying.runtimes.runtime import RUNTIMES, UNOPTIMISED
 from graphspec.verifying.runtimes.workers import Workers
-from graphspec.verifying.variants.comparison import Agreement, Beside, Session, latency
-from graphspec.verifying.variants.convert import AT, write_fp16, write_int8
+from graphspec.verifying.variants.comparison import Agreement, Beside, Run, Session, latency
+from graphspec.verifying.variants.convert import AT
 from graphspec.verifying.variants.variant_report import VariantReport, diagnostics, readme_section
 
 #: Training samples by which activations of int8 are scaled, in so many a batch.
@@ -42,10 +44,12 @@ DRAWS = 64
 def add_variants(
     bundle: Bundle, network: Network, precisions: Sequence[str], data: DataSet | None
 ) -> dict[str, dict[str, Any]]:
-    """Write ``model.PRECISION.onnx`` into `bundle`'s folder for each of `precisions`, and a word on them to its README.
+    """Write ``model.PRECISION.onnx``, or ``.tflite``, into `bundle`'s folder for each of `precisions`, and a word on
+    it to its README.
 
     Agreement, and with ``[train]`` the loss and metrics, are measured on `data`'s test part; on the validation part
-    where there is no other, and on seeded normals without `data`. Returns what was found by precision, as data.
+    where there is no other, and on seeded normals without `data`. Returns what was found by precision, as data; in
+    another format than ONNX by its name, too.
 
     Raises:
         GraphspecError: ``not-exportable`` where there are no data for int8, or nothing that it quantises.
@@ -53,55 +57,64 @@ def add_variants(
     """
     samples = _Data(network, data) if data is not None else _Draws(network)
     reading = Postprocessing.of(network.shaped, bundle.manifest["labels"])
-    reports = []
-    for precision in precisions:
-        target = bundle.folder / variant_file(precision)
+    reports = {}
+    for format, precision in itertools.product(filter(_has_variants, chosen(bundle.formats)), precisions):
+        source, target = bundle.path(format.name), bundle.folder / variant_file(format, precision)
+        maker = importlib.import_module(f"graphspec.verifying.variants.{format.variants}")
         if precision == "fp16":
-            write_fp16(bundle.path(BASE.name), target)
+            maker.write_fp16(source, target)
         else:
-            write_int8(bundle.path(BASE.name), target, samples.calibration())
-        reports.append(_compare(bundle.path(BASE.name), target, precision, network.shaped, reading, samples))
-    if faults := diagnostics(reports):
+            maker.write_int8(source, target, samples.calibration)
+        key = precision if format is BASE else f"{precision} {format.name}"
+        with Runner(network.shaped, Workers(())) as runner:
+            check_that_it_runs(target, samples.one(), runner, format)
+        own, variant = maker.runner(source), maker.runner(target)
+        reports[key] = _compare((source, own), (target, variant), precision, network.shaped, reading, samples)
+    if faults := diagnostics(reports.values()):
         raise VerificationError(faults)
     with (bundle.folder / "README.md").open("a", encoding="utf-8") as file:
-        file.write(readme_section(reports))
-    return {report.precision: report.as_dict() for report in reports}
+        file.write(readme_section(reports.values()))
+    return {key: report.as_dict() for key, report in reports.items()}
+
+
+def _has_variants(format: Format) -> bool:
+    return bool(format.variants)
 
 
 def _compare(
-    reference: Path,
-    target: Path,
+    reference: tuple[Path, Run],
+    target: tuple[Path, Run],
     precision: str,
     shaped: ShapedGraph,
     reading: Postprocessing,
     samples: _Data | _Draws,
 ) -> VariantReport:
-    with Runner(shaped, Workers(())) as runner:
-        check_that_it_runs(target, samples.one(), runner)
-    own, variant, agreement = Session(reference), Session(target), Agreement(reading)
+    (source, run_source), (path, run_path) = reference, target
+    own, variant, agreement = Session(run_source, shaped), Session(run_path, shaped), Agreement(reading)
     right = samples.measure(own)
     found = samples.measure(Beside(own, variant, agreement))
-    seconds, ratio = latency(reference, target, samples.one())
-    size = target.stat().st_size
+    seconds, ratio = latency(run_source, run_path, samples.one())
+    size = path.stat().st_size
     return VariantReport(
-        precision, target.name, size, size / reference.stat().st_size, 1000 * seconds, ratio, agreement.share,
+        precision, path.name, size, size / source.stat().st_size, 1000 * seconds, ratio, agreement.share,
         samples.count, samples.part, {name: (right[name], found[name]) for name in right}, agreement.of_classes,
     )  # fmt: skip
 
 
-def check_that_it_runs(path: Path, inputs: Arrays, runner: Runner) -> None:
-    """Run the model at `path` once, in a process of its own: what the tools make can end it.
+def check_that_it_runs(path: Path, inputs: Arrays, runner: Runner, format: Format = BASE) -> None:
+    """Run the file of `format` at `path` once, in a process of its own: what the tools make can end it.
 
     Raises:
         VerificationError: ``runtime-failed`` where it does not run.
     """
+    runtime = next(row for row in RUNTIMES if row.format == format.name and row is not UNOPTIMISED)
     runner.limit_memory([{name: torch.from_numpy(value) for name, value in inputs.items()}])
     try:
-        problem = runner.run(ONNXRUNTIME, path, runner.write("variant_inputs.npz", [inputs])).errors.get("0")
+        problem = runner.run(runtime, path, runner.write("variant_inputs.npz", [inputs])).errors.get("0")
     except WorkerError as error:
         problem = str(error)
     if problem:
-        raise VerificationError([Diagnostic("runtime-failed", f"{path.name} in onnxruntime: {problem}", AT)])
+        raise VerificationError([Diagnostic("runtime-failed", f"{path.name} in {runtime.name}: {problem}", AT)])
 
 
 class _Draws:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 
@@ -14,6 +15,7 @@ import torch
 import graphspec
 from graphspec import compiler, pipeline
 from graphspec.diagnostics import GraphspecError, VerificationError
+from graphspec.exporting import litert
 from graphspec.exporting.bundle.manifest import sha256
 from graphspec.exporting.postprocessing import Postprocessing
 from graphspec.verifying import Workers
@@ -185,8 +187,9 @@ def test_without_data_float16_is_compared_on_seeded_inputs_and_int8_refused(tmp_
     assert not (tmp_path / "eighth").exists()
 
 
-def test_a_precision_needs_the_onnx_format(tmp_path):
-    with pytest.raises(GraphspecError, match=r'the precisions are of model\.onnx; add "onnx" to the formats'):
+def test_a_precision_needs_a_format_that_has_it(tmp_path):
+    words = r'the precisions are of model\.onnx and model\.tflite; add "onnx" to the formats'
+    with pytest.raises(GraphspecError, match=words):
         pipeline.export(SPEC, tmp_path / "export", formats=["pipeline"], precisions=["fp16"])
 
 
@@ -199,6 +202,32 @@ def test_a_variant_that_does_not_run_is_refused(bundle, tmp_path):
         pytest.raises(VerificationError, match=words),
     ):
         check_that_it_runs(tmp_path / "model.fp16.onnx", inputs, runner)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("litert_torch") is None, reason=f"not installed: {litert.EXTRA}")
+@pytest.mark.slow
+def test_litert_has_variants_of_its_own_which_are_measured_beside_its_float32(bundle, tmp_path, capsys):
+    run = bundle.folder.parent / "run"
+    made = pipeline.export(run, tmp_path / "export", formats=["onnx", "litert"], precisions=["fp16", "int8"])
+    rows = made.manifest["variants"]
+    assert {key: row["file"] for key, row in rows.items()} == {
+        "fp16": "model.fp16.onnx", "int8": "model.int8.onnx",
+        "fp16 litert": "model.fp16.tflite", "int8 litert": "model.int8.tflite",
+    }  # fmt: skip
+    whole = made.path("litert").stat().st_size
+    for precision in ("fp16", "int8"):
+        row, path = rows[f"{precision} litert"], made.folder / f"model.{precision}.tflite"
+        assert row["bytes"] == path.stat().st_size < whole
+        assert row["metrics"]["accuracy"][0] == rows["fp16"]["metrics"]["accuracy"][0]
+        assert row["agreement"] > 0.98
+        assert f"`{path.name}`" in (made.folder / "README.md").read_text()
+        report = pipeline.verify(made.folder, file=path)
+        assert (report.passed, report.runtimes[0].precision) == (True, precision)
+    assert capsys.readouterr().out == ""
+    path = made.folder / "model.fp16.tflite"
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(VerificationError, match=r"model\.fp16\.tflite was changed"):
+        made.check_hashes()
 
 
 GELU = """
