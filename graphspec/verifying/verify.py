@@ -28,7 +28,7 @@ from graphspec.verifying.pipeline_file import judge_pipeline
 from graphspec.verifying.planned_sizes import at_greatest, fits, inputs_of_plan
 from graphspec.verifying.runner import TIME_LIMIT, Outputs, Runner
 from graphspec.verifying.runtimes.child import WorkerError
-from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime, chosen
+from graphspec.verifying.runtimes.runtime import ONNXRUNTIME, RUNTIMES, UNOPTIMISED, Runtime, chosen, standard
 from graphspec.verifying.runtimes.workers import Workers
 from graphspec.verifying.signature import check_metadata, check_onnx, check_values
 from graphspec.verifying.size_refusals import unrefused
@@ -110,7 +110,7 @@ def verify_file(network: Network, path: Path, bundle: Bundle | None = None) -> V
     format = JUDGED_ALONE.get(path.suffix, BASE)
     with Judge(network, Runner(network.shaped, Workers((format.name,))), sample) as judge:
         if format is not BASE:
-            return judge.by_outputs(next(runtime for runtime in RUNTIMES if runtime.format == format.name), path)
+            return judge.by_outputs(standard(format.name), path)
         if bundle and "onnx" in bundle.formats:
             return judge.against(bundle.path("onnx"), path)
         return judge.against(judge.own.file("onnx", network.spec.export.opset_version), path)

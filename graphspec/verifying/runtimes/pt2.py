@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .kept import kept
 from .tensors import Arrays, Call, Run, array, runner
 
 
@@ -15,14 +14,9 @@ def load(path: str, names: Sequence[str], dtypes: Mapping[str, str]) -> Run:
     return runner(_program(path).module(), names, dtypes)
 
 
+@kept
 def _program(path: str) -> Any:
-    """The file's program, read once as long as the file is the same."""
-    entry = os.stat(path)
-    return _read(path, (entry.st_ino, entry.st_size, entry.st_mtime_ns))
-
-
-@functools.lru_cache(maxsize=1)
-def _read(path: str, stamp: tuple[int, ...]) -> Any:
+    """The file's program."""
     import torch
 
     return torch.export.load(path)

@@ -118,6 +118,11 @@ RUNTIMES = (
 ALL = "all"
 
 
+def standard(format: str) -> Runtime:
+    """The runtime in which files of `format` are used."""
+    return next(row for row in RUNTIMES if row.format == format and row is not UNOPTIMISED)
+
+
 def chosen(bundle: Bundle, names: Sequence[str] = ()) -> list[Runtime]:
     """The runtimes that judge `bundle`: those that are not optional, and those among `names` (or all of them).
 

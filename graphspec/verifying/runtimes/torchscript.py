@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from .kept import kept
 from .tensors import Arrays, Call, Run, array, runner
 
 
@@ -17,14 +16,9 @@ def load(path: str, names: Sequence[str], dtypes: Mapping[str, str]) -> Run:
     return runner(torch.jit.load(path), names, dtypes)
 
 
+@kept
 def _still(path: str) -> Any:
-    """The file's module, which is looked at and never run, read once as long as the file is the same."""
-    entry = os.stat(path)
-    return _read(path, (entry.st_ino, entry.st_size, entry.st_mtime_ns))
-
-
-@functools.lru_cache(maxsize=1)
-def _read(path: str, stamp: tuple[int, ...]) -> Any:
+    """The file's module, which is looked at and never run."""
     import torch
 
     return torch.jit.load(path)

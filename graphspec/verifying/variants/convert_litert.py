@@ -10,6 +10,7 @@ import numpy as np
 
 from graphspec.diagnostics import fail
 from graphspec.exporting.reference import Arrays
+from graphspec.verifying.runtimes.litert import precision
 from graphspec.verifying.variants.convert import AT, silent
 
 #: Weights of every operator as float16, which are widened when the file is loaded; values stay float32.
@@ -38,8 +39,7 @@ def write_int8(source: Path, target: Path, batches: Callable[[], Sequence[Arrays
     from ai_edge_quantizer import recipe
 
     _write(source, target, recipe.dynamic_wi8_afp32())
-    tensors = _interpreter(target).get_tensor_details()
-    if not any(len(tensor["quantization_parameters"]["scales"]) for tensor in tensors):
+    if precision(str(target)) != "int8":
         raise fail("not-exportable", "int8: the network has no layer that LiteRT quantises", at=AT)
 
 
@@ -53,11 +53,7 @@ def _write(source: Path, target: Path, rules: Sequence[Any]) -> None:
 
 def runner(path: Path) -> Callable[[Arrays], Arrays]:
     """The file at `path` in LiteRT's interpreter with one thread."""
-    run = _interpreter(path).get_signature_runner()
-    return lambda inputs: {name: np.array(value) for name, value in run(**inputs).items()}
-
-
-def _interpreter(path: Path) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
-    return Interpreter(model_path=str(path), num_threads=1)
+    run = Interpreter(model_path=str(path), num_threads=1).get_signature_runner()
+    return lambda inputs: {name: np.array(value) for name, value in run(**inputs).items()}

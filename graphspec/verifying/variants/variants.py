@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from graphspec.training.evaluate.measure import measure
 from graphspec.training.prepare import make_learner
 from graphspec.verifying.runner import Runner
 from graphspec.verifying.runtimes.child import WorkerError
-from graphspec.verifying.runtimes.runtime import RUNTIMES, UNOPTIMISED
+from graphspec.verifying.runtimes.runtime import standard
 from graphspec.verifying.runtimes.workers import Workers
 from graphspec.verifying.variants.comparison import Agreement, Beside, Run, Session, latency
 from graphspec.verifying.variants.convert import AT
@@ -58,7 +58,8 @@ def add_variants(
     samples = _Data(network, data) if data is not None else _Draws(network)
     reading = Postprocessing.of(network.shaped, bundle.manifest["labels"])
     reports = {}
-    for format, precision in itertools.product(filter(_has_variants, chosen(bundle.formats)), precisions):
+    rows = [row for row in chosen(bundle.formats) if row.variants]
+    for format, precision in itertools.product(rows, precisions):
         source, target = bundle.path(format.name), bundle.folder / variant_file(format, precision)
         maker = importlib.import_module(f"graphspec.verifying.variants.{format.variants}")
         if precision == "fp16":
@@ -68,8 +69,7 @@ def add_variants(
         key = precision if format is BASE else f"{precision} {format.name}"
         with Runner(network.shaped, Workers(())) as runner:
             check_that_it_runs(target, samples.one(), runner, format)
-        own, variant = maker.runner(source), maker.runner(target)
-        reports[key] = _compare((source, own), (target, variant), precision, network.shaped, reading, samples)
+        reports[key] = _compare(maker.runner, source, target, precision, network.shaped, reading, samples)
     if faults := diagnostics(reports.values()):
         raise VerificationError(faults)
     with (bundle.folder / "README.md").open("a", encoding="utf-8") as file:
@@ -77,26 +77,23 @@ def add_variants(
     return {key: report.as_dict() for key, report in reports.items()}
 
 
-def _has_variants(format: Format) -> bool:
-    return bool(format.variants)
-
-
 def _compare(
-    reference: tuple[Path, Run],
-    target: tuple[Path, Run],
+    runner: Callable[[Path], Run],
+    reference: Path,
+    target: Path,
     precision: str,
     shaped: ShapedGraph,
     reading: Postprocessing,
     samples: _Data | _Draws,
 ) -> VariantReport:
-    (source, run_source), (path, run_path) = reference, target
-    own, variant, agreement = Session(run_source, shaped), Session(run_path, shaped), Agreement(reading)
+    run_own, run_variant = runner(reference), runner(target)
+    own, variant, agreement = Session(run_own, shaped), Session(run_variant, shaped), Agreement(reading)
     right = samples.measure(own)
     found = samples.measure(Beside(own, variant, agreement))
-    seconds, ratio = latency(run_source, run_path, samples.one())
-    size = path.stat().st_size
+    seconds, ratio = latency(run_own, run_variant, samples.one())
+    size = target.stat().st_size
     return VariantReport(
-        precision, path.name, size, size / source.stat().st_size, 1000 * seconds, ratio, agreement.share,
+        precision, target.name, size, size / reference.stat().st_size, 1000 * seconds, ratio, agreement.share,
         samples.count, samples.part, {name: (right[name], found[name]) for name in right}, agreement.of_classes,
     )  # fmt: skip
 
@@ -107,7 +104,7 @@ def check_that_it_runs(path: Path, inputs: Arrays, runner: Runner, format: Forma
     Raises:
         VerificationError: ``runtime-failed`` where it does not run.
     """
-    runtime = next(row for row in RUNTIMES if row.format == format.name and row is not UNOPTIMISED)
+    runtime = standard(format.name)
     runner.limit_memory([{name: torch.from_numpy(value) for name, value in inputs.items()}])
     try:
         problem = runner.run(runtime, path, runner.write("variant_inputs.npz", [inputs])).errors.get("0")
