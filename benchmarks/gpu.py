@@ -180,17 +180,22 @@ def several(data: Path, device: str) -> str:
     return f"{count} processes, {seconds:.0f} s in all" if done.returncode == 0 else f"exit {done.returncode}: {said}"
 
 
+def card(device: str) -> str:
+    """torch and what it computes on, for the head of a table; the program ends where that is not there."""
+    if device == "cuda" and not torch.cuda.is_available():
+        sys.exit("no CUDA device here; --device cpu rehearses the same on the CPU")
+    name = torch.cuda.get_device_name() if device == "cuda" else "the CPU: a rehearsal"
+    return f"torch {torch.__version__}, {name}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     parser.add_argument("--samples", type=int, default=32_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    if options.device == "cuda" and not torch.cuda.is_available():
-        sys.exit("no CUDA device here; --device cpu rehearses the same on the CPU")
+    print(card(options.device))
     warnings.simplefilter("ignore")
-    name = torch.cuda.get_device_name() if options.device == "cuda" else "the CPU: a rehearsal"
-    print(f"torch {torch.__version__}, {name}")
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         for each in NETWORKS:
